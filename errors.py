@@ -1,0 +1,53 @@
+"""The exception tree: every failure a user can cause or meet is a ``PleinairError``.
+
+A message says what was wrong, with which file or value, and what to do about it. The command line
+prints it as one sentence; ``--debug`` shows the traceback that led to it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PleinairError(Exception):
+    """Anything pleinair refuses or fails to do."""
+
+
+class UsageError(PleinairError):
+    """The request itself is wrong: an unknown name, a missing input, an output that is taken."""
+
+
+class MediaError(PleinairError):
+    """A picture, video, stream or camera cannot be read or written."""
+
+
+class BundleError(PleinairError):
+    """A bundle is missing, damaged, or from another version."""
+
+
+class BackendError(PleinairError):
+    """An inference library is missing, or failed to load or run an artifact."""
+
+
+class TrainingError(PleinairError):
+    """A recipe, data set or checkpoint cannot be trained with, or training diverged."""
+
+
+class ExportError(PleinairError):
+    """A generator cannot be turned into the artifact that was asked for."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Returns the sentence for an unknown name, with the nearest known ones.
+
+    Args:
+        kind: What is being named, e.g. ``"backend"``.
+        name: What the user wrote.
+        known: Every valid name.
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        return f"unknown {kind} {name!r}; did you mean {' or '.join(map(repr, near))}?"
+    return f"unknown {kind} {name!r}; known: {', '.join(known) or 'none'}"

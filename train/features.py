@@ -1,0 +1,93 @@
+"""VGG16 features for perceptual losses (Simonyan and Zisserman 2015; Gatys et al. 2016).
+
+The weights are not part of pleinair: a recipe names a file. It may be a state dict with torchvision's
+names (``features.0.weight`` ...), in either of the two customs: torchvision's (RGB, ImageNet mean and
+deviation) or the original Caffe network's (BGR, 0..255 minus the mean).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import TrainingError
+
+# Convolutions of VGG16 up to conv4_3 as (index in torchvision's `features`, in, out); "M" pools.
+_LAYERS: tuple[tuple[int, int, int] | str, ...] = (
+    (0, 3, 64), (2, 64, 64), "M",
+    (5, 64, 128), (7, 128, 128), "M",
+    (10, 128, 256), (12, 256, 256), (14, 256, 256), "M",
+    (17, 256, 512), (19, 512, 512), (21, 512, 512),
+)  # fmt: skip
+_NAMES = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3")
+CHANNELS = {f"relu{name}": 64 * 2 ** (int(name[0]) - 1) for name in _NAMES}
+
+
+class VGG16(nn.Module):
+    """The first convolutions of VGG16, frozen.
+
+    Args:
+        weights: A state dict saved with ``torch.save``; float16 is widened.
+        layers: Which activations to return, e.g. ``("relu1_2", "relu2_2")``, in network order.
+        custom: What input the weights expect.
+    """
+
+    def __init__(
+        self, weights: Path, layers: Sequence[str], custom: Literal["torchvision", "caffe"] = "caffe"
+    ) -> None:
+        super().__init__()
+        self.layers = tuple(layers)
+        depth = 1 + max(_NAMES.index(name.removeprefix("relu")) for name in layers)
+        self.features = nn.ModuleDict()
+        convolutions = 0
+        for layer in _LAYERS:
+            if isinstance(layer, tuple) and convolutions < depth:
+                index, cin, cout = layer
+                self.features[str(index)] = nn.Conv2d(cin, cout, 3, padding=1)
+                convolutions += 1
+        self._load(weights)
+        if custom == "caffe":
+            mean, std = torch.tensor([123.68, 116.779, 103.939]), torch.ones(3)
+        else:
+            mean, std = torch.tensor([123.675, 116.28, 103.53]), torch.tensor([58.395, 57.12, 57.375])
+        self.bgr = custom == "caffe"
+        self.register_buffer("mean", mean.view(1, 3, 1, 1))
+        self.register_buffer("std", std.view(1, 3, 1, 1))
+        self.requires_grad_(False)
+        self.eval()
+
+    def _load(self, path: Path) -> None:
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            raise TrainingError(
+                f"feature network {path} does not exist; set loss.vgg to a VGG16 state dict,"
+                " or set loss.style and loss.content to 0"
+            ) from None
+        wanted = {f"{k}": v for k, v in self.state_dict().items() if k.startswith("features.")}
+        missing = sorted(set(wanted) - set(state))
+        if missing:
+            raise TrainingError(f"{path} is no VGG16 state dict: {missing[0]} is not in it")
+        self.load_state_dict({k: state[k].float() for k in wanted})
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Returns the chosen activations of pictures (B, 3, H, W) in [-1, 1]."""
+        h = ((x + 1) * 127.5 - self.get_buffer("mean")) / self.get_buffer("std")
+        if self.bgr:
+            h = h.flip(1)
+        wanted, seen = [], 0
+        for layer in _LAYERS:
+            if isinstance(layer, str):
+                h = nn.functional.max_pool2d(h, 2)
+                continue
+            h = nn.functional.relu(self.features[str(layer[0])](h))
+            if f"relu{_NAMES[seen]}" in self.layers:
+                wanted.append(h)
+                if len(wanted) == len(self.layers):
+                    break
+            seen += 1
+        return wanted
