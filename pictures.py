@@ -1,8 +1,15 @@
-"""Which files are pictures (ground floor: every room lists folders the same way)."""
+"""Pictures: how they are passed around, and which files are some (ground floor)."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+# uint8 RGB [H, W, 3]. The element type is left open, as OpenCV's own annotations leave it.
+Pixels = npt.NDArray[Any]
+Frames = npt.NDArray[Any]  # uint8 RGB [1, H, W, 3], what a frame graph takes and returns
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 

@@ -1,0 +1,1 @@
+"""Bundle -> latency and drift, measured."""

@@ -1,0 +1,1 @@
+"""Checkpoint -> bundle of artifacts (needs torch and the converters)."""

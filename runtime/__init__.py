@@ -1,0 +1,1 @@
+"""Bundle + frames -> painted frames (never torch)."""

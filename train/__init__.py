@@ -1,0 +1,1 @@
+"""Data -> generator checkpoint (needs torch and torchvision)."""

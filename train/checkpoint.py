@@ -1,4 +1,4 @@
-"""Checkpoints: one file with the complete state, written so that a kill at any moment is harmless."""
+"""Checkpoints: one file with the complete state; a kill at any moment does no harm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GENERATOR = "generator.pt"
 
 
 def save_atomically(state: dict[str, Any], path: Path) -> None:
-    """Writes beside the target, flushes to disk, then renames: the old file survives any failure."""
+    """Writes beside the target, flushes, then renames: the old file survives any failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
     try:
@@ -40,7 +40,9 @@ def load_state(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise TrainingError(f"checkpoint {path} does not exist") from None
     except Exception as error:  # torch raises half a dozen types for a damaged file
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        first_line = (
+            str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        )
         raise TrainingError(f"{path} is no readable checkpoint ({first_line})") from error
     if not isinstance(state, dict):
         raise TrainingError(f"{path} is no pleinair checkpoint: it holds a {type(state).__name__}")

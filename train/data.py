@@ -38,8 +38,12 @@ class UnpairedPictures(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, k: int) -> tuple[Tensor, Tensor]:
         rng = torch.Generator().manual_seed(_mix(self.seed, k))
-        source = self.source[_shuffled(len(self.source), self.seed, k // len(self.source), 0)[k % len(self.source)]]
-        target = self.target[_shuffled(len(self.target), self.seed, k // len(self.target), 1)[k % len(self.target)]]
+        source = self.source[
+            _shuffled(len(self.source), self.seed, k // len(self.source), 0)[k % len(self.source)]
+        ]
+        target = self.target[
+            _shuffled(len(self.target), self.seed, k // len(self.target), 1)[k % len(self.target)]
+        ]
         return self._crop(source, rng), self._crop(target, rng)
 
     def _crop(self, path: Path, rng: torch.Generator) -> Tensor:
@@ -75,9 +79,10 @@ def find_pictures(folder: Path) -> list[Path]:
 def read_picture(path: Path) -> Tensor:
     """Reads a picture as uint8 RGB (3, H, W), turned as its EXIF says."""
     try:
-        return decode_image(str(path), ImageReadMode.RGB, apply_exif_orientation=True)
+        picture: Tensor = decode_image(str(path), ImageReadMode.RGB, apply_exif_orientation=True)
     except RuntimeError as error:
         raise TrainingError(f"{path} cannot be decoded as a picture: {error}") from error
+    return picture
 
 
 def to_range(picture: Tensor) -> Tensor:

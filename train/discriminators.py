@@ -15,7 +15,10 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(self, ndf: int = 64) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, ndf, 4, stride=2, padding=1), nn.LeakyReLU(0.2, True)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(3, ndf, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2, True),
+        ]
         for width, stride in ((ndf, 2), (2 * ndf, 2), (4 * ndf, 1)):
             layers.append(nn.Conv2d(width, 2 * width, 4, stride=stride, padding=1))
             layers += [nn.InstanceNorm2d(2 * width), nn.LeakyReLU(0.2, True)]

@@ -1,7 +1,7 @@
 """VGG16 features for perceptual losses (Simonyan and Zisserman 2015; Gatys et al. 2016).
 
-The weights are not part of pleinair: a recipe names a file. It may be a state dict with torchvision's
-names (``features.0.weight`` ...), in either of the two customs: torchvision's (RGB, ImageNet mean and
+The weights are not part of pleinair: a recipe names a file. It is a state dict with torchvision's
+names (``features.0.weight`` ...), in either of two customs: torchvision's (RGB, ImageNet mean and
 deviation) or the original Caffe network's (BGR, 0..255 minus the mean).
 """
 
@@ -37,7 +37,10 @@ class VGG16(nn.Module):
     """
 
     def __init__(
-        self, weights: Path, layers: Sequence[str], custom: Literal["torchvision", "caffe"] = "caffe"
+        self,
+        weights: Path,
+        layers: Sequence[str],
+        custom: Literal["torchvision", "caffe"] = "caffe",
     ) -> None:
         super().__init__()
         self.layers = tuple(layers)
@@ -53,7 +56,10 @@ class VGG16(nn.Module):
         if custom == "caffe":
             mean, std = torch.tensor([123.68, 116.779, 103.939]), torch.ones(3)
         else:
-            mean, std = torch.tensor([123.675, 116.28, 103.53]), torch.tensor([58.395, 57.12, 57.375])
+            mean, std = (
+                torch.tensor([123.675, 116.28, 103.53]),
+                torch.tensor([58.395, 57.12, 57.375]),
+            )
         self.bgr = custom == "caffe"
         self.register_buffer("mean", mean.view(1, 3, 1, 1))
         self.register_buffer("std", std.view(1, 3, 1, 1))

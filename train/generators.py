@@ -1,7 +1,7 @@
 """Generators by name: ``create_generator("edge_s")``.
 
-Every generator maps pictures ``(B, 3, H, W)`` in [-1, 1] to pictures of the same size and range, and
-carries what a bundle's manifest says of it: ``stride`` (H and W must be multiples of it).
+Every generator maps pictures ``(B, 3, H, W)`` in [-1, 1] to pictures of the same size and range.
+Its ``stride`` is what H and W must be multiples of.
 
 * ``edge_s``, ``edge_m``, ``edge_l``: ours, designed backwards from INT8 hardware.
 * ``resnet_9blocks``: the field's reference, state-dict names of pytorch-CycleGAN-and-pix2pix.
@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import UsageError, unknown_name
@@ -22,16 +24,16 @@ from ..errors import UsageError, unknown_name
 class EdgeSize:
     """Channels of an edge generator at each resolution."""
 
-    stem: int  # at 1/4: after the pixel-unshuffled picture
-    width: int  # at 1/8: the residual blocks, where nearly all the work is done
+    quarter: int  # at 1/4 of the resolution: the entrance, and the way back
+    width: int  # at 1/8: the residual blocks, where most of the work is done
     blocks: int  # residual blocks of two 3x3 convolutions
-    exit: tuple[int, int]  # at 1/4 and at 1/2, on the way back up
+    half: int  # at 1/2: just before the picture
 
 
 EDGE_SIZES = {
-    "edge_s": EdgeSize(stem=24, width=48, blocks=4, exit=(16, 8)),
-    "edge_m": EdgeSize(stem=32, width=64, blocks=4, exit=(24, 8)),
-    "edge_l": EdgeSize(stem=32, width=64, blocks=6, exit=(32, 16)),
+    "edge_s": EdgeSize(quarter=16, width=48, blocks=4, half=8),
+    "edge_m": EdgeSize(quarter=24, width=64, blocks=4, half=8),
+    "edge_l": EdgeSize(quarter=32, width=64, blocks=6, half=16),
 }
 
 
@@ -42,18 +44,22 @@ class EdgeGenerator(nn.Module):
     shuffle by two, three times, at the exit: one shuffle by four prints its grid into the picture.
     The work is done at 1/8 of the resolution. There is no normalisation layer: with residual blocks
     that start as the identity none is needed, training and inference see the same function, and a
-    picture's result does not depend on the other pictures of its batch. The picture itself is added
-    at the end, so the network learns what to change (``clamp(x + f(x))``).
+    picture's result does not depend on the other pictures of its batch.
+
+    Two things are added on the way out. The entrance's features, at 1/4 of the resolution, without
+    which the fine detail would have to pass through the narrow middle. And the picture itself
+    without its finest octave, ``clamp(blur(x) + f(x))``: content and colour come for free, but not
+    the photograph's grain, which a network could only remove by knowing it exactly.
     """
 
     stride = 8
 
     def __init__(self, size: EdgeSize) -> None:
         super().__init__()
-        quarter, half = size.exit
+        quarter, half = size.quarter, size.half
         self.unshuffle = nn.PixelUnshuffle(4)
-        self.stem = nn.Conv2d(3 * 16, size.stem, 3, padding=1)
-        self.down = nn.Conv2d(size.stem, size.width, 3, stride=2, padding=1)
+        self.stem = nn.Conv2d(3 * 16, quarter, 3, padding=1)
+        self.down = nn.Conv2d(quarter, size.width, 3, stride=2, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(size.width) for _ in range(size.blocks)))
         self.up_quarter = nn.Conv2d(size.width, quarter * 4, 3, padding=1)
         self.up_half = nn.Conv2d(quarter, half * 4, 3, padding=1)
@@ -63,7 +69,7 @@ class EdgeGenerator(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """He initialisation; blocks and exit start at zero, so the generator starts as identity.
+        """He initialisation; blocks start as the identity and the exit near zero.
 
         The exit is not exactly zero: a dead-zero last layer would pass no gradient to the rest.
         """
@@ -73,17 +79,22 @@ class EdgeGenerator(nn.Module):
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         for block in self.blocks:
             nn.init.zeros_(block.conv2.weight)  # type: ignore[union-attr, arg-type]
-        nn.init.normal_(self.up_full.weight, std=0.01)
+        nn.init.normal_(self.up_full.weight, std=0.03)
 
     def forward(self, x: Tensor) -> Tensor:
         """Paints ``x`` (B, 3, H, W) in [-1, 1], H and W multiples of 8; returns the same shape."""
-        h = self.relu(self.stem(self.unshuffle(x)))  # (B, stem, H/4, W/4)
-        h = self.relu(self.down(h))  # (B, width, H/8, W/8)
+        entrance = self.relu(self.stem(self.unshuffle(x)))  # (B, quarter, H/4, W/4)
+        h = self.relu(self.down(entrance))  # (B, width, H/8, W/8)
         h = self.blocks(h)
-        h = self.relu(self.shuffle(self.up_quarter(h)))  # (B, exit[0], H/4, W/4)
-        h = self.relu(self.shuffle(self.up_half(h)))  # (B, exit[1], H/2, W/2)
+        h = self.shuffle(self.relu(self.up_quarter(h))) + entrance  # (B, quarter, H/4, W/4)
+        h = self.shuffle(self.relu(self.up_half(h)))  # (B, half, H/2, W/2)
         h = self.shuffle(self.up_full(h))  # (B, 3, H, W)
-        return torch.clamp(x + h, -1.0, 1.0)
+        return torch.clamp(blur(x) + h, -1.0, 1.0)
+
+
+def blur(x: Tensor) -> Tensor:
+    """Averages 2x2 blocks of ``x`` (B, C, H, W) and scales them up again, bilinearly."""
+    return F.interpolate(F.avg_pool2d(x, 2), scale_factor=2.0, mode="bilinear")
 
 
 class ResidualBlock(nn.Module):
@@ -102,7 +113,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResnetGenerator(nn.Module):
-    """The CycleGAN generator of Zhu et al. 2017 (Johnson et al. 2016), ``c7s1-64,d128,d256,R256*n``.
+    """The CycleGAN generator (Zhu et al. 2017; Johnson et al. 2016), ``c7s1-64,d128,d256,R256*n``.
 
     Layer order, and with it the state-dict names (``model.1.weight`` ...), is that of
     pytorch-CycleGAN-and-pix2pix with instance norm and no dropout, so its checkpoints fit.
@@ -162,7 +173,7 @@ def init_normal(module: nn.Module) -> None:
 
 
 GENERATORS: dict[str, Callable[[], nn.Module]] = {
-    **{name: (lambda size=size: EdgeGenerator(size)) for name, size in EDGE_SIZES.items()},
+    **{name: partial(EdgeGenerator, size) for name, size in EDGE_SIZES.items()},
     "resnet_9blocks": ResnetGenerator,
 }
 

@@ -1,6 +1,6 @@
 """Losses, each a small function with its formula and source.
 
-Pictures are (B, 3, H, W) in [-1, 1]; every loss returns a scalar, zero where there is nothing to say.
+Pictures are (B, 3, H, W) in [-1, 1]; every loss returns a scalar.
 """
 
 from __future__ import annotations
@@ -61,8 +61,14 @@ def shift_consistency(
 
 
 def gram(features: Tensor) -> Tensor:
-    """Gram matrices ``F F^T / (h w)`` of features (B, C, h, w): (B, C, C) (Gatys et al. 2016)."""
+    """Gram matrices of features (B, C, h, w) about their mean, ``F F^T / (h w)``: (B, C, C).
+
+    Gatys et al. 2016 do not subtract the mean over the picture. Here it is left out, so that the
+    matrix speaks of texture alone: a mean is brightness and tint, which differ from one photograph
+    to the next, and a generator that chases them swings instead of learning.
+    """
     flat = features.flatten(2)
+    flat = flat - flat.mean(-1, keepdim=True)
     return flat @ flat.transpose(1, 2) / flat.shape[-1]
 
 
@@ -82,7 +88,7 @@ class MeanGramStyle(nn.Module):
     The targets and running means are buffers, so they are part of a checkpoint.
     """
 
-    def __init__(self, channels: Sequence[int], momentum: float = 0.9) -> None:
+    def __init__(self, channels: Sequence[int], momentum: float = 0.5) -> None:
         super().__init__()
         self.momentum = momentum
         for i, c in enumerate(channels):

@@ -29,10 +29,12 @@ class DataSection(_Section):
     source: str = "trainA"  # what will be translated: photographs
     target: str = "trainB"  # what it shall look like: paintings
     samples: str = ""  # pictures for the sample grids; "" takes the first of `source`
-    crop: int = Field(256, ge=32, multiple_of=8)  # side of the training crops
-    load_size: int | None = Field(None, ge=32)  # scale the shorter side to this; none keeps it
+    crop: int = Field(default=256, ge=32, multiple_of=8)  # side of the training crops
+    load_size: int | None = Field(
+        default=None, ge=32
+    )  # scale the shorter side to this; none keeps it
     flip: bool = True  # mirror half of the crops
-    workers: int = Field(1, ge=0)  # decoding processes
+    workers: int = Field(default=1, ge=0)  # decoding processes
 
 
 class ModelSection(_Section):
@@ -40,7 +42,7 @@ class ModelSection(_Section):
 
     generator: str = "edge_s"  # source -> target, the one that will be exported
     reverse: str = "edge_s"  # target -> source, for the cycle
-    ndf: int = Field(64, ge=4)  # discriminator channels; 64 in the paper
+    ndf: int = Field(default=64, ge=4)  # discriminator channels; 64 in the paper
 
 
 class LossSection(_Section):
@@ -61,20 +63,24 @@ class OptimSection(_Section):
     """Adam with the learning rate constant, then falling linearly to zero."""
 
     steps: int = Field(ge=1)  # generator updates
-    batch: int = Field(1, ge=1)
-    lr: float = Field(2e-4, gt=0)
-    beta1: float = Field(0.5, ge=0, lt=1)
-    decay_from: float = Field(0.5, ge=0, le=1)  # share of the steps after which the rate falls
-    pool: int = Field(50, ge=1)  # pictures of the history that the discriminators see
-    ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generator that is exported
+    batch: int = Field(default=1, ge=1)
+    lr: float = Field(default=2e-4, gt=0)
+    beta1: float = Field(default=0.5, ge=0, lt=1)
+    decay_from: float = Field(
+        default=0.5, ge=0, le=1
+    )  # share of the steps after which the rate falls
+    pool: int = Field(default=50, ge=1)  # pictures of the history that the discriminators see
+    ema: float = Field(
+        default=0.999, ge=0, lt=1
+    )  # decay of the averaged generator that is exported
 
 
 class LogSection(_Section):
     """What a run writes, in steps."""
 
-    stats_every: int = Field(10, ge=1)
-    samples_every: int = Field(250, ge=1)
-    checkpoint_every: int = Field(250, ge=1)
+    stats_every: int = Field(default=10, ge=1)
+    samples_every: int = Field(default=250, ge=1)
+    checkpoint_every: int = Field(default=250, ge=1)
 
 
 class Recipe(_Section):
@@ -82,7 +88,7 @@ class Recipe(_Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str = ""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     data: DataSection
     model: ModelSection = ModelSection()
     loss: LossSection = LossSection()
@@ -117,7 +123,9 @@ def validate_recipe(values: dict[str, Any], where: str) -> Recipe:
         if name not in GENERATORS:
             raise TrainingError(f"{where}: {unknown_name('generator', name, GENERATORS)}")
     if (recipe.loss.style or recipe.loss.content) and recipe.loss.vgg is None:
-        raise TrainingError(f"{where}: loss.style and loss.content need loss.vgg, a VGG16 state dict")
+        raise TrainingError(
+            f"{where}: loss.style and loss.content need loss.vgg, a VGG16 state dict"
+        )
     return recipe
 
 

@@ -69,8 +69,11 @@ class Trainer:
         )
 
     def _lr_factor(self, step: int) -> float:
-        """1 up to ``decay_from``, then linearly to 0 (never quite, so the last step still learns)."""
-        total, start = self.recipe.optim.steps, self.recipe.optim.decay_from * self.recipe.optim.steps
+        """1 up to ``decay_from``, then linearly to 0 (not quite: the last step still learns)."""
+        total, start = (
+            self.recipe.optim.steps,
+            self.recipe.optim.decay_from * self.recipe.optim.steps,
+        )
         return 1.0 if step < start else (total - step + 1) / (total - start + 1)
 
     def _perceptual(self) -> tuple[VGG16 | None, losses.MeanGramStyle | None]:
@@ -79,7 +82,7 @@ class Trainer:
             return None, None
         layers = dict.fromkeys(loss.style_layers if loss.style else ())
         layers.update(dict.fromkeys([loss.content_layer] if loss.content else []))
-        vgg = VGG16(loss.vgg, sorted(layers)).to(self.device, memory_format=torch.channels_last)
+        vgg = VGG16(loss.vgg, sorted(layers)).to(self.device)
         style = losses.MeanGramStyle([CHANNELS[name] for name in loss.style_layers])
         return vgg, style.to(self.device) if loss.style else None
 
@@ -311,7 +314,9 @@ def save_samples(trainer: Trainer, path: Path, count: int = 8) -> None:
     for picture in chosen:
         x = to_range(read_picture(picture)).to(trainer.device)[None]
         stride = int(trainer.forward.stride)  # type: ignore[arg-type]
-        x = x[..., : x.shape[-2] // stride * stride, : x.shape[-1] // stride * stride][..., :256, :256]
+        x = x[..., : x.shape[-2] // stride * stride, : x.shape[-1] // stride * stride][
+            ..., :256, :256
+        ]
         tops.append(_onto_canvas(x[0]))
         bottoms.append(_onto_canvas(trainer.average(x)[0]))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,35 @@
+# `make demo` and `make test` work on a fresh machine with Python 3.11 or newer and nothing else.
+PYTHON ?= python3
+DEMO_VENV := .venv-demo
+DEV_VENV := .venv
+PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint clean
+
+# What the live filter needs, and OpenVINO, the fastest backend on most CPUs; no torch.
+$(DEMO_VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DEMO_VENV)
+	$(DEMO_VENV)/bin/python $(PIP) -e ".[openvino]"
+	touch $@
+
+$(DEV_VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DEV_VENV)
+	$(DEV_VENV)/bin/python $(PIP) -e ".[all,dev]"
+	touch $@
+
+demo: $(DEMO_VENV)/ready
+	$(DEMO_VENV)/bin/pleinair demo --out demo.mp4 --overwrite
+
+test: $(DEV_VENV)/ready
+	$(DEV_VENV)/bin/python -m pytest
+
+# mypy takes the checkout folder's name for the package's, so it is shown a link of the right name.
+lint: $(DEV_VENV)/ready
+	$(DEV_VENV)/bin/ruff check .
+	$(DEV_VENV)/bin/ruff format --check .
+	mkdir -p .lint && ln -sfn .. .lint/pleinair
+	MYPYPATH=.lint $(DEV_VENV)/bin/mypy -p pleinair
+	$(DEV_VENV)/bin/lint-imports
+
+clean:
+	rm -rf .venv .venv-demo .lint build *.egg-info

@@ -1,0 +1,5 @@
+"""``python -m pleinair``."""
+
+from .cli import main
+
+main()

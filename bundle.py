@@ -1,0 +1,264 @@
+"""The contract between the rooms: a bundle is a folder with a manifest and the artifacts it names.
+
+Export writes bundles, everything else reads them. The same folder as one ``.zip`` is a bundle too.
+Every artifact takes uint8 frames ``[1, H, W, 3]`` RGB and returns the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import zipfile
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import BundleError, UsageError, unknown_name
+
+SCHEMA_VERSION: Final = 1
+MANIFEST = "manifest.json"
+SHIPPED = Path(__file__).parent / "models"
+
+
+def _stays_inside(path: str) -> str:
+    parts = PurePosixPath(path)
+    if (
+        parts.is_absolute()
+        or ".." in parts.parts
+        or "\\" in path
+        or ":" in path
+        or path in ("", ".")
+    ):
+        raise ValueError("the path must stay inside the bundle")
+    return path
+
+
+InsidePath = Annotated[str, AfterValidator(_stays_inside)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Generator(_Part):
+    """What the network is."""
+
+    architecture: str
+    width: int  # channels of the widest stage of residual blocks
+    parameters: int
+    macs_256: int  # multiply-adds for a 256x256 picture, convolutions at their true output size
+    stride: int  # H and W are padded to a multiple of it
+    receptive_field: int  # side in pixels of what one output pixel can see, by convolutions
+
+
+class Training(_Part):
+    """Where the weights come from."""
+
+    dataset: str
+    steps: int
+    seed: int
+    recipe: dict[str, Any]
+    checkpoint_sha256: Sha256
+    scores: dict[str, float] = {}
+
+
+class FrameFormat(_Part):
+    """What an artifact takes and returns."""
+
+    layout: Literal["NHWC"] = "NHWC"
+    dtype: Literal["uint8"] = "uint8"
+    color: Literal["RGB"] = "RGB"
+    multiple_of: int = Field(default=8, ge=1)
+
+
+class Drift(_Part):
+    """How far an artifact's pictures are from those of the FP32 PyTorch generator."""
+
+    reference: str  # what it was compared with
+    images: int
+    psnr_db: float  # from the mean squared error over all pictures; 99 stands for identical
+    ssim: float  # mean over pictures
+    delta_e: float  # mean CIEDE2000
+    max_abs: int  # grey levels
+    p99_abs: int  # grey levels: 99 % of all values differ by no more
+    verdict: str
+
+
+class Artifact(_Part):
+    """One file that one family of runtimes can run."""
+
+    target: str
+    precision: Literal["fp32", "fp16", "int8"]
+    path: InsidePath
+    sha256: Sha256
+    bytes: int = Field(ge=1)
+    dynamic: bool = True  # any H and W that are multiples of `multiple_of`
+    opset: int | None = None
+    tool_versions: dict[str, str] = {}
+    drift: Drift
+
+
+class Manifest(_Part):
+    """``manifest.json``."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    title: str
+    licence: str
+    description: str
+    created: datetime
+    pleinair_version: str
+    generator: Generator
+    training: Training
+    frame: FrameFormat = FrameFormat()
+    artifacts: list[Artifact] = Field(min_length=1)
+
+
+class Bundle:
+    """An opened bundle.
+
+    Attributes:
+        root: The folder the artifacts lie in.
+        manifest: Its validated manifest.
+    """
+
+    def __init__(self, root: Path, manifest: Manifest, unpacked: Any = None) -> None:
+        self.root = root
+        self.manifest = manifest
+        self._unpacked = unpacked  # keeps a zip's temporary folder alive
+        self._checked: set[str] = set()
+
+    @classmethod
+    def open(cls, source: str | Path) -> Bundle:
+        """Opens a shipped model by name, or a bundle's folder or zip by path.
+
+        Raises:
+            UsageError: There is neither a path nor a shipped model of this name.
+            BundleError: The bundle is damaged, or of another schema version.
+        """
+        path = Path(source)
+        if not path.exists() and str(source) in shipped_models():
+            path = SHIPPED / str(source)
+        if path.is_dir():
+            return cls(path, _read_manifest(path))
+        if path.is_file() and zipfile.is_zipfile(path):
+            folder = tempfile.TemporaryDirectory(prefix="pleinair-")
+            root = _unzip(path, Path(folder.name))
+            return cls(root, _read_manifest(root), folder)
+        if path.exists():
+            raise BundleError(f"{path} is no bundle: neither a folder nor a zip file")
+        raise UsageError(
+            unknown_name("model", str(source), shipped_models()) + ", and no such path exists"
+        )
+
+    def find(self, target: str, precision: str) -> Artifact | None:
+        """Returns the artifact of a target and precision, or None."""
+        for artifact in self.manifest.artifacts:
+            if (artifact.target, artifact.precision) == (target, precision):
+                return artifact
+        return None
+
+    def path(self, artifact: Artifact) -> Path:
+        """Returns an artifact's file after checking that it is the one the manifest names.
+
+        Raises:
+            BundleError: The file is missing, lies outside the bundle, or its hash differs.
+        """
+        path = self.root / artifact.path
+        if not path.is_file():
+            raise BundleError(f"{self.root}: artifact {artifact.path} is missing; export it again")
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise BundleError(f"{self.root}: artifact {artifact.path} links out of the bundle")
+        if artifact.path not in self._checked:
+            if sha256_of(path) != artifact.sha256:
+                raise BundleError(
+                    f"{path} does not have the sha256 that {MANIFEST} names: it was changed or"
+                    " damaged; export or download the bundle again"
+                )
+            self._checked.add(artifact.path)
+        return path
+
+
+def shipped_models() -> list[str]:
+    """Returns the names of the bundles that come with pleinair."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{MANIFEST}"))
+
+
+def write_bundle(manifest: Manifest, staged: Path, out: Path, overwrite: bool = False) -> None:
+    """Writes the manifest into a staged folder of artifacts and moves it to its final name.
+
+    Args:
+        manifest: What the folder holds.
+        staged: A folder beside ``out`` with every artifact in it; gone afterwards.
+        out: The bundle's folder.
+        overwrite: Whether an existing bundle may be replaced.
+
+    Raises:
+        BundleError: ``out`` exists and may not be replaced, or cannot be written.
+    """
+    text = manifest.model_dump_json(indent=2, exclude_none=True) + "\n"
+    (staged / MANIFEST).write_text(text, encoding="utf-8")
+    old = out.with_name(out.name + ".old")
+    try:
+        if out.exists():
+            if not overwrite:
+                raise BundleError(f"{out} exists; add --overwrite to replace it")
+            shutil.rmtree(old, ignore_errors=True)
+            out.rename(old)
+        staged.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise BundleError(f"bundle {out} cannot be written: {error}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Returns a file's sha256 in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_manifest(root: Path) -> Manifest:
+    path = root / MANIFEST
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{root} is no bundle: it has no {MANIFEST}") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BundleError(f"{path} cannot be read: {error}") from error
+    version = values.get("schema_version") if isinstance(values, dict) else None
+    if version != SCHEMA_VERSION:
+        raise BundleError(
+            f"{path}: schema_version is {version!r}, this pleinair reads {SCHEMA_VERSION};"
+            " export the bundle again or install the pleinair that wrote it"
+        )
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        raise BundleError(f"{path}: field {field}: {problem['msg']}") from None
+
+
+def _unzip(path: Path, folder: Path) -> Path:
+    """Unpacks a zip whose manifest lies at its top or in its only folder."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.namelist():
+                try:
+                    _stays_inside(member.rstrip("/"))
+                except ValueError as error:
+                    raise BundleError(f"{path}: {member!r}: {error}") from None
+            archive.extractall(folder)
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise BundleError(f"{path} is a damaged zip file: {error}") from error
+    if (folder / MANIFEST).exists():
+        return folder
+    inner = [child for child in folder.iterdir() if (child / MANIFEST).exists()]
+    if len(inner) != 1:
+        raise BundleError(f"{path} is no bundle: it has no {MANIFEST}")
+    return inner[0]

@@ -1,0 +1,363 @@
+"""The command line: one verb a function, thin: parse, call a room, print.
+
+Every verb takes ``--json`` (one object on stdout; all else goes to stderr) and exits with 0 (ok),
+1 (failed) or 2 (wrong usage). Errors are one sentence; ``--debug`` shows where they come from.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from .errors import PleinairError, UsageError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Train compact CycleGAN generators, export them with measured drift, paint live video.",
+)
+console = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Model = Annotated[str, typer.Option(help="A shipped model's name, or a bundle's folder or zip.")]
+Backend = Annotated[str, typer.Option(help="auto, openvino or onnxruntime.")]
+Precision = Annotated[str, typer.Option(help="auto, int8, fp16 or fp32.")]
+Strength = Annotated[float, typer.Option(min=0, max=1, help="1 paints, 0 leaves the original.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Options before the verb."""
+    # `main` looks for --debug itself: it must know even when parsing fails.
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The video to write; a still goes beside it.")] = Path(
+        "demo.mp4"
+    ),
+    model: Model = "monet",
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Paint the bundled clip with the bundled model: a video and a before/after still."""
+    from .runtime.demo import run_demo
+
+    with _progress("painting the demo clip") as advance:
+        result, still = run_demo(out, model, backend, precision, overwrite, advance)
+    stats = result.stats() | {"video": str(out), "still": str(still)}
+    _say(stats, as_json, f"{_summary(stats)}\nwrote {out} and {still}")
+    _end_with(result.problems)
+
+
+@app.command()
+def translate(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A picture, folder or video.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The same kind of thing.")],
+    model: Model = "monet",
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    strength: Strength = 1.0,
+    overwrite: Overwrite = False,
+    stats: Annotated[Path | None, typer.Option(help="Write the timings to this JSON file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Paint a picture, a folder of pictures or a video; audio and timing are kept."""
+    from .runtime.translate import translate as run
+
+    with _progress(f"painting {source}") as advance:
+        result = run(
+            source,
+            out,
+            model,
+            backend=backend,
+            precision=precision,
+            strength=strength,
+            overwrite=overwrite,
+            progress=advance,
+        )
+    if stats:
+        stats.write_text(json.dumps(result.stats(), indent=2) + "\n", encoding="utf-8")
+    _say(result.stats(), as_json, f"{_summary(result.stats())}\nwrote {out}")
+    _end_with(result.problems)
+
+
+@app.command()
+def live(
+    source: Annotated[str, typer.Option(help="A camera's index, a URL or a file.")] = "0",
+    sink: Annotated[
+        str, typer.Option(help="window, null, or a video file to record to.")
+    ] = "window",
+    model: Model = "monet",
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Paint at this size.")] = None,
+    strength: Strength = 1.0,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Mirror the picture.")] = False,
+    side_by_side: Annotated[
+        bool, typer.Option("--side-by-side", help="Show the original to the left.")
+    ] = False,
+    duration: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so many seconds.")
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Paint a camera, a stream or a clip as it plays; the newest frame wins."""
+    from .runtime.live import Look
+    from .runtime.live import live as run
+
+    look = Look(_parse_size(size), mirror, side_by_side)
+    with _progress(f"painting {source} live") as advance:
+        result = run(
+            source,
+            sink,
+            model,
+            backend=backend,
+            precision=precision,
+            strength=strength,
+            look=look,
+            duration=duration,
+            overwrite=overwrite,
+            progress=lambda done: advance(done, None),
+        )
+    stats = result.stats()
+    delay = stats["latency_ms"]
+    text = f"{_summary(stats)}, {stats['dropped']} dropped, delay p50 {delay['p50']} ms"
+    _say(stats, as_json, f"{text}, p99 {delay['p99']} ms")
+    _end_with(result.problems)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A TOML recipe, e.g. recipes/monet.toml.")],
+    out: Annotated[Path, typer.Option(help="The run's folder; goes on from its checkpoint.")],
+    data: Annotated[Path | None, typer.Option(help="Replaces the recipe's data.root.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replaces one key.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Train a generator, or go on with a run that was interrupted."""
+    with _needs("train"):
+        from .train.recipe import load_recipe
+        from .train.trainer import train as run
+
+    overrides = [*(changes or []), *([f"data.root={json.dumps(str(data))}"] if data else [])]
+    loaded = load_recipe(recipe, overrides)
+    with _progress(f"training {loaded.name}") as advance:
+        generator = run(loaded, out, device, lambda step, _: advance(step, loaded.optim.steps))
+    _say({"generator": str(generator), "steps": loaded.optim.steps}, as_json, f"wrote {generator}")
+
+
+@app.command()
+def export(
+    source: Annotated[Path, typer.Argument(help="A run's folder or its generator.pt.")],
+    out: Annotated[Path, typer.Option(help="The bundle's folder.")],
+    precision: Annotated[
+        list[str] | None, typer.Option(help="fp32, fp16 or int8; repeat for several.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="A folder of real photographs; the recipe's by default.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Of the weights.")] = "Apache-2.0",
+    description: Annotated[str, typer.Option(help="For the manifest.")] = "",
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Export a generator to ONNX in FP32, FP16 and INT8, the drift of each measured."""
+    with _needs("export"):
+        from .export.exporter import PRECISIONS
+        from .export.exporter import export as run
+
+    manifest = run(
+        source,
+        out,
+        precisions=precision or PRECISIONS,
+        calibration=calibration,
+        licence=licence,
+        description=description,
+        overwrite=overwrite,
+        progress=console.print,
+    )
+    table = Table("target", "precision", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict")
+    for a in manifest.artifacts:
+        d = a.drift
+        size, psnr, ssim = f"{a.bytes / 1e3:.0f}", f"{d.psnr_db:.1f}", f"{d.ssim:.4f}"
+        table.add_row(a.target, a.precision, size, psnr, ssim, f"{d.delta_e:.2f}", d.verdict)
+    _say(manifest.model_dump(mode="json"), as_json, table)
+
+
+@app.command()
+def verify(
+    bundle: Annotated[str, typer.Argument(help="A shipped model's name, or a bundle.")],
+    pictures: Annotated[
+        str | None, typer.Option(help="Pictures or a video to measure with; the demo clip if none.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a bundle's hashes and manifest, and measure its drift on this machine."""
+    from .runtime.verify import DEMO_CLIP
+    from .runtime.verify import verify as run
+
+    found = run(bundle, pictures or DEMO_CLIP)
+    table = Table("artifact", "hash", "backend", "PSNR dB here", "in the manifest")
+    for row in found["artifacts"]:
+        name = f"{row['target']} {row['precision']}"
+        for m in row["measured"] or [{}]:
+            here = m.get("error") or (f"{m['psnr_db']:.1f}" if m else "-")
+            there = f"{row['manifest']['psnr_db']:.1f}"
+            table.add_row(name, row["hash"], m.get("backend", "-"), here, there)
+    _say(found, as_json, table)
+    if not found["ok"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """List the models that come with pleinair."""
+    from .bundle import Bundle, shipped_models
+
+    manifests = [Bundle.open(name).manifest for name in shipped_models()]
+    table = Table("name", "title", "generator", "precisions", "description")
+    for m in manifests:
+        precisions = " ".join(a.precision for a in m.artifacts)
+        table.add_row(m.name, m.title, m.generator.architecture, precisions, m.description)
+    _say([m.model_dump(mode="json") for m in manifests], as_json, table)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Show what works on this machine, and the install line for what does not."""
+    from .runtime.doctor import examine
+
+    found = examine()
+    machine = found["machine"]
+    table = Table("part", "state", title=f"{machine['processor']}, {machine['cores']} cores")
+    for row in found["backends"] + found["parts"]:
+        state = f"[green]{row['version']}[/]" if row["available"] else f"missing: {row['install']}"
+        table.add_row(row["name"], state.replace("[train]", r"\[train]"))
+    _say(found, as_json, table)
+
+
+def main() -> None:
+    """Runs the command line; turns our errors into a sentence and an exit status."""
+    debug = "--debug" in sys.argv[1:]
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        status = app(arguments, prog_name="pleinair", standalone_mode=False)
+    except click.exceptions.Abort:
+        status = _interrupted()
+    except KeyboardInterrupt:
+        status = _interrupted()
+    except click.ClickException as error:
+        error.show()
+        status = 2
+    except PleinairError as error:
+        if debug:
+            raise
+        console.print(f"[red]error:[/] {_escaped(str(error))}", highlight=False, soft_wrap=True)
+        status = 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _interrupt(*_: object) -> None:
+    """SIGTERM ends a verb as Ctrl-C does: what was half-written goes away."""
+    raise KeyboardInterrupt
+
+
+def _interrupted() -> int:
+    console.print("interrupted")
+    return 130
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _say(value: Any, as_json: bool, text: Any) -> None:
+    """Prints the result: JSON on stdout, or text."""
+    if as_json:
+        print(json.dumps(value, indent=2))
+    else:
+        Console().print(text, highlight=False)
+
+
+def _summary(stats: dict[str, Any]) -> str:
+    width, height = stats["size"]
+    what = f"{stats['frames']} frames of {width}x{height}" if stats["frames"] > 1 else "1 picture"
+    return f"{what} at {stats['fps']:.1f} fps with {stats['backend']} {stats['precision']}"
+
+
+def _end_with(problems: list[str]) -> None:
+    """Says what went wrong along the way; exit status 1 if anything did."""
+    for problem in problems:
+        console.print(f"[red]error:[/] {_escaped(problem)}", highlight=False, soft_wrap=True)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _parse_size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise UsageError(f"--size {text!r} is not of the form WxH, e.g. 640x360")
+    return int(width), int(height)
+
+
+@contextmanager
+def _needs(extra: str) -> Iterator[None]:
+    """Turns a missing library into the line that installs it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise PleinairError(
+            f'{error.name} is not installed; run: pip install "pleinair[{extra}]"'
+        ) from error
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Any]:
+    """A progress bar on stderr; yields ``advance(done, total)``."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(_escaped(title), total=None)
+        yield lambda done, total=None: bar.update(task, completed=done, total=total)

@@ -1,0 +1,47 @@
+"""Real photographs for calibration and for measuring drift."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..errors import ExportError, MediaError
+from ..pictures import Frames, Pixels, list_pictures
+from ..runtime.picture_files import read_picture
+
+LONGEST = 1280  # larger photographs are scaled down to what a camera gives
+
+
+def load_frames(folder: Path, stride: int, most: int) -> list[Frames]:
+    """Reads up to ``most`` photographs, spread evenly over a folder, cropped to the stride.
+
+    Raises:
+        ExportError: There is no such folder, or fewer than two readable photographs in it.
+    """
+    if not folder.is_dir():
+        raise ExportError(f"calibration folder {folder} does not exist")
+    paths = list_pictures(folder)
+    chosen = [paths[i * len(paths) // most] for i in range(most)] if len(paths) > most else paths
+    frames = []
+    for path in chosen:
+        try:
+            frames.append(_to_frame(read_picture(path)[0], stride))
+        except MediaError:
+            continue  # one damaged photograph among many does not matter here
+    frames = [frame for frame in frames if min(frame.shape[1:3]) >= 2 * stride]
+    if len(frames) < 2:
+        raise ExportError(
+            f"calibration folder {folder} holds {len(frames)} usable photographs, at least 2 are"
+            " needed (100 to 300 are good)"
+        )
+    return frames
+
+
+def _to_frame(rgb: Pixels, stride: int) -> Frames:
+    scale = LONGEST / max(rgb.shape[:2])
+    if scale < 1:
+        rgb = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    height, width = (side // stride * stride for side in rgb.shape[:2])
+    return np.ascontiguousarray(rgb[None, :height, :width])

@@ -1,0 +1,50 @@
+"""What can be exported: a run's folder or a checkpoint in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..bundle import sha256_of
+from ..errors import ExportError, UsageError
+from ..train.checkpoint import GENERATOR, load_state
+from ..train.generators import create_generator
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A generator and where it comes from."""
+
+    generator: nn.Module
+    architecture: str
+    recipe: dict[str, Any]
+    steps: int
+    sha256: str
+
+
+def load_trained(source: Path) -> Trained:
+    """Loads the averaged generator of a run (``runs/monet``) or of a ``generator.pt``.
+
+    Raises:
+        UsageError: There is no such file.
+        ExportError: It is no generator of pleinair, or does not fit its architecture.
+    """
+    path = source / GENERATOR if source.is_dir() else source
+    if not path.is_file():
+        raise UsageError(f"{source} is no run: {path} does not exist")
+    state = load_state(path)
+    if state.get("format") != "pleinair-generator-1":
+        raise ExportError(f"{path} holds no generator; give a run's folder or its {GENERATOR}")
+    generator = create_generator(state["architecture"])
+    try:
+        generator.load_state_dict(state["state"])
+    except RuntimeError as error:
+        raise ExportError(
+            f"{path} does not fit {state['architecture']}: {str(error).splitlines()[-1].strip()}"
+        ) from error
+    return Trained(
+        generator.eval(), state["architecture"], state["recipe"], state["step"], sha256_of(path)
+    )

@@ -1,0 +1,127 @@
+"""Pixels metrics (ground floor: training, export and benchmarks measure with the same ones).
+
+Pictures are uint8 RGB ``[H, W, 3]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .pictures import Pixels
+
+Array = npt.NDArray[Any]
+
+IDENTICAL_DB = 99.0  # stands for the infinite PSNR of identical pictures, which JSON cannot say
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far a set of pictures is from its reference."""
+
+    images: int
+    psnr_db: float  # of the mean squared error over all pictures
+    ssim: float  # mean over pictures
+    delta_e: float  # mean CIEDE2000 over all pixels
+    max_abs: int  # largest difference in grey levels
+    p99_abs: int  # 99th percentile of the differences in grey levels
+
+
+def compare(pairs: Iterable[tuple[Pixels, Pixels]]) -> Difference:
+    """Measures pairs of (reference, picture) of equal shapes.
+
+    Raises:
+        ValueError: There is no pair, or a pair's shapes differ.
+    """
+    histogram = np.zeros(256, np.int64)  # of absolute differences
+    ssims, delta_es = [], []
+    for reference, picture in pairs:
+        if reference.shape != picture.shape:
+            raise ValueError(f"expected shape {reference.shape}, got {picture.shape}")
+        histogram += np.bincount(cv2.absdiff(reference, picture).ravel(), minlength=256)
+        ssims.append(ssim(reference, picture))
+        delta_es.append(float(delta_e(reference, picture).mean()))
+    if not ssims:
+        raise ValueError("no pictures to compare")
+    levels = np.arange(256)
+    mse = float((histogram * levels**2).sum() / histogram.sum())
+    return Difference(
+        images=len(ssims),
+        psnr_db=psnr_of(mse),
+        ssim=float(np.mean(ssims)),
+        delta_e=float(np.mean(delta_es)),
+        max_abs=int(np.flatnonzero(histogram)[-1]),
+        p99_abs=int(np.searchsorted(np.cumsum(histogram), 0.99 * histogram.sum())),
+    )
+
+
+def psnr_of(mse: float) -> float:
+    """Peak signal-to-noise ratio in dB of a mean squared error in grey levels, at most 99."""
+    return IDENTICAL_DB if mse == 0 else min(IDENTICAL_DB, 10 * float(np.log10(255.0**2 / mse)))
+
+
+def ssim(reference: Pixels, picture: Pixels) -> float:
+    """Structural similarity of luminance (Wang et al. 2004): 11x11 Gaussian window, sigma 1.5."""
+    x = cv2.cvtColor(reference, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    y = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    mx, my = _blur(x), _blur(y)
+    vx, vy, vxy = _blur(x * x) - mx * mx, _blur(y * y) - my * my, _blur(x * y) - mx * my
+    value = ((2 * mx * my + c1) * (2 * vxy + c2)) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    return float(value.mean())
+
+
+def _blur(x: Array) -> Array:
+    return cv2.GaussianBlur(x, (11, 11), 1.5)
+
+
+def delta_e(reference: Pixels, picture: Pixels) -> Array:
+    """CIEDE2000 colour difference of each pixel, [H, W]; about 1 is just noticeable."""
+    return ciede2000(_lab(reference), _lab(picture))
+
+
+def _lab(picture: Pixels) -> Array:
+    return cv2.cvtColor(picture.astype(np.float32) / 255.0, cv2.COLOR_RGB2Lab).astype(np.float64)
+
+
+def ciede2000(lab1: Array, lab2: Array) -> Array:
+    """CIEDE2000 between L*a*b* colours ``[..., 3]`` (Sharma, Wu and Dalal 2005, eqs. 2 to 22)."""
+    l1, a1, b1 = np.moveaxis(lab1, -1, 0)
+    l2, a2, b2 = np.moveaxis(lab2, -1, 0)
+    mean_c7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
+    g = 0.5 * (1 - np.sqrt(mean_c7 / (mean_c7 + 25.0**7)))
+    c1, c2 = np.hypot((1 + g) * a1, b1), np.hypot((1 + g) * a2, b2)
+    h1 = np.degrees(np.arctan2(b1, (1 + g) * a1)) % 360
+    h2 = np.degrees(np.arctan2(b2, (1 + g) * a2)) % 360
+    grey = c1 * c2 == 0  # hue means nothing where a colour is grey
+
+    turn = h2 - h1
+    turn = np.where(grey, 0, turn - 360 * (turn > 180) + 360 * (turn < -180))
+    d_light, d_chroma = l2 - l1, c2 - c1
+    d_hue = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2))
+
+    light, chroma = (l1 + l2) / 2, (c1 + c2) / 2
+    around = np.abs(h1 - h2) > 180
+    hue = (h1 + h2) / 2 + np.where(around, np.where(h1 + h2 < 360, 180, -180), 0)
+    hue = np.where(grey, h1 + h2, hue)
+    t = (
+        1
+        - 0.17 * np.cos(np.radians(hue - 30))
+        + 0.24 * np.cos(np.radians(2 * hue))
+        + 0.32 * np.cos(np.radians(3 * hue + 6))
+        - 0.20 * np.cos(np.radians(4 * hue - 63))
+    )
+    s_light = 1 + 0.015 * (light - 50) ** 2 / np.sqrt(20 + (light - 50) ** 2)
+    s_chroma = 1 + 0.045 * chroma
+    s_hue = 1 + 0.015 * chroma * t
+    chroma7 = chroma**7
+    rotation = -np.sin(np.radians(60 * np.exp(-(((hue - 275) / 25) ** 2))))
+    rotation = rotation * 2 * np.sqrt(chroma7 / (chroma7 + 25.0**7))
+    dl, dc, dh = d_light / s_light, d_chroma / s_chroma, d_hue / s_hue
+    result: Array = np.sqrt(np.maximum(dl**2 + dc**2 + dh**2 + rotation * dc * dh, 0))
+    return result

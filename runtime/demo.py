@@ -1,0 +1,47 @@
+"""The demo: the bundled clip painted with the bundled model, and a before/after still."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import UsageError
+from .picture_files import write_picture
+from .sources import open_source
+from .translate import Progress, Translation, translate
+from .verify import DEMO_CLIP
+
+STILL_FRAME = 105  # a moment of the clip that shows sky, water and leaves
+
+
+def run_demo(
+    out: Path,
+    model: str,
+    backend: str,
+    precision: str,
+    overwrite: bool,
+    progress: Progress,
+) -> tuple[Translation, Path]:
+    """Paints the demo clip to ``out`` and puts a still beside it; returns what was done."""
+    still = out.with_suffix(".jpg")
+    if still.exists() and not overwrite:
+        raise UsageError(f"{still} exists; add --overwrite to replace it")
+    result = translate(
+        DEMO_CLIP,
+        out,
+        model,
+        backend=backend,
+        precision=precision,
+        overwrite=overwrite,
+        progress=progress,
+    )
+    with open_source(str(DEMO_CLIP)) as clip:
+        before = next(itertools.islice(clip.frames(), STILL_FRAME, None)).rgb
+    after = result.stylizer(before)
+    middle = before.shape[1] // 2
+    together = np.hstack([before[:, :middle], after[:, middle:]])
+    together[:, middle - 1 : middle + 1] = 255  # the divider
+    write_picture(still, together)
+    return result, still

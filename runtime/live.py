@@ -1,0 +1,118 @@
+"""The live filter: a camera, stream or clip, painted as it comes; the newest frame wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..errors import UsageError
+from ..pictures import Pixels
+from .pipeline import Pipeline, Report
+from .sinks import open_sink
+from .sources import open_source
+from .stylizer import Stylizer, load
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the viewer sees beside the painting itself."""
+
+    size: tuple[int, int] | None = None  # (width, height) to paint at; none keeps the source's
+    mirror: bool = False
+    side_by_side: bool = False  # the original to the left
+
+    def painter(self, stylizer: Stylizer) -> Callable[[Pixels], Pixels]:
+        """Returns the function that the pipeline calls for each frame."""
+
+        def paint(rgb: Pixels) -> Pixels:
+            if self.size and self.size != (rgb.shape[1], rgb.shape[0]):
+                rgb = cv2.resize(rgb, self.size, interpolation=cv2.INTER_AREA)
+            if self.mirror:
+                rgb = np.ascontiguousarray(rgb[:, ::-1])
+            painted = stylizer(rgb)
+            return np.hstack([rgb, painted]) if self.side_by_side else painted
+
+        return paint
+
+
+@dataclass(frozen=True)
+class LiveResult:
+    """What was shown."""
+
+    report: Report
+    stylizer: Stylizer
+    problems: list[str]
+
+    def stats(self) -> dict[str, Any]:
+        """The object that ``live --json`` prints."""
+        report = self.report
+        p50, p90, p99 = (
+            np.percentile(report.delays, [50, 90, 99]) * 1000 if report.delays else (0, 0, 0)
+        )
+        return {
+            "frames": report.frames,
+            "seconds": round(report.seconds, 3),
+            "fps": round(report.fps, 2),
+            "dropped": report.dropped,
+            "latency_ms": {
+                "p50": round(float(p50), 2),
+                "p90": round(float(p90), 2),
+                "p99": round(float(p99), 2),
+            },
+            "size": list(report.size or (0, 0)),
+            "backend": self.stylizer.choice.backend,
+            "precision": self.stylizer.choice.precision,
+        }
+
+
+def live(
+    source: str = "0",
+    sink: str = "window",
+    model: str | Path = "monet",
+    *,
+    backend: str = "auto",
+    precision: str = "auto",
+    strength: float = 1.0,
+    look: Look = Look(),
+    duration: float | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> LiveResult:
+    """Paints a live source until it ends, the viewer quits or ``duration`` seconds are over.
+
+    Args:
+        source: A camera's index, a URL, or a file (played at its own pace).
+        sink: ``"window"``, ``"null"``, or a video file to record to.
+        model: A shipped model's name, or a bundle's folder or zip.
+        backend: ``"auto"`` or a backend's name.
+        precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
+        strength: 1 is the painting, 0 the original.
+        look: Size, mirror, side by side.
+        duration: Seconds.
+        overwrite: Whether an existing recording may be replaced.
+        progress: Called after each frame.
+
+    Raises:
+        UsageError: The request does not fit together.
+        MediaError: The source or sink cannot be used.
+    """
+    if sink not in ("window", "null") and Path(sink).exists():
+        if Path(sink).resolve() == Path(source).resolve():
+            raise UsageError(f"output {sink} is the input; give another name")
+        if not overwrite:
+            raise UsageError(f"{sink} exists; add --overwrite to replace it")
+    with open_source(source, realtime=True) as opened:
+        size = look.size or opened.size
+        stylizer = load(
+            model, backend, precision, "rgb", strength, size=(size[1], size[0]) if size else None
+        )
+        pipeline = Pipeline(opened, look.painter(stylizer))
+        title = f"pleinair: {stylizer.bundle.manifest.title}"
+        with open_sink(sink, opened, title) as out:
+            report = pipeline.run(out, duration, progress)
+    return LiveResult(report, stylizer, opened.problems)

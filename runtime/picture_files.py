@@ -1,0 +1,97 @@
+"""Reading and writing picture files.
+
+What comes in: 8 or 16 bits, grey, colour or palette, with or without alpha, turned as EXIF says.
+What goes on: 8-bit RGB, and the alpha channel beside it, which is never painted. 16 bits are
+rounded to 8. Formats without alpha (JPEG, BMP) get the painting laid over white.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import MediaError
+from ..pictures import SUFFIXES, Pixels
+
+Alpha = npt.NDArray[Any]
+_KEEPS_ALPHA = frozenset({".png", ".webp", ".tif", ".tiff"})
+
+
+def read_picture(path: Path) -> tuple[Pixels, Alpha | None]:
+    """Reads a picture as RGB [H, W, 3] and its alpha [H, W], if it has one.
+
+    Raises:
+        MediaError: The file is missing, empty or no picture that can be decoded.
+    """
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not data.size:
+        raise MediaError(f"{path} is empty")
+    pixels = _decode(data, cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise MediaError(f"{path} cannot be decoded as a picture; it may be damaged")
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        pixels = _to_8_bit(pixels)
+        return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB), np.ascontiguousarray(pixels[..., 3])
+    turned = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)  # this mode applies EXIF
+    if turned is None:
+        raise MediaError(f"{path} cannot be decoded as a picture; it may be damaged")
+    return cv2.cvtColor(_to_8_bit(turned), cv2.COLOR_BGR2RGB), None
+
+
+def write_picture(path: Path, rgb: Pixels, alpha: Alpha | None = None) -> None:
+    """Writes a picture in the format of its suffix, under a temporary name first.
+
+    Raises:
+        MediaError: The format is unknown or the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise MediaError(f"{path}: pictures are written as {', '.join(sorted(SUFFIXES))}")
+    if alpha is not None and suffix in _KEEPS_ALPHA:
+        pixels = np.dstack([rgb[..., ::-1], alpha])
+    else:
+        if alpha is not None:
+            rgb = _over_white(rgb, alpha)
+        pixels = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    options = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix in (".jpg", ".jpeg") else []
+    try:
+        good, data = cv2.imencode(suffix, pixels, options)
+    except cv2.error as error:
+        raise MediaError(f"{path} cannot be encoded: {error.err}") from error
+    if not good:
+        raise MediaError(f"{path} cannot be encoded as {suffix}")
+    temporary = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data.tofile(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise MediaError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _decode(data: Alpha, flags: int) -> npt.NDArray[Any] | None:
+    try:
+        return cv2.imdecode(data, flags)
+    except cv2.error:
+        return None  # OpenCV raises for some damaged files and for sizes beyond its limit
+
+
+def _to_8_bit(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return (np.clip(pixels.astype(np.float32), 0, 1) * 255 + 0.5).astype(np.uint8)  # float TIFF
+
+
+def _over_white(rgb: Pixels, alpha: Alpha) -> Pixels:
+    share = alpha[..., None].astype(np.float32) / 255
+    return (rgb * share + 255 * (1 - share) + 0.5).astype(np.uint8)

@@ -1,0 +1,166 @@
+"""capture -> paint -> sink, each in a thread of its own (the sink in the caller's).
+
+OpenCV, FFmpeg and the inference libraries release the interpreter's lock, so the stages overlap.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from ..pictures import Pixels
+from .frame import Frame
+from .frame_queue import FrameQueue
+from .sinks import Sink, frame_like
+from .sources import Source
+
+Paint = Callable[[Pixels], Pixels]
+Progress = Callable[[int], None]
+
+
+@dataclass
+class Stage:
+    """Time spent in one stage."""
+
+    seconds: float = 0.0
+    calls: int = 0
+
+    @property
+    def mean_ms(self) -> float:
+        """Milliseconds a frame."""
+        return 1000 * self.seconds / max(1, self.calls)
+
+
+@dataclass
+class Report:
+    """What a run of the pipeline did."""
+
+    frames: int = 0  # that reached the sink
+    seconds: float = 0.0
+    dropped: int = 0
+    size: tuple[int, int] | None = None  # (width, height) of the last frame
+    decode: Stage = field(default_factory=Stage)
+    infer: Stage = field(default_factory=Stage)
+    encode: Stage = field(default_factory=Stage)
+    delays: list[float] = field(default_factory=list)  # seconds from capture to sink, when live
+
+    @property
+    def fps(self) -> float:
+        """Frames a second, from start to end."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+
+class Pipeline:
+    """Runs frames from a source through a painter into a sink.
+
+    Args:
+        source: Where frames come from. A live one drops the oldest frame when painting is late; any
+            other loses and reorders nothing.
+        paint: From RGB [H, W, 3] to the same; called from several threads at once.
+        in_flight: How many frames are painted at once.
+    """
+
+    def __init__(self, source: Source, paint: Paint, in_flight: int = 1) -> None:
+        self.source, self.paint, self.in_flight = source, paint, in_flight
+        capacity = 1 if source.live else 2
+        self.captured: FrameQueue[Frame] = FrameQueue(capacity, newest_wins=source.live)
+        self.painted: FrameQueue[Frame] = FrameQueue(capacity, newest_wins=source.live)
+        self.report = Report()
+        self.failure: BaseException | None = None
+        self.lock = threading.Lock()
+
+    def run(
+        self, sink: Sink, duration: float | None = None, progress: Progress | None = None
+    ) -> Report:
+        """Runs until the source ends, the sink asks for the end, or ``duration`` seconds are over.
+
+        Raises:
+            PleinairError: Whatever a stage raised; the sink is left to the caller to discard.
+        """
+        threads = [
+            threading.Thread(target=self._guard, args=(stage, queue), daemon=True)
+            for stage, queue in ((self._capture, self.captured), (self._paint, self.painted))
+        ]
+        report, start = self.report, time.perf_counter()
+        for thread in threads:
+            thread.start()
+        try:
+            while (frame := self.painted.get()) is not None:
+                began = time.perf_counter()
+                if self.source.live:
+                    report.delays.append(began - frame.captured)
+                wanted = sink.write(frame)
+                now = time.perf_counter()
+                report.encode.seconds += now - began
+                report.encode.calls += 1
+                report.frames += 1
+                report.size = (frame.rgb.shape[1], frame.rgb.shape[0])
+                if progress:
+                    progress(report.frames)
+                if not wanted or (duration is not None and now - start >= duration):
+                    break
+        finally:
+            for queue in (self.captured, self.painted):
+                queue.close(discard=True)
+            for thread in threads:
+                thread.join(timeout=10)
+        if self.failure is not None:
+            raise self.failure
+        report.seconds = time.perf_counter() - start
+        report.dropped = self.captured.dropped + self.painted.dropped
+        return report
+
+    def _guard(self, stage: Callable[[], None], queue: FrameQueue[Frame]) -> None:
+        """Runs a stage; its end, good or bad, closes the queue that it fills."""
+        try:
+            stage()
+        except BaseException as error:
+            self.failure = self.failure or error
+        finally:
+            queue.close()
+
+    def _capture(self) -> None:
+        for frame in _timed(self.source.frames(), self.report.decode):
+            if not self.captured.put(frame):
+                return
+
+    def _paint(self) -> None:
+        """Paints ``in_flight`` frames at once and hands them on in their order."""
+        waiting: deque[tuple[Frame, Future[Pixels]]] = deque()
+        with ThreadPoolExecutor(self.in_flight, "paint") as pool:
+            while (frame := self.captured.get()) is not None:
+                waiting.append((frame, pool.submit(self._paint_one, frame.rgb)))
+                if len(waiting) >= self.in_flight and not self._hand_on(waiting):
+                    return
+            while waiting:
+                if not self._hand_on(waiting):
+                    return
+
+    def _hand_on(self, waiting: deque[tuple[Frame, Future[Pixels]]]) -> bool:
+        frame, future = waiting.popleft()
+        return self.painted.put(frame_like(frame, future.result()))
+
+    def _paint_one(self, rgb: Pixels) -> Pixels:
+        start = time.perf_counter()
+        painted = self.paint(rgb)
+        with self.lock:
+            self.report.infer.seconds += time.perf_counter() - start
+            self.report.infer.calls += 1
+        return painted
+
+
+def _timed(frames: Iterator[Frame], stage: Stage) -> Iterator[Frame]:
+    """Passes frames on and notes how long each took to get."""
+    while True:
+        start = time.perf_counter()
+        try:
+            frame = next(frames)
+        except StopIteration:
+            return
+        stage.seconds += time.perf_counter() - start
+        stage.calls += 1
+        yield frame

@@ -1,0 +1,275 @@
+"""Where painted frames go: a picture, a folder, a video file, a window, nowhere.
+
+A sink is a context manager. What it writes appears under its final name only when it is closed
+without an error, and never half.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import cv2
+
+from ..errors import MediaError
+from ..pictures import Pixels, is_picture
+from .frame import Frame
+from .picture_files import write_picture
+from .sources import Source, VideoSource
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v"})
+
+
+class Sink:
+    """Takes painted frames in order."""
+
+    def write(self, frame: Frame) -> bool:
+        """Takes one frame; returns False to ask for the end."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Makes what was written final."""
+
+    def discard(self) -> None:
+        """Leaves nothing of it behind."""
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.discard()
+
+
+class NullSink(Sink):
+    """Takes frames and forgets them."""
+
+    def write(self, frame: Frame) -> bool:
+        """Takes one frame."""
+        return True
+
+
+class PictureSink(Sink):
+    """Writes one picture."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, frame: Frame) -> bool:
+        """Writes the picture."""
+        write_picture(self.path, frame.rgb, frame.alpha)
+        return True
+
+
+class FolderSink(Sink):
+    """Writes each picture under its own name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MediaError(f"folder {folder} cannot be made: {error.strerror}") from error
+
+    def write(self, frame: Frame) -> bool:
+        """Writes one picture; frames without a name are numbered."""
+        name = frame.name or f"{frame.index:06d}.png"
+        write_picture(self.folder / name, frame.rgb, frame.alpha)
+        return True
+
+
+class VideoSink(Sink):
+    """Writes an H.264 video; times are those of the source, and its audio is copied.
+
+    Args:
+        path: The file; its suffix chooses the container.
+        source: What the frames come from.
+    """
+
+    def __init__(self, path: Path, source: Source) -> None:
+        self.path, self.source = path, source
+        self.temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+        self.stream: av.VideoStream | None = None
+        self.audio: _AudioCopy | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.container = av.open(str(self.temporary), "w", options={"movflags": "+faststart"})
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise MediaError(f"{path} cannot be written: {error}") from error
+
+    def write(self, frame: Frame) -> bool:
+        """Encodes one frame, and the audio up to it."""
+        try:
+            if self.stream is None:
+                self._start(frame)
+            assert self.stream is not None
+            picture = av.VideoFrame.from_ndarray(frame.rgb, format="rgb24")
+            pts, time_base = frame.pts, frame.time_base
+            if pts is None or time_base is None:
+                pts, time_base = frame.index, 1 / (self.source.fps or Fraction(30))
+            picture.pts, picture.time_base = pts, time_base
+            self.container.mux(self.stream.encode(picture))
+            if self.audio:
+                self.audio.copy_until(float(pts * time_base))
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise MediaError(f"{self.path} cannot be written: {error}") from error
+        return True
+
+    def finish(self) -> None:
+        """Flushes encoder and audio, then gives the file its name."""
+        try:
+            if self.stream is None:
+                raise MediaError(f"{self.path} was not written: there was no frame")
+            self.container.mux(self.stream.encode(None))
+            if self.audio:
+                self.audio.copy_until(float("inf"))
+                self.audio.close()
+            self.container.close()
+            self.temporary.replace(self.path)
+        except (av.error.FFmpegError, OSError) as error:
+            raise MediaError(f"{self.path} cannot be written: {error}") from error
+        finally:
+            self.temporary.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Removes the temporary file."""
+        try:
+            self.container.close()
+        except (av.error.FFmpegError, OSError, ValueError):
+            pass  # it is thrown away anyhow
+        finally:
+            self.temporary.unlink(missing_ok=True)
+
+    def _start(self, first: Frame) -> None:
+        """Opens the encoder for the first frame's size."""
+        height, width = first.rgb.shape[:2]
+        fps = self.source.fps or Fraction(30)
+        stream = self.container.add_stream("libx264", rate=fps)
+        stream.width, stream.height = width, height
+        even = width % 2 == 0 and height % 2 == 0
+        stream.pix_fmt = "yuv420p" if even else "yuv444p"  # halved chroma needs even sides
+        stream.options = {"preset": "veryfast", "crf": "18"}
+        stream.thread_count = 0  # FFmpeg's own choice
+        if first.time_base is not None:
+            stream.time_base = stream.codec_context.time_base = first.time_base
+        if isinstance(self.source, VideoSource):
+            _copy_picture_properties(self.source.stream, stream)
+            self.audio = _AudioCopy.of(self.source, self.container)
+        self.stream = stream
+
+
+def _copy_picture_properties(original: av.VideoStream, copy: av.VideoStream) -> None:
+    """Pixel shape and colour description stay what they were."""
+    ours, theirs = copy.codec_context, original.codec_context
+    if theirs.sample_aspect_ratio:
+        ours.sample_aspect_ratio = theirs.sample_aspect_ratio
+    ours.color_primaries = theirs.color_primaries
+    ours.color_trc = theirs.color_trc
+    ours.colorspace = theirs.colorspace
+
+
+class _AudioCopy:
+    """Copies a file's audio packets as they are, a little at a time, beside the video."""
+
+    def __init__(self, source: av.container.InputContainer, out: av.container.OutputContainer):
+        self.source, self.out = source, out
+        self.streams = {s.index: out.add_stream_from_template(s) for s in source.streams.audio}
+        self.packets: Iterator[Any] = source.demux(*source.streams.audio)
+        self.waiting: Any = next(self.packets, None)
+
+    @classmethod
+    def of(cls, source: VideoSource, out: av.container.OutputContainer) -> _AudioCopy | None:
+        """Returns a copier, or None where there is no audio."""
+        if source.is_url or not source.container.streams.audio:
+            return None
+        return cls(av.open(source.path), out)
+
+    def copy_until(self, seconds: float) -> None:
+        """Copies the packets that start no later than ``seconds``."""
+        while self.waiting is not None:
+            packet = self.waiting
+            if packet.dts is not None:
+                if float(packet.dts * packet.time_base) > seconds:
+                    return
+                packet.stream = self.streams[packet.stream.index]
+                self.out.mux(packet)
+            self.waiting = next(self.packets, None)
+
+    def close(self) -> None:
+        """Closes the second view of the source."""
+        self.source.close()
+
+
+class WindowSink(Sink):
+    """Shows frames in a window; q, Escape or closing the window ends it."""
+
+    def __init__(self, title: str) -> None:
+        if sys.platform == "linux" and not (
+            os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        ):
+            raise MediaError("there is no display for a window; give --sink a file, or null")
+        self.title = title
+        self.opened = False
+
+    def write(self, frame: Frame) -> bool:
+        """Shows one frame."""
+        try:
+            if not self.opened:
+                cv2.namedWindow(self.title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+                cv2.resizeWindow(self.title, frame.rgb.shape[1], frame.rgb.shape[0])
+                self.opened = True
+            cv2.imshow(self.title, cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2BGR))
+            key = cv2.waitKey(1) & 0xFF
+            return key not in (ord("q"), 27) and self._visible()
+        except cv2.error as error:
+            raise MediaError(
+                f"OpenCV cannot show a window here ({error.err}); give --sink a file, or null"
+            ) from error
+
+    def _visible(self) -> bool:
+        return cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) >= 1
+
+    def finish(self) -> None:
+        """Closes the window."""
+        if self.opened:
+            cv2.destroyAllWindows()
+
+    discard = finish
+
+
+def open_sink(spec: str, source: Source, title: str = "pleinair") -> Sink:
+    """Opens a sink by its spelling.
+
+    Args:
+        spec: ``"window"``, ``"null"``, or the path of a picture, video or folder.
+        source: What the frames come from.
+        title: The window's title.
+
+    Raises:
+        MediaError: It cannot be opened.
+    """
+    if spec == "null":
+        return NullSink()
+    if spec == "window":
+        return WindowSink(title)
+    path = Path(spec)
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return VideoSink(path, source)
+    return PictureSink(path) if is_picture(path) else FolderSink(path)
+
+
+def frame_like(frame: Frame, rgb: Pixels) -> Frame:
+    """Returns a frame with other pixels and everything else the same."""
+    return Frame(
+        rgb, frame.index, frame.pts, frame.time_base, frame.name, frame.alpha, frame.captured
+    )

@@ -1,0 +1,101 @@
+"""Checks a bundle on this machine: hashes, schema, and drift again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import metrics
+from ..bundle import Artifact, Bundle
+from ..errors import BackendError, BundleError
+from ..pictures import Pixels
+from .backends import BACKENDS, Backend
+from .sources import open_source
+from .stylizer import Choice, Stylizer
+
+DEMO_CLIP = Path(__file__).parent.parent / "assets" / "demo.mp4"
+
+
+def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12) -> dict[str, Any]:
+    """Checks every artifact and, with each backend here that can run it, its drift.
+
+    The reference is the bundle's own FP32 artifact in ONNX Runtime, so no PyTorch is needed.
+
+    Args:
+        model: A shipped model's name, or a bundle's folder or zip.
+        pictures: A folder of pictures or a video to measure with; by default the demo clip.
+        count: How many pictures to measure with.
+
+    Returns:
+        ``{"bundle", "ok", "artifacts": [{target, precision, path, hash, manifest, measured}]}``
+
+    Raises:
+        UsageError: There is no such model or picture.
+        BundleError: The manifest is damaged.
+    """
+    bundle = Bundle.open(model)
+    frames = list(_spread(pictures, count))
+    reference = bundle.find("onnx", "fp32")
+    wanted = _paint_all(bundle, reference, BACKENDS["onnxruntime"], frames) if reference else None
+    rows = []
+    for artifact in bundle.manifest.artifacts:
+        row: dict[str, Any] = {
+            "target": artifact.target,
+            "precision": artifact.precision,
+            "path": artifact.path,
+            "manifest": artifact.drift.model_dump(),
+            "measured": [],
+        }
+        rows.append(row)
+        try:
+            bundle.path(artifact)
+        except BundleError as error:
+            row["hash"] = str(error)
+            continue
+        row["hash"] = "ok"
+        for backend in BACKENDS.values():
+            if backend.available and backend.target == artifact.target and wanted:
+                row["measured"].append(_measure(bundle, artifact, backend, frames, wanted))
+    good = all(r["hash"] == "ok" and not any("error" in m for m in r["measured"]) for r in rows)
+    return {"bundle": bundle.manifest.name, "ok": good, "artifacts": rows}
+
+
+def _measure(
+    bundle: Bundle, artifact: Artifact, backend: Backend, frames: list[Pixels], wanted: list[Pixels]
+) -> dict[str, Any]:
+    try:
+        painted = _paint_all(bundle, artifact, backend, frames)
+    except BackendError as error:
+        return {"backend": backend.name, "error": str(error)}
+    found = metrics.compare(zip(wanted, painted, strict=True))
+    return {
+        "backend": backend.name,
+        "reference": "onnxruntime fp32",
+        "images": found.images,
+        "psnr_db": round(found.psnr_db, 2),
+        "ssim": round(found.ssim, 5),
+        "delta_e": round(found.delta_e, 3),
+        "max_abs": found.max_abs,
+        "p99_abs": found.p99_abs,
+    }
+
+
+def _paint_all(
+    bundle: Bundle, artifact: Artifact, backend: Backend, frames: list[Pixels]
+) -> list[Pixels]:
+    engine = backend.load(bundle.path(artifact))
+    paint = Stylizer(bundle, engine, Choice(backend.name, artifact.precision), "rgb")
+    return [paint(frame) for frame in frames]
+
+
+def _spread(pictures: str | Path, count: int) -> Iterator[Pixels]:
+    """Up to ``count`` frames spread over a source, 360 rows at most."""
+    with open_source(str(pictures)) as source:
+        every = max(1, (source.count or count) // count)
+        for frame in itertools.islice(source.frames(), 0, every * count, every):
+            step = max(1, frame.rgb.shape[0] // 360)
+            yield np.ascontiguousarray(frame.rgb[::step, ::step])
