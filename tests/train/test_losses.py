@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pleinair.train import losses
+from pleinair.train.image_pool import ImagePool
+
+
+def test_lsgan_by_hand() -> None:
+    real, fake = torch.full((1, 1, 2, 2), 0.8), torch.full((1, 1, 2, 2), 0.1)
+    assert losses.lsgan_discriminator(real, fake).item() == pytest.approx((0.04 + 0.01) / 2)
+    assert losses.lsgan_generator(fake).item() == pytest.approx(0.81)
+
+
+def test_cycle_and_identity_are_mean_absolute_differences() -> None:
+    x, y = torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.25)
+    assert losses.cycle(x, y).item() == losses.identity(x, y).item() == 0.25
+
+
+def test_low_frequency_colour_sees_tint_but_not_texture() -> None:
+    x = torch.zeros(1, 3, 32, 32)
+    checks = torch.ones(32, 32)
+    checks[::2, ::2] = checks[1::2, 1::2] = -1
+    assert losses.low_frequency_colour(x, x + checks).item() == pytest.approx(0, abs=1e-6)
+    assert losses.low_frequency_colour(x, x + 0.5).item() == pytest.approx(0.5)
+
+
+def test_shift_consistency_is_zero_for_a_shift_invariant_generator() -> None:
+    blur = nn.AvgPool2d(3, stride=1, padding=1)
+    x = torch.rand(1, 3, 64, 64)
+    assert losses.shift_consistency(blur, x, blur(x), 3, 5).item() < 1e-6
+
+
+def test_shift_consistency_finds_a_lattice() -> None:
+    lattice = torch.zeros(64, 64)
+    lattice[::8] = 1
+
+    def generator(x: Tensor) -> Tensor:
+        return x + lattice
+
+    x = torch.rand(1, 3, 64, 64)
+    assert losses.shift_consistency(generator, x, generator(x), 3, 0).item() > 0.1
+
+
+def test_gram_is_the_covariance_of_channels() -> None:
+    features = torch.randn(2, 5, 16, 16) + 3
+    wanted = torch.stack([torch.cov(f.flatten(1), correction=0) for f in features])
+    torch.testing.assert_close(losses.gram(features), wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_mean_gram_style_is_zero_at_its_target_and_pulls_towards_it() -> None:
+    paintings = [torch.randn(4, 3, 8, 8)]
+    style = losses.MeanGramStyle([3], momentum=0.5)
+    style.set_target([paintings])
+    assert style(paintings).item() == pytest.approx(0, abs=1e-6)
+    scale = torch.tensor(2.0, requires_grad=True)
+    style = losses.MeanGramStyle([3], momentum=0.5)
+    style.set_target([paintings])
+    style([scale * paintings[0]]).backward()
+    assert scale.grad is not None
+    assert scale.grad > 0  # too much contrast: less is better
+
+
+def test_image_pool_returns_old_pictures_half_of_the_time() -> None:
+    pool = ImagePool(capacity=10, seed=0)
+    batches = [torch.full((2, 3, 2, 2), float(i)) for i in range(200)]
+    returned = [pool.swap(batch) for batch in batches]
+    assert all(torch.equal(r, b) for r, b in zip(returned[:5], batches[:5], strict=True))
+    late = zip(returned[5:], batches[5:], strict=True)
+    new = [bool(torch.equal(r[i], b[i])) for r, b in late for i in (0, 1)]
+    assert 0.4 < sum(new) / len(new) < 0.6
+
+
+def test_image_pool_goes_on_exactly_from_its_state() -> None:
+    one, two = ImagePool(4, seed=1), ImagePool(4, seed=2)
+    for i in range(10):
+        one.swap(torch.full((1, 3, 2, 2), float(i)))
+    two.load_state_dict(one.state_dict())
+    for i in range(20):
+        batch = torch.full((1, 3, 2, 2), 100.0 + i)
+        assert torch.equal(one.swap(batch), two.swap(batch))
