@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from pleinair.bundle import Bundle, Manifest, sha256_of
+from pleinair.errors import BundleError, ExportError, PleinairError, UsageError
+from pleinair.export.calibration import load_frames
+from pleinair.export.exporter import export
+from pleinair.runtime.backends import BACKENDS
+
+from .conftest import save_generator
+
+
+def graphs(bundle: Path) -> dict[str, onnx.ModelProto]:
+    return {p: onnx.load(bundle / f"{p}.onnx") for p in ("fp32", "fp16", "int8")}
+
+
+def test_every_artifact_is_named_measured_and_hashed(bundle: Path) -> None:
+    opened = Bundle.open(bundle)
+    assert [a.precision for a in opened.manifest.artifacts] == ["fp32", "fp16", "int8"]
+    for artifact in opened.manifest.artifacts:
+        assert sha256_of(opened.path(artifact)) == artifact.sha256
+        assert artifact.drift.images == 8
+    psnr = {a.precision: a.drift.psnr_db for a in opened.manifest.artifacts}
+    assert psnr["fp32"] >= 60
+    assert psnr["fp16"] >= 55
+    assert psnr["int8"] >= 34
+    assert opened.manifest.generator.architecture == "edge_s"
+    assert opened.manifest.training.dataset == "data"
+
+
+def test_manifests_carry_no_path_of_this_machine(bundle: Path) -> None:
+    assert str(Path.home()) not in (bundle / "manifest.json").read_text()
+    assert str(Path(__file__).parent) not in (bundle / "manifest.json").read_text()
+    for path in bundle.glob("*.onnx"):
+        assert str(Path(__file__).parent.parent.parent).encode() not in path.read_bytes()
+
+
+def test_graphs_pass_the_full_check_and_take_frames(bundle: Path) -> None:
+    for model in graphs(bundle).values():
+        onnx.checker.check_model(model, full_check=True)
+        for value in (*model.graph.input, *model.graph.output):
+            assert value.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+        assert {p.key for p in model.metadata_props} >= {"name", "architecture", "frame"}
+
+
+def test_sizes_shrink_with_precision(bundle: Path) -> None:
+    size = {p: (bundle / f"{p}.onnx").stat().st_size for p in ("fp32", "fp16", "int8")}
+    assert size["fp16"] <= 0.55 * size["fp32"]
+    assert size["int8"] <= 0.35 * size["fp32"]
+
+
+def test_int8_convolutions_read_int8_weights_and_activations(bundle: Path) -> None:
+    model = graphs(bundle)["int8"]
+    made_by = {output: node for node in model.graph.node for output in node.output}
+    stored = {t.name: t.data_type for t in model.graph.initializer}
+    convolutions = [n for n in model.graph.node if n.op_type == "Conv"]
+    assert len(convolutions) >= 13
+    for node in convolutions:
+        activation, weight = (made_by[name] for name in node.input[:2])
+        assert activation.op_type == weight.op_type == "DequantizeLinear"
+        assert stored[weight.input[0]] == onnx.TensorProto.INT8
+        assert made_by[activation.input[0]].op_type == "QuantizeLinear"
+        if len(node.input) > 2:  # TensorRT refuses quantized biases
+            assert node.input[2] in stored
+            assert stored[node.input[2]] == onnx.TensorProto.FLOAT
+
+
+def test_int8_weights_use_seven_bits(bundle: Path) -> None:
+    model = graphs(bundle)["int8"]
+    weights = [
+        onnx.numpy_helper.to_array(t)
+        for t in model.graph.initializer
+        if t.data_type == onnx.TensorProto.INT8 and len(t.dims) == 4
+    ]
+    assert max(int(np.abs(w).max()) for w in weights) <= 64
+
+
+@pytest.mark.parametrize("backend", [b for b in BACKENDS.values() if b.available])
+@pytest.mark.parametrize("size", [(16, 16), (64, 96), (120, 200)])
+def test_any_size_runs_on_any_backend(bundle: Path, backend: object, size: tuple[int, int]) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
+    engines = {p: backend.load(bundle / f"{p}.onnx") for p in ("fp32", "int8")}  # type: ignore[attr-defined]
+    painted = {p: engine(frame).astype(int) for p, engine in engines.items()}
+    assert painted["fp32"].shape == frame.shape
+    assert np.abs(painted["fp32"] - painted["int8"]).mean() < 4
+
+
+def test_exporting_twice_gives_the_same_bytes(
+    run: Path, bundle: Path, photos: Path, tmp_path: Path
+) -> None:
+    export(run, tmp_path / "again", calibration=photos)
+    for path in bundle.glob("*.onnx"):
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_lone_precision(run: Path, photos: Path, tmp_path: Path) -> None:
+    manifest = export(run, tmp_path / "b", precisions=["int8"], calibration=photos)
+    assert [a.precision for a in manifest.artifacts] == ["int8"]
+    assert {p.name for p in (tmp_path / "b").iterdir()} == {"int8.onnx", "manifest.json"}
+
+
+def test_resnet_exports_to_float(tmp_path: Path, photos: Path) -> None:
+    source = save_generator(tmp_path / "resnet.pt", "resnet_9blocks")
+    small = tmp_path / "photos"
+    small.mkdir()
+    for path in sorted(photos.iterdir())[:2]:
+        shutil.copy(path, small)
+    manifest = export(source, tmp_path / "b", precisions=["fp32"], calibration=small)
+    assert manifest.artifacts[0].drift.psnr_db >= 50
+    assert manifest.frame.multiple_of == 4
+
+
+def test_calibration_is_deterministic_and_spread(photos: Path) -> None:
+    one, two = load_frames(photos, 8, 5), load_frames(photos, 8, 5)
+    assert len(one) == 5
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+    assert all(f.shape[1] % 8 == 0 and f.shape[2] % 8 == 0 for f in one)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda folder: folder / "none", "does not exist"),
+        (lambda folder: folder, "0 usable photographs"),
+    ],
+)
+def test_useless_calibration_folders(run: Path, tmp_path: Path, make: object, said: str) -> None:
+    with pytest.raises(ExportError, match=said):
+        export(run, tmp_path / "b", calibration=make(tmp_path))  # type: ignore[operator]
+    assert not (tmp_path / "b").exists()
+
+
+def test_sources_that_are_none(tmp_path: Path, photos: Path) -> None:
+    torch.save({"step": 1}, tmp_path / "other.pt")
+    (tmp_path / "text.pt").write_text("no checkpoint")
+    for name, kind, said in (
+        ("none.pt", UsageError, "does not exist"),
+        ("other.pt", ExportError, "holds no generator"),
+        ("text.pt", PleinairError, "no readable checkpoint"),
+    ):
+        with pytest.raises(kind, match=said):
+            export(tmp_path / name, tmp_path / "b", calibration=photos)
+    assert not (tmp_path / "b").exists()
+
+
+def test_unknown_precision_and_existing_output(run: Path, bundle: Path, photos: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'int8'"):
+        export(run, bundle.parent / "new", precisions=["int"], calibration=photos)
+    with pytest.raises((UsageError, BundleError), match="add --overwrite"):
+        export(run, bundle, calibration=photos)
+
+
+def test_an_interrupted_export_leaves_nothing(
+    run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pleinair.export.exporter.quantize", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(run, tmp_path / "b", calibration=photos)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_drift_gate_sees_a_swapped_colour_order(
+    run: Path, bundle: Path, photos: Path, tmp_path: Path
+) -> None:
+    from pleinair.export.checkpoints import load_trained
+    from pleinair.export.drift import measure, reference_pictures
+
+    frames = load_frames(photos, 8, 4)
+    wanted = reference_pictures(load_trained(run).generator, [f[..., ::-1].copy() for f in frames])
+    assert measure(bundle / "fp32.onnx", "fp32", frames, wanted).verdict.startswith("misses")
+
+
+def test_a_lone_file_runs_without_pleinair(bundle: Path) -> None:
+    session = ort.InferenceSession(bundle / "int8.onnx")
+    frame = np.zeros((1, 32, 32, 3), np.uint8)
+    assert session.run(None, {"frame": frame})[0].shape == frame.shape
+
+
+def test_the_manifest_reads_back(bundle: Path) -> None:
+    text = (bundle / "manifest.json").read_text()
+    assert Manifest.model_validate_json(text).name == "tiny"
