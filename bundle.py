@@ -11,6 +11,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal
@@ -125,11 +126,15 @@ class Bundle:
     Attributes:
         root: The folder the artifacts lie in.
         manifest: Its validated manifest.
+        label: How messages name it: the folder or zip that was opened.
     """
 
-    def __init__(self, root: Path, manifest: Manifest, unpacked: Any = None) -> None:
+    def __init__(
+        self, root: Path, manifest: Manifest, label: str = "", unpacked: Any = None
+    ) -> None:
         self.root = root
         self.manifest = manifest
+        self.label = label or str(root)
         self._unpacked = unpacked  # keeps a zip's temporary folder alive
         self._checked: set[str] = set()
 
@@ -142,18 +147,20 @@ class Bundle:
             BundleError: The bundle is damaged, or of another schema version.
         """
         path = Path(source)
-        if not path.exists() and str(source) in shipped_models():
+        # A folder that happens to bear a model's name, e.g. one with pictures, does not hide it.
+        is_bundle = path.is_file() or (path / MANIFEST).exists()
+        if not is_bundle and str(source) in shipped_models():
             path = SHIPPED / str(source)
         if path.is_dir():
-            return cls(path, _read_manifest(path))
+            return cls(path, _read_manifest(path, str(path)), str(path))
         if path.is_file() and zipfile.is_zipfile(path):
             folder = tempfile.TemporaryDirectory(prefix="pleinair-")
             root = _unzip(path, Path(folder.name))
-            return cls(root, _read_manifest(root), folder)
+            return cls(root, _read_manifest(root, str(path)), str(path), folder)
         if path.exists():
             raise BundleError(f"{path} is no bundle: neither a folder nor a zip file")
         raise UsageError(
-            unknown_name("model", str(source), shipped_models()) + ", and no such path exists"
+            "no such path, and " + unknown_name("model", str(source), shipped_models())
         )
 
     def find(self, target: str, precision: str) -> Artifact | None:
@@ -171,13 +178,14 @@ class Bundle:
         """
         path = self.root / artifact.path
         if not path.is_file():
-            raise BundleError(f"{self.root}: artifact {artifact.path} is missing; export it again")
+            raise BundleError(f"{self.label}: artifact {artifact.path} is missing; export it again")
         if not path.resolve().is_relative_to(self.root.resolve()):
-            raise BundleError(f"{self.root}: artifact {artifact.path} links out of the bundle")
+            raise BundleError(f"{self.label}: artifact {artifact.path} links out of the bundle")
         if artifact.path not in self._checked:
             if sha256_of(path) != artifact.sha256:
                 raise BundleError(
-                    f"{path} does not have the sha256 that {MANIFEST} names: it was changed or"
+                    f"{self.label}: artifact {artifact.path} does not have the sha256 that"
+                    f" {MANIFEST} names: it was changed or"
                     " damaged; export or download the bundle again"
                 )
             self._checked.add(artifact.path)
@@ -222,26 +230,27 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_manifest(root: Path) -> Manifest:
+def _read_manifest(root: Path, label: str) -> Manifest:
+    """Reads a bundle's manifest; messages name the bundle by its label."""
     path = root / MANIFEST
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BundleError(f"{root} is no bundle: it has no {MANIFEST}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BundleError(f"{path} cannot be read: {error}") from error
+        raise BundleError(f"{label} is no bundle: it has no {MANIFEST}") from None
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON
+        raise BundleError(f"{label}: {MANIFEST} cannot be read: {error}") from error
     version = values.get("schema_version") if isinstance(values, dict) else None
     if version != SCHEMA_VERSION:
         raise BundleError(
-            f"{path}: schema_version is {version!r}, this pleinair reads {SCHEMA_VERSION};"
-            " export the bundle again or install the pleinair that wrote it"
+            f"{label}: {MANIFEST}: schema_version is {version!r}, this pleinair reads"
+            f" {SCHEMA_VERSION}; export the bundle again or install the pleinair that wrote it"
         )
     try:
         return Manifest.model_validate(values)
     except ValidationError as error:
         problem = error.errors()[0]
         field = ".".join(str(part) for part in problem["loc"])
-        raise BundleError(f"{path}: field {field}: {problem['msg']}") from None
+        raise BundleError(f"{label}: {MANIFEST}: field {field}: {problem['msg']}") from None
 
 
 def _unzip(path: Path, folder: Path) -> Path:
@@ -254,7 +263,8 @@ def _unzip(path: Path, folder: Path) -> Path:
                 except ValueError as error:
                     raise BundleError(f"{path}: {member!r}: {error}") from None
             archive.extractall(folder)
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:
+        # RuntimeError: encrypted, or packed by a method that Python lacks
         raise BundleError(f"{path} is a damaged zip file: {error}") from error
     if (folder / MANIFEST).exists():
         return folder

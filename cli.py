@@ -12,11 +12,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-import click
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -26,6 +26,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from .errors import PleinairError, UsageError
 
@@ -37,6 +38,8 @@ app = typer.Typer(
     help="Train compact CycleGAN generators, export them with measured drift, paint live video.",
 )
 console = Console(stderr=True)
+# The base of typer's errors of usage; they are click's, or those of typer's own copy of click.
+_WrongUsage = cast(type[Exception], typer.BadParameter.__bases__[0])
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Model = Annotated[str, typer.Option(help="A shipped model's name, or a bundle's folder or zip.")]
@@ -90,6 +93,8 @@ def translate(
     """Paint a picture, a folder of pictures or a video; audio and timing are kept."""
     from .runtime.translate import translate as run
 
+    if stats and (stats.is_dir() or not stats.parent.is_dir()):
+        raise UsageError(f"--stats {stats} is no file in an existing folder")
     with _progress(f"painting {source}") as advance:
         result = run(
             source,
@@ -204,7 +209,7 @@ def export(
         licence=licence,
         description=description,
         overwrite=overwrite,
-        progress=console.print,
+        progress=lambda text: console.print(Text(str(text))),
     )
     table = Table("target", "precision", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict")
     for a in manifest.artifacts:
@@ -233,7 +238,7 @@ def verify(
         for m in row["measured"] or [{}]:
             here = m.get("error") or (f"{m['psnr_db']:.1f}" if m else "-")
             there = f"{row['manifest']['psnr_db']:.1f}"
-            table.add_row(name, row["hash"], m.get("backend", "-"), here, there)
+            _add(table, name, row["hash"], m.get("backend", "-"), here, there)
     _say(found, as_json, table)
     if not found["ok"]:
         raise typer.Exit(1)
@@ -248,8 +253,8 @@ def models(as_json: Json = False) -> None:
     table = Table("name", "title", "generator", "precisions", "description")
     for m in manifests:
         precisions = " ".join(a.precision for a in m.artifacts)
-        table.add_row(m.name, m.title, m.generator.architecture, precisions, m.description)
-    _say([m.model_dump(mode="json") for m in manifests], as_json, table)
+        _add(table, m.name, m.title, m.generator.architecture, precisions, m.description)
+    _say({"models": [m.model_dump(mode="json") for m in manifests]}, as_json, table)
 
 
 @app.command()
@@ -261,8 +266,8 @@ def doctor(as_json: Json = False) -> None:
     machine = found["machine"]
     table = Table("part", "state", title=f"{machine['processor']}, {machine['cores']} cores")
     for row in found["backends"] + found["parts"]:
-        state = f"[green]{row['version']}[/]" if row["available"] else f"missing: {row['install']}"
-        table.add_row(row["name"], state.replace("[train]", r"\[train]"))
+        version = row["version"] or "installed"
+        _add(table, row["name"], version if row["available"] else f"missing: {row['install']}")
     _say(found, as_json, table)
 
 
@@ -273,20 +278,25 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         status = app(arguments, prog_name="pleinair", standalone_mode=False)
-    except click.exceptions.Abort:
-        status = _interrupted()
-    except KeyboardInterrupt:
-        status = _interrupted()
-    except click.ClickException as error:
-        error.show()
+    except (typer.Abort, KeyboardInterrupt):
+        status = 130
+    except _WrongUsage as error:
+        _complain(_usage(error))
         status = 2
     except PleinairError as error:
         if debug:
             raise
-        console.print(f"[red]error:[/] {_escaped(str(error))}", highlight=False, soft_wrap=True)
+        _complain(str(error))
         status = 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:
         status = 1
+    except OSError as error:  # what no room foresaw: a name too long, a disk that fails
+        if debug:
+            raise
+        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        status = 1
+    if status == 130:
+        console.print("interrupted")
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -295,35 +305,46 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _interrupted() -> int:
-    console.print("interrupted")
-    return 130
+def _usage(error: Exception) -> str:
+    """The sentence for a command line that does not parse; nothing where help was shown instead."""
+    said: str = cast(Any, error).format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    verb = context.command_path if context else "pleinair"
+    return f"{said}; see {verb} --help" if said else ""
 
 
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+def _complain(sentence: str) -> None:
+    """Prints an error; what is in brackets in it is no markup."""
+    if sentence:
+        console.print(Text.assemble(("error:", "red"), " ", sentence), soft_wrap=True)
 
 
 def _say(value: Any, as_json: bool, text: Any) -> None:
     """Prints the result: JSON on stdout, or text."""
     if as_json:
         print(json.dumps(value, indent=2))
+    elif isinstance(text, str):
+        print(text)
     else:
         Console().print(text, highlight=False)
 
 
+def _add(table: Table, *cells: str) -> None:
+    """Adds a row; what is in brackets in it is no markup."""
+    table.add_row(*map(Text, cells))
+
+
 def _summary(stats: dict[str, Any]) -> str:
     width, height = stats["size"]
-    what = f"{stats['frames']} frames of {width}x{height}" if stats["frames"] > 1 else "1 picture"
+    count = stats["frames"]
+    what = "1 picture" if count == 1 else f"{count} frames of {width}x{height}"
     return f"{what} at {stats['fps']:.1f} fps with {stats['backend']} {stats['precision']}"
 
 
 def _end_with(problems: list[str]) -> None:
     """Says what went wrong along the way; exit status 1 if anything did."""
     for problem in problems:
-        console.print(f"[red]error:[/] {_escaped(problem)}", highlight=False, soft_wrap=True)
+        _complain(problem)
     if problems:
         raise typer.Exit(1)
 
@@ -332,8 +353,10 @@ def _parse_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise UsageError(f"--size {text!r} is not of the form WxH, e.g. 640x360")
+    if max(int(width), int(height)) > 16384:
+        raise UsageError(f"--size {text!r} is more than 16384 pixels a side")
     return int(width), int(height)
 
 
@@ -358,6 +381,7 @@ def _progress(title: str) -> Iterator[Any]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(_escaped(title), total=None)
+    still = not console.is_terminal  # e.g. a log file, which would only get an empty line of it
+    with Progress(*columns, console=console, transient=True, disable=still) as bar:
+        task = bar.add_task(escape(title), total=None)
         yield lambda done, total=None: bar.update(task, completed=done, total=total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -42,7 +43,9 @@ def examine() -> dict[str, Any]:
 
 def _part(name: str, library: str, install: str) -> dict[str, Any]:
     available = importlib.util.find_spec(library) is not None
-    version = importlib.metadata.version(library) if available else None
+    version = None
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        version = importlib.metadata.version(library)
     return {
         "name": name,
         "available": available,

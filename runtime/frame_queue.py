@@ -41,7 +41,9 @@ class FrameQueue(Generic[T]):
     def get(self) -> T | None:
         """Takes the oldest item; None once the queue is closed and empty."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or bool(self._items))
+            # On Windows Ctrl-C is only noticed between two waits.
+            while not self._changed.wait_for(lambda: self._closed or bool(self._items), 0.5):
+                pass
             if not self._items:
                 return None
             item = self._items.popleft()

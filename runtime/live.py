@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import MediaError, UsageError
 from ..pictures import Pixels
 from .pipeline import Pipeline, Report
-from .sinks import open_sink
+from .sinks import VIDEO_SUFFIXES, open_sink
 from .sources import open_source
 from .stylizer import Stylizer, load
 
@@ -101,11 +102,10 @@ def live(
         UsageError: The request does not fit together.
         MediaError: The source or sink cannot be used.
     """
-    if sink not in ("window", "null") and Path(sink).exists():
-        if Path(sink).resolve() == Path(source).resolve():
-            raise UsageError(f"output {sink} is the input; give another name")
-        if not overwrite:
-            raise UsageError(f"{sink} exists; add --overwrite to replace it")
+    if duration is not None and not duration >= 0:
+        raise UsageError(f"duration must be a number of seconds, got {duration}")
+    if sink not in ("window", "null"):
+        _check_recording(sink, source, overwrite)
     with open_source(source, realtime=True) as opened:
         size = look.size or opened.size
         stylizer = load(
@@ -114,5 +114,23 @@ def live(
         pipeline = Pipeline(opened, look.painter(stylizer))
         title = f"pleinair: {stylizer.bundle.manifest.title}"
         with open_sink(sink, opened, title) as out:
-            report = pipeline.run(out, duration, progress)
-    return LiveResult(report, stylizer, opened.problems)
+            # Ctrl-C is how one ends a recording that has no other end; it is kept.
+            with contextlib.suppress(KeyboardInterrupt):
+                pipeline.run(out, duration, progress)
+            if not pipeline.report.frames and opened.problems:
+                raise MediaError("; ".join(opened.problems))
+    return LiveResult(pipeline.report, stylizer, opened.problems)
+
+
+def _check_recording(sink: str, source: str, overwrite: bool) -> None:
+    path = Path(sink)
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        known = f"window, null, or a video file ({', '.join(sorted(VIDEO_SUFFIXES))})"
+        raise UsageError(f"sink {sink!r} is none of {known}")
+    if path.is_dir():
+        raise UsageError(f"sink {sink} is a folder; give the name of a video")
+    if path.exists():
+        if path.resolve() == Path(source).resolve():
+            raise UsageError(f"output {sink} is the input; give another name")
+        if not overwrite:
+            raise UsageError(f"{sink} exists; add --overwrite to replace it")

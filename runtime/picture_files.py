@@ -7,6 +7,9 @@ rounded to 8. Formats without alpha (JPEG, BMP) get the painting laid over white
 
 from __future__ import annotations
 
+import contextlib
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,10 @@ import numpy.typing as npt
 from ..errors import MediaError
 from ..pictures import SUFFIXES, Pixels
 
+# What is wrong with a file or camera is said by our own errors.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 Alpha = npt.NDArray[Any]
+_PNG = b"\x89PNG\r\n\x1a\n"
 _KEEPS_ALPHA = frozenset({".png", ".webp", ".tif", ".tiff"})
 
 
@@ -73,15 +79,34 @@ def write_picture(path: Path, rgb: Pixels, alpha: Alpha | None = None) -> None:
         data.tofile(temporary)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise MediaError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:  # also when interrupted
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _decode(data: Alpha, flags: int) -> npt.NDArray[Any] | None:
+    if data[:8].tobytes() == _PNG and not _is_whole_png(data.tobytes()):
+        return None  # libpng would say so on stderr
     try:
         return cv2.imdecode(data, flags)
     except cv2.error:
         return None  # OpenCV raises for some damaged files and for sizes beyond its limit
+
+
+def _is_whole_png(data: bytes) -> bool:
+    """Whether its chunks reach the last one, with good check sums."""
+    at = len(_PNG)
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 8 + length
+        (checksum,) = struct.unpack_from(">I", data, end) if end + 4 <= len(data) else (None,)
+        if zlib.crc32(data[at + 4 : end]) != checksum:
+            return False
+        if kind == b"IEND":
+            return True
+        at = end + 4
+    return False
 
 
 def _to_8_bit(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:

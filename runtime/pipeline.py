@@ -88,6 +88,12 @@ class Pipeline:
         report, start = self.report, time.perf_counter()
         for thread in threads:
             thread.start()
+        timer = threading.Timer(
+            min(duration or 0, threading.TIMEOUT_MAX), self.painted.close, kwargs={"discard": True}
+        )
+        timer.daemon = True
+        if duration is not None:
+            timer.start()  # and not a look at the clock after each frame: there may be none
         try:
             while (frame := self.painted.get()) is not None:
                 began = time.perf_counter()
@@ -101,17 +107,19 @@ class Pipeline:
                 report.size = (frame.rgb.shape[1], frame.rgb.shape[0])
                 if progress:
                     progress(report.frames)
-                if not wanted or (duration is not None and now - start >= duration):
+                if not wanted:
                     break
         finally:
+            timer.cancel()
+            report.seconds = time.perf_counter() - start
+            report.dropped = self.captured.dropped + self.painted.dropped
             for queue in (self.captured, self.painted):
                 queue.close(discard=True)
-            for thread in threads:
-                thread.join(timeout=10)
+            capturing, painting = threads
+            painting.join(timeout=10)
+            capturing.join(timeout=1)  # a source may hang for long; `Source.close` knows
         if self.failure is not None:
             raise self.failure
-        report.seconds = time.perf_counter() - start
-        report.dropped = self.captured.dropped + self.painted.dropped
         return report
 
     def _guard(self, stage: Callable[[], None], queue: FrameQueue[Frame]) -> None:

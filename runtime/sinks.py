@@ -6,6 +6,7 @@ without an error, and never half.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -16,14 +17,17 @@ from typing import Any
 
 import av
 import cv2
+import numpy as np
 
 from ..errors import MediaError
 from ..pictures import Pixels, is_picture
 from .frame import Frame
 from .picture_files import write_picture
-from .sources import Source, VideoSource
+from .sources import Source, VideoSource, open_container
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v"})
+# BT.709, FCC, SMPTE 240M and BT.2020; for all others FFmpeg's default, BT.601, is right.
+_MATRICES = (1, 4, 7, 9)
 
 
 class Sink:
@@ -76,6 +80,7 @@ class FolderSink(Sink):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.is_new = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -86,6 +91,12 @@ class FolderSink(Sink):
         name = frame.name or f"{frame.index:06d}.png"
         write_picture(self.folder / name, frame.rgb, frame.alpha)
         return True
+
+    def discard(self) -> None:
+        """Keeps the pictures that were written, but no empty folder."""
+        if self.is_new:
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
 
 
 class VideoSink(Sink):
@@ -101,26 +112,30 @@ class VideoSink(Sink):
         self.temporary = path.with_name(f".{path.stem}.part{path.suffix}")
         self.stream: av.VideoStream | None = None
         self.audio: _AudioCopy | None = None
+        self.matrix: int | None = None  # from RGB to YUV
+        self.first_captured: float | None = None
+        self.time = 0.0  # of the last frame
+        options = {} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.container = av.open(str(self.temporary), "w", options={"movflags": "+faststart"})
+            self.container = av.open(f"file:{self.temporary}", "w", options=options)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise MediaError(f"{path} cannot be written: {error}") from error
 
     def write(self, frame: Frame) -> bool:
         """Encodes one frame, and the audio up to it."""
+        pts, time_base = self._time_of(frame)
         try:
-            if self.stream is None:
-                self._start(frame)
-            assert self.stream is not None
-            picture = av.VideoFrame.from_ndarray(frame.rgb, format="rgb24")
-            pts, time_base = frame.pts, frame.time_base
-            if pts is None or time_base is None:
-                pts, time_base = frame.index, 1 / (self.source.fps or Fraction(30))
+            stream = self.stream or self._start(frame, time_base)
+            rgb = np.ascontiguousarray(frame.rgb)
+            picture = av.VideoFrame.from_numpy_buffer(rgb, format="rgb24")
+            if self.matrix is not None:  # else FFmpeg's default, in both directions
+                picture = picture.reformat(format=stream.pix_fmt, dst_colorspace=self.matrix)
             picture.pts, picture.time_base = pts, time_base
-            self.container.mux(self.stream.encode(picture))
+            self.container.mux(stream.encode(picture))
+            self.time = float(pts * time_base)
             if self.audio:
-                self.audio.copy_until(float(pts * time_base))
+                self.audio.copy_until(self.time)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise MediaError(f"{self.path} cannot be written: {error}") from error
         return True
@@ -132,7 +147,8 @@ class VideoSink(Sink):
                 raise MediaError(f"{self.path} was not written: there was no frame")
             self.container.mux(self.stream.encode(None))
             if self.audio:
-                self.audio.copy_until(float("inf"))
+                # A file keeps all of its sound; what was live ends where the picture does.
+                self.audio.copy_until(self.time if self.source.live else float("inf"))
                 self.audio.close()
             self.container.close()
             self.temporary.replace(self.path)
@@ -144,13 +160,25 @@ class VideoSink(Sink):
     def discard(self) -> None:
         """Removes the temporary file."""
         try:
+            if self.audio:
+                self.audio.close()
             self.container.close()
         except (av.error.FFmpegError, OSError, ValueError):
             pass  # it is thrown away anyhow
         finally:
             self.temporary.unlink(missing_ok=True)
 
-    def _start(self, first: Frame) -> None:
+    def _time_of(self, frame: Frame) -> tuple[int, Fraction]:
+        """A frame's time; where the source has none, that of the clock or of a steady rate."""
+        if frame.pts is not None and frame.time_base is not None:
+            return frame.pts, frame.time_base
+        if not self.source.live:
+            return frame.index, 1 / (self.source.fps or Fraction(30))
+        if self.first_captured is None:
+            self.first_captured = frame.captured
+        return round((frame.captured - self.first_captured) * 90_000), Fraction(1, 90_000)
+
+    def _start(self, first: Frame, time_base: Fraction) -> av.VideoStream:
         """Opens the encoder for the first frame's size."""
         height, width = first.rgb.shape[:2]
         fps = self.source.fps or Fraction(30)
@@ -158,14 +186,24 @@ class VideoSink(Sink):
         stream.width, stream.height = width, height
         even = width % 2 == 0 and height % 2 == 0
         stream.pix_fmt = "yuv420p" if even else "yuv444p"  # halved chroma needs even sides
-        stream.options = {"preset": "veryfast", "crf": "18"}
+        stream.options = {"preset": "superfast", "crf": "18"}
         stream.thread_count = 0  # FFmpeg's own choice
-        if first.time_base is not None:
-            stream.time_base = stream.codec_context.time_base = first.time_base
+        stream.time_base = stream.codec_context.time_base = time_base
         if isinstance(self.source, VideoSource):
             _copy_picture_properties(self.source.stream, stream)
+            matrix = self.source.stream.codec_context.colorspace
+            self.matrix = matrix if matrix in _MATRICES else None
             self.audio = _AudioCopy.of(self.source, self.container)
+        try:
+            self.container.start_encoding()
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            if not self.audio:
+                raise
+            raise MediaError(
+                f"{self.path} cannot hold the sound of {self.source.label}; give a .mkv"
+            ) from error
         self.stream = stream
+        return stream
 
 
 def _copy_picture_properties(original: av.VideoStream, copy: av.VideoStream) -> None:
@@ -185,14 +223,14 @@ class _AudioCopy:
         self.source, self.out = source, out
         self.streams = {s.index: out.add_stream_from_template(s) for s in source.streams.audio}
         self.packets: Iterator[Any] = source.demux(*source.streams.audio)
-        self.waiting: Any = next(self.packets, None)
+        self.waiting = self._next()
 
     @classmethod
     def of(cls, source: VideoSource, out: av.container.OutputContainer) -> _AudioCopy | None:
         """Returns a copier, or None where there is no audio."""
         if source.is_url or not source.container.streams.audio:
             return None
-        return cls(av.open(source.path), out)
+        return cls(open_container(source.path), out)
 
     def copy_until(self, seconds: float) -> None:
         """Copies the packets that start no later than ``seconds``."""
@@ -203,7 +241,14 @@ class _AudioCopy:
                     return
                 packet.stream = self.streams[packet.stream.index]
                 self.out.mux(packet)
-            self.waiting = next(self.packets, None)
+            self.waiting = self._next()
+
+    def _next(self) -> Any:
+        """The next packet; None at the end, be it that of a damaged file."""
+        try:
+            return next(self.packets, None)
+        except (av.error.FFmpegError, OSError):
+            return None
 
     def close(self) -> None:
         """Closes the second view of the source."""
@@ -262,10 +307,14 @@ def open_sink(spec: str, source: Source, title: str = "pleinair") -> Sink:
         return NullSink()
     if spec == "window":
         return WindowSink(title)
-    path = Path(spec)
-    if path.suffix.lower() in VIDEO_SUFFIXES:
+    return open_file_sink(Path(spec), source)
+
+
+def open_file_sink(path: Path, source: Source) -> Sink:
+    """Opens a video, picture or folder, whatever its name may mean elsewhere."""
+    if path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir():
         return VideoSink(path, source)
-    return PictureSink(path) if is_picture(path) else FolderSink(path)
+    return PictureSink(path) if is_picture(path) and not path.is_dir() else FolderSink(path)
 
 
 def frame_like(frame: Frame, rgb: Pixels) -> Frame:

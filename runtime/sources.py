@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import re
+import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -19,6 +20,8 @@ from ..errors import MediaError, UsageError
 from ..pictures import Pixels, is_picture, list_pictures
 from .frame import Frame
 from .picture_files import read_picture
+
+TIMEOUT = 10.0  # seconds that a stream may be silent
 
 
 class Source:
@@ -41,13 +44,24 @@ class Source:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
+        self.reading = threading.Lock()  # held by whoever is in the middle of a read
 
     def frames(self) -> Iterator[Frame]:
         """Yields every frame once, in order."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Frees the device or file."""
+        """Frees the device or file.
+
+        Where another thread hangs in a read (a camera or stream that stalls), freeing it would
+        crash that thread; it is then left to the end of the process.
+        """
+        if self.reading.acquire(timeout=1):
+            self._free()
+            self.reading.release()
+
+    def _free(self) -> None:
+        pass
 
     def __enter__(self) -> Source:
         return self
@@ -87,9 +101,8 @@ class VideoSource(Source):
         self.label = self.path = path
         self.is_url = "://" in path
         self.live = self.is_url or realtime
-        options = {"rw_timeout": "10000000", "timeout": "10000000"} if self.is_url else {}
         try:
-            self.container = av.open(path, options=options, timeout=10 if self.is_url else None)
+            self.container = open_container(path)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise MediaError(_why_not_opened(path, error)) from error
         if not self.container.streams.video:
@@ -99,35 +112,79 @@ class VideoSource(Source):
         self.stream.thread_type = "AUTO"
         self.fps = self.stream.average_rate or self.stream.guessed_rate
         self.count = self.stream.frames or None
-        self.size = (self.stream.width, self.stream.height)
+        # FFmpeg numbers the pictures of a bare MJPEG stream as if there were 25 a second.
+        self.has_clock = "jpeg" not in self.container.format.name
+        self.decoder = self._decode()
+        self.first = next(self.decoder, None)  # only a frame knows its rotation
+        if self.first is None:
+            self.container.close()
+            why = "".join(f": {problem}" for problem in self.problems[:1])
+            raise MediaError(f"{path} holds no frame that can be decoded{why}")
+        self.size = (self.first.width, self.first.height)
+        if _quarter_turns(self.first.rotation) % 2:
+            self.size = self.size[::-1]
 
     def frames(self) -> Iterator[Frame]:
         """Yields frames until the end, or until nothing more can be decoded."""
-        index, started = 0, time.perf_counter()
+        decoded, index = self.first, 0
+        started = time.perf_counter()
         first: float | None = None  # time of the first frame
+        while decoded is not None:
+            if self.live and not self.is_url and decoded.time is not None:
+                first = decoded.time if first is None else first
+                time.sleep(max(0.0, started + decoded.time - first - time.perf_counter()))
+            captured = time.perf_counter()
+            rgb = upright(decoded.to_ndarray(format="rgb24"), decoded.rotation)
+            pts = decoded.pts if self.has_clock else None
+            yield Frame(rgb, index, pts, decoded.time_base, captured=captured)
+            index += 1
+            with self.reading:
+                decoded = next(self.decoder, None)
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """Yields what can be decoded, and notes as one problem what cannot."""
+        packets = damaged = frames = 0
+        end: float | None = None  # of the last frame, in seconds
+        failure = ""
         try:
-            for decoded in self.container.decode(self.stream):
-                if self.live and not self.is_url and decoded.time is not None:
-                    first = decoded.time if first is None else first
-                    time.sleep(max(0.0, started + decoded.time - first - time.perf_counter()))
-                captured = time.perf_counter()
-                rgb = upright(decoded.to_ndarray(format="rgb24"), decoded.rotation)
-                yield Frame(rgb, index, decoded.pts, decoded.time_base, captured=captured)
-                index += 1
+            for packet in self.container.demux(self.stream):
+                packets += packet.dts is not None or packet.size > 0  # else it is the flush
+                try:
+                    for frame in packet.decode():
+                        yield frame
+                        frames += 1
+                        if frame.time is not None:
+                            end = frame.time + float(frame.duration * packet.time_base)
+                except av.error.InvalidDataError:
+                    damaged += 1
+        except av.error.ExitError:
+            failure = f"nothing came for {TIMEOUT:g} seconds"
         except (av.error.FFmpegError, OSError) as error:
-            if index == 0:
-                raise MediaError(f"{self.path} cannot be decoded: {error}") from error
-            self.problems.append(f"{self.path} is damaged after frame {index}: {error}")
-            return
-        if index == 0:
-            raise MediaError(f"{self.path} holds no frame that can be decoded")
-        if self.count and index < self.count:
+            failure = error.strerror or str(error)
+        if failure:
+            self.problems.append(f"{self.path} stopped after {frames} frames: {failure}")
+        elif not self.is_url and self._is_cut_off(packets, end):
+            of = f" of {self.count}" if self.count else ""
+            self.problems.append(f"{self.path} is truncated: {frames}{of} frames could be decoded")
+        elif damaged:
             self.problems.append(
-                f"{self.path} is truncated: {index} of {self.count} frames could be decoded"
+                f"{self.path} is damaged: {frames} frames could be decoded,"
+                f" {damaged} packets could not"
             )
 
-    def close(self) -> None:
-        """Closes the file or stream."""
+    def _is_cut_off(self, packets: int, end: float | None) -> bool:
+        """Whether the file announced more: by its index (MP4), or by its duration (Matroska)."""
+        if packets < len(self.stream.index_entries):
+            return True
+        announced = re.fullmatch(
+            r"(\d+):(\d+):(\d+\.?\d*)", self.stream.metadata.get("DURATION", "")
+        )
+        if not announced or end is None:
+            return False
+        hours, minutes, seconds = map(float, announced.groups())
+        return end < 3600 * hours + 60 * minutes + seconds - 0.5
+
+    def _free(self) -> None:
         self.container.close()
 
 
@@ -139,7 +196,10 @@ class CameraSource(Source):
     def __init__(self, index: int) -> None:
         super().__init__()
         self.label = f"camera {index}"
-        self.capture = cv2.VideoCapture(index)
+        try:
+            self.capture = cv2.VideoCapture(index)
+        except cv2.error:  # no C integer
+            raise UsageError(f"there is no camera {index}") from None
         if not self.capture.isOpened():
             raise MediaError(
                 f"camera {index} cannot be opened: it is not there, in use, or not permitted;"
@@ -155,15 +215,15 @@ class CameraSource(Source):
         """Yields frames until the camera stops giving any."""
         index = 0
         while True:
-            good, bgr = self.capture.read()
+            with self.reading:
+                good, bgr = self.capture.read()
             if not good:
                 self.problems.append(f"{self.label} stopped after {index} frames")
                 return
             yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), index)
             index += 1
 
-    def close(self) -> None:
-        """Releases the camera."""
+    def _free(self) -> None:
         self.capture.release()
 
 
@@ -178,7 +238,7 @@ def open_source(spec: str, realtime: bool = False) -> Source:
         UsageError: There is no such file.
         MediaError: It is there but cannot be used.
     """
-    if spec.isdigit() and not Path(spec).exists():
+    if spec.isdecimal() and not Path(spec).exists():
         return CameraSource(int(spec))
     if "://" in spec:
         return VideoSource(spec)
@@ -197,16 +257,29 @@ def open_source(spec: str, realtime: bool = False) -> Source:
     return VideoSource(str(path), realtime)
 
 
+def open_container(path: str) -> av.container.InputContainer:
+    """Opens a file or URL for FFmpeg; a URL's reads end when nothing comes."""
+    if "://" in path:
+        microseconds = str(int(TIMEOUT * 1e6))
+        options = {"rw_timeout": microseconds, "timeout": microseconds}
+        return av.open(path, options=options, timeout=TIMEOUT)
+    return av.open(f"file:{path}")  # or it takes what is before a colon in the name for a protocol
+
+
 def upright(rgb: Pixels, rotation: int) -> Pixels:
     """Turns a decoded picture as its stream's display matrix says (degrees, counter-clockwise)."""
-    turns = round(rotation / 90) % 4
+    turns = _quarter_turns(rotation)
     return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 
 
+def _quarter_turns(rotation: int) -> int:
+    return round(rotation / 90) % 4
+
+
 def _why_not_opened(path: str, error: Exception) -> str:
-    reason = str(error)
-    with contextlib.suppress(AttributeError):
-        reason = error.strerror or reason  # type: ignore[attr-defined]
+    reason = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, av.error.ExitError):
+        reason = f"nothing came for {TIMEOUT:g} seconds"
     if isinstance(error, av.error.InvalidDataError):
         reason = "it is no video that can be read, or it is cut off before its index"
     return f"{path} cannot be opened: {reason}"

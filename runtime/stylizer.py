@@ -65,14 +65,18 @@ class Stylizer:
             BackendError: The inference library failed.
         """
         if (
-            picture.dtype != np.uint8
+            not isinstance(picture, np.ndarray)
+            or picture.dtype != np.uint8
             or picture.ndim != 3
             or picture.shape[2] != 3
             or not picture.size
         ):
-            raise UsageError(
-                f"expected a uint8 picture [H, W, 3], got {picture.dtype} {list(picture.shape)}"
+            got = (
+                f"{picture.dtype} {list(picture.shape)}"
+                if isinstance(picture, np.ndarray)
+                else type(picture).__name__
             )
+            raise UsageError(f"expected a uint8 picture [H, W, 3], got {got}")
         if self.strength == 0:
             return picture.copy()
         height, width = picture.shape[:2]
@@ -131,18 +135,19 @@ def load(
     ]
     if not candidates:
         raise BackendError(_nothing_runs(bundle, backend, precision))
-    stylizers = [
-        Stylizer(
-            bundle,
-            row.load(bundle.path(artifact), in_flight),
-            Choice(row.name, artifact.precision),
-            color,
-            strength,
-        )
-        for row, artifact in candidates
-    ]
-    for stylizer in stylizers if size else []:
-        stylizer.prepare(*size)  # type: ignore[misc]
+    stylizers, failures = [], []
+    for row, artifact in candidates:
+        choice = Choice(row.name, artifact.precision)
+        try:
+            engine = row.load(bundle.path(artifact), in_flight)
+            stylizer = Stylizer(bundle, engine, choice, color, strength)
+            if size:
+                stylizer.prepare(*size)
+            stylizers.append(stylizer)
+        except BackendError as error:  # with "auto" the next one may do
+            failures.append(error)
+    if not stylizers:
+        raise failures[0]
     return stylizers[0] if len(stylizers) == 1 else min(stylizers, key=lambda s: _seconds(s, size))
 
 
@@ -169,6 +174,7 @@ def _nothing_runs(bundle: Bundle, backend: str, precision: str) -> str:
     has = ", ".join(f"{a.target} {a.precision}" for a in bundle.manifest.artifacts)
     missing = "; ".join(row.install for row in BACKENDS.values() if not row.available)
     return (
-        f"{bundle.root} has no artifact that backend {backend!r} can run at precision {precision!r}"
-        f" here; it has: {has}" + (f"; to install more backends: {missing}" if missing else "")
+        f"{bundle.label} has no artifact that backend {backend!r} can run at precision"
+        f" {precision!r} here; it has: {has}"
+        + (f"; to install more backends: {missing}" if missing else "")
     )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ..errors import MediaError, UsageError
 from ..pictures import is_picture
 from .pipeline import Pipeline, Report
-from .sinks import VIDEO_SUFFIXES, open_sink
+from .sinks import VIDEO_SUFFIXES, open_file_sink
 from .sources import PictureSource, Source, open_source
 from .stylizer import Stylizer, load
 
@@ -72,13 +72,15 @@ def translate(
         UsageError: The request does not fit together.
         MediaError: Nothing could be read, or the output cannot be written.
     """
+    if str(source).isdecimal() and not Path(source).exists():
+        raise UsageError(f"{source} does not exist; to paint a camera use live")
     with open_source(str(source)) as opened:
         target = _check_target(opened, Path(source), Path(out), overwrite)
         in_flight = 1 if isinstance(opened, PictureSource) else os.cpu_count() or 1
         size = (opened.size[1], opened.size[0]) if opened.size else None
         stylizer = load(model, backend, precision, "rgb", strength, in_flight, size)
         pipeline = Pipeline(opened, stylizer, in_flight)
-        with open_sink(str(target), opened) as sink:
+        with open_file_sink(target, opened) as sink:
             report = pipeline.run(sink, progress=lambda done: progress(done, opened.count))
             if report.frames == 0:
                 raise MediaError("; ".join(opened.problems) or f"{source} holds no frames")
@@ -102,6 +104,8 @@ def _check_target(opened: Source, source: Path, out: Path, overwrite: bool) -> P
         if not fits:
             suffixes = ".jpg, .png ..." if kind == "picture" else ", ".join(sorted(VIDEO_SUFFIXES))
             raise UsageError(f"{source} is a {kind}, so the output must end in {suffixes}: {out}")
+        if out.is_dir():
+            raise UsageError(f"output {out} is a folder; give the name of a {kind}")
         written = [out]
     taken = [path for path in written if path.exists()]
     if taken and not overwrite:

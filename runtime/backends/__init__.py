@@ -65,7 +65,8 @@ class Backend:
         """
         if not self.available:
             raise BackendError(f"backend {self.name!r} is not installed; run: {self.install}")
-        module: Any = importlib.import_module(f".{self.name}", __name__)
+        with mapped_errors(self.name, "be imported"):
+            module: Any = importlib.import_module(f".{self.name}", __name__)
         engine: Engine = module.load(path, in_flight)
         return engine
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from pleinair.train.recipe import Recipe, validate_recipe
 
 DATA = Path(__file__).parent.parent / "data"

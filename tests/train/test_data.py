@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from torchvision.io import write_png
-
 from pleinair.errors import TrainingError
 from pleinair.train.data import UnpairedPictures, find_pictures, make_loader
 from pleinair.train.recipe import Recipe
+from torchvision.io import write_png
 
 Make = Callable[..., Recipe]
 

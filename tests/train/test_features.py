@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from pleinair.errors import TrainingError
 from pleinair.train.features import CHANNELS, VGG16
 

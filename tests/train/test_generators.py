@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from pleinair.errors import UsageError
 from pleinair.train.describe import count_macs, describe
 from pleinair.train.discriminators import PatchDiscriminator

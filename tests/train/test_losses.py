@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
-
 from pleinair.train import losses
 from pleinair.train.image_pool import ImagePool
+from torch import Tensor, nn
 
 
 def test_lsgan_by_hand() -> None:

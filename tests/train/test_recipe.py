@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from pleinair.errors import TrainingError
 from pleinair.train.recipe import load_recipe
 

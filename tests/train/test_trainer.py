@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from pleinair.errors import TrainingError
 from pleinair.train.checkpoint import load_state, save_atomically
 from pleinair.train.recipe import Recipe
@@ -152,7 +151,7 @@ def test_a_truncated_checkpoint_is_named(make_recipe: Make, tmp_path: Path) -> N
 
 def test_losses_that_are_no_numbers_stop_the_run(make_recipe: Make, tmp_path: Path) -> None:
     recipe = make_recipe(optim={"steps": 6, "lr": 1e30}, log={"checkpoint_every": 1})
-    with pytest.raises(TrainingError, match="diverged at step .*lower optim.lr"):
+    with pytest.raises(TrainingError, match=r"diverged at step .*lower optim.lr"):
         train(recipe, tmp_path, "cpu")
     if (tmp_path / "checkpoint.pt").exists():
         assert load_state(tmp_path / "checkpoint.pt")["step"] < 6
@@ -176,7 +175,7 @@ def test_a_failed_save_keeps_the_previous_checkpoint(
 
 def test_missing_data_is_said_before_anything_is_made(make_recipe: Make, tmp_path: Path) -> None:
     recipe = make_recipe(data={"root": str(tmp_path / "nowhere")})
-    with pytest.raises(TrainingError, match="data folder .*photos does not exist"):
+    with pytest.raises(TrainingError, match=r"data folder .*photos does not exist"):
         train(recipe, tmp_path / "run", "cpu")
     assert not (tmp_path / "run").exists()
 

@@ -1,0 +1,198 @@
+"""What the tests share: the command line in this process, and makers of small files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import struct
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass
+class Run:
+    code: int
+    out: str
+    err: str
+
+    def error(self) -> str:
+        """The one sentence of a failure."""
+        assert "Traceback" not in self.err
+        lines = self.err.splitlines()
+        assert len(lines) == 1, lines
+        assert lines[0].startswith("error: ")
+        return lines[0].removeprefix("error: ")
+
+
+@pytest.fixture
+def cli(monkeypatch, capfd) -> Callable[..., Run]:
+    """Runs the command line in this process; also catches what C libraries print."""
+    from pleinair.cli import main
+
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: object) -> Run:
+        monkeypatch.setattr(sys, "argv", ["pleinair", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        return Run(int(ended.value.code or 0), out, err)
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    return ROOT / "tests" / "data" / "photos"
+
+
+@pytest.fixture(scope="session")
+def demo_clip() -> Path:
+    return ROOT / "assets" / "demo.mp4"
+
+
+@pytest.fixture
+def bundle(tmp_path) -> Path:
+    """A copy of the shipped bundle, to be damaged."""
+    return Path(shutil.copytree(ROOT / "models" / "monet", tmp_path / "bundle"))
+
+
+@pytest.fixture
+def edit() -> Callable[[Path, Callable[[dict[str, Any]], object]], None]:
+    """Changes a bundle's manifest."""
+
+    def change(bundle: Path, how: Callable[[dict[str, Any]], object]) -> None:
+        path = bundle / "manifest.json"
+        values = json.loads(path.read_text())
+        how(values)
+        path.write_text(json.dumps(values))
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def make_video() -> Callable[..., Path]:
+    """Makes a small video: a bright square wanders over a still gradient."""
+
+    def make(
+        path: Path,
+        size: tuple[int, int] = (64, 48),
+        frames: int = 12,
+        times: list[int] | None = None,
+        audio: str | None = None,
+        rotation: int = 0,
+        gop: int = 12,
+        color: tuple[int, int, int] | None = None,
+        colorspace: int = 2,
+        faststart: bool = True,
+    ) -> Path:
+        width, height = size
+        mp4 = path.suffix != ".mkv"
+        options = {"movflags": "+faststart"} if faststart and mp4 else {}
+        with av.open(f"file:{path}", "w", options=options) as out:
+            stream = out.add_stream("libx264", rate=25)
+            stream.width, stream.height = width, height
+            even = width % 2 == 0 and height % 2 == 0
+            stream.pix_fmt = "yuv420p" if even else "yuv444p"
+            stream.options = {"g": str(gop), "crf": "18"}
+            stream.time_base = stream.codec_context.time_base = Fraction(1, 25)
+            stream.codec_context.colorspace = colorspace
+            if rotation:
+                stream.set_display_rotation(rotation)
+            sound = out.add_stream(audio, rate=48000, layout="mono") if audio else None
+            y, x = np.mgrid[:height, :width]
+            for index in range(frames):
+                rgb = np.dstack([x * 2 % 256, y * 3 % 256, (x + y) % 256]).astype(np.uint8)
+                at = index % max(1, width - 8)
+                rgb[: height // 2, at : at + 8] = 250
+                if color:
+                    rgb[:] = color
+                picture = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+                if colorspace != 2:
+                    picture = picture.reformat(format=stream.pix_fmt, dst_colorspace=colorspace)
+                picture.pts = times[index] if times else index
+                picture.time_base = Fraction(1, 25)
+                out.mux(stream.encode(picture))
+            out.mux(stream.encode(None))
+            if sound is not None:
+                _add_sound(out, sound, seconds=frames / 25)
+        return path
+
+    return make
+
+
+def _add_sound(out, sound, seconds: float) -> None:
+    fmt = sound.codec_context.format.name
+    size = sound.codec_context.frame_size or 1024
+    resampler = av.AudioResampler(fmt, "mono", 48000, frame_size=size)
+    wave = np.sin(np.arange(int(seconds * 48000)) / 20) * 9000
+    frame = av.AudioFrame.from_ndarray(wave.astype(np.int16)[None], format="s16", layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = 48000, 0, Fraction(1, 48000)
+    for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+        out.mux(sound.encode(piece))
+    out.mux(sound.encode(None))
+
+
+@pytest.fixture(scope="session")
+def packets() -> Callable[..., list[tuple[int, bytes]]]:
+    """A stream's packets as (pts, payload)."""
+
+    def read(path: Path, kind: str = "audio") -> list[tuple[int, bytes]]:
+        with av.open(f"file:{path}") as container:
+            streams = getattr(container.streams, kind)
+            return [(p.pts, bytes(p)) for p in container.demux(*streams) if p.size]
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def frame_times() -> Callable[[Path], list[float]]:
+    """A video's presentation times in seconds."""
+
+    def read(path: Path) -> list[float]:
+        with av.open(f"file:{path}") as container:
+            return [round(frame.time, 4) for frame in container.decode(video=0)]
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def make_png() -> Callable[..., Path]:
+    """Writes a PNG by hand: every colour type and depth, palettes and their transparency."""
+
+    def make(
+        path: Path, rows: np.ndarray, color_type: int, palette: bytes = b"", trns: bytes = b""
+    ):
+        def chunk(kind: bytes, data: bytes) -> bytes:
+            crc = struct.pack(">I", zlib.crc32(kind + data))
+            return struct.pack(">I", len(data)) + kind + data + crc
+
+        height, width = rows.shape[:2]
+        depth = rows.dtype.itemsize * 8
+        lines = rows.astype(rows.dtype.newbyteorder(">")).reshape(height, -1)
+        body = b"".join(b"\0" + line.tobytes() for line in lines)
+        path.write_bytes(
+            b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0))
+            + (chunk(b"PLTE", palette) if palette else b"")
+            + (chunk(b"tRNS", trns) if trns else b"")
+            + chunk(b"IDAT", zlib.compress(body))
+            + chunk(b"IEND", b"")
+        )
+        return path
+
+    return make

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+
+import av
+import cv2
+import numpy as np
+import pytest
+from pleinair.errors import MediaError, UsageError
+from pleinair.runtime import sources
+from pleinair.runtime.live import Look, live
+from pleinair.runtime.sinks import WindowSink
+
+FIELDS = {"frames", "seconds", "fps", "dropped", "latency_ms", "size", "backend", "precision"}
+FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
+
+
+@pytest.fixture
+def stream():
+    """A server of Motion JPEG; the path says how many pictures come, and whether it then hangs."""
+    release = threading.Event()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            count, _, ending = self.path[1:].partition("-")
+            if not count.isdigit():
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            try:
+                for index in range(int(count)):
+                    picture = np.full((48, 64, 3), index * 8 % 256, np.uint8)
+                    jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}"
+                    self.wfile.write(head.encode() + b"\r\n\r\n" + jpeg + b"\r\n")
+                    time.sleep(0.1)
+                if ending == "stall":
+                    release.wait(60)
+            except OSError:
+                pass  # the client has gone
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    release.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_clip_plays_at_its_own_pace(demo_clip):
+    result = live(str(demo_clip), "null", **FAST, duration=1)
+    stats = result.stats()
+    assert set(stats) == FIELDS
+    assert set(stats["latency_ms"]) == {"p50", "p90", "p99"}
+    assert stats["frames"] + stats["dropped"] <= 33  # 30 frames a second, no faster
+    assert stats["frames"] > 0
+    assert stats["size"] == [1280, 720]
+    assert result.problems == []
+
+
+def test_a_recording_ends_its_sound_with_its_picture(tmp_path, make_video, demo_clip):
+    out = tmp_path / "out.mp4"
+    live(str(demo_clip), str(out), **FAST, duration=1, look=Look(size=(160, 90)))
+    with av.open(str(out)) as recorded:
+        video, audio = recorded.streams.video[0], recorded.streams.audio[0]
+        assert (video.width, video.height) == (160, 90)
+        assert float(audio.duration * audio.time_base) < 1.5
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_looks(tmp_path, make_video):
+    source = make_video(tmp_path / "in.mp4")
+    look = Look(size=(32, 24), mirror=True, side_by_side=True)
+    result = live(str(source), str(tmp_path / "out.mp4"), **FAST, look=look)
+    assert result.stats()["size"] == [64, 24]
+    with av.open(str(tmp_path / "out.mp4")) as recorded:
+        rgb = next(recorded.decode(video=0)).to_ndarray(format="rgb24")
+    assert np.abs(rgb[:, :32].astype(int) - rgb[:, 32:]).mean() < 6  # strength 0: both the same
+    assert rgb[:10, 28:32].mean() > 200  # the square begins at the left; mirrored, at the right
+
+
+def test_a_stream_is_painted_and_recorded_by_the_clock(stream, tmp_path):
+    out = tmp_path / "out.mp4"
+    result = live(f"{stream}/60", str(out), **FAST, duration=1.5)
+    assert 5 <= result.report.frames + result.report.dropped <= 25
+    assert result.report.size == (64, 48)
+    with av.open(str(out)) as recorded:
+        times = [frame.time for frame in recorded.decode(video=0)]
+    assert times == sorted(set(times))
+    # Ten pictures a second came; FFmpeg numbers them as if they were 25.
+    assert np.median(np.diff(times)) == pytest.approx(0.1, abs=0.04)
+
+
+def test_a_stream_that_ends(stream):
+    result = live(f"{stream}/8", "null", **FAST)
+    assert 0 < result.report.frames <= 8
+    assert all("stopped after" in problem for problem in result.problems)
+
+
+@pytest.mark.parametrize("path", ["0", "none"])
+def test_a_stream_without_pictures(stream, path):
+    with pytest.raises(MediaError, match=f"{stream}/{path} cannot be opened"):
+        live(f"{stream}/{path}", "null", **FAST)
+
+
+def test_a_stream_that_stalls_at_once(stream, monkeypatch):
+    monkeypatch.setattr(sources, "TIMEOUT", 0.5)
+    with pytest.raises(MediaError, match=r"nothing came for 0\.5 seconds"):
+        live(f"{stream}/0-stall", "null", **FAST)
+
+
+def test_a_stream_that_stalls_later(stream, monkeypatch):
+    monkeypatch.setattr(sources, "TIMEOUT", 1.0)
+    result = live(f"{stream}/5-stall", "null", **FAST)
+    assert 0 < result.report.frames <= 5
+    assert "stopped after" in result.problems[0]
+    assert "nothing came for 1 seconds" in result.problems[0]
+
+
+def test_a_stalled_stream_does_not_outlive_the_duration(stream):
+    start = time.perf_counter()
+    result = live(f"{stream}/5-stall", "null", **FAST, duration=1)
+    assert result.report.frames > 0
+    assert time.perf_counter() - start < sources.TIMEOUT  # it did not wait for the stream
+
+
+def test_nobody_listens():
+    with pytest.raises(MediaError, match="Connection refused"):
+        live("http://127.0.0.1:9/", "null", **FAST)
+
+
+def test_ctrl_c_ends_a_recording_and_keeps_it(tmp_path, demo_clip):
+    def interrupt(done):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "out.mp4"
+    result = live(str(demo_clip), str(out), **FAST, progress=interrupt)
+    assert result.report.frames == 3
+    assert result.report.seconds > 0
+    with av.open(str(out)) as recorded:
+        assert len(list(recorded.decode(video=0))) == 3
+
+
+def test_a_window_without_a_display(monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(MediaError, match="there is no display for a window; give --sink"):
+        WindowSink("title")
+
+
+@pytest.mark.parametrize(
+    ("key", "visible", "wanted"), [(-1, 1, True), (113, 1, False), (27, 1, False), (-1, 0, False)]
+)
+def test_a_window_shows_bgr_and_ends_at_a_key(monkeypatch, key, visible, wanted):
+    from pleinair.runtime.frame import Frame
+
+    shown = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    for name in ("namedWindow", "resizeWindow", "destroyAllWindows"):
+        monkeypatch.setattr(cv2, name, lambda *_: None)
+    monkeypatch.setattr(cv2, "imshow", lambda _, bgr: shown.append(bgr))
+    monkeypatch.setattr(cv2, "waitKey", lambda _: key)
+    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: visible)
+    with WindowSink("title") as window:
+        assert window.write(Frame(np.full((2, 2, 3), [200, 0, 0], np.uint8), 0)) is wanted
+    assert shown[0][0, 0].tolist() == [0, 0, 200]
+
+
+def test_a_window_that_opencv_cannot_show(monkeypatch):
+    from pleinair.runtime.frame import Frame
+
+    def fail(*_):
+        raise cv2.error("not implemented")
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(cv2, "namedWindow", fail)
+    with pytest.raises(MediaError, match="OpenCV cannot show a window here"):
+        WindowSink("title").write(Frame(np.zeros((2, 2, 3), np.uint8), 0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"sink": "nul"}, "sink 'nul' is none of window, null, or a video file"),
+        ({"sink": "x.png"}, r"sink 'x\.png' is none of"),
+        ({"duration": float("nan")}, "duration must be"),
+        ({"duration": -1.0}, "duration must be"),
+        ({"strength": 2.0}, "strength must be"),
+        ({"backend": "onxruntime"}, "did you mean 'onnxruntime'"),
+    ],
+)
+def test_wrong_requests(tmp_path, monkeypatch, demo_clip, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=message):
+        live(str(demo_clip), **{"sink": "null", **FAST, **arguments})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_recordings_are_not_replaced_unasked(tmp_path, make_video):
+    source = make_video(tmp_path / "in.mp4")
+    before = source.read_bytes()
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match="is the input"):
+            live(str(source), str(source), **FAST, overwrite=overwrite)
+    (tmp_path / "out.mp4").write_text("old")
+    with pytest.raises(UsageError, match="--overwrite"):
+        live(str(source), str(tmp_path / "out.mp4"), **FAST)
+    live(str(source), str(tmp_path / "out.mp4"), **FAST, overwrite=True)
+    assert (tmp_path / "out.mp4").stat().st_size > 100
+    assert source.read_bytes() == before

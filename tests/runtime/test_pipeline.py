@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from pleinair.runtime.frame import Frame
+from pleinair.runtime.pipeline import Pipeline
+from pleinair.runtime.sinks import NullSink, Sink
+from pleinair.runtime.sources import Source
+
+
+class Numbers(Source):
+    """Frames that bear their number as pixels."""
+
+    def __init__(self, count: int, live: bool = False, pause: float = 0, fail_at: int = -1):
+        super().__init__()
+        self.total, self.live, self.pause, self.fail_at = count, live, pause, fail_at
+
+    def frames(self) -> Iterator[Frame]:
+        for index in range(self.total):
+            if index == self.fail_at:
+                raise RuntimeError("source failed")
+            time.sleep(self.pause)
+            yield Frame(np.full((2, 3, 3), index % 256, np.uint8), index)
+
+
+class Collecting(Sink):
+    def __init__(self, stop_after: int | None = None, fail_at: int | None = None) -> None:
+        self.seen: list[tuple[int, int]] = []
+        self.stop_after, self.fail_at = stop_after, fail_at
+
+    def write(self, frame: Frame) -> bool:
+        if len(self.seen) == self.fail_at:
+            raise RuntimeError("sink failed")
+        self.seen.append((frame.index, int(frame.rgb[0, 0, 0])))
+        return len(self.seen) != self.stop_after
+
+
+def still_running() -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if "_guard" in t.name or t.name.startswith("paint")]
+
+
+@pytest.mark.parametrize("in_flight", [1, 2, 5])
+def test_files_neither_drop_nor_reorder(in_flight):
+    def paint(rgb):
+        time.sleep(random.random() / 200)
+        return rgb + 1
+
+    sink = Collecting()
+    report = Pipeline(Numbers(60), paint, in_flight).run(sink)
+    assert sink.seen == [(i, i + 1) for i in range(60)]
+    assert (report.frames, report.dropped, report.size) == (60, 0, (3, 2))
+    assert (report.decode.calls, report.infer.calls, report.encode.calls) == (60, 60, 60)
+    assert report.delays == []
+    assert not still_running()
+
+
+def test_several_frames_are_painted_at_once():
+    together = threading.Barrier(3, timeout=20)
+
+    def paint(rgb):
+        together.wait()  # breaks unless three are in here
+        return rgb
+
+    assert Pipeline(Numbers(9), paint, in_flight=3).run(NullSink()).frames == 9
+
+
+def test_live_drops_the_oldest_and_counts_it():
+    sink = Collecting()
+
+    def paint(rgb):
+        time.sleep(0.03)
+        return rgb
+
+    report = Pipeline(Numbers(60, live=True, pause=0.002), paint).run(sink)
+    indices = [index for index, _ in sink.seen]
+    assert indices == sorted(set(indices))
+    assert indices[-1] == 59  # the newest one is always shown
+    assert report.dropped > 0
+    assert report.frames + report.dropped == 60
+    assert len(report.delays) == report.frames
+    assert min(report.delays) > 0
+
+
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("stage", ["source", "paint", "sink"])
+def test_a_failure_anywhere_ends_the_run_and_is_raised_once(stage, live):
+    def paint(rgb):
+        if stage == "paint" and rgb[0, 0, 0] == 5:
+            raise RuntimeError("paint failed")
+        return rgb
+
+    source = Numbers(200, live, pause=0.001, fail_at=5 if stage == "source" else -1)
+    sink = Collecting(fail_at=3 if stage == "sink" else None)
+    pipeline = Pipeline(source, paint, in_flight=1 if live else 3)
+    if live and stage == "paint":  # the frame numbered 5 may be dropped: fail at any
+        pipeline.paint = lambda rgb: (_ for _ in ()).throw(RuntimeError("paint failed"))
+    with pytest.raises(RuntimeError, match=f"^{stage} failed$"):
+        pipeline.run(sink)
+    if not live:
+        assert sink.seen == [(i, i) for i in range(len(sink.seen))]
+        assert len(sink.seen) == (3 if stage == "sink" else 5)
+    assert not still_running()
+
+
+class Stalling(Source):
+    """Gives one frame and then nothing, as a camera that was pulled out."""
+
+    live = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stalled = threading.Event()
+        self.released = threading.Event()
+        self.freed = False
+
+    def frames(self) -> Iterator[Frame]:
+        yield Frame(np.zeros((2, 2, 3), np.uint8), 0)
+        with self.reading:
+            self.stalled.set()
+            self.released.wait(60)
+
+    def _free(self) -> None:
+        self.freed = True
+
+
+@pytest.mark.parametrize("end", ["duration", "failure"])
+def test_a_source_that_hangs_holds_up_nothing(end):
+    source = Stalling()
+
+    def paint(rgb):
+        if end == "failure":
+            source.stalled.wait(10)
+            raise RuntimeError("paint failed")
+        return rgb
+
+    pipeline = Pipeline(source, paint)
+    if end == "duration":
+        assert pipeline.run(NullSink(), duration=0.2).frames == 1
+    else:
+        with pytest.raises(RuntimeError, match="paint failed"):
+            pipeline.run(NullSink())
+    assert not source.released.is_set()  # it hangs still
+    source.close()
+    assert not source.freed  # what a thread is reading is not pulled away from it
+    source.released.set()
+
+
+def test_a_sink_can_ask_for_the_end():
+    sink = Collecting(stop_after=4)
+    assert Pipeline(Numbers(500), lambda rgb: rgb).run(sink).frames == 4
+    assert not still_running()
+
+
+def test_progress_counts_frames():
+    done: list[int] = []
+    Pipeline(Numbers(5), lambda rgb: rgb).run(NullSink(), progress=done.append)
+    assert done == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("duration", [0, float("inf"), 1e12])
+def test_any_duration(duration):
+    report = Pipeline(Numbers(5), lambda rgb: rgb).run(NullSink(), duration=duration)
+    assert report.frames == (5 if duration else report.frames)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from pleinair.errors import MediaError, UsageError
+from pleinair.runtime.backends import BACKENDS
+from pleinair.runtime.demo import run_demo
+from pleinair.runtime.doctor import examine
+from pleinair.runtime.picture_files import read_picture
+from pleinair.runtime.verify import verify
+
+
+def test_a_good_bundle(photos):
+    found = verify("monet", photos, count=3)
+    assert found["ok"]
+    assert found["bundle"] == "monet"
+    here = sum(backend.available for backend in BACKENDS.values())
+    for row in found["artifacts"]:
+        assert row["hash"] == "ok"
+        assert len(row["measured"]) == here
+        assert {"psnr_db", "ssim", "delta_e", "max_abs", "p99_abs"} <= set(row["measured"][0])
+        if row["precision"] == "fp32":
+            same = [m for m in row["measured"] if m["backend"] == "onnxruntime"]
+            assert same[0]["psnr_db"] == 99
+    json.dumps(found)
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_a_changed_artifact_is_reported_beside_the_good_ones(bundle, photos, precision):
+    with (bundle / f"{precision}.onnx").open("ab") as file:
+        file.write(b"!")
+    found = verify(bundle, photos, count=1)
+    assert not found["ok"]
+    for row in found["artifacts"]:
+        changed = row["precision"] == precision
+        assert ("sha256" in row["hash"]) == changed
+        assert (row["measured"] == []) == (changed or precision == "fp32")  # no reference
+
+
+def test_nothing_to_measure_with(tmp_path):
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(MediaError, match="no picture to measure with"):
+        verify("monet", tmp_path)
+    with pytest.raises(UsageError, match="does not exist"):
+        verify("monet", tmp_path / "nowhere")
+
+
+def test_doctor_tells_what_is_there_and_how_to_get_the_rest(monkeypatch):
+    import importlib.util
+
+    found = examine()
+    assert [row["name"] for row in found["backends"]] == list(BACKENDS)
+    assert next(r for r in found["backends"] if r["name"] == "onnxruntime")["available"]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    for row in examine()["backends"] + examine()["parts"]:
+        assert not row["available"]
+        assert row["install"].startswith("pip install")
+
+
+def test_the_demo_is_a_video_and_a_still(tmp_path, make_video, monkeypatch):
+    monkeypatch.setattr(
+        "pleinair.runtime.demo.DEMO_CLIP", make_video(tmp_path / "clip.mp4", frames=8)
+    )
+    monkeypatch.setattr("pleinair.runtime.demo.STILL_FRAME", 5)
+    out = tmp_path / "out" / "demo.mp4"
+    arguments = (out, "monet", "onnxruntime", "int8", False, lambda done, total: None)
+    result, still = run_demo(*arguments)
+    assert result.report.frames == 8
+    assert still == out.with_suffix(".jpg")
+    assert read_picture(still)[0].shape == (48, 64, 3)
+    out.unlink()
+    with pytest.raises(UsageError, match=r"demo\.jpg exists"):
+        run_demo(*arguments)
+    assert not out.exists()

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "torchvision", "cv2", "av", "onnxruntime", "openvino", "numpy", "onnx", "typer"}
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"import sys\n{statement}\nimport json; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def test_import_pleinair_imports_nothing_heavy():
+    assert not modules_after("import pleinair") & HEAVY
+
+
+def test_the_command_line_imports_nothing_heavy():
+    assert not modules_after("import pleinair.cli") & (HEAVY - {"typer"})
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["translate", "live", "verify", "doctor", "demo", "stylizer"],
+        ["backends", "backends.onnxruntime"],
+        ["backends.openvino"],
+    ],
+)
+def test_the_runtime_leaves_training_and_export_alone(names):
+    if names == ["backends.openvino"]:
+        pytest.importorskip("openvino")
+    loaded = modules_after("\n".join(f"import pleinair.runtime.{name}" for name in names))
+    assert f"pleinair.runtime.{names[0]}" in loaded
+    assert not {m for m in loaded if m.split(".")[0] in ("torch", "torchvision", "onnx")}
+    assert not {m for m in loaded if m.startswith(("pleinair.train", "pleinair.export"))}
+
+
+def test_public_names():
+    import pleinair
+
+    assert set(dir(pleinair)) == {"Bundle", "PleinairError", "Stylizer", "__version__", "load"}
+    assert all(getattr(pleinair, name) for name in dir(pleinair))
+    with pytest.raises(AttributeError, match="no attribute 'paint'"):
+        pleinair.paint  # noqa: B018
+
+
+def test_python_m_pleinair_help():
+    done = subprocess.run(
+        [sys.executable, "-m", "pleinair", "--help"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "translate" in done.stdout
