@@ -1,17 +1,34 @@
-"""Pictures: how they are passed around, and which files are some (ground floor)."""
+"""Pictures: how they are passed around, read and written (ground floor).
+
+What is read: 8 or 16 bits, grey, colour or palette, with or without alpha, turned as EXIF says.
+What goes on: 8-bit RGB, and the alpha channel beside it, which is never painted. 16 bits are
+rounded to 8. Formats without alpha (JPEG, BMP) get the picture laid over white.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import numpy.typing as npt
+
+from .errors import MediaError
 
 # uint8 RGB [H, W, 3]. The element type is left open, as OpenCV's own annotations leave it.
 Pixels = npt.NDArray[Any]
 Frames = npt.NDArray[Any]  # uint8 RGB [1, H, W, 3], what a frame graph takes and returns
+Alpha = npt.NDArray[Any]
+_PNG = b"\x89PNG\r\n\x1a\n"
+_KEEPS_ALPHA = frozenset({".png", ".webp", ".tif", ".tiff"})
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+# What is wrong with a file or camera is said by our own errors.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def is_picture(path: Path) -> bool:
@@ -22,3 +39,97 @@ def is_picture(path: Path) -> bool:
 def list_pictures(folder: Path) -> list[Path]:
     """Returns the pictures directly in a folder, sorted by name."""
     return sorted(path for path in folder.iterdir() if path.is_file() and is_picture(path))
+
+
+def read_picture(path: Path) -> tuple[Pixels, Alpha | None]:
+    """Reads a picture as RGB [H, W, 3] and its alpha [H, W], if it has one.
+
+    Raises:
+        MediaError: The file is missing, empty or no picture that can be decoded.
+    """
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not data.size:
+        raise MediaError(f"{path} is empty")
+    is_jpeg = data[:2].tobytes() == b"\xff\xd8"  # which has no alpha: no need to look for it
+    pixels = None if is_jpeg else _decode(data, cv2.IMREAD_UNCHANGED)
+    if pixels is not None and pixels.ndim == 3 and pixels.shape[2] == 4:
+        pixels = _to_8_bit(pixels)
+        return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB), np.ascontiguousarray(pixels[..., 3])
+    turned = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)  # this mode applies EXIF
+    if turned is None:
+        raise MediaError(f"{path} cannot be decoded as a picture; it may be damaged")
+    return cv2.cvtColor(_to_8_bit(turned), cv2.COLOR_BGR2RGB), None
+
+
+def write_picture(path: Path, rgb: Pixels, alpha: Alpha | None = None) -> None:
+    """Writes a picture in the format of its suffix, under a temporary name first.
+
+    Raises:
+        MediaError: The format is unknown or the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise MediaError(f"{path}: pictures are written as {', '.join(sorted(SUFFIXES))}")
+    if alpha is not None and suffix in _KEEPS_ALPHA:
+        pixels = np.dstack([rgb[..., ::-1], alpha])
+    else:
+        if alpha is not None:
+            rgb = _over_white(rgb, alpha)
+        pixels = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    options = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix in (".jpg", ".jpeg") else []
+    try:
+        good, data = cv2.imencode(suffix, pixels, options)
+    except cv2.error as error:
+        raise MediaError(f"{path} cannot be encoded: {error.err}") from error
+    if not good:
+        raise MediaError(f"{path} cannot be encoded as {suffix}")
+    temporary = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data.tofile(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise MediaError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:  # also when interrupted
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _decode(data: Alpha, flags: int) -> npt.NDArray[Any] | None:
+    if data[:8].tobytes() == _PNG and not _is_whole_png(data.tobytes()):
+        return None  # libpng would say so on stderr
+    try:
+        return cv2.imdecode(data, flags)
+    except cv2.error:
+        return None  # OpenCV raises for some damaged files and for sizes beyond its limit
+
+
+def _is_whole_png(data: bytes) -> bool:
+    """Whether its chunks reach the last one, with good check sums."""
+    at = len(_PNG)
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 8 + length
+        (checksum,) = struct.unpack_from(">I", data, end) if end + 4 <= len(data) else (None,)
+        if zlib.crc32(data[at + 4 : end]) != checksum:
+            return False
+        if kind == b"IEND":
+            return True
+        at = end + 4
+    return False
+
+
+def _to_8_bit(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return (np.clip(pixels.astype(np.float32), 0, 1) * 255 + 0.5).astype(np.uint8)  # float TIFF
+
+
+def _over_white(rgb: Pixels, alpha: Alpha) -> Pixels:
+    share = alpha[..., None].astype(np.float32) / 255
+    return (rgb * share + 255 * (1 - share) + 0.5).astype(np.uint8)

@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 
 from ..errors import ExportError, MediaError
-from ..pictures import Frames, Pixels, list_pictures
-from ..runtime.picture_files import read_picture
+from ..pictures import Frames, Pixels, list_pictures, read_picture
 
 LONGEST = 1280  # larger photographs are scaled down to what a camera gives
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UsageError
-from .picture_files import write_picture
+from ..pictures import write_picture
 from .sources import open_source
 from .translate import Progress, Translation, translate
 from .verify import DEMO_CLIP

@@ -20,9 +20,8 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError
-from ..pictures import Pixels, is_picture
+from ..pictures import Pixels, is_picture, write_picture
 from .frame import Frame
-from .picture_files import write_picture
 from .sources import Source, VideoSource, open_container
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v"})

@@ -17,9 +17,8 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError, UsageError
-from ..pictures import Pixels, is_picture, list_pictures
+from ..pictures import Pixels, is_picture, list_pictures, read_picture
 from .frame import Frame
-from .picture_files import read_picture
 
 TIMEOUT = 10.0  # seconds that a stream may be silent
 

@@ -12,11 +12,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, SequentialSampler, Subset
-from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2 import functional as TF
 
-from ..errors import TrainingError
-from ..pictures import list_pictures
+from ..errors import MediaError, TrainingError
+from ..pictures import list_pictures, read_picture
 from .recipe import Recipe
 
 
@@ -48,7 +47,7 @@ class UnpairedPictures(Dataset[tuple[Tensor, Tensor]]):
 
     def _crop(self, path: Path, rng: torch.Generator) -> Tensor:
         side = self.data.crop
-        picture = read_picture(path)
+        picture = load_picture(path)
         shorter = min(picture.shape[-2:])
         wanted = self.data.load_size or shorter
         if max(wanted, side) != shorter:  # a picture smaller than the crop is scaled up to it
@@ -76,13 +75,17 @@ def find_pictures(folder: Path) -> list[Path]:
     return pictures
 
 
-def read_picture(path: Path) -> Tensor:
-    """Reads a picture as uint8 RGB (3, H, W), turned as its EXIF says."""
+def load_picture(path: Path) -> Tensor:
+    """Reads a picture as uint8 RGB (3, H, W), turned as its EXIF says.
+
+    Raises:
+        TrainingError: It cannot be decoded.
+    """
     try:
-        picture: Tensor = decode_image(str(path), ImageReadMode.RGB, apply_exif_orientation=True)
-    except RuntimeError as error:
-        raise TrainingError(f"{path} cannot be decoded as a picture: {error}") from error
-    return picture
+        rgb, _ = read_picture(path)
+    except MediaError as error:
+        raise TrainingError(str(error)) from error
+    return torch.from_numpy(rgb).permute(2, 0, 1)
 
 
 def to_range(picture: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ class VGG16(nn.Module):
         except FileNotFoundError:
             raise TrainingError(
                 f"feature network {path} does not exist; set loss.vgg to a VGG16 state dict,"
-                " or set loss.style and loss.content to 0"
+                " or set loss.projected, style and content to 0"
             ) from None
         wanted = {f"{k}": v for k, v in self.state_dict().items() if k.startswith("features.")}
         missing = sorted(set(wanted) - set(state))
@@ -97,3 +97,7 @@ class VGG16(nn.Module):
                     break
             seen += 1
         return wanted
+
+    def named(self, x: Tensor) -> dict[str, Tensor]:
+        """Returns the chosen activations by their names."""
+        return dict(zip(self.layers, self(x), strict=True))

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import UsageError, unknown_name
@@ -46,10 +45,9 @@ class EdgeGenerator(nn.Module):
     that start as the identity none is needed, training and inference see the same function, and a
     picture's result does not depend on the other pictures of its batch.
 
-    Two things are added on the way out. The entrance's features, at 1/4 of the resolution, without
-    which the fine detail would have to pass through the narrow middle. And the picture itself
-    without its finest octave, ``clamp(blur(x) + f(x))``: content and colour come for free, but not
-    the photograph's grain, which a network could only remove by knowing it exactly.
+    Two things are added on the way out: the entrance's features, at 1/4 of the resolution, without
+    which fine detail would have to pass through the narrow middle, and the picture itself,
+    ``clamp(x + f(x))``, so that content stays and the network only learns what to change.
     """
 
     stride = 8
@@ -69,7 +67,7 @@ class EdgeGenerator(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """He initialisation; blocks start as the identity and the exit near zero.
+        """He initialisation; blocks start as the identity, and so nearly does the generator.
 
         The exit is not exactly zero: a dead-zero last layer would pass no gradient to the rest.
         """
@@ -79,7 +77,7 @@ class EdgeGenerator(nn.Module):
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         for block in self.blocks:
             nn.init.zeros_(block.conv2.weight)  # type: ignore[union-attr, arg-type]
-        nn.init.normal_(self.up_full.weight, std=0.03)
+        nn.init.normal_(self.up_full.weight, std=0.003)
 
     def forward(self, x: Tensor) -> Tensor:
         """Paints ``x`` (B, 3, H, W) in [-1, 1], H and W multiples of 8; returns the same shape."""
@@ -89,12 +87,7 @@ class EdgeGenerator(nn.Module):
         h = self.shuffle(self.relu(self.up_quarter(h))) + entrance  # (B, quarter, H/4, W/4)
         h = self.shuffle(self.relu(self.up_half(h)))  # (B, half, H/2, W/2)
         h = self.shuffle(self.up_full(h))  # (B, 3, H, W)
-        return torch.clamp(blur(x) + h, -1.0, 1.0)
-
-
-def blur(x: Tensor) -> Tensor:
-    """Averages 2x2 blocks of ``x`` (B, C, H, W) and scales them up again, bilinearly."""
-    return F.interpolate(F.avg_pool2d(x, 2), scale_factor=2.0, mode="bilinear")
+        return torch.clamp(x + h, -1.0, 1.0)
 
 
 class ResidualBlock(nn.Module):

@@ -65,7 +65,7 @@ def gram(features: Tensor) -> Tensor:
 
     Gatys et al. 2016 do not subtract the mean over the picture. Here it is left out, so that the
     matrix speaks of texture alone: a mean is brightness and tint, which differ from one photograph
-    to the next, and a generator that chases them swings instead of learning.
+    to the next, and a generator that chases them swings from batch to batch.
     """
     flat = features.flatten(2)
     flat = flat - flat.mean(-1, keepdim=True)

@@ -50,13 +50,19 @@ class LossSection(_Section):
 
     cycle: Weight = 10.0  # lambda of Zhu et al. 2017
     identity: Weight = 5.0  # half of lambda_cycle in the paper
+    projected: Weight = 0.0  # discriminators on VGG features, forward generator only
     style: Weight = 0.0  # mean VGG Gram matrix of all target pictures, forward generator only
     content: Weight = 0.0  # VGG features of the picture, forward generator only
     colour: Weight = 0.0  # 16x16 averages stay, both generators
     shift: Weight = 0.0  # shift consistency against flicker, forward generator only
-    vgg: Path | None = None  # state dict of VGG16, needed by style and content
-    style_layers: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_1")
+    vgg: Path | None = None  # state dict of VGG16, needed by projected, style and content
+    texture_layers: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_1")  # of projected and style
     content_layer: str = "relu3_1"
+
+    @property
+    def needs_vgg(self) -> bool:
+        """Whether any weight that is not zero belongs to a loss on VGG features."""
+        return bool(self.projected or self.style or self.content)
 
 
 class OptimSection(_Section):
@@ -122,9 +128,9 @@ def validate_recipe(values: dict[str, Any], where: str) -> Recipe:
     for name in (recipe.model.generator, recipe.model.reverse):
         if name not in GENERATORS:
             raise TrainingError(f"{where}: {unknown_name('generator', name, GENERATORS)}")
-    if (recipe.loss.style or recipe.loss.content) and recipe.loss.vgg is None:
+    if recipe.loss.needs_vgg and recipe.loss.vgg is None:
         raise TrainingError(
-            f"{where}: loss.style and loss.content need loss.vgg, a VGG16 state dict"
+            f"{where}: loss.projected, style and content need loss.vgg, a VGG16 state dict"
         )
     return recipe
 

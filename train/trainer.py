@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,25 @@ from .. import __version__
 from ..errors import TrainingError
 from . import losses
 from .checkpoint import GENERATOR, LAST, load_state, save_atomically
-from .data import UnpairedPictures, find_pictures, make_loader, read_picture, to_range
-from .discriminators import PatchDiscriminator
+from .data import UnpairedPictures, find_pictures, load_picture, make_loader, to_range
+from .discriminators import FeatureDiscriminator, PatchDiscriminator
 from .features import CHANNELS, VGG16
 from .generators import create_generator
 from .image_pool import ImagePool
+from .losses import MeanGramStyle
 from .recipe import Recipe
 
 Report = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What the generators made in one step, and their weighted losses."""
+
+    terms: dict[str, Tensor]
+    fake_target: Tensor
+    fake_source: Tensor
+    features: list[Tensor]  # of fake_target, for the discriminators on features
 
 
 class Trainer:
@@ -45,7 +57,14 @@ class Trainer:
         self.backward = self._network(create_generator(model.reverse))  # target -> source
         self.judge_target = self._network(PatchDiscriminator(model.ndf))
         self.judge_source = self._network(PatchDiscriminator(model.ndf))
-        self.judges = nn.ModuleList([self.judge_target, self.judge_source])
+        self.judges = nn.ModuleDict({"target": self.judge_target, "source": self.judge_source})
+        self.vgg = self._vgg()
+        channels = [CHANNELS[name] for name in recipe.loss.texture_layers]
+        if recipe.loss.projected:
+            halvings = [max(1, 3 - int(name[4])) for name in recipe.loss.texture_layers]
+            heads = FeatureDiscriminator(channels, halvings)
+            self.judges["features"] = self._network(heads)
+        self.style = MeanGramStyle(channels).to(self.device) if recipe.loss.style else None
         self.average = AveragedModel(self.forward, multi_avg_fn=get_ema_multi_avg_fn(optim.ema))
         self.optim_g = self._adam(nn.ModuleList([self.forward, self.backward]))
         self.optim_d = self._adam(self.judges)
@@ -56,7 +75,6 @@ class Trainer:
         self.pool_target = ImagePool(optim.pool, recipe.seed)
         self.pool_source = ImagePool(optim.pool, recipe.seed + 1)
         self.rng = torch.Generator().manual_seed(recipe.seed)  # shifts
-        self.vgg, self.style = self._perceptual()
 
     def _network(self, module: nn.Module) -> nn.Module:
         return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
@@ -76,15 +94,13 @@ class Trainer:
         )
         return 1.0 if step < start else (total - step + 1) / (total - start + 1)
 
-    def _perceptual(self) -> tuple[VGG16 | None, losses.MeanGramStyle | None]:
+    def _vgg(self) -> VGG16 | None:
         loss = self.recipe.loss
-        if loss.vgg is None or not (loss.style or loss.content):
-            return None, None
-        layers = dict.fromkeys(loss.style_layers if loss.style else ())
-        layers.update(dict.fromkeys([loss.content_layer] if loss.content else []))
-        vgg = VGG16(loss.vgg, sorted(layers)).to(self.device)
-        style = losses.MeanGramStyle([CHANNELS[name] for name in loss.style_layers])
-        return vgg, style.to(self.device) if loss.style else None
+        if loss.vgg is None or not loss.needs_vgg:
+            return None
+        layers = set(loss.texture_layers if loss.projected or loss.style else ())
+        layers |= {loss.content_layer} if loss.content else set()
+        return VGG16(loss.vgg, sorted(layers)).to(self.device)
 
     # ---- one step -------------------------------------------------------------------------------
 
@@ -100,29 +116,25 @@ class Trainer:
         source = source.to(self.device, memory_format=torch.channels_last)
         target = target.to(self.device, memory_format=torch.channels_last)
         self.judges.requires_grad_(False)
-        terms, fake_target, fake_source = self._generator_losses(source, target)
+        made = self._generator_losses(source, target)
         self.optim_g.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()
+        torch.stack(list(made.terms.values())).sum().backward()
         self.optim_g.step()
         self.average.update_parameters(self.forward)
 
         self.judges.requires_grad_(True)
-        d_target = self._judge_loss(self.judge_target, target, self.pool_target.swap(fake_target))
-        d_source = self._judge_loss(self.judge_source, source, self.pool_source.swap(fake_source))
+        judged = self._judge_losses(source, target, made)
         self.optim_d.zero_grad(set_to_none=True)
-        (d_target + d_source).backward()
+        torch.stack(list(judged.values())).sum().backward()
         self.optim_d.step()
         for scheduler in self.schedulers:
             scheduler.step()
         self.step += 1
-        terms |= {"d_target": d_target, "d_source": d_source}
+        terms = made.terms | judged
         values = torch.stack([term.detach() for term in terms.values()]).tolist()
         return dict(zip(terms, values, strict=True))
 
-    def _generator_losses(
-        self, source: Tensor, target: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """Returns the weighted losses and the two fakes, detached."""
+    def _generator_losses(self, source: Tensor, target: Tensor) -> _Made:
         weight = self.recipe.loss
         n = len(source)
         there = self.forward(torch.cat([source, target]) if weight.identity else source)
@@ -154,43 +166,67 @@ class Trainer:
             terms["shift"] = weight.shift * losses.shift_consistency(
                 self.forward, source, fake_target, dy, dx
             )
-        terms |= self._perceptual_losses(source, fake_target)
-        return terms, fake_target.detach(), fake_source.detach()
+        features = self._add_feature_losses(terms, source, fake_target)
+        return _Made(terms, fake_target.detach(), fake_source.detach(), features)
 
-    def _perceptual_losses(self, source: Tensor, painted: Tensor) -> dict[str, Tensor]:
-        terms: dict[str, Tensor] = {}
-        if self.vgg is None:
-            return terms
+    def _add_feature_losses(
+        self, terms: dict[str, Tensor], source: Tensor, painted: Tensor
+    ) -> list[Tensor]:
+        """Adds the losses on VGG features; returns the painting's texture features, detached."""
         weight = self.recipe.loss
-        seen = dict(zip(self.vgg.layers, self.vgg(painted), strict=True))
+        if self.vgg is None:
+            return []
+        seen = self.vgg.named(painted)
+        texture = [seen[name] for name in weight.texture_layers if name in seen]
+        if "features" in self.judges:
+            scores = self.judges["features"](texture)
+            terms["g_features"] = weight.projected * _mean(map(losses.lsgan_generator, scores))
         if self.style is not None:
-            terms["style"] = weight.style * self.style([seen[name] for name in weight.style_layers])
+            terms["style"] = weight.style * self.style(texture)
         if weight.content:
             with torch.no_grad():
-                original = dict(zip(self.vgg.layers, self.vgg(source), strict=True))
-            layer = weight.content_layer
-            terms["content"] = weight.content * losses.content(original[layer], seen[layer])
+                original = self.vgg.named(source)[weight.content_layer]
+            terms["content"] = weight.content * losses.content(original, seen[weight.content_layer])
+        return [feature.detach() for feature in texture]
+
+    def _judge_losses(self, source: Tensor, target: Tensor, made: _Made) -> dict[str, Tensor]:
+        terms = {
+            "d_target": self._judge(self.judge_target, target, made.fake_target, self.pool_target),
+            "d_source": self._judge(self.judge_source, source, made.fake_source, self.pool_source),
+        }
+        if "features" in self.judges:
+            heads = self.judges["features"]
+            real, fake = heads(self._texture(target)), heads(made.features)
+            terms["d_features"] = _mean(map(losses.lsgan_discriminator, real, fake))
         return terms
 
-    def _judge_loss(self, judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        scores = judge(torch.cat([real, fake]))
+    def _judge(self, judge: nn.Module, real: Tensor, fake: Tensor, pool: ImagePool) -> Tensor:
+        scores = judge(torch.cat([real, pool.swap(fake)]))
         return losses.lsgan_discriminator(scores[: len(real)], scores[len(real) :])
+
+    @torch.no_grad()
+    def _texture(self, pictures: Tensor) -> list[Tensor]:
+        assert self.vgg is not None
+        seen = self.vgg.named(pictures)
+        return [seen[name] for name in self.recipe.loss.texture_layers]
 
     # ---- the run --------------------------------------------------------------------------------
 
-    @torch.no_grad()
-    def measure_style_target(self, pictures: int = 384) -> None:
-        """Sets the style target: the mean Gram matrices of crops of the target domain."""
-        if self.style is None or self.vgg is None:
+    def measure_target(self, pictures: int = 384) -> None:
+        """Measures the target domain, before the first step: feature scale, mean Gram matrices."""
+        if self.vgg is None or not (self.style or "features" in self.judges):
             return
         crops = UnpairedPictures(self.recipe)
         crops.length = pictures
-        grams = []
-        for first in range(0, pictures, 8):
-            batch = torch.stack([crops[k][1] for k in range(first, first + 8)]).to(self.device)
-            seen = dict(zip(self.vgg.layers, self.vgg(batch), strict=True))
-            grams.append([seen[name] for name in self.recipe.loss.style_layers])
-        self.style.set_target(grams)
+
+        def texture(first: int) -> list[Tensor]:
+            batch = torch.stack([crops[k][1] for k in range(first, first + 8)])
+            return self._texture(batch.to(self.device))
+
+        if "features" in self.judges:
+            self.judges["features"].set_scale(texture(0))  # type: ignore[operator]
+        if self.style is not None:
+            self.style.set_target([texture(first) for first in range(0, pictures, 8)])
 
     def state_dict(self) -> dict[str, Any]:
         """Returns everything that the next step depends on."""
@@ -267,7 +303,7 @@ def train(recipe: Recipe, out: Path, device: str = "auto", report: Report | None
         _check_same_recipe(recipe, state, out / LAST)
         trainer.load_state_dict(state)
     else:
-        trainer.measure_style_target()
+        trainer.measure_target()
         (out / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n")
     with _Stats(out / "stats.jsonl", trainer.step) as stats:
         try:
@@ -312,7 +348,7 @@ def save_samples(trainer: Trainer, path: Path, count: int = 8) -> None:
     chosen = pictures[:: max(1, len(pictures) // count)][:count]
     tops, bottoms = [], []
     for picture in chosen:
-        x = to_range(read_picture(picture)).to(trainer.device)[None]
+        x = to_range(load_picture(picture)).to(trainer.device)[None]
         stride = int(trainer.forward.stride)  # type: ignore[arg-type]
         x = x[..., : x.shape[-2] // stride * stride, : x.shape[-1] // stride * stride][
             ..., :256, :256
@@ -344,6 +380,10 @@ def _check_same_recipe(recipe: Recipe, state: dict[str, Any], path: Path) -> Non
         raise TrainingError(
             f"{path} was trained with another recipe: {'; '.join(differ)}; take another --out"
         )
+
+
+def _mean(terms: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(terms)).mean()
 
 
 class _Stats:

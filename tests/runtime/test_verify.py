@@ -4,10 +4,10 @@ import json
 
 import pytest
 from pleinair.errors import MediaError, UsageError
+from pleinair.pictures import read_picture
 from pleinair.runtime.backends import BACKENDS
 from pleinair.runtime.demo import run_demo
 from pleinair.runtime.doctor import examine
-from pleinair.runtime.picture_files import read_picture
 from pleinair.runtime.verify import verify
 
 

@@ -3,12 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from pleinair.errors import TrainingError
+from pleinair.pictures import write_picture
 from pleinair.train.data import UnpairedPictures, find_pictures, make_loader
 from pleinair.train.recipe import Recipe
-from torchvision.io import write_png
 
 Make = Callable[..., Recipe]
 
@@ -30,7 +31,7 @@ def test_crops_have_the_asked_size_and_range(make_recipe: Make) -> None:
 def test_pictures_smaller_than_the_crop_are_scaled_up(make_recipe: Make, tmp_path: Path) -> None:
     for folder in ("photos", "paintings"):
         (tmp_path / folder).mkdir()
-        write_png(torch.full((3, 20, 50), 200, dtype=torch.uint8), tmp_path / folder / "a.png")
+        write_picture(tmp_path / folder / "a.png", np.full((20, 50, 3), 200, np.uint8))
     recipe = make_recipe(data={"root": str(tmp_path)})
     assert UnpairedPictures(recipe)[0][0].shape == (3, 64, 64)
 
@@ -44,8 +45,7 @@ def test_every_picture_is_seen_once_an_epoch(make_recipe: Make, tmp_path: Path) 
     for folder, count in (("photos", 5), ("paintings", 3)):
         (tmp_path / folder).mkdir()
         for i in range(count):
-            flat = torch.full((3, 64, 64), 40 * i, dtype=torch.uint8)
-            write_png(flat, str(tmp_path / folder / f"{i}.png"))
+            write_picture(tmp_path / folder / f"{i}.png", np.full((64, 64, 3), 40 * i, np.uint8))
     pairs = UnpairedPictures(make_recipe(data={"root": str(tmp_path)}))
     sources = [round(float(pairs[k][0].mean()), 3) for k in range(10)]
     targets = [round(float(pairs[k][1].mean()), 3) for k in range(6)]

@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from pleinair.errors import TrainingError
+from pleinair.train.checkpoint import load_state
 from pleinair.train.features import CHANNELS, VGG16
+from pleinair.train.recipe import Recipe
+from pleinair.train.trainer import Trainer, train
+
+Make = Callable[..., Recipe]
 
 
 def random_weights(path: Path) -> Path:
+    """Writes a state dict with VGG16's names and shapes, up to conv3_1."""
+    torch.manual_seed(0)
     shapes = {0: (64, 3), 2: (64, 64), 5: (128, 64), 7: (128, 128), 10: (256, 128)}
     state = {}
     for index, (cout, cin) in shapes.items():
@@ -34,3 +42,31 @@ def test_missing_and_foreign_weights_are_named(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(TrainingError, match="is no VGG16 state dict"):
         VGG16(tmp_path / "other.pth", ["relu1_2"])
+
+
+def test_feature_losses_train_a_generator(make_recipe: Make, tmp_path: Path) -> None:
+    weights = random_weights(tmp_path / "vgg.pth")
+    recipe = make_recipe(
+        loss={"vgg": str(weights), "projected": 1.0, "style": 0.1, "content": 0.1},
+        optim={"steps": 4},
+    )
+    seen: list[dict[str, float]] = []
+    train(recipe, tmp_path / "run", "cpu", lambda _, values: seen.append(values))
+    assert {"g_features", "d_features", "style", "content"} <= seen[0].keys()
+    assert seen[-1]["d_features"] < seen[0]["d_features"]
+    with pytest.raises(TrainingError, match=r"loss\.style"):
+        train(make_recipe(loss={"vgg": str(weights), "projected": 1.0}), tmp_path / "run", "cpu")
+
+
+def test_resume_restores_discriminators_on_features(make_recipe: Make, tmp_path: Path) -> None:
+    weights = random_weights(tmp_path / "vgg.pth")
+    loss = {"vgg": str(weights), "projected": 1.0}
+    recipe = make_recipe(loss=loss, optim={"steps": 2})
+    train(recipe, tmp_path / "run", "cpu")
+    saved = load_state(tmp_path / "run" / "checkpoint.pt")
+    trainer = Trainer(recipe, torch.device("cpu"))
+    trainer.load_state_dict(saved)
+    heads = {k: v for k, v in saved["networks"]["judges"].items() if k.startswith("features.")}
+    assert heads
+    assert float(heads["features.scale"].max()) != 1.0
+    assert all(torch.equal(trainer.judges.state_dict()[k], v) for k, v in heads.items())

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from pleinair.errors import MediaError
-from pleinair.runtime.picture_files import read_picture, write_picture
+from pleinair.pictures import read_picture, write_picture
 
 RGB = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [9, 99, 199]]], np.uint8)
 
