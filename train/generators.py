@@ -36,6 +36,10 @@ EDGE_SIZES = {
 }
 
 
+# An edge generator changes no value by more than this, so that the change fits a signed byte.
+CHANGE = 127 / 127.5
+
+
 class EdgeGenerator(nn.Module):
     """A small generator made of nothing but what INT8 hardware runs well.
 
@@ -87,7 +91,7 @@ class EdgeGenerator(nn.Module):
         h = self.shuffle(self.relu(self.up_quarter(h))) + entrance  # (B, quarter, H/4, W/4)
         h = self.shuffle(self.relu(self.up_half(h)))  # (B, half, H/2, W/2)
         h = self.shuffle(self.up_full(h))  # (B, 3, H, W)
-        return torch.clamp(x + h, -1.0, 1.0)
+        return torch.clamp(x + torch.clamp(h, -CHANGE, CHANGE), -1.0, 1.0)
 
 
 class ResidualBlock(nn.Module):

@@ -11,6 +11,7 @@ import torch
 from pleinair.bundle import Bundle, Manifest, sha256_of
 from pleinair.errors import BundleError, ExportError, PleinairError, UsageError
 from pleinair.export.calibration import load_frames
+from pleinair.export import exporter
 from pleinair.export.exporter import export
 from pleinair.runtime.backends import BACKENDS
 
@@ -163,7 +164,7 @@ def test_an_interrupted_export_leaves_nothing(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pleinair.export.exporter.quantize", interrupted)
+    monkeypatch.setattr(exporter, "quantize", interrupted)
     with pytest.raises(KeyboardInterrupt):
         export(run, tmp_path / "b", calibration=photos)
     assert list(tmp_path.iterdir()) == []

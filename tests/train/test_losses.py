@@ -26,10 +26,15 @@ def test_low_frequency_colour_sees_tint_but_not_texture() -> None:
     assert losses.low_frequency_colour(x, x + 0.5).item() == pytest.approx(0.5)
 
 
-def test_shift_consistency_is_zero_for_a_shift_invariant_generator() -> None:
-    blur = nn.AvgPool2d(3, stride=1, padding=1)
+def test_shift_consistency_is_zero_for_a_pointwise_generator() -> None:
     x = torch.rand(1, 3, 64, 64)
-    assert losses.shift_consistency(blur, x, blur(x), 3, 5).item() < 1e-6
+    assert losses.shift_consistency(torch.tanh, x, torch.tanh(x), 3, 5).item() < 1e-6
+
+
+def test_shift_consistency_sees_what_padding_paints() -> None:
+    blur = nn.AvgPool2d(9, stride=1, padding=4)  # dark borders
+    x = torch.ones(1, 3, 64, 64)
+    assert losses.shift_consistency(blur, x, blur(x), 3, 5).item() > 0.01
 
 
 def test_shift_consistency_finds_a_lattice() -> None:

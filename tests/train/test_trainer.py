@@ -166,7 +166,7 @@ def test_a_failed_save_keeps_the_previous_checkpoint(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pleinair.train.checkpoint.torch.save", full)
+    monkeypatch.setattr(torch, "save", full)
     with pytest.raises(TrainingError, match="No space left"):
         save_atomically({"step": 2}, path)
     assert load_state(path) == {"step": 1}
