@@ -99,7 +99,8 @@ class EdgeFrameGraph(nn.Module):
         h = h.clamp(-127, 127).round().to(torch.int8)  # before it is moved
         h = h.permute(0, 2, 3, 1).reshape(height // 2, width // 2, 2, 6).transpose(1, 2)
         painted = frame.float() + h.reshape(1, height, width, 3).float()
-        return painted.clamp(0, 255).to(torch.uint8)
+        out: Tensor = painted.clamp(0, 255).to(torch.uint8)
+        return out
 
 
 def _normalise(x: Tensor) -> Tensor:

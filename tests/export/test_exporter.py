@@ -10,8 +10,8 @@ import pytest
 import torch
 from pleinair.bundle import Bundle, Manifest, sha256_of
 from pleinair.errors import BundleError, ExportError, PleinairError, UsageError
-from pleinair.export.calibration import load_frames
 from pleinair.export import exporter
+from pleinair.export.calibration import load_frames
 from pleinair.export.exporter import export
 from pleinair.runtime.backends import BACKENDS
 
