@@ -186,7 +186,7 @@ class VideoSink(Sink):
         even = width % 2 == 0 and height % 2 == 0
         stream.pix_fmt = "yuv420p" if even else "yuv444p"  # halved chroma needs even sides
         # Encoding shares the processor with painting: the fast preset, and bits instead of time.
-        stream.options = {"preset": "ultrafast", "crf": "20"}
+        stream.options = {"preset": "ultrafast", "crf": "23"}
         stream.thread_count = 0  # FFmpeg's own choice
         stream.time_base = stream.codec_context.time_base = time_base
         if isinstance(self.source, VideoSource):
