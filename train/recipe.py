@@ -48,6 +48,7 @@ class ModelSection(_Section):
 class LossSection(_Section):
     """Weights of the losses; 0 leaves one out and saves its time."""
 
+    adversarial: Weight = 1.0  # PatchGAN discriminators on pixels
     cycle: Weight = 10.0  # lambda of Zhu et al. 2017
     identity: Weight = 5.0  # half of lambda_cycle in the paper
     projected: Weight = 0.0  # discriminators on VGG features, forward generator only
@@ -58,6 +59,11 @@ class LossSection(_Section):
     vgg: Path | None = None  # state dict of VGG16, needed by projected, style and content
     texture_layers: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_1")  # of projected and style
     content_layer: str = "relu3_1"
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether the way back is trained too; else only the forward generator is."""
+        return bool(self.cycle or self.identity)
 
     @property
     def needs_vgg(self) -> bool:
@@ -71,6 +77,7 @@ class OptimSection(_Section):
     steps: int = Field(ge=1)  # generator updates
     batch: int = Field(default=1, ge=1)
     lr: float = Field(default=2e-4, gt=0)
+    lr_discriminator: float | None = Field(default=None, gt=0)  # none: the same
     beta1: float = Field(default=0.5, ge=0, lt=1)
     decay_from: float = Field(
         default=0.5, ge=0, le=1
@@ -131,6 +138,10 @@ def validate_recipe(values: dict[str, Any], where: str) -> Recipe:
     if recipe.loss.needs_vgg and recipe.loss.vgg is None:
         raise TrainingError(
             f"{where}: loss.projected, style and content need loss.vgg, a VGG16 state dict"
+        )
+    if not (recipe.loss.adversarial or recipe.loss.projected or recipe.loss.style):
+        raise TrainingError(
+            f"{where}: adversarial, projected and style are all 0: nothing to learn"
         )
     return recipe
 

@@ -42,7 +42,7 @@ class _Made:
 
     terms: dict[str, Tensor]
     fake_target: Tensor
-    fake_source: Tensor
+    fake_source: Tensor | None  # none if the way back is not trained
     features: list[Tensor]  # of fake_target, for the discriminators on features
 
 
@@ -66,8 +66,8 @@ class Trainer:
             self.judges["features"] = self._network(heads)
         self.style = MeanGramStyle(channels).to(self.device) if recipe.loss.style else None
         self.average = AveragedModel(self.forward, multi_avg_fn=get_ema_multi_avg_fn(optim.ema))
-        self.optim_g = self._adam(nn.ModuleList([self.forward, self.backward]))
-        self.optim_d = self._adam(self.judges)
+        self.optim_g = self._adam(nn.ModuleList([self.forward, self.backward]), optim.lr)
+        self.optim_d = self._adam(self.judges, optim.lr_discriminator or optim.lr)
         self.schedulers = [
             torch.optim.lr_scheduler.LambdaLR(o, self._lr_factor)
             for o in (self.optim_g, self.optim_d)
@@ -79,12 +79,10 @@ class Trainer:
     def _network(self, module: nn.Module) -> nn.Module:
         return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
-    def _adam(self, module: nn.Module) -> torch.optim.Adam:
+    def _adam(self, module: nn.Module, lr: float) -> torch.optim.Adam:
         optim = self.recipe.optim
         fused = self.device.type in ("cpu", "cuda")
-        return torch.optim.Adam(
-            module.parameters(), lr=optim.lr, betas=(optim.beta1, 0.999), fused=fused
-        )
+        return torch.optim.Adam(module.parameters(), lr=lr, betas=(optim.beta1, 0.999), fused=fused)
 
     def _lr_factor(self, step: int) -> float:
         """1 up to ``decay_from``, then linearly to 0 (not quite: the last step still learns)."""
@@ -125,7 +123,8 @@ class Trainer:
         self.judges.requires_grad_(True)
         judged = self._judge_losses(source, target, made)
         self.optim_d.zero_grad(set_to_none=True)
-        torch.stack(list(judged.values())).sum().backward()
+        if judged:
+            torch.stack(list(judged.values())).sum().backward()
         self.optim_d.step()
         for scheduler in self.schedulers:
             scheduler.step()
@@ -135,39 +134,47 @@ class Trainer:
         return dict(zip(terms, values, strict=True))
 
     def _generator_losses(self, source: Tensor, target: Tensor) -> _Made:
-        weight = self.recipe.loss
-        n = len(source)
+        weight, n = self.recipe.loss, len(source)
         there = self.forward(torch.cat([source, target]) if weight.identity else source)
-        fake_target = there[:n]
-        back = self.backward(
-            torch.cat([fake_target, target, source] if weight.identity else [fake_target, target])
-        )
-        fake_source = back[n : 2 * n]
-
-        terms = {
-            "g_target": losses.lsgan_generator(self.judge_target(fake_target)),
-            "g_source": losses.lsgan_generator(self.judge_source(fake_source)),
-        }
-        if weight.cycle:
-            round_target = self.forward(fake_source)
-            terms["cycle_source"] = weight.cycle * losses.cycle(source, back[:n])
-            terms["cycle_target"] = weight.cycle * losses.cycle(target, round_target)
-        if weight.identity:
-            terms["identity"] = weight.identity * (
-                losses.identity(target, there[n:]) + losses.identity(source, back[2 * n :])
-            )
+        fake_target, fake_source = there[:n], None
+        terms: dict[str, Tensor] = {}
+        if weight.adversarial:
+            judged = self.judge_target(fake_target)
+            terms["g_target"] = weight.adversarial * losses.lsgan_generator(judged)
+        if weight.two_sided:
+            fake_source = self._add_way_back(terms, source, target, there)
         if weight.colour:
-            terms["colour"] = weight.colour * (
-                losses.low_frequency_colour(source, fake_target)
-                + losses.low_frequency_colour(target, fake_source)
-            )
+            terms["colour"] = weight.colour * losses.low_frequency_colour(source, fake_target)
         if weight.shift:
             dy, dx = torch.randint(0, 8, (2,), generator=self.rng).tolist()
             terms["shift"] = weight.shift * losses.shift_consistency(
                 self.forward, source, fake_target, dy, dx
             )
         features = self._add_feature_losses(terms, source, fake_target)
-        return _Made(terms, fake_target.detach(), fake_source.detach(), features)
+        return _Made(terms, fake_target.detach(), fake_source, features)
+
+    def _add_way_back(
+        self, terms: dict[str, Tensor], source: Tensor, target: Tensor, there: Tensor
+    ) -> Tensor:
+        """Adds the losses that need the backward generator; returns its fakes, detached."""
+        weight, n = self.recipe.loss, len(source)
+        back = self.backward(
+            torch.cat([there[:n], target, source] if weight.identity else [there[:n], target])
+        )
+        fake_source: Tensor = back[n : 2 * n]
+        if weight.adversarial:
+            judged = self.judge_source(fake_source)
+            terms["g_source"] = weight.adversarial * losses.lsgan_generator(judged)
+        if weight.cycle:
+            terms["cycle_source"] = weight.cycle * losses.cycle(source, back[:n])
+            terms["cycle_target"] = weight.cycle * losses.cycle(target, self.forward(fake_source))
+        if weight.identity:
+            terms["identity"] = weight.identity * (
+                losses.identity(target, there[n:]) + losses.identity(source, back[2 * n :])
+            )
+        if weight.colour:
+            terms["colour_back"] = weight.colour * losses.low_frequency_colour(target, fake_source)
+        return fake_source.detach()
 
     def _add_feature_losses(
         self, terms: dict[str, Tensor], source: Tensor, painted: Tensor
@@ -190,14 +197,17 @@ class Trainer:
         return [feature.detach() for feature in texture]
 
     def _judge_losses(self, source: Tensor, target: Tensor, made: _Made) -> dict[str, Tensor]:
-        terms = {
-            "d_target": self._judge(self.judge_target, target, made.fake_target, self.pool_target),
-            "d_source": self._judge(self.judge_source, source, made.fake_source, self.pool_source),
-        }
+        terms: dict[str, Tensor] = {}
+        if self.recipe.loss.adversarial:
+            real, fake = target, made.fake_target
+            terms["d_target"] = self._judge(self.judge_target, real, fake, self.pool_target)
+        if self.recipe.loss.adversarial and made.fake_source is not None:
+            real, fake = source, made.fake_source
+            terms["d_source"] = self._judge(self.judge_source, real, fake, self.pool_source)
         if "features" in self.judges:
             heads = self.judges["features"]
-            real, fake = heads(self._texture(target)), heads(made.features)
-            terms["d_features"] = _mean(map(losses.lsgan_discriminator, real, fake))
+            scores = heads(self._texture(target)), heads(made.features)
+            terms["d_features"] = _mean(map(losses.lsgan_discriminator, *scores))
         return terms
 
     def _judge(self, judge: nn.Module, real: Tensor, fake: Tensor, pool: ImagePool) -> Tensor:

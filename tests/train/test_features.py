@@ -70,3 +70,18 @@ def test_resume_restores_discriminators_on_features(make_recipe: Make, tmp_path:
     assert heads
     assert float(heads["features.scale"].max()) != 1.0
     assert all(torch.equal(trainer.judges.state_dict()[k], v) for k, v in heads.items())
+
+
+def test_one_sided_training_leaves_the_way_back_alone(make_recipe: Make, tmp_path: Path) -> None:
+    weights = random_weights(tmp_path / "vgg.pth")
+    loss = {"vgg": str(weights), "adversarial": 0, "cycle": 0, "identity": 0, "projected": 1.0}
+    trainer = Trainer(make_recipe(loss=loss), torch.device("cpu"))
+    forward, backward = (
+        {k: v.clone() for k, v in net.state_dict().items()}
+        for net in (trainer.forward, trainer.backward)
+    )
+    x = torch.rand(2, 3, 64, 64) * 2 - 1
+    assert trainer.train_step(x, x.flip(-1)).keys() == {"g_features", "d_features"}
+    same = [torch.equal(v, backward[k]) for k, v in trainer.backward.state_dict().items()]
+    assert all(same)
+    assert not torch.equal(forward["stem.weight"], trainer.forward.state_dict()["stem.weight"])

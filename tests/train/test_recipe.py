@@ -30,6 +30,7 @@ def test_overrides_take_toml_values_and_bare_words(tmp_path: Path) -> None:
         ("\n[loss]\ncycle = -1", "loss.cycle: .*greater than or equal to 0.*-1"),
         ('\n[model]\ngenerator = "egde_s"', "unknown generator 'egde_s'; did you mean 'edge_s'"),
         ("\n[loss]\nstyle = 1", "need loss.vgg"),
+        ("\n[loss]\nadversarial = 0", "nothing to learn"),
         ("batch = 'many'", "optim.batch"),
         ("]", "cannot be read"),
     ],
