@@ -11,11 +11,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -29,6 +31,13 @@ from rich.table import Table
 from rich.text import Text
 
 from .errors import PleinairError, UsageError
+
+if TYPE_CHECKING:
+    from .evaluation.folder import PictureFolder
+    from .evaluation.painter import Paint
+    from .evaluation.scores import Scores
+    from .pictures import Pixels
+    from .train.recipe import Recipe
 
 app = typer.Typer(
     add_completion=False,
@@ -166,19 +175,113 @@ def train(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replaces one key.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
+    init: Annotated[
+        Path | None, typer.Option(help="Fine-tune: start from this run or generator.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Train a generator, or go on with a run that was interrupted."""
+    """Train a generator, or go on with a run that was interrupted. Also under torchrun."""
     with _needs("train"):
         from .train.recipe import load_recipe
-        from .train.trainer import train as run
+        from .train.run import train as run
 
     overrides = [*(changes or []), *([f"data.root={json.dumps(str(data))}"] if data else [])]
     loaded = load_recipe(recipe, overrides)
+    steps = loaded.optim.steps
     with _progress(f"training {loaded.name}") as advance:
-        generator = run(loaded, out, device, lambda step, _: advance(step, loaded.optim.steps))
-    _say({"generator": str(generator), "steps": loaded.optim.steps}, as_json, f"wrote {generator}")
+        say, report = _print_line, lambda step, _: advance(step, steps)
+        generator = run(loaded, out, device, init, report=report, say=say)
+    if generator:  # none in all processes but the first
+        _say({"generator": str(generator), "steps": steps}, as_json, f"wrote {generator}")
+
+
+@app.command("import")
+def import_(
+    checkpoint: Annotated[Path, typer.Argument(help="A state dict, e.g. latest_net_G.pth.")],
+    out: Annotated[Path, typer.Option(help="The generator's file to write, for export.")],
+    name: Annotated[str, typer.Option(help="Of the generator; the file's name by default.")] = "",
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Take over a generator trained with pytorch-CycleGAN-and-pix2pix."""
+    with _needs("train"):
+        from .train.reference import import_checkpoint as run
+
+    found = run(checkpoint, out, name=name, overwrite=overwrite)
+    options = ", ".join(f"{option} {value}" for option, value in found.options.items())
+    text = f"wrote {out}: {found.architecture} with {options}"
+    _say({"generator": str(out), **asdict(found)}, as_json, text)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="SOURCE", help="A run, generator.pt or bundle.")],
+    data: Annotated[
+        Path | None, typer.Option(help="The folder of folders; the recipe's data.root if none.")
+    ] = None,
+    source: Annotated[
+        str, typer.Option(help="Folder of pictures to paint; the recipe's, else testB.")
+    ] = "",
+    target: Annotated[
+        str, typer.Option(help="Folder of the target domain; the recipe's, else trainA.")
+    ] = "",
+    features: Annotated[
+        Path | None, typer.Option(help="Feature network; the recipe's, else Inception v3.")
+    ] = None,
+    pictures: Annotated[int, typer.Option(min=2, help="At most so many of each.")] = 300,
+    clip: Annotated[str | None, typer.Option(help="A video to measure flicker with.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet to this file.")] = None,
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    as_json: Json = False,
+) -> None:
+    """Score a generator: distance to the target domain, content, lattice, flicker."""
+    with _needs("train"):
+        from .evaluation.features import load_features
+        from .evaluation.scores import Evaluator
+        from .evaluation.sheet import check_sheet, write_sheet
+
+    check_sheet(sheet)
+    paint, recipe, painted_with = _open_painter(model, backend, precision)
+    originals, targets = _evaluation_pictures(recipe, data, source, target, pictures)
+    features = features or (recipe.evaluate.features if recipe else None)
+    with _progress("features of originals and targets") as advance:
+        evaluator = Evaluator(originals, targets, load_features(features), advance)
+    with _progress(f"painting with {model}") as advance, _clip_frames(clip, advance) as frames:
+        scores = evaluator.score(paint, frames, advance)
+    if sheet:
+        write_sheet(sheet, originals, paint)
+    measured = {
+        "source": model,
+        "painted_with": painted_with,
+        "pictures": str(originals.folder),
+        "targets": str(targets.folder),
+        "features": str(features or "inception-v3"),
+        "dimensions": evaluator.dimensions,
+        "clip": clip,
+    }
+    found = {"scores": scores.model_dump(), "measured": measured}
+    _say(found, as_json, _score_table(scores, evaluator.dimensions))
+
+
+@app.command()
+def generators(as_json: Json = False) -> None:
+    """List the generators that can be trained, with their cost."""
+    with _needs("train"):
+        from .train.describe import describe_all
+
+    found = describe_all()
+    table = Table("name", "parameters", "MACs at 256x256", "stride", "receptive field")
+    for name, d in found.items():
+        size, cost = f"{d.parameters / 1e6:.3f} M", f"{d.macs_256 / 1e9:.2f} G"
+        _add(table, name, size, cost, str(d.stride), str(d.receptive_field))
+    note = (
+        "Papers give resnet_9blocks 56.8 G, because they count transposed convolutions at their"
+        " output positions; each input position meets the kernel once, which makes 49.55 G."
+    )
+    rows = [{"name": name, **asdict(d)} for name, d in found.items()]
+    _say({"generators": rows}, as_json, Group(table, note))
 
 
 @app.command()
@@ -313,6 +416,11 @@ def _usage(error: Exception) -> str:
     return f"{said}; see {verb} --help" if said else ""
 
 
+def _print_line(sentence: str) -> None:
+    """Prints what happens along the way, on stderr."""
+    console.print(Text(sentence))
+
+
 def _complain(sentence: str) -> None:
     """Prints an error; what is in brackets in it is no markup."""
     if sentence:
@@ -347,6 +455,90 @@ def _end_with(problems: list[str]) -> None:
         _complain(problem)
     if problems:
         raise typer.Exit(1)
+
+
+def _open_painter(model: str, backend: str, precision: str) -> tuple[Paint, Recipe | None, str]:
+    """Returns what paints with a run or bundle, a run's recipe, and what it is painted with."""
+    path = Path(model)
+    if path.suffix != ".pt" and not (path / "generator.pt").is_file():
+        from .runtime.stylizer import load
+
+        stylizer = load(model, backend, precision, "rgb")
+        return stylizer, None, f"{stylizer.choice.backend} {stylizer.choice.precision}"
+    if (backend, precision) != ("auto", "auto"):
+        raise UsageError(f"--backend and --precision are for bundles; PyTorch paints with {model}")
+    with _needs("train"):
+        from .evaluation.painter import painter
+        from .export.checkpoints import load_trained
+        from .train.recipe import validate_recipe
+
+    trained = load_trained(path)
+    imported = "data" not in trained.recipe
+    recipe = None if imported else validate_recipe(trained.recipe, model)
+    return painter(trained.generator), recipe, "pytorch fp32"
+
+
+def _evaluation_pictures(
+    recipe: Recipe | None, root: Path | None, source: str, target: str, count: int
+) -> tuple[PictureFolder, PictureFolder]:
+    """Returns originals and targets: of the folders that are named, else of the recipe's."""
+    from .evaluation.folder import PictureFolder
+
+    if recipe is None:
+        if root is None:
+            raise UsageError("no pictures are named; give --data, and --source and --target in it")
+        source, target = source or "testB", target or "trainA"
+        return PictureFolder(root / source, count), PictureFolder(root / target, count)
+    from .train.domains import load_source, load_target, target_folder
+
+    data, where = recipe.data, recipe.evaluate
+    if root:
+        data = data.model_copy(update={"root": root})
+    originals = data.root / (source or where.source or data.samples or data.source)
+    target = target or where.target
+    targets = data.root / target if target else target_folder(data)
+    return (  # read as in training: some recipes want them grey or cut in two
+        PictureFolder(originals, count, lambda p: load_source(p, data).permute(1, 2, 0).numpy()),
+        PictureFolder(targets, count, lambda p: load_target(p, data).permute(1, 2, 0).numpy()),
+    )
+
+
+@contextmanager
+def _clip_frames(clip: str | None, advance: Any) -> Iterator[Iterator[Pixels] | None]:
+    """Opens a video; yields its first 100 frames, or None if there is no video."""
+    if clip is None:
+        yield None
+        return
+    from .runtime.sources import open_source
+
+    with open_source(clip) as opened:
+        total = min(opened.count or 100, 100)
+
+        def frames() -> Iterator[Pixels]:
+            for frame in islice(opened.frames(), total):
+                yield frame.rgb
+                advance(frame.index + 1, total)
+
+        yield frames()
+
+
+def _score_table(scores: Scores, dimensions: int) -> Table:
+    """Scores as a table; what could not be measured says why."""
+    s, few = scores, f"needs more than {dimensions} pictures of each"
+    table = Table("score", "painted", "originals", "meaning")
+    for name, painted, original, meaning in (
+        ("KID", s.kid, s.kid_photographs, "distance to the targets, 0 where they are"),
+        ("KID ratio", s.kid_ratio, 1, "below 1 is nearer to them than the originals"),
+        ("FID", s.fid, s.fid_photographs, "distance to the targets" if s.fid else few),
+        ("SSIM", s.ssim, 1, "structure that is kept"),
+        ("CIEDE2000", s.delta_e, 0, "how far colours are from the original's"),
+        ("strength", s.strength, 0, "mean change in grey levels"),
+        ("lattice", s.lattice, 1, "above 1 is a regular pattern of 8, 4 or 2 pixels"),
+        ("flicker", s.flicker, 1, "above 1 is unsteadier than the clip; needs --clip"),
+    ):
+        cells = ("-" if value is None else f"{value:.4g}" for value in (painted, original))
+        _add(table, name, *cells, meaning)
+    return table
 
 
 def _parse_size(text: str | None) -> tuple[int, int] | None:

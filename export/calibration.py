@@ -29,7 +29,7 @@ def load_frames(folder: Path, stride: int, most: int) -> list[Frames]:
             frames.append(_to_frame(read_picture(path)[0], stride))
         except MediaError:
             continue  # one damaged photograph among many does not matter here
-    frames = [frame for frame in frames if min(frame.shape[1:3]) >= 2 * stride]
+    frames = [frame for frame in frames if min(frame.shape[1:3]) >= stride]
     if len(frames) < 2:
         raise ExportError(
             f"calibration folder {folder} holds {len(frames)} usable photographs, at least 2 are"

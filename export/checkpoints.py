@@ -9,9 +9,9 @@ from typing import Any
 from torch import nn
 
 from ..bundle import sha256_of
-from ..errors import ExportError, UsageError
-from ..train.checkpoint import GENERATOR, load_state
-from ..train.generators import create_generator
+from ..errors import ExportError, TrainingError, UsageError
+from ..train.checkpoint import GENERATOR
+from ..train.load import load_generator
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,10 @@ def load_trained(source: Path) -> Trained:
     path = source / GENERATOR if source.is_dir() else source
     if not path.is_file():
         raise UsageError(f"{source} is no run: {path} does not exist")
-    state = load_state(path)
-    if state.get("format") != "pleinair-generator-1":
-        raise ExportError(f"{path} holds no generator; give a run's folder or its {GENERATOR}")
-    generator = create_generator(state["architecture"])
     try:
-        generator.load_state_dict(state["state"])
-    except RuntimeError as error:
-        raise ExportError(
-            f"{path} does not fit {state['architecture']}: {str(error).splitlines()[-1].strip()}"
-        ) from error
+        loaded = load_generator(path)
+    except TrainingError as error:
+        raise ExportError(str(error)) from error
     return Trained(
-        generator.eval(), state["architecture"], state["recipe"], state["step"], sha256_of(path)
+        loaded.generator, loaded.architecture, loaded.recipe, loaded.step, sha256_of(path)
     )

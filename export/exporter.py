@@ -150,20 +150,23 @@ def _build(
 def _training(trained: Trained) -> Training:
     """The recipe without the paths of the machine that trained it."""
     recipe: dict[str, Any] = copy.deepcopy(trained.recipe)
-    dataset = Path(recipe["data"].pop("root")).name
-    if recipe["loss"].get("vgg"):
-        recipe["loss"]["vgg"] = Path(recipe["loss"]["vgg"]).name
+    dataset = Path(recipe.get("data", {}).pop("root", "")).name
+    for section, key in (("loss", "vgg"), ("distil", "teacher"), ("evaluate", "features")):
+        if recipe.get(section, {}).get(key):
+            recipe[section][key] = Path(recipe[section][key]).name
     return Training(
         dataset=dataset,
         steps=trained.steps,
-        seed=recipe["seed"],
+        seed=recipe.get("seed", 0),  # an imported checkpoint has neither data nor seed
         recipe=recipe,
         checkpoint_sha256=trained.sha256,
     )
 
 
 def _recipe_pictures(trained: Trained) -> Path:
-    data = trained.recipe["data"]
+    data = trained.recipe.get("data")
+    if not data:
+        raise UsageError("an imported generator has no photographs; give --calibration FOLDER")
     folder = Path(data["root"], data["samples"] or data["source"])
     if not folder.is_dir():
         raise UsageError(

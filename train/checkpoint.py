@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,12 @@ from ..errors import TrainingError
 
 LAST = "checkpoint.pt"
 GENERATOR = "generator.pt"
+BEST = "best.pt"  # of the run's generators the one with the lowest KID
+
+
+def generator_file(name: str) -> str:
+    """Returns the file of a run's averaged generator: ``generator``, ``reverse`` or ``student``."""
+    return f"{name}.pt"
 
 
 def save_atomically(state: dict[str, Any], path: Path) -> None:
@@ -36,14 +44,19 @@ def load_state(path: Path) -> dict[str, Any]:
         TrainingError: The file is missing, truncated or no checkpoint.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of old pickles, which are refused below
+            warnings.simplefilter("ignore")
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise TrainingError(f"checkpoint {path} does not exist") from None
+    except pickle.UnpicklingError as error:
+        raise TrainingError(
+            f"{path} is no readable checkpoint: it is damaged, or holds more than tensors and plain"
+            " values, which is not read since it could run code"
+        ) from error
     except Exception as error:  # torch raises half a dozen types for a damaged file
-        first_line = (
-            str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        )
-        raise TrainingError(f"{path} is no readable checkpoint ({first_line})") from error
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise TrainingError(f"{path} is no readable checkpoint ({said[0]})") from error
     if not isinstance(state, dict):
         raise TrainingError(f"{path} is no pleinair checkpoint: it holds a {type(state).__name__}")
     return state

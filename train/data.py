@@ -1,125 +1,127 @@
-"""Unpaired pictures, drawn so that a run can be resumed exactly.
+"""Training batches, drawn so that a run can be resumed exactly.
 
-The k-th pair of a run is a pure function of the seed and k: which pictures, which crops, which
-flips. A run that resumes at step s simply goes on with pair ``s * batch``; nothing else is state.
+The k-th item of a run is a pure function of the seed and k: which pictures, which crops, which
+flips. A run that resumes at step s simply goes on with item ``s * batch``; nothing else is state.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, SequentialSampler, Subset
-from torchvision.transforms.v2 import functional as TF
+from torch.utils.data import DataLoader, Dataset, Subset
 
-from ..errors import MediaError, TrainingError
-from ..pictures import list_pictures, read_picture
+from ..errors import TrainingError
+from .domains import find_domains, find_pictures, load_picture, mix
 from .recipe import Recipe
+from .transforms import cut, jitter, to_grey, to_range
+
+__all__ = ["Batch", "TrainingPictures", "find_pictures", "load_picture", "make_loader", "to_range"]
 
 
-class UnpairedPictures(Dataset[tuple[Tensor, Tensor]]):
-    """Item k: the k-th training pair of crops (source, target), each (3, crop, crop) in [-1, 1].
+@dataclass(frozen=True)
+class Batch:
+    """Crops (B, 3, crop, crop) in [-1, 1], and which files could not be read on the way."""
 
-    Every picture of a domain is seen once before any is seen again; the order is new each time.
-    """
+    source: Tensor
+    target: Tensor | None  # none in mode single
+    unreadable: tuple[str, ...] = ()
+
+    def pin_memory(self) -> Batch:
+        """Returns a copy in page-locked memory; what a DataLoader calls."""
+        target = None if self.target is None else self.target.pin_memory()
+        return Batch(self.source.pin_memory(), target, self.unreadable)
+
+
+class TrainingPictures:
+    """All items of a run; ``total`` is the number of picture files they are made of."""
 
     def __init__(self, recipe: Recipe) -> None:
-        data = recipe.data
-        self.source = find_pictures(data.root / data.source)
-        self.target = find_pictures(data.root / data.target)
-        self.data, self.seed = data, recipe.seed
-        self.length = recipe.optim.steps * recipe.optim.batch
+        self.recipe, self.domains = recipe, find_domains(recipe)
+        self.total = sum(len(files) for domain in self.domains for files in domain.entries)
+
+    def batch(self, items: Iterable[int]) -> Batch:
+        """Returns the items of these numbers.
+
+        Raises:
+            TrainingError: None of a domain can be read, or halves of a pair differ in size.
+        """
+        crops, unreadable = zip(*map(self._item, items), strict=True)
+        source, *target = (torch.stack(pictures) for pictures in zip(*crops, strict=True))
+        names = tuple(name for one in unreadable for name in one)
+        return Batch(source, target[0] if target else None, names)
+
+    def _item(self, k: int) -> tuple[list[Tensor], list[str]]:
+        """Returns the source of item k, and the target if there is one, each (3, crop, crop)."""
+        data, rng = self.recipe.data, torch.Generator().manual_seed(mix(self.recipe.seed, k))
+        cuts, unreadable = [], []
+        for domain in self.domains:
+            pictures, bad = domain.load(k)
+            cuts.append(cut(pictures, data, rng))
+            unreadable += bad
+        # Not of pairs: their target would not follow, and a generator learn to undo the jitter.
+        if data.jitter and data.mode in ("unaligned", "single"):
+            cuts[0] = jitter(cuts[0], data.jitter, rng)
+        if data.mode == "colorization":
+            cuts.insert(0, to_grey(cuts[0]))
+        return [to_range(picture) for pictures in cuts for picture in pictures], unreadable
+
+
+class _Batches(Dataset[Any]):
+    """Element i: the i-th batch of one of ``world`` processes, or the error it ended with.
+
+    At each i they take consecutive items, so together they see what one process with the
+    ``world``-fold batch would.
+    """
+
+    def __init__(self, recipe: Recipe, rank: int, world: int) -> None:
+        self.pictures, self.optim = TrainingPictures(recipe), recipe.optim
+        self.rank, self.world = rank, world
 
     def __len__(self) -> int:
-        return self.length
+        return self.optim.steps * self.optim.accumulate
 
-    def __getitem__(self, k: int) -> tuple[Tensor, Tensor]:
-        rng = torch.Generator().manual_seed(_mix(self.seed, k))
-        source = self.source[
-            _shuffled(len(self.source), self.seed, k // len(self.source), 0)[k % len(self.source)]
-        ]
-        target = self.target[
-            _shuffled(len(self.target), self.seed, k // len(self.target), 1)[k % len(self.target)]
-        ]
-        return self._crop(source, rng), self._crop(target, rng)
-
-    def _crop(self, path: Path, rng: torch.Generator) -> Tensor:
-        side = self.data.crop
-        picture = load_picture(path)
-        shorter = min(picture.shape[-2:])
-        wanted = self.data.load_size or shorter
-        if max(wanted, side) != shorter:  # a picture smaller than the crop is scaled up to it
-            picture = TF.resize(picture, [max(wanted, side)], antialias=True)
-        height, width = picture.shape[-2:]
-        top = int(torch.randint(height - side + 1, (), generator=rng))
-        left = int(torch.randint(width - side + 1, (), generator=rng))
-        picture = TF.crop(picture, top, left, side, side)
-        if self.data.flip and torch.rand((), generator=rng) < 0.5:
-            picture = TF.horizontal_flip(picture)
-        return to_range(picture)
+    def __getitem__(self, i: int) -> Batch | TrainingError:
+        first = (i * self.world + self.rank) * self.optim.batch
+        try:
+            return self.pictures.batch(range(first, first + self.optim.batch))
+        except TrainingError as error:
+            return error
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """Returns the pictures directly in ``folder``, sorted.
+class _Loader(DataLoader[Batch]):
+    """Raises what a worker met here, in its own words; DataLoader would add a traceback to them."""
 
-    Raises:
-        TrainingError: There is no such folder, or no picture in it.
-    """
-    if not folder.is_dir():
-        raise TrainingError(f"data folder {folder} does not exist")
-    pictures = list_pictures(folder)
-    if not pictures:
-        raise TrainingError(f"data folder {folder} holds no pictures")
-    return pictures
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        for batch in super().__iter__():
+            if isinstance(batch, TrainingError):
+                raise batch
+            yield batch
 
 
-def load_picture(path: Path) -> Tensor:
-    """Reads a picture as uint8 RGB (3, H, W), turned as its EXIF says.
+def make_loader(
+    recipe: Recipe, first_step: int, rank: int = 0, world: int = 1
+) -> DataLoader[Batch]:
+    """Returns the batches from ``first_step`` to the end, ``optim.accumulate`` of them a step.
+
+    Args:
+        recipe: What to load, and how many.
+        first_step: How many steps are done already.
+        rank: Which of the processes that train together this one is.
+        world: How many they are.
 
     Raises:
-        TrainingError: It cannot be decoded.
+        TrainingError: Folders are missing or hold too few pictures, or pairs are not complete.
     """
-    try:
-        rgb, _ = read_picture(path)
-    except MediaError as error:
-        raise TrainingError(str(error)) from error
-    return torch.from_numpy(rgb).permute(2, 0, 1)
-
-
-def to_range(picture: Tensor) -> Tensor:
-    """uint8 0..255 to float32 [-1, 1]."""
-    return picture.float() / 127.5 - 1.0
-
-
-def make_loader(recipe: Recipe, first_step: int) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Returns batches (source, target), each (B, 3, crop, crop), from ``first_step`` to the end."""
-    pictures = UnpairedPictures(recipe)
-    rest = Subset(pictures, range(first_step * recipe.optim.batch, len(pictures)))
-    workers = recipe.data.workers
-    return DataLoader(
-        rest,
-        batch_size=recipe.optim.batch,
-        sampler=SequentialSampler(rest),
-        num_workers=workers,
-        persistent_workers=workers > 0,
+    batches = _Batches(recipe, rank, world)
+    return _Loader(
+        Subset(batches, range(first_step * recipe.optim.accumulate, len(batches))),
+        batch_size=None,  # the data set makes them itself
+        num_workers=recipe.data.workers,
         pin_memory=torch.cuda.is_available(),
         # A DataLoader draws a base seed from the global generator; ours is left alone for resume.
         generator=torch.Generator().manual_seed(recipe.seed),
     )
-
-
-@lru_cache(maxsize=8)
-def _shuffled(n: int, seed: int, epoch: int, domain: int) -> list[int]:
-    rng = torch.Generator().manual_seed(_mix(seed, epoch, domain + 1))
-    return torch.randperm(n, generator=rng).tolist()
-
-
-def _mix(*numbers: int) -> int:
-    """Hashes numbers to a seed, so that neighbouring inputs give unrelated streams."""
-    h = 0xCBF29CE484222325
-    for number in numbers:
-        h = ((h ^ number) * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        h ^= h >> 29
-    return h >> 1

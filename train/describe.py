@@ -6,28 +6,41 @@ import copy
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .edge import ResidualBlock
+from .generators import GENERATORS, create_generator
+from .resnet import ResnetBlock
+
+# Layers that let every pixel be, and norms.
+POINTWISE = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Dropout, nn.InstanceNorm2d, nn.BatchNorm2d)
 
 
 @dataclass(frozen=True)
 class Description:
     """The figures a manifest and a table of generators show."""
 
-    width: int  # channels of the widest residual stage
+    width: int  # channels of the residual blocks, or of the widest convolution where there are none
     parameters: int
     macs_256: int  # multiply-adds for a 256x256 picture
     stride: int
     receptive_field: int  # side in pixels
 
 
+def describe_all() -> dict[str, Description]:
+    """Measures every generator with its own options, by name; no weights are made for it."""
+    with torch.device("meta"):
+        generators = {name: create_generator(name) for name in GENERATORS}
+    return {name: describe(generator) for name, generator in generators.items()}
+
+
 def describe(generator: nn.Module) -> Description:
     """Measures a generator; it is left as it was."""
-    blocks = [
-        m for m in generator.modules() if type(m).__name__ in ("ResidualBlock", "ResnetBlock")
-    ]
-    weights = [p.shape[0] for p in (blocks[0].parameters() if blocks else ()) if p.dim() == 4]
+    blocks = (m for m in generator.modules() if isinstance(m, ResidualBlock | ResnetBlock))
+    widest = next(blocks, generator).modules()
     return Description(
-        width=max(weights, default=0),
+        width=max(m.out_channels for m in widest if isinstance(m, nn.Conv2d)),
         parameters=sum(p.numel() for p in generator.parameters()),
         macs_256=count_macs(generator, 256, 256),
         stride=int(generator.stride),  # type: ignore[arg-type]
@@ -50,7 +63,7 @@ def count_macs(generator: nn.Module, height: int, width: int) -> int:
         positions = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
         total += module.weight.numel() * positions.shape[-2] * positions.shape[-1]
 
-    meta = copy.deepcopy(generator).to("meta")
+    meta = copy.deepcopy(generator).to("meta").eval()
     for module in meta.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             module.register_forward_hook(count)
@@ -62,25 +75,66 @@ def count_macs(generator: nn.Module, height: int, width: int) -> int:
 def receptive_field(generator: nn.Module) -> int:
     """Returns the side of the square of input pixels that one output pixel's convolutions can see.
 
-    It is read off a gradient: with all weights positive, nothing cancels and every ReLU is open.
-    Normalisation is left out (an instance norm sees the whole picture). The field depends on the
-    output pixel's place within the stride; the largest one counts.
+    It is read off a gradient: with all weights positive, nothing cancels. Normalisation is left out
+    (an instance norm sees the whole picture). A field of more than 2048 pixels is reported as 2048.
     """
-    twin = copy.deepcopy(generator).cpu().eval().requires_grad_(False)
-    for name, module in list(twin.named_modules()):
-        if isinstance(module, nn.InstanceNorm2d):
-            twin.set_submodule(name, nn.Identity())
-        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.constant_(module.weight, 1.0 / module.in_channels)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    side, stride = 512, int(generator.stride)  # type: ignore[arg-type]
-    # Each layer multiplies by up to its kernel's area: start tiny, so that no clamp closes.
-    x = torch.full((1, 3, 8 * stride, side), 1e-30, requires_grad=True)
-    row = twin(x)[0, :, 4 * stride].sum(0)
-    widest = 0
-    for place in range(side // 2, side // 2 + stride):
-        (gradient,) = torch.autograd.grad(row[place], x, retain_graph=True)
-        columns = gradient.abs().sum((0, 1, 2)).nonzero().flatten()
-        widest = max(widest, int(columns[-1] - columns[0]) + 1)
+    twin, widest = _geometry(generator), 0
+    for side in (512, 2048):
+        widest, cut = _widest_field(twin, int(generator.stride), side)  # type: ignore[arg-type]
+        if not cut:
+            break
     return widest
+
+
+def _geometry(generator: nn.Module) -> nn.Module:
+    """Returns a copy that passes on where values come from, not what they are."""
+    twin = copy.deepcopy(generator).eval()
+    for name, module in list(twin.named_modules()):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            twin.set_submodule(name, _Plane(module))
+        elif isinstance(module, POINTWISE):
+            twin.set_submodule(name, nn.Identity())
+    return twin
+
+
+class _Plane(nn.Module):
+    """A convolution's kernel, stride and padding, without the cost of its channels.
+
+    The mean of all input channels is convolved with ones and handed to every output channel.
+    """
+
+    def __init__(self, like: nn.Conv2d | nn.ConvTranspose2d) -> None:
+        super().__init__()
+        self.like = like
+        self.channels = like.out_channels
+        self.kernel = torch.ones(1, 1, *like.kernel_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (B, C, h, w) to what ``like`` would, in shape."""
+        x, like = x.mean(1, keepdim=True), self.like
+        if isinstance(like, nn.ConvTranspose2d):
+            at = (like.stride, like.padding, like.output_padding)
+            x = F.conv_transpose2d(x, self.kernel, None, *at)  # type: ignore[arg-type]
+        else:
+            x = F.conv2d(x, self.kernel, None, like.stride, like.padding, like.dilation)
+        return x.expand(-1, self.channels, -1, -1)
+
+
+def _widest_field(twin: nn.Module, stride: int, side: int) -> tuple[int, bool]:
+    """Returns the widest field in a picture of that width, and whether a border cuts one.
+
+    The field depends on the output pixel's place within the stride: up to eight places are tried.
+    """
+    height = -(-32 // stride) * stride
+    middle = side // stride // 2 * stride
+    # Each layer multiplies by up to its kernel's area: start tiny, so that no clamp or ReLU closes.
+    x = torch.full((1, 3, height, side), 1e-30, requires_grad=True)
+    row = twin(x)[0, :, height // 2].sum(0)
+    widest, cut = 0, False
+    for place in range(middle, middle + stride, -(-stride // 8)):
+        (gradient,) = torch.autograd.grad(row[place], x, retain_graph=True)
+        seen = gradient.abs().sum((0, 1, 2)).nonzero().flatten()
+        first, last = int(seen[0]), int(seen[-1])
+        widest = max(widest, last - first + 1)
+        cut = cut or first == 0 or last == side - 1
+    return widest, cut

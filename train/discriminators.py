@@ -3,17 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from .generators import init_normal
+from ..errors import UsageError, unknown_name
+from .layers import init_normal
+
+DISCRIMINATORS = ("patch", "n_layers", "pixel", "global")
+
+
+def create_discriminator(name: str, ndf: int = 64, layers: int = 3) -> nn.Module:
+    """Creates a freshly initialised discriminator on pixels.
+
+    Args:
+        name: One of ``DISCRIMINATORS``: ``patch`` judges patches of 70x70 pixels, ``n_layers``
+            larger or smaller ones, ``pixel`` each pixel's colour, ``global`` the whole picture.
+        ndf: Channels of the first layer.
+        layers: Of ``n_layers`` only: 1 judges 16x16, 2 34x34, 3 70x70, 4 142x142, 5 286x286. A
+            picture's sides are then at least ``3 * 2**layers``.
+
+    Raises:
+        UsageError: The name is unknown.
+    """
+    if name == "patch":
+        return PatchDiscriminator(ndf)
+    if name == "n_layers":
+        return PatchDiscriminator(ndf, layers)
+    if name == "pixel":
+        return PixelDiscriminator(ndf)
+    if name == "global":
+        return GlobalDiscriminator(ndf)
+    raise UsageError(unknown_name("discriminator", name, DISCRIMINATORS))
 
 
 class PatchDiscriminator(nn.Module):
-    """Scores every overlapping 70x70 patch of a picture (PatchGAN, Isola et al. 2017, 3.2.2).
+    """Scores every overlapping patch of a picture (PatchGAN, Isola et al. 2017, 3.2.2).
 
-    Layer order and state-dict names are those of pytorch-CycleGAN-and-pix2pix (``netD basic``).
+    With three layers a patch is 70x70. Layer order and state-dict names are those of
+    pytorch-CycleGAN-and-pix2pix (``netD basic`` and ``n_layers``).
+    """
+
+    def __init__(self, ndf: int = 64, layers: int = 3) -> None:
+        super().__init__()
+        widths = [ndf * min(2**n, 8) for n in range(layers + 1)]
+        stack: list[nn.Module] = [
+            nn.Conv2d(3, ndf, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2, True),
+        ]
+        for n, (width, wider) in enumerate(pairwise(widths), 1):
+            stack.append(nn.Conv2d(width, wider, 4, stride=2 if n < layers else 1, padding=1))
+            stack += [nn.InstanceNorm2d(wider), nn.LeakyReLU(0.2, True)]
+        stack.append(nn.Conv2d(widths[-1], 1, 4, padding=1))
+        self.model = nn.Sequential(*stack)
+        init_normal(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores ``x`` (B, 3, H, W) in [-1, 1]; returns (B, 1, h, w), h = H / 2**layers - 2."""
+        out: Tensor = self.model(x)
+        return out
+
+
+class PixelDiscriminator(nn.Module):
+    """Scores every pixel by its colour alone (the 1x1 PixelGAN of Isola et al. 2017, 4.4).
+
+    State-dict names are those of pytorch-CycleGAN-and-pix2pix (``netD pixel``).
+    """
+
+    def __init__(self, ndf: int = 64) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv2d(3, ndf, 1),
+            nn.LeakyReLU(0.2, True),
+            nn.Conv2d(ndf, 2 * ndf, 1),
+            nn.InstanceNorm2d(2 * ndf),
+            nn.LeakyReLU(0.2, True),
+            nn.Conv2d(2 * ndf, 1, 1),
+        )
+        init_normal(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores ``x`` (B, 3, H, W) in [-1, 1]; returns (B, 1, H, W)."""
+        out: Tensor = self.net(x)
+        return out
+
+
+class GlobalDiscriminator(nn.Module):
+    """Scores a picture as a whole: strided convolutions (Radford et al. 2016), mean, one number.
+
+    The last convolution has no norm: the mean of what an instance norm returns is always zero.
     """
 
     def __init__(self, ndf: int = 64) -> None:
@@ -22,17 +101,25 @@ class PatchDiscriminator(nn.Module):
             nn.Conv2d(3, ndf, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2, True),
         ]
-        for width, stride in ((ndf, 2), (2 * ndf, 2), (4 * ndf, 1)):
-            layers.append(nn.Conv2d(width, 2 * width, 4, stride=stride, padding=1))
+        for width in (ndf, 2 * ndf):
+            layers.append(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1))
             layers += [nn.InstanceNorm2d(2 * width), nn.LeakyReLU(0.2, True)]
-        layers.append(nn.Conv2d(8 * ndf, 1, 4, padding=1))
+        layers += [nn.Conv2d(4 * ndf, 8 * ndf, 4, stride=2, padding=1), nn.LeakyReLU(0.2, True)]
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Conv2d(8 * ndf, 1, 1), nn.Flatten()]
         self.model = nn.Sequential(*layers)
         init_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores ``x`` (B, 3, H, W) in [-1, 1]; returns patch scores (B, 1, H/8 - 2, W/8 - 2)."""
+        """Scores ``x`` (B, 3, H, W) in [-1, 1]; returns logits (B, 1).
+
+        No sigmoid: every objective is computed from the logit, where it is numerically stable.
+        """
         out: Tensor = self.model(x)
         return out
+
+    def probability(self, x: Tensor) -> Tensor:
+        """Returns how probably each picture of ``x`` (B, 3, H, W) is real, (B, 1) in [0, 1]."""
+        return torch.sigmoid(self(x))
 
 
 class FeatureDiscriminator(nn.Module):

@@ -24,7 +24,13 @@ _LAYERS: tuple[tuple[int, int, int] | str, ...] = (
     (17, 256, 512), (19, 512, 512), (21, 512, 512),
 )  # fmt: skip
 _NAMES = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3")
+HALF = "/2"  # at the end of a layer's name: of the picture at half its size
 CHANNELS = {f"relu{name}": 64 * 2 ** (int(name[0]) - 1) for name in _NAMES}
+
+
+def channels_of(layer: str) -> int:
+    """Returns a layer's number of channels."""
+    return CHANNELS[layer.removesuffix(HALF)]
 
 
 class VGG16(nn.Module):
@@ -32,7 +38,9 @@ class VGG16(nn.Module):
 
     Args:
         weights: A state dict saved with ``torch.save``; float16 is widened.
-        layers: Which activations to return, e.g. ``("relu1_2", "relu2_2")``, in network order.
+        layers: Which activations to return, e.g. ``("relu1_2", "relu2_2/2")``. With ``/2`` the
+            network looks at the picture at half its size: twice the texture for a quarter of the
+            work.
         custom: What input the weights expect.
     """
 
@@ -43,8 +51,9 @@ class VGG16(nn.Module):
         custom: Literal["torchvision", "caffe"] = "caffe",
     ) -> None:
         super().__init__()
-        self.layers = tuple(layers)
-        depth = 1 + max(_NAMES.index(name.removeprefix("relu")) for name in layers)
+        self.full = [name for name in layers if not name.endswith(HALF)]
+        self.half = [name.removesuffix(HALF) for name in layers if name.endswith(HALF)]
+        depth = max(_depth(name) for name in self.full + self.half)
         self.features = nn.ModuleDict()
         convolutions = 0
         for layer in _LAYERS:
@@ -80,24 +89,31 @@ class VGG16(nn.Module):
             raise TrainingError(f"{path} is no VGG16 state dict: {missing[0]} is not in it")
         self.load_state_dict({k: state[k].float() for k in wanted})
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Returns the chosen activations of pictures (B, 3, H, W) in [-1, 1]."""
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Returns the chosen activations of pictures (B, 3, H, W) in [-1, 1] by their names."""
+        seen = self._look(x, self.full)
+        half = self._look(nn.functional.avg_pool2d(x, 2), self.half)
+        return seen | {name + HALF: value for name, value in half.items()}
+
+    def _look(self, x: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
         h = ((x + 1) * 127.5 - self.get_buffer("mean")) / self.get_buffer("std")
         if self.bgr:
             h = h.flip(1)
-        wanted, seen = [], 0
+        seen: dict[str, Tensor] = {}
+        names = iter(_NAMES)
         for layer in _LAYERS:
+            if len(seen) == len(wanted):
+                break
             if isinstance(layer, str):
                 h = nn.functional.max_pool2d(h, 2)
                 continue
             h = nn.functional.relu(self.features[str(layer[0])](h))
-            if f"relu{_NAMES[seen]}" in self.layers:
-                wanted.append(h)
-                if len(wanted) == len(self.layers):
-                    break
-            seen += 1
-        return wanted
+            name = f"relu{next(names)}"
+            if name in wanted:
+                seen[name] = h
+        return seen
 
-    def named(self, x: Tensor) -> dict[str, Tensor]:
-        """Returns the chosen activations by their names."""
-        return dict(zip(self.layers, self(x), strict=True))
+
+def _depth(layer: str) -> int:
+    """Returns how many convolutions there are up to a layer."""
+    return 1 + _NAMES.index(layer.removeprefix("relu"))

@@ -4,186 +4,81 @@ Every generator maps pictures ``(B, 3, H, W)`` in [-1, 1] to pictures of the sam
 Its ``stride`` is what H and W must be multiples of.
 
 * ``edge_s``, ``edge_m``, ``edge_l``: ours, designed backwards from INT8 hardware.
-* ``resnet_9blocks``: the field's reference, state-dict names of pytorch-CycleGAN-and-pix2pix.
+* ``resnet_9blocks``, ``resnet_6blocks``: CycleGAN's, the field's reference.
+* ``unet_256``, ``unet_128``: pix2pix's.
+
+The latter four have the state-dict names of pytorch-CycleGAN-and-pix2pix, and the options ``norm``
+("instance", "batch" or "none"), ``dropout`` (bool) and ``ngf`` (channels, 64 in the papers).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import UsageError, unknown_name
+from .edge import CHANGE, EDGE_SIZES, EdgeGenerator
+from .layers import NORMS, init_normal
+from .resnet import ResnetGenerator
+from .unet import UnetGenerator
 
+__all__ = [
+    "CHANGE",
+    "GENERATORS",
+    "EdgeGenerator",
+    "check_options",
+    "create_generator",
+    "init_normal",
+]
 
-@dataclass(frozen=True)
-class EdgeSize:
-    """Channels of an edge generator at each resolution."""
-
-    quarter: int  # at 1/4 of the resolution: the entrance, and the way back
-    width: int  # at 1/8: the residual blocks, where most of the work is done
-    blocks: int  # residual blocks of two 3x3 convolutions
-    half: int  # at 1/2: just before the picture
-
-
-EDGE_SIZES = {
-    "edge_s": EdgeSize(quarter=16, width=48, blocks=4, half=8),
-    "edge_m": EdgeSize(quarter=24, width=64, blocks=4, half=8),
-    "edge_l": EdgeSize(quarter=32, width=64, blocks=6, half=16),
-}
-
-
-# An edge generator changes no value by more than this, so that the change fits a signed byte.
-CHANGE = 127 / 127.5
-
-
-class EdgeGenerator(nn.Module):
-    """A small generator made of nothing but what INT8 hardware runs well.
-
-    Plain zero-padded 3x3 convolutions, ReLU, pixel unshuffle at the entrance, and conv + pixel
-    shuffle by two, three times, at the exit: one shuffle by four prints its grid into the picture.
-    The work is done at 1/8 of the resolution. There is no normalisation layer: with residual blocks
-    that start as the identity none is needed, training and inference see the same function, and a
-    picture's result does not depend on the other pictures of its batch.
-
-    Two things are added on the way out: the entrance's features, at 1/4 of the resolution, without
-    which fine detail would have to pass through the narrow middle, and the picture itself,
-    ``clamp(x + f(x))``, so that content stays and the network only learns what to change.
-    """
-
-    stride = 8
-
-    def __init__(self, size: EdgeSize) -> None:
-        super().__init__()
-        quarter, half = size.quarter, size.half
-        self.unshuffle = nn.PixelUnshuffle(4)
-        self.stem = nn.Conv2d(3 * 16, quarter, 3, padding=1)
-        self.down = nn.Conv2d(quarter, size.width, 3, stride=2, padding=1)
-        self.blocks = nn.Sequential(*(ResidualBlock(size.width) for _ in range(size.blocks)))
-        self.up_quarter = nn.Conv2d(size.width, quarter * 4, 3, padding=1)
-        self.up_half = nn.Conv2d(quarter, half * 4, 3, padding=1)
-        self.up_full = nn.Conv2d(half, 3 * 4, 3, padding=1)
-        self.shuffle = nn.PixelShuffle(2)
-        self.relu = nn.ReLU()
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """He initialisation; blocks start as the identity, and so nearly does the generator.
-
-        The exit is not exactly zero: a dead-zero last layer would pass no gradient to the rest.
-        """
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
-        for block in self.blocks:
-            nn.init.zeros_(block.conv2.weight)  # type: ignore[union-attr, arg-type]
-        nn.init.normal_(self.up_full.weight, std=0.003)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Paints ``x`` (B, 3, H, W) in [-1, 1], H and W multiples of 8; returns the same shape."""
-        entrance = self.relu(self.stem(self.unshuffle(x)))  # (B, quarter, H/4, W/4)
-        h = self.relu(self.down(entrance))  # (B, width, H/8, W/8)
-        h = self.blocks(h)
-        h = self.shuffle(self.relu(self.up_quarter(h))) + entrance  # (B, quarter, H/4, W/4)
-        h = self.shuffle(self.relu(self.up_half(h)))  # (B, half, H/2, W/2)
-        h = self.shuffle(self.up_full(h))  # (B, 3, H, W)
-        return torch.clamp(x + torch.clamp(h, -CHANGE, CHANGE), -1.0, 1.0)
-
-
-class ResidualBlock(nn.Module):
-    """``relu(x + conv(relu(conv(x))))``, ``(B, width, h, w)`` to the same."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-        self.relu = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Runs the block on ``x`` (B, width, h, w)."""
-        out: Tensor = self.relu(x + self.conv2(self.relu(self.conv1(x))))
-        return out
-
-
-class ResnetGenerator(nn.Module):
-    """The CycleGAN generator (Zhu et al. 2017; Johnson et al. 2016), ``c7s1-64,d128,d256,R256*n``.
-
-    Layer order, and with it the state-dict names (``model.1.weight`` ...), is that of
-    pytorch-CycleGAN-and-pix2pix with instance norm and no dropout, so its checkpoints fit.
-    """
-
-    stride = 4
-
-    def __init__(self, blocks: int = 9, ngf: int = 64) -> None:
-        super().__init__()
-        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, ngf, 7)]
-        layers += [nn.InstanceNorm2d(ngf), nn.ReLU(inplace=True)]
-        for width in (ngf, 2 * ngf):
-            layers.append(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1))
-            layers += [nn.InstanceNorm2d(2 * width), nn.ReLU(inplace=True)]
-        layers += [ResnetBlock(4 * ngf) for _ in range(blocks)]
-        for width in (4 * ngf, 2 * ngf):
-            layers.append(nn.ConvTranspose2d(width, width // 2, 3, 2, padding=1, output_padding=1))
-            layers += [nn.InstanceNorm2d(width // 2), nn.ReLU(inplace=True)]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, 3, 7), nn.Tanh()]
-        self.model = nn.Sequential(*layers)
-        init_normal(self)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Paints ``x`` (B, 3, H, W) in [-1, 1], H and W multiples of 4; returns the same shape."""
-        out: Tensor = self.model(x)
-        return out
-
-
-class ResnetBlock(nn.Module):
-    """Two reflection-padded 3x3 convolutions with instance norm, added to their input."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv_block = nn.Sequential(
-            nn.ReflectionPad2d(1),
-            nn.Conv2d(width, width, 3),
-            nn.InstanceNorm2d(width),
-            nn.ReLU(inplace=True),
-            nn.ReflectionPad2d(1),
-            nn.Conv2d(width, width, 3),
-            nn.InstanceNorm2d(width),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Runs the block on ``x`` (B, width, h, w)."""
-        out: Tensor = x + self.conv_block(x)
-        return out
-
-
-def init_normal(module: nn.Module) -> None:
-    """The reference's initialisation: weights N(0, 0.02), biases zero."""
-    for m in module.modules():
-        if isinstance(m, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(m.weight, std=0.02)
-            if m.bias is not None:
-                nn.init.zeros_(m.bias)
-
-
-GENERATORS: dict[str, Callable[[], nn.Module]] = {
+# Positional arguments are the architecture; what is left of the signature are its options.
+GENERATORS: dict[str, Callable[..., nn.Module]] = {
     **{name: partial(EdgeGenerator, size) for name, size in EDGE_SIZES.items()},
-    "resnet_9blocks": ResnetGenerator,
+    "resnet_9blocks": partial(ResnetGenerator, 9),
+    "resnet_6blocks": partial(ResnetGenerator, 6),
+    "unet_256": partial(UnetGenerator, 8),
+    "unet_128": partial(UnetGenerator, 7),
 }
 
 
-def create_generator(name: str) -> nn.Module:
+def create_generator(name: str, **options: Any) -> nn.Module:
     """Creates a freshly initialised generator.
 
     Args:
         name: One of ``GENERATORS``.
+        options: ``norm``, ``dropout`` and ``ngf`` where it has them; else the paper's are taken.
 
     Raises:
-        UsageError: The name is unknown.
+        UsageError: The name is unknown, or an option is not this generator's or out of range.
+    """
+    check_options(name, options)
+    return GENERATORS[name](**options)
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Checks what ``create_generator`` would be given, without creating anything.
+
+    Raises:
+        UsageError: The name is unknown, or an option is not this generator's or out of range.
     """
     if name not in GENERATORS:
         raise UsageError(unknown_name("generator", name, GENERATORS))
-    return GENERATORS[name]()
+    known = inspect.signature(GENERATORS[name]).parameters
+    for option, value in options.items():
+        if option not in known:
+            has = f"its options are {', '.join(known)}" if known else "it has no options"
+            raise UsageError(f"generator {name} has no option {option!r}; {has}")
+        _check_value(option, value)
+
+
+def _check_value(option: str, value: Any) -> None:
+    if option == "norm" and value not in NORMS:
+        raise UsageError(unknown_name("norm", str(value), NORMS))
+    if option == "dropout" and not isinstance(value, bool):
+        raise UsageError(f"option dropout is true or false, not {value!r}")
+    if option == "ngf" and not (type(value) is int and value >= 1):
+        raise UsageError(f"option ngf is a number of channels from 1 on, not {value!r}")

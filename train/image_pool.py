@@ -12,7 +12,8 @@ class ImagePool:
     """Returns, for each new picture, either itself or an older one that it replaces (50:50).
 
     The discriminator so sees a mix of generators' past and present, which damps oscillation.
-    The pool has a random generator of its own and gives up its whole state, for exact resume.
+    A capacity of 0 switches it off. The pool has a random generator of its own and gives up its
+    whole state, for exact resume.
     """
 
     def __init__(self, capacity: int = 50, seed: int = 0) -> None:
@@ -25,6 +26,8 @@ class ImagePool:
         return torch.stack([self._swap_one(picture) for picture in batch])
 
     def _swap_one(self, picture: Tensor) -> Tensor:
+        if not self.capacity:
+            return picture
         if len(self.pictures) < self.capacity:
             self.pictures.append(picture.clone())
             return picture

@@ -1,15 +1,28 @@
 """Losses, each a small function with its formula and source.
 
-Pictures are (B, 3, H, W) in [-1, 1]; every loss returns a scalar.
+Pictures are (B, 3, H, W) in [-1, 1]; every loss returns a scalar. ``D`` is what a discriminator
+answers: patch scores (B, 1, h, w), or one for each picture (B, 1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+# ---- adversarial objectives -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One way to play the game: what the discriminator minimises, and what the generator."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]  # of D(real), D(fake)
+    generator: Callable[[Tensor], Tensor]  # of D(fake)
 
 
 def lsgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -22,6 +35,70 @@ def lsgan_generator(fake: Tensor) -> Tensor:
     return (fake - 1).square().mean()
 
 
+def bce_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """``-(log s(D(real)) + log(1 - s(D(fake)))) / 2``, s the sigmoid (Goodfellow et al. 2014)."""
+    return 0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())
+
+
+def bce_generator(fake: Tensor) -> Tensor:
+    """``-log s(D(fake))``, the form that does not saturate (Goodfellow et al. 2014, section 3)."""
+    return F.softplus(-fake).mean()
+
+
+def l1_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """``(|D(real) - 1| + |D(fake)|) / 2``: LSGAN with mean absolute errors."""
+    return 0.5 * ((real - 1).abs().mean() + fake.abs().mean())
+
+
+def l1_generator(fake: Tensor) -> Tensor:
+    """``|D(fake) - 1|``."""
+    return (fake - 1).abs().mean()
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """``max(0, 1 - D(real)) + max(0, 1 + D(fake))`` (Lim and Ye 2017; Miyato et al. 2018)."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def wgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """``D(fake) - D(real)`` (Arjovsky et al. 2017); goes with ``gradient_penalty``."""
+    return fake.mean() - real.mean()
+
+
+def minus_mean(fake: Tensor) -> Tensor:
+    """``-D(fake)``, the generator's side of hinge and WGAN."""
+    return -fake.mean()
+
+
+OBJECTIVES = {
+    "lsgan": Objective(lsgan_discriminator, lsgan_generator),
+    "bce": Objective(bce_discriminator, bce_generator),
+    "l1": Objective(l1_discriminator, l1_generator),
+    "hinge": Objective(hinge_discriminator, minus_mean),
+    "wgan-gp": Objective(wgan_discriminator, minus_mean),
+}
+
+
+def gradient_penalty(
+    judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor
+) -> Tensor:
+    """``(|grad D(x)| - 1)^2`` at points between real and fake (Gulrajani et al. 2017, eq. 3).
+
+    Args:
+        judge: The discriminator.
+        real: Pictures of the domain.
+        fake: Painted ones, as many.
+        mix: (B, 1, 1, 1) in [0, 1], the share of ``real`` in each point.
+    """
+    between = (mix * real + (1 - mix) * fake).requires_grad_()
+    (gradient,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
+    length: Tensor = gradient.flatten(1).norm(dim=1)
+    return (length - 1).square().mean()
+
+
+# ---- what a translation keeps ----------------------------------------------------------------
+
+
 def cycle(original: Tensor, there_and_back: Tensor) -> Tensor:
     """L1 between a picture and its reconstruction (Zhu et al. 2017, eq. 2)."""
     return F.l1_loss(there_and_back, original)
@@ -32,15 +109,33 @@ def identity(picture: Tensor, translated: Tensor) -> Tensor:
     return F.l1_loss(translated, picture)
 
 
+def paired(target: Tensor, translated: Tensor) -> Tensor:
+    """L1 between a translation and the picture that it should be (Isola et al. 2017, eq. 3)."""
+    return F.l1_loss(translated, target)
+
+
+def structure(original: Tensor, painted: Tensor) -> Tensor:
+    """``1 - SSIM`` (Wang et al. 2004), 11x11 Gaussian window."""
+    similarity = structural_similarity_index_measure(painted, original, data_range=2.0)
+    assert isinstance(similarity, Tensor)
+    return 1 - similarity
+
+
+def total_variation(painted: Tensor) -> Tensor:
+    """Mean absolute difference of neighbours, across plus down (Rudin et al. 1992, anisotropic)."""
+    across = (painted[..., 1:] - painted[..., :-1]).abs().mean()
+    return across + (painted[..., 1:, :] - painted[..., :-1, :]).abs().mean()
+
+
 def low_frequency_colour(original: Tensor, painted: Tensor, patch: int = 16) -> Tensor:
     """L1 between the ``patch`` x ``patch`` averages: large areas keep their colour."""
     return F.l1_loss(F.avg_pool2d(painted, patch), F.avg_pool2d(original, patch))
 
 
-def shift_consistency(
+def shift_differences(
     generator: Callable[[Tensor], Tensor], original: Tensor, painted: Tensor, dy: int, dx: int
 ) -> Tensor:
-    """L1 between the painting of a shifted picture and the shifted painting.
+    """Differences between the painting of a shifted picture and the shifted painting.
 
     A generator that works at 1/8 of the resolution paints a picture differently when it moves by a
     few pixels: on video that is flicker. Shifts below the stride train it away.
@@ -51,12 +146,48 @@ def shift_consistency(
         painted: ``generator(original)``.
         dy: Shift down in pixels, 0 <= dy < stride.
         dx: Shift to the right in pixels, 0 <= dx < stride.
+
+    Returns:
+        Absolute differences, (B, 3, H - dy, W - dx); their mean is the loss.
     """
     height, width = original.shape[-2:]
     moved = F.pad(original[..., dy:, dx:], (0, dx, 0, dy), mode="replicate")
     again = generator(moved)[..., : height - dy, : width - dx]
     # Borders count too: what a generator paints there because of its zero padding is no content.
-    return F.l1_loss(again, painted[..., dy:, dx:])
+    return (again - painted[..., dy:, dx:]).abs()
+
+
+def flatness(original: Tensor, window: int = 17, scale: float = 0.06) -> Tensor:
+    """Says how flat a picture is around each pixel, (B, 1, H, W): 1 is a clear sky, 0 is foliage.
+
+    ``exp(-deviation / scale)`` of the brightness in a window. A discriminator asks for brushwork
+    everywhere, and where a picture has nothing to hang it on a strided generator answers with a
+    lattice of its stride's period. There shift consistency has to weigh more.
+    """
+    grey = original.mean(1, keepdim=True)
+
+    def blur(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, window, 1, window // 2, count_include_pad=False)
+
+    variance = (blur(grey.square()) - blur(grey).square()).clamp(min=0)
+    return torch.exp(-variance.sqrt() / scale)
+
+
+def noise_consistency(
+    generator: Callable[[Tensor], Tensor], original: Tensor, painted: Tensor, noise: Tensor
+) -> Tensor:
+    """L1 between the paintings of a picture with and without a camera's noise.
+
+    Args:
+        generator: The generator that made ``painted`` from ``original``.
+        original: (B, 3, H, W).
+        painted: ``generator(original)``.
+        noise: As ``original``; a few grey levels, 2/255 each.
+    """
+    return F.l1_loss(generator((original + noise).clamp(-1, 1)), painted)
+
+
+# ---- feature statistics ----------------------------------------------------------------------
 
 
 def gram(features: Tensor) -> Tensor:

@@ -8,14 +8,30 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+import torch
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import TrainingError, unknown_name
-from .generators import GENERATORS
+from ..errors import TrainingError, UsageError, unknown_name
+from .discriminators import DISCRIMINATORS
+from .features import CHANNELS, HALF
+from .generators import check_options, create_generator
 
-Weight = Annotated[float, Field(ge=0)]
+
+def _rising(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    shares = [share for share, _ in points]
+    if shares != sorted(set(shares)) or shares[0] < 0 or shares[-1] > 1:
+        raise ValueError("the points' shares of the run must rise, within 0 and 1")
+    return points
+
+
+# A loss's weight: a number, or [[share of the run, weight], ...] with straight lines between the
+# points. [[0.0, 0.0], [0.1, 4.0]] warms up over the first tenth of the steps.
+NotNegative = Annotated[float, Field(ge=0)]
+Ramp = Annotated[list[tuple[float, NotNegative]], Field(min_length=2), AfterValidator(_rising)]
+Weight = NotNegative | Ramp
 
 
 class _Section(BaseModel):
@@ -23,47 +39,86 @@ class _Section(BaseModel):
 
 
 class DataSection(_Section):
-    """Two folders of pictures that are not paired."""
+    """Where pictures come from, and what is cut out of them."""
 
+    # unaligned: two folders, nothing in common (CycleGAN).
+    # aligned: pictures that belong together: two folders with equal names, or, without `target`,
+    #   one folder of pictures that show source and target side by side.
+    # colorization: one folder of colour pictures; the source is their grey version.
+    # single: one folder and no target: for [distil], where a teacher paints the target.
+    mode: Literal["unaligned", "aligned", "colorization", "single"] = "unaligned"
     root: Path  # the folders below are relative to this one
-    source: str = "trainA"  # what will be translated: photographs
-    target: str = "trainB"  # what it shall look like: paintings
-    samples: str = ""  # pictures for the sample grids; "" takes the first of `source`
+    source: str = "trainA"  # what will be translated, e.g. photographs
+    target: str = "trainB"  # what it shall look like, e.g. paintings
+    samples: str = ""  # pictures for sample grids and calibration; "" takes those of `source`
+    swap: bool = False  # side by side: the target is the left half
+    load_size: int | None = Field(default=None, ge=32)  # scale the shorter side to this first
+    scale: tuple[float, float] = (1.0, 1.0)  # and then by a random factor between these
     crop: int = Field(default=256, ge=32, multiple_of=8)  # side of the training crops
-    load_size: int | None = Field(
-        default=None, ge=32
-    )  # scale the shorter side to this; none keeps it
     flip: bool = True  # mirror half of the crops
+    jitter: float = Field(default=0.0, ge=0, le=1)  # of brightness, contrast, saturation; source
+    max_corrupt: float = Field(default=0.01, ge=0, lt=1)  # share of unreadable pictures to skip
     workers: int = Field(default=1, ge=0)  # decoding processes
 
 
 class ModelSection(_Section):
-    """The networks: two generators (there and back) and two discriminators."""
+    """The networks. What is none is left to the generator."""
 
     generator: str = "edge_s"  # source -> target, the one that will be exported
-    reverse: str = "edge_s"  # target -> source, for the cycle
-    ndf: int = Field(default=64, ge=4)  # discriminator channels; 64 in the paper
+    reverse: str = ""  # target -> source, for the cycle; "" takes the same
+    norm: Literal["instance", "batch", "none"] | None = None  # of resnet and unet
+    dropout: bool | None = None  # of resnet and unet
+    ngf: int | None = Field(default=None, ge=1)  # channels of resnet and unet; 64 in the paper
+    discriminator: str = "patch"
+    ndf: int = Field(default=64, ge=1)  # discriminator channels; 64 in the paper
+    layers: int = Field(default=3, ge=1, le=6)  # of the discriminator n_layers; patch has 3
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The generators' options that were given."""
+        named = {"norm": self.norm, "dropout": self.dropout, "ngf": self.ngf}
+        return {name: value for name, value in named.items() if value is not None}
 
 
 class LossSection(_Section):
     """Weights of the losses; 0 leaves one out and saves its time."""
 
-    adversarial: Weight = 1.0  # PatchGAN discriminators on pixels
-    cycle: Weight = 10.0  # lambda of Zhu et al. 2017
+    objective: Literal["lsgan", "bce", "l1", "hinge", "wgan-gp"] = "lsgan"
+    adversarial: Weight = 1.0  # discriminators on pixels
+    gradient_penalty: NotNegative = 10.0  # of wgan-gp
+    cycle: Weight = 10.0  # source -> target -> source; lambda of Zhu et al. 2017
+    cycle_back: Weight | None = None  # target -> source -> target; none takes `cycle`
     identity: Weight = 5.0  # half of lambda_cycle in the paper
+    paired: Weight = 0.0  # L1 to the target that belongs to the source; 100 in pix2pix
     projected: Weight = 0.0  # discriminators on VGG features, forward generator only
     style: Weight = 0.0  # mean VGG Gram matrix of all target pictures, forward generator only
     content: Weight = 0.0  # VGG features of the picture, forward generator only
+    ssim: Weight = 0.0  # structure of the picture, forward generator only
+    variation: Weight = 0.0  # total variation, forward generator only
     colour: Weight = 0.0  # 16x16 averages stay, both generators
     shift: Weight = 0.0  # shift consistency against flicker, forward generator only
+    flat: Weight = 0.0  # shift consistency where the picture is flat, against lattices
+    noise: Weight = 0.0  # noise consistency against flicker, forward generator only
     vgg: Path | None = None  # state dict of VGG16, needed by projected, style and content
+    vgg_custom: Literal["caffe", "torchvision"] = "caffe"  # what input its weights expect
     texture_layers: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_1")  # of projected and style
     content_layer: str = "relu3_1"
 
     @property
+    def back_weight(self) -> Weight:
+        """The weight of target -> source -> target."""
+        return self.cycle if self.cycle_back is None else self.cycle_back
+
+    def at(self, share: float) -> dict[str, float]:
+        """Returns each loss's weight after this share of the run's steps."""
+        named = {name: getattr(self, name) for name in _WEIGHTS}
+        named["cycle_back"] = self.back_weight
+        return {name: _at(weight, share) for name, weight in named.items()}
+
+    @property
     def two_sided(self) -> bool:
         """Whether the way back is trained too; else only the forward generator is."""
-        return bool(self.cycle or self.identity)
+        return bool(self.cycle or self.back_weight or self.identity)
 
     @property
     def needs_vgg(self) -> bool:
@@ -71,21 +126,85 @@ class LossSection(_Section):
         return bool(self.projected or self.style or self.content)
 
 
+_WEIGHTS = tuple(
+    name for name, field in LossSection.model_fields.items() if Ramp in get_args(field.annotation)
+)
+
+
+def _at(weight: Weight, share: float) -> float:
+    if isinstance(weight, list):
+        shares, weights = zip(*weight, strict=True)
+        return float(np.interp(share, shares, weights))
+    return weight
+
+
+class DistilSection(_Section):
+    """A student learns to paint as a teacher does, without discriminators (Ren et al. 2021, OMGD).
+
+    Offline the teacher is a checkpoint and ``model.generator`` the student. Online ``student``
+    names one that learns from ``model.generator`` while that is trained with all its losses.
+    """
+
+    teacher: Path | None = None  # a generator's checkpoint: offline
+    student: str = ""  # a generator's name: online
+    pixel: NotNegative = 1.0  # L1
+    ssim: NotNegative = 1.0
+    content: NotNegative = 0.0  # VGG features, needs loss.vgg
+    style: NotNegative = 0.0  # Gram matrix of each picture, needs loss.vgg
+    variation: NotNegative = 0.0  # total variation
+
+    @property
+    def offline(self) -> bool:
+        """Whether a frozen teacher paints the targets."""
+        return self.teacher is not None
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is distilled at all."""
+        return self.offline or bool(self.student)
+
+
 class OptimSection(_Section):
-    """Adam with the learning rate constant, then falling linearly to zero."""
+    """Adam, and what becomes of its learning rate."""
 
     steps: int = Field(ge=1)  # generator updates
-    batch: int = Field(default=1, ge=1)
+    batch: int = Field(default=1, ge=1)  # pictures a step and device
+    accumulate: int = Field(default=1, ge=1)  # batches whose gradients make one step
     lr: float = Field(default=2e-4, gt=0)
     lr_discriminator: float | None = Field(default=None, gt=0)  # none: the same
     beta1: float = Field(default=0.5, ge=0, lt=1)
-    decay_from: float = Field(
-        default=0.5, ge=0, le=1
-    )  # share of the steps after which the rate falls
-    pool: int = Field(default=50, ge=1)  # pictures of the history that the discriminators see
-    ema: float = Field(
-        default=0.999, ge=0, lt=1
-    )  # decay of the averaged generator that is exported
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    warmup: int = Field(default=0, ge=0)  # steps in which the learning rate rises
+    # linear: constant, then straight to 0. step: times gamma at each of `milestones`.
+    # cosine: constant, then half a cosine to 0. plateau: times gamma when the evaluation's KID
+    # has not fallen `patience` times.
+    policy: Literal["linear", "step", "cosine", "plateau"] = "linear"
+    decay_from: float = Field(default=0.5, ge=0, le=1)  # linear, cosine: share of the steps before
+    milestones: tuple[float, ...] = (0.5, 0.75)  # step: shares of the steps
+    gamma: float = Field(default=0.1, gt=0, lt=1)  # step, plateau
+    patience: int = Field(default=5, ge=1)  # plateau
+    pool: int = Field(default=50, ge=0)  # pictures of the history that the discriminators see
+    ema: float = Field(default=0.999, ge=0, lt=1)  # decay of the averaged generator for export
+    quantize: bool = False  # quantization-aware: convolutions as INT8 will compute them
+
+
+class EvaluateSection(_Section):
+    """Scores during training; the generator with the best KID is kept as best.pt."""
+
+    every: int = Field(default=0, ge=0)  # steps; 0 never
+    source: str = ""  # held-out pictures to translate; "" takes data.samples or data.source
+    target: str = ""  # pictures that it shall look like; "" takes data.target
+    pictures: int = Field(default=100, ge=4)  # at most so many of each
+    features: Path | None = None  # feature network; none takes Inception, fetched on first use
+
+
+class ComputeSection(_Section):
+    """What the run is computed with; any of it may change when a run goes on."""
+
+    devices: int = Field(default=1, ge=1)  # processes a node, one GPU each; torchrun sets it itself
+    nodes: int = Field(default=1, ge=1)
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"  # of convolutions, by autocast
+    compile: bool = False  # torch.compile
 
 
 class LogSection(_Section):
@@ -94,6 +213,7 @@ class LogSection(_Section):
     stats_every: int = Field(default=10, ge=1)
     samples_every: int = Field(default=250, ge=1)
     checkpoint_every: int = Field(default=250, ge=1)
+    tensorboard: bool = False  # needs the package tensorboard
 
 
 class Recipe(_Section):
@@ -105,7 +225,10 @@ class Recipe(_Section):
     data: DataSection
     model: ModelSection = ModelSection()
     loss: LossSection = LossSection()
+    distil: DistilSection = DistilSection()
     optim: OptimSection
+    evaluate: EvaluateSection = EvaluateSection()
+    compute: ComputeSection = ComputeSection()
     log: LogSection = LogSection()
 
 
@@ -132,18 +255,69 @@ def validate_recipe(values: dict[str, Any], where: str) -> Recipe:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
         raise TrainingError(f"{where}: {_first_problem(error)}") from None
-    for name in (recipe.model.generator, recipe.model.reverse):
-        if name not in GENERATORS:
-            raise TrainingError(f"{where}: {unknown_name('generator', name, GENERATORS)}")
-    if recipe.loss.needs_vgg and recipe.loss.vgg is None:
-        raise TrainingError(
-            f"{where}: loss.projected, style and content need loss.vgg, a VGG16 state dict"
-        )
-    if not (recipe.loss.adversarial or recipe.loss.projected or recipe.loss.style):
-        raise TrainingError(
-            f"{where}: adversarial, projected and style are all 0: nothing to learn"
-        )
+    try:
+        _check(recipe)
+    except (TrainingError, UsageError) as error:
+        raise TrainingError(f"{where}: {error}") from None
     return recipe
+
+
+def _check(recipe: Recipe) -> None:
+    """Raises where names are unknown or sections do not fit each other."""
+    _check_names(recipe)
+    _check_data(recipe)
+    loss, distil = recipe.loss, recipe.distil
+    if (loss.needs_vgg or distil.content or distil.style) and loss.vgg is None:
+        raise TrainingError("projected, style and content losses need loss.vgg, a VGG16 state dict")
+    if distil.offline and distil.student:
+        raise TrainingError("distil.teacher is for offline, distil.student for online: give one")
+    learns = loss.adversarial or loss.projected or loss.style or loss.paired
+    if not (learns or distil.offline):
+        raise TrainingError(
+            "loss.adversarial, projected, style and paired are all 0: nothing to learn"
+        )
+    if recipe.optim.policy == "plateau" and not recipe.evaluate.every:
+        raise TrainingError("optim.policy plateau follows the KID: set evaluate.every")
+
+
+def _check_names(recipe: Recipe) -> None:
+    model, loss, student = recipe.model, recipe.loss, recipe.distil.student
+    for name in filter(None, (model.generator, model.reverse)):
+        check_options(name, model.options)
+        _check_crop(recipe, name)
+    if student:
+        check_options(student, {})
+        _check_crop(recipe, student)
+    if model.discriminator not in DISCRIMINATORS:
+        raise TrainingError(unknown_name("discriminator", model.discriminator, DISCRIMINATORS))
+    for layer in (*loss.texture_layers, loss.content_layer):
+        if layer.removesuffix(HALF) not in CHANNELS:
+            raise TrainingError(unknown_name("layer of VGG16", layer, CHANNELS))
+
+
+def _check_crop(recipe: Recipe, generator: str) -> None:
+    with torch.device("meta"):  # without memory or time
+        stride = int(create_generator(generator).stride)  # type: ignore[arg-type]
+    if recipe.data.crop % stride:
+        raise TrainingError(
+            f"data.crop {recipe.data.crop} is no multiple of {stride}, which {generator} needs"
+        )
+
+
+def _check_data(recipe: Recipe) -> None:
+    data, loss = recipe.data, recipe.loss
+    if not 0 < data.scale[0] <= data.scale[1]:
+        raise TrainingError(f"data.scale {list(data.scale)} is no range above 0")
+    if loss.paired and data.mode not in ("aligned", "colorization"):
+        raise TrainingError(f"loss.paired needs pairs, but data.mode is {data.mode}")
+    if data.mode != "single":
+        return
+    if not recipe.distil.offline:
+        raise TrainingError("data.mode single has no targets: it needs distil.teacher")
+    if loss.projected or loss.style:
+        raise TrainingError("loss.projected and style look at targets; data.mode single has none")
+    if recipe.evaluate.every and not recipe.evaluate.target:
+        raise TrainingError("data.mode single has no targets: set evaluate.target")
 
 
 def _apply_override(values: dict[str, Any], override: str) -> None:
@@ -162,13 +336,22 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
 
 def _first_problem(error: ValidationError) -> str:
     """One sentence for the first thing that is wrong with a recipe."""
-    problem = error.errors()[0]
-    *sections, last = (str(part) for part in problem["loc"])
+    problems = error.errors()
+    # A weight may be a number or a list; of a list, what is wrong as a number is no news.
+    problem = next((p for p in problems if not isinstance(p["input"], list)), problems[-1])
+    where, model = list[str](), Recipe
+    for part in map(str, problem["loc"]):
+        where.append(part)
+        if part not in model.model_fields:
+            break
+        inner = model.model_fields[part].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break  # what follows are pydantic's names for the kinds of a weight
+        model = inner  # type: ignore[assignment]
     if problem["type"] == "extra_forbidden":
-        model: type[BaseModel] = Recipe
-        for section in sections:
-            model = model.model_fields[section].annotation  # type: ignore[assignment]
-        return unknown_name("key", last, model.model_fields) + (
-            f" (in [{'.'.join(sections)}])" if sections else ""
+        section = ".".join(where[:-1])
+        return unknown_name("key", where[-1], model.model_fields) + (
+            f" (in [{section}])" if section else ""
         )
-    return f"{'.'.join([*sections, last])}: {problem['msg']}, got {problem['input']!r}"
+    said = problem["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(where)}: {said}, got {problem['input']!r}"

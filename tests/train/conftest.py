@@ -5,9 +5,44 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pleinair.train.recipe import Recipe, validate_recipe
+import torch
+from lightning_fabric import Fabric
+from pleinair.train.recipe import ComputeSection, Recipe, validate_recipe
+from pleinair.train.run import make_fabric
 
 DATA = Path(__file__).parent.parent / "data"
+
+
+@pytest.fixture(scope="session")
+def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A VGG16 state dict with random weights, up to conv3_1."""
+    torch.manual_seed(0)
+    sizes = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256)}
+    state = {}
+    for index, (cin, cout) in sizes.items():
+        convolution = torch.nn.Conv2d(cin, cout, 3)
+        state[f"features.{index}.weight"] = convolution.weight.detach()
+        state[f"features.{index}.bias"] = convolution.bias.detach()
+    path = tmp_path_factory.mktemp("nets") / "vgg.pth"
+    torch.save(state, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small feature network with random weights, as TorchScript."""
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 5, stride=4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1)
+    )
+    path = tmp_path_factory.mktemp("nets") / "features.pt"
+    torch.jit.script(network).save(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def fabric() -> Fabric:
+    return make_fabric(ComputeSection(), "cpu")
 
 
 @pytest.fixture
@@ -26,6 +61,7 @@ def make_recipe() -> Callable[..., Recipe]:
                 "workers": 0,
             },
             "model": {"ndf": 8},
+            "loss": {},
             "optim": {"steps": 6, "batch": 2, "pool": 4, "ema": 0.9},
             "log": {"stats_every": 1, "samples_every": 6, "checkpoint_every": 2},
         }

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from pleinair.train import losses
@@ -11,6 +13,74 @@ def test_lsgan_by_hand() -> None:
     real, fake = torch.full((1, 1, 2, 2), 0.8), torch.full((1, 1, 2, 2), 0.1)
     assert losses.lsgan_discriminator(real, fake).item() == pytest.approx((0.04 + 0.01) / 2)
     assert losses.lsgan_generator(fake).item() == pytest.approx(0.81)
+
+
+@pytest.mark.parametrize("name", sorted(losses.OBJECTIVES))
+def test_every_objective_rewards_telling_apart_and_fooling(name: str) -> None:
+    objective = losses.OBJECTIVES[name]
+    good, bad = torch.ones(2, 1, 3, 3), torch.zeros(2, 1, 3, 3)
+    assert objective.discriminator(good, bad) < objective.discriminator(bad, good)
+    assert objective.generator(good) < objective.generator(bad)
+
+
+def test_objectives_by_hand() -> None:
+    real, fake = torch.tensor([[0.8]]), torch.tensor([[-0.3]])
+    by_hand = {
+        "bce": (-math.log(sigmoid(0.8)) - math.log(1 - sigmoid(-0.3))) / 2,
+        "l1": (0.2 + 0.3) / 2,
+        "hinge": 0.2 + 0.7,
+        "wgan-gp": -0.3 - 0.8,
+    }
+    for name, wanted in by_hand.items():
+        found = losses.OBJECTIVES[name].discriminator(real, fake).item()
+        assert found == pytest.approx(wanted, abs=1e-6), name
+    fooled = losses.OBJECTIVES["bce"].generator(fake).item()
+    assert fooled == pytest.approx(-math.log(sigmoid(-0.3)), abs=1e-6)
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def test_gradient_penalty_wants_slope_one() -> None:
+    real, fake, mix = torch.rand(4, 3, 8, 8), torch.rand(4, 3, 8, 8), torch.rand(4, 1, 1, 1)
+    direction = torch.randn(3 * 8 * 8)
+    direction /= direction.norm()
+
+    def slope(times: float) -> float:
+        def judge(x: Tensor) -> Tensor:
+            return times * x.flatten(1) @ direction
+
+        return losses.gradient_penalty(judge, real, fake, mix).item()
+
+    assert slope(1.0) == pytest.approx(0, abs=1e-6)
+    assert slope(3.0) == pytest.approx(4, abs=1e-4)
+
+
+def test_gradient_penalty_reaches_the_discriminator() -> None:
+    judge = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 3))
+    pictures = torch.rand(2, 3, 8, 8)
+    losses.gradient_penalty(judge, pictures, -pictures, torch.rand(2, 1, 1, 1)).backward()
+    gradient = judge[0].weight.grad
+    assert gradient is not None
+    assert gradient.abs().sum() > 0
+
+
+def test_structure_is_zero_for_the_same_and_sees_lost_detail() -> None:
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
+    assert losses.structure(x, x).item() == pytest.approx(0, abs=1e-5)
+    assert losses.structure(x, nn.functional.avg_pool2d(x, 5, 1, 2)).item() > 0.3
+
+
+def test_total_variation_by_hand() -> None:
+    ramp = torch.arange(4.0).expand(1, 3, 4, 4)  # one step a column, none a row
+    assert losses.total_variation(ramp).item() == 1
+
+
+def test_noise_consistency_is_what_a_generator_makes_of_noise() -> None:
+    x, noise = torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.1)
+    found = losses.noise_consistency(lambda p: 3 * p, x, 3 * x, noise).item()
+    assert found == pytest.approx(0.3)
 
 
 def test_cycle_and_identity_are_mean_absolute_differences() -> None:
@@ -28,13 +98,13 @@ def test_low_frequency_colour_sees_tint_but_not_texture() -> None:
 
 def test_shift_consistency_is_zero_for_a_pointwise_generator() -> None:
     x = torch.rand(1, 3, 64, 64)
-    assert losses.shift_consistency(torch.tanh, x, torch.tanh(x), 3, 5).item() < 1e-6
+    assert losses.shift_differences(torch.tanh, x, torch.tanh(x), 3, 5).max() < 1e-6
 
 
 def test_shift_consistency_sees_what_padding_paints() -> None:
     blur = nn.AvgPool2d(9, stride=1, padding=4)  # dark borders
     x = torch.ones(1, 3, 64, 64)
-    assert losses.shift_consistency(blur, x, blur(x), 3, 5).item() > 0.01
+    assert losses.shift_differences(blur, x, blur(x), 3, 5).mean() > 0.01
 
 
 def test_shift_consistency_finds_a_lattice() -> None:
@@ -45,7 +115,16 @@ def test_shift_consistency_finds_a_lattice() -> None:
         return x + lattice
 
     x = torch.rand(1, 3, 64, 64)
-    assert losses.shift_consistency(generator, x, generator(x), 3, 0).item() > 0.1
+    assert losses.shift_differences(generator, x, generator(x), 3, 0).mean() > 0.1
+
+
+def test_flatness_tells_sky_from_foliage() -> None:
+    picture = torch.full((1, 3, 64, 64), 0.4)
+    picture[..., 32:] = torch.rand(1, 3, 64, 32)
+    flat = losses.flatness(picture)
+    assert flat.shape == (1, 1, 64, 64)
+    assert flat[..., :20].min() > 0.95
+    assert flat[..., 44:].max() < 0.1
 
 
 def test_gram_is_the_covariance_of_channels() -> None:
@@ -75,6 +154,11 @@ def test_image_pool_returns_old_pictures_half_of_the_time() -> None:
     late = zip(returned[5:], batches[5:], strict=True)
     new = [bool(torch.equal(r[i], b[i])) for r, b in late for i in (0, 1)]
     assert 0.4 < sum(new) / len(new) < 0.6
+
+
+def test_image_pool_of_nothing_passes_everything_through() -> None:
+    pool, batch = ImagePool(0), torch.rand(3, 3, 2, 2)
+    assert torch.equal(pool.swap(batch), batch)
 
 
 def test_image_pool_goes_on_exactly_from_its_state() -> None:

@@ -25,13 +25,21 @@ def test_overrides_take_toml_values_and_bare_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("\n[loss]\ncycel = 1", r"unknown key 'cycel'; did you mean 'cycle'\? \(in \[loss\]\)"),
+        ("\n[loss]\ncycel = 1", r"unknown key 'cycel'; did you mean 'cycle'.*\? \(in \[loss\]\)"),
         ("\n[optimizer]\nlr = 1", "unknown key 'optimizer'; did you mean 'optim'"),
         ("\n[loss]\ncycle = -1", "loss.cycle: .*greater than or equal to 0.*-1"),
         ('\n[model]\ngenerator = "egde_s"', "unknown generator 'egde_s'; did you mean 'edge_s'"),
         ("\n[loss]\nstyle = 1", "need loss.vgg"),
         ("\n[loss]\nadversarial = 0", "nothing to learn"),
         ("batch = 'many'", "optim.batch"),
+        ("\n[loss]\nshift = [[0.5, 1], [0.2, 2]]", "loss.shift: .*must rise"),
+        ("\n[loss]\npaired = 1", "paired needs pairs, but data.mode is unaligned"),
+        ('\n[loss]\nobjective = "gan"', "loss.objective: .*'lsgan'.*got 'gan'"),
+        ('\n[model]\ndiscriminator = "pach"', "unknown discriminator 'pach'; did you mean 'patch'"),
+        ("\n[model]\ndropout = true", "edge_s.*dropout"),
+        ('\n[distil]\nstudent = "edge_x"', "unknown generator 'edge_x'"),
+        ('\n[distil]\nstudent = "edge_s"\nteacher = "t.pt"', "give one"),
+        ('policy = "plateau"', "set evaluate.every"),
         ("]", "cannot be read"),
     ],
 )
@@ -40,6 +48,24 @@ def test_mistakes_are_named(tmp_path: Path, line: str, said: str) -> None:
     path.write_text(MINIMAL + line)
     with pytest.raises(TrainingError, match=said):
         load_recipe(path)
+
+
+def test_data_that_cannot_be_trained_with_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(MINIMAL)
+    with pytest.raises(TrainingError, match=r"data\.mode single has no targets: it needs distil"):
+        load_recipe(path, ["data.mode=single"])
+    with pytest.raises(TrainingError, match=r"data\.scale \[2\.0, 1\.0\] is no range"):
+        load_recipe(path, ["data.scale=[2, 1]"])
+
+
+def test_a_weight_may_change_along_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(MINIMAL + "[loss]\ncycle = [[0.0, 10.0], [0.5, 2.0]]\nshift = 3")
+    loss = load_recipe(path).loss
+    assert [loss.at(share)["cycle"] for share in (0, 0.25, 0.5, 1)] == [10, 6, 2, 2]
+    assert loss.at(0.25)["cycle_back"] == 6  # the same unless it is given
+    assert loss.at(0.9)["shift"] == 3
 
 
 def test_a_missing_recipe_is_named(tmp_path: Path) -> None:

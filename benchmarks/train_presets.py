@@ -1,0 +1,84 @@
+"""What a training step costs, in time and memory, for each generator.
+
+    python -m pleinair.benchmarks.train_presets [--crop 256] [--batch 1] [--steps 3]
+
+Each is trained in a process of its own, both directions with LSGAN, cycle and identity losses as in
+the paper, so that its peak memory is its own: resident memory on a CPU, allocated on a GPU.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from statistics import median
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..train.data import Batch
+from ..train.generators import GENERATORS
+from ..train.recipe import validate_recipe
+from ..train.run import make_fabric
+from ..train.trainer import Trainer
+
+
+def measure(generator: str, crop: int, batch: int, steps: int) -> dict[str, float]:
+    """Trains in this process; returns seconds a step and the peak memory in MB."""
+    recipe = validate_recipe(
+        {
+            "name": "preset",
+            "data": {"root": "."},
+            "model": {"generator": generator},
+            "optim": {"steps": steps + 1},
+        },
+        "benchmark",
+    )
+    trainer = Trainer(recipe, make_fabric(recipe.compute, "auto"))
+    pictures = [torch.rand(batch, 3, crop, crop) * 2 - 1 for _ in range(2)]
+    seconds = []
+    for _ in range(steps + 1):
+        started = time.perf_counter()
+        trainer.train_step([Batch(*pictures)])
+        seconds.append(time.perf_counter() - started)
+    if trainer.fabric.device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated() / 1e6
+    else:
+        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = kilobytes / (1e6 if sys.platform == "darwin" else 1e3)
+    return {"seconds": median(seconds[1:]), "peak_mb": peak}  # the first step warms up
+
+
+def main(
+    crop: Annotated[int, typer.Option(help="Side of the pictures.")] = 256,
+    batch: Annotated[int, typer.Option(help="Pictures a step.")] = 1,
+    steps: Annotated[int, typer.Option(help="Timed steps.")] = 3,
+    only: Annotated[str, typer.Option(hidden=True)] = "",
+) -> None:
+    """Prints the table."""
+    if only:
+        print(json.dumps(measure(only, crop, batch, steps)))
+        return
+    title = f"a training step, {crop}x{crop}, batch {batch}"
+    table = Table("generator", "s a step", "peak MB", title=title)
+    for name in GENERATORS:
+        found = _in_its_own_process(name, crop, batch, steps)
+        table.add_row(name, f"{found['seconds']:.2f}", f"{found['peak_mb']:.0f}")
+    Console().print(table)
+
+
+def _in_its_own_process(name: str, crop: int, batch: int, steps: int) -> dict[str, Any]:
+    numbers = ["--crop", str(crop), "--batch", str(batch), "--steps", str(steps)]
+    command = [sys.executable, "-m", "pleinair.benchmarks.train_presets", "--only", name, *numbers]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""Painter + pictures -> scores: distances to the target domain, content, lattice, flicker."""

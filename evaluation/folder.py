@@ -1,0 +1,54 @@
+"""The pictures of a folder that an evaluation works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import overload
+
+from ..errors import UsageError
+from ..pictures import Pixels, list_pictures, read_picture
+
+
+class PictureFolder(Sequence[Pixels]):
+    """Pictures spread evenly over a folder by name, each read when it is needed.
+
+    Args:
+        folder: Where they lie.
+        count: How many at most.
+        read: What reads one; it raises MediaError where one is damaged.
+
+    Raises:
+        UsageError: There is no such folder, or it holds fewer than two pictures.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        count: int,
+        read: Callable[[Path], Pixels] = lambda path: read_picture(path)[0],
+    ) -> None:
+        if not folder.is_dir():
+            raise UsageError(
+                f"folder {folder} does not exist; name another with --data, --source or --target"
+            )
+        found = list_pictures(folder)
+        if len(found) < 2:
+            raise UsageError(
+                f"folder {folder} holds {len(found)} pictures; an evaluation needs at least 2"
+            )
+        self.folder, self._read, count = folder, read, min(count, len(found))
+        self.paths = [found[index * len(found) // count] for index in range(count)]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Pixels: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Pixels]: ...
+    def __getitem__(self, index: int | slice) -> Pixels | list[Pixels]:
+        """Reads a picture, or several."""
+        if isinstance(index, slice):
+            return [self._read(path) for path in self.paths[index]]
+        return self._read(self.paths[index])

@@ -1,0 +1,64 @@
+"""Lattice: the regular pattern that strided layers leave, as energy at the stride's frequencies.
+
+A pattern that repeats every 8 pixels has all of its energy at multiples of 1/8 cycles a pixel (and
+one that repeats every 4 or 2 at some of these), while that of a picture goes smoothly past them. So
+the power spectrum there over that close by says how strong a lattice is, whatever the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..pictures import Pixels
+
+_PERIOD = 8  # pixels
+_TILE = 128  # side of what is transformed
+_APART = 3  # bins between a frequency and its neighbours: beyond the window's main lobe
+_WINDOW = np.outer(np.hanning(_TILE + 1)[:-1], np.hanning(_TILE + 1)[:-1])
+_ROUNDING = (_WINDOW**2).sum() / 12  # power of rounding to whole grey levels, the least there is
+
+
+class Spectrum:
+    """The mean power spectrum of pictures' luminance (Welch 1967: tiles with Hann windows)."""
+
+    def __init__(self) -> None:
+        self._power = np.zeros((_TILE, _TILE))
+        self._tiles = 0
+
+    def passing(self, pictures: Iterable[Pixels]) -> Iterator[Pixels]:
+        """Adds pictures as they go by."""
+        for picture in pictures:
+            self.add(picture)
+            yield picture
+
+    def add(self, picture: Pixels) -> None:
+        """Adds the tiles of 128x128 pixels that fit into a picture [H, W, 3]."""
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64)
+        rows, columns = grey.shape
+        for top in range(0, rows - _TILE + 1, _TILE):
+            for left in range(0, columns - _TILE + 1, _TILE):
+                tile = grey[top : top + _TILE, left : left + _TILE]
+                self._power += np.abs(np.fft.fft2((tile - tile.mean()) * _WINDOW)) ** 2
+                self._tiles += 1
+
+    def lattice(self) -> float | None:
+        """Mean over all multiples of 1/8 cycles a pixel of the power there over that around it.
+
+        Returns:
+            About 1 where there is no lattice; None if no tile was added.
+        """
+        if not self._tiles:
+            return None
+        power = self._power / self._tiles + _ROUNDING
+        around = np.mean([_shifted(power, y, x) for y in (-1, 1) for x in (-1, 1)], axis=0)
+        ratios: npt.NDArray[Any] = (power / around)[:: _TILE // _PERIOD, :: _TILE // _PERIOD]
+        return float(ratios.ravel()[1:].mean())  # the first is the mean grey
+
+
+def _shifted(power: npt.NDArray[Any], y: int, x: int) -> npt.NDArray[Any]:
+    return np.roll(power, (y * _APART, x * _APART), (0, 1))

@@ -1,0 +1,148 @@
+"""Scores of a painter: how near to the target domain, what it costs in content, and its faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from .. import metrics
+from ..errors import UsageError
+from ..pictures import Pixels
+from .distances import fid, kid
+from .features import Features
+from .flicker import flicker
+from .lattice import Spectrum
+from .painter import Paint
+
+Progress = Callable[[int, int], None]  # pictures done, pictures in all
+
+
+class Scores(BaseModel):
+    """What is measured; None where it cannot be (the functions that measure say when)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pictures: int  # that were painted
+    targets: int  # that they were compared with
+    kid: float  # of the painted pictures to the targets
+    kid_photographs: float  # of the originals to the targets
+    kid_ratio: float | None  # of both: below 1 is nearer than the originals; None: those are there
+    fid: float | None
+    fid_photographs: float | None
+    ssim: float  # mean, of luminance, to the originals: content that is kept
+    delta_e: float  # mean CIEDE2000 to the originals: shift of colours
+    strength: float  # mean absolute difference to the originals in grey levels
+    lattice: float | None  # over that of the originals; 1 adds none
+    flicker: float | None  # over that of the clip, if there was one; 1 adds none
+
+
+class Evaluator:
+    """Scores painters on the same pictures; what does not depend on the painter is done once.
+
+    Args:
+        pictures: Originals, uint8 RGB [H, W, 3] of any sizes, at least 2.
+        targets: Pictures of the domain that the painted ones shall belong to, at least 2.
+        features: The network that compares them.
+        progress: Called after each picture.
+
+    Attributes:
+        dimensions: How many features a picture has; FID needs more pictures than that.
+
+    Raises:
+        UsageError: There are fewer than 2 pictures of either kind.
+    """
+
+    def __init__(
+        self,
+        pictures: Sequence[Pixels],
+        targets: Sequence[Pixels],
+        features: Features,
+        progress: Progress = lambda done, total: None,
+    ) -> None:
+        if min(len(pictures), len(targets)) < 2:
+            raise UsageError(
+                "an evaluation needs at least 2 pictures and 2 targets, got"
+                f" {len(pictures)} and {len(targets)}"
+            )
+        self.pictures, self._features = pictures, features
+        total = len(pictures) + len(targets)
+        self._spectrum = Spectrum()
+        self._originals = features(self._spectrum.passing(_counted(pictures, progress, 0, total)))
+        self._targets = features(_counted(targets, progress, len(pictures), total))
+        self.dimensions = self._targets.shape[1]
+        self._kid = kid(self._originals, self._targets)
+        self._fid = fid(self._originals, self._targets)
+
+    def score(
+        self,
+        paint: Paint,
+        clip: Iterable[Pixels] | None = None,
+        progress: Progress = lambda done, total: None,
+    ) -> Scores:
+        """Paints all pictures, and a clip if there is one, and scores them.
+
+        Args:
+            paint: The painter, from uint8 RGB [H, W, 3] to the same shape.
+            clip: Consecutive frames of a video, for flicker.
+            progress: Called after each picture.
+
+        Raises:
+            MediaError: The clip has fewer than two frames, or they are too small or differ in size.
+        """
+        spectrum, changes = Spectrum(), list[tuple[float, float, float]]()
+
+        def painted() -> Iterator[Pixels]:
+            for original in _counted(self.pictures, progress, 0, len(self.pictures)):
+                picture = paint(original)
+                changes.append(_change(original, picture))
+                yield picture
+
+        vectors = self._features(spectrum.passing(painted()))
+        ssim, delta_e, strength = np.mean(changes, axis=0)
+        distance, frechet = kid(vectors, self._targets), fid(vectors, self._targets)
+        trembling = None if clip is None else flicker((frame, paint(frame)) for frame in clip)
+        return Scores(
+            pictures=len(vectors),
+            targets=len(self._targets),
+            kid=round(distance, 6),
+            kid_photographs=round(self._kid, 6),
+            kid_ratio=_ratio(distance, self._kid),
+            fid=_rounded(frechet),
+            fid_photographs=_rounded(self._fid),
+            ssim=round(float(ssim), 4),
+            delta_e=round(float(delta_e), 3),
+            strength=round(float(strength), 3),
+            lattice=_ratio(spectrum.lattice(), self._spectrum.lattice()),
+            flicker=_rounded(trembling),
+        )
+
+
+def _counted(
+    pictures: Iterable[Pixels], progress: Progress, done: int, total: int
+) -> Iterator[Pixels]:
+    for number, picture in enumerate(pictures, done + 1):
+        yield picture
+        progress(number, total)
+
+
+def _change(original: Pixels, painted: Pixels) -> tuple[float, float, float]:
+    """SSIM, mean CIEDE2000 and mean absolute difference in grey levels."""
+    return (
+        metrics.ssim(original, painted),
+        float(metrics.delta_e(original, painted).mean()),
+        float(cv2.absdiff(original, painted).mean()),
+    )
+
+
+def _ratio(painted: float | None, originals: float | None) -> float | None:
+    """None where one is missing, or the originals' is no distance: KID may be 0 or below."""
+    if painted is None or originals is None or originals <= 0:
+        return None
+    return round(painted / originals, 4)
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 4)

@@ -1,0 +1,250 @@
+"""What a CycleGAN minimises (Zhu et al. 2017): one module for each side of the game.
+
+``GeneratorLosses`` holds both generators, ``DiscriminatorLosses`` all discriminators. Each is one
+call forward and one backward, which is what distributed data parallel training needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from . import losses
+from .discriminators import FeatureDiscriminator, create_discriminator
+from .distil import distil_terms
+from .features import VGG16, channels_of
+from .losses import OBJECTIVES, MeanGramStyle
+from .recipe import Recipe
+
+Weights = Mapping[str, float]
+Terms = dict[str, Tensor]
+
+
+class Draw(NamedTuple):
+    """What chance decides in one step."""
+
+    dy: int  # shift down in pixels
+    dx: int  # shift to the right
+    noise: Tensor | None  # (B, 3, H, W), if its loss is on
+
+
+class Made(NamedTuple):
+    """What the generators made in one step, detached, and their weighted losses."""
+
+    terms: Terms
+    fake_target: Tensor
+    fake_source: Tensor | None  # none if the way back is not trained
+    features: list[Tensor]  # of fake_target, for the discriminators on features
+
+
+class GeneratorLosses(nn.Module):
+    """The generators and the sum that they minimise.
+
+    Args:
+        recipe: Which losses.
+        generator: Source -> target.
+        reverse: Target -> source, if that is trained.
+        judges: The discriminators; they are asked, not trained, here.
+        vgg: Feature network, if a loss needs one.
+        style: The mean Gram loss, if it is on.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        generator: nn.Module,
+        reverse: nn.Module | None,
+        judges: nn.ModuleDict,
+        vgg: VGG16 | None = None,
+        style: MeanGramStyle | None = None,
+    ) -> None:
+        super().__init__()
+        self.generator, self.reverse = generator, reverse
+        self.recipe, self.loss = recipe, recipe.loss
+        self.objective = OBJECTIVES[recipe.loss.objective]
+        # In a tuple, so that they are no submodules: what is here is trained by this optimizer.
+        self.others = (judges, vgg, style)
+
+    def forward(
+        self, source: Tensor, target: Tensor, taught: Tensor | None, draw: Draw, weight: Weights
+    ) -> Made:
+        """Translates a batch and weighs what came out.
+
+        Args:
+            source: (B, 3, H, W) in [-1, 1].
+            target: The same, of the other domain.
+            taught: What a teacher makes of ``source``, if there is one.
+            draw: What chance decided.
+            weight: Of each loss, now.
+        """
+        judges, vgg, _ = self.others
+        if self.loss.identity:
+            fake_target, same_target = together(self.generator, source, target)
+        else:
+            fake_target, same_target = self.generator(source), None
+        terms: Terms = {}
+        if "target" in judges:
+            scores = judges["target"](fake_target)
+            terms["g_target"] = weight["adversarial"] * self.objective.generator(scores)
+        if self.loss.paired:
+            terms["paired"] = weight["paired"] * losses.paired(target, fake_target)
+        fake_source = None
+        if self.reverse is not None:
+            fake_source = self._add_way_back(
+                terms, weight, source, target, fake_target, same_target
+            )
+        self._add_regularisers(terms, weight, source, fake_target, draw)
+        features = self._add_feature_losses(terms, weight, source, fake_target)
+        if taught is not None:
+            terms |= distil_terms(self.recipe.distil, fake_target, taught, vgg, self.loss)
+        detached = fake_source.detach() if fake_source is not None else None
+        return Made(terms, fake_target.detach(), detached, [f.detach() for f in features])
+
+    def _add_way_back(
+        self,
+        terms: Terms,
+        weight: Weights,
+        source: Tensor,
+        target: Tensor,
+        fake_target: Tensor,
+        same_target: Tensor | None,
+    ) -> Tensor:
+        """Adds the losses that need the reverse generator; returns its fakes."""
+        judges, reverse = self.others[0], self.reverse
+        assert reverse is not None
+        if same_target is not None:
+            cycled_source, fake_source, same_source = together(reverse, fake_target, target, source)
+            terms["identity"] = weight["identity"] * (
+                losses.identity(target, same_target) + losses.identity(source, same_source)
+            )
+        else:
+            cycled_source, fake_source = together(reverse, fake_target, target)
+        if "source" in judges:
+            scores = judges["source"](fake_source)
+            terms["g_source"] = weight["adversarial"] * self.objective.generator(scores)
+        if self.loss.cycle:
+            terms["cycle_source"] = weight["cycle"] * losses.cycle(source, cycled_source)
+        if self.loss.back_weight:
+            cycled_target = self.generator(fake_source)
+            terms["cycle_target"] = weight["cycle_back"] * losses.cycle(target, cycled_target)
+        if self.loss.paired:
+            terms["paired_back"] = weight["paired"] * losses.paired(source, fake_source)
+        if self.loss.colour:
+            kept = losses.low_frequency_colour(target, fake_source)
+            terms["colour_back"] = weight["colour"] * kept
+        return fake_source
+
+    def _add_regularisers(
+        self, terms: Terms, weight: Weights, source: Tensor, painted: Tensor, draw: Draw
+    ) -> None:
+        """Adds what a painting shall keep, and what it shall not depend on."""
+        if self.loss.colour:
+            terms["colour"] = weight["colour"] * losses.low_frequency_colour(source, painted)
+        if self.loss.ssim:
+            terms["ssim"] = weight["ssim"] * losses.structure(source, painted)
+        if self.loss.variation:
+            terms["variation"] = weight["variation"] * losses.total_variation(painted)
+        if self.loss.shift or self.loss.flat:
+            apart = losses.shift_differences(self.generator, source, painted, draw.dy, draw.dx)
+            if self.loss.shift:
+                terms["shift"] = weight["shift"] * apart.mean()
+            if self.loss.flat:
+                flat = losses.flatness(source)[..., draw.dy :, draw.dx :]
+                terms["flat"] = weight["flat"] * (flat * apart).mean()
+        if draw.noise is not None:
+            noisy = losses.noise_consistency(self.generator, source, painted, draw.noise)
+            terms["noise"] = weight["noise"] * noisy
+
+    def _add_feature_losses(
+        self, terms: Terms, weight: Weights, source: Tensor, painted: Tensor
+    ) -> list[Tensor]:
+        """Adds the losses on VGG features; returns the painting's texture features."""
+        judges, vgg, style = self.others
+        if vgg is None or not self.loss.needs_vgg:
+            return []
+        seen = vgg(painted)
+        texture = [seen[name] for name in self.loss.texture_layers if name in seen]
+        if "features" in judges:
+            scores = map(self.objective.generator, judges["features"](texture))
+            terms["g_features"] = weight["projected"] * mean(scores)
+        if style is not None:
+            terms["style"] = weight["style"] * style(texture)
+        if self.loss.content:
+            with torch.no_grad():
+                original = vgg(source)[self.loss.content_layer]
+            kept = losses.content(original, seen[self.loss.content_layer])
+            terms["content"] = weight["content"] * kept
+        return texture
+
+
+class DiscriminatorLosses(nn.Module):
+    """The discriminators and the sum that they minimise."""
+
+    def __init__(self, recipe: Recipe, judges: nn.ModuleDict) -> None:
+        super().__init__()
+        self.judges, self.loss = judges, recipe.loss
+        self.objective = OBJECTIVES[recipe.loss.objective]
+
+    def forward(
+        self,
+        real: Mapping[str, Tensor],
+        fake: Mapping[str, Tensor],
+        real_features: Sequence[Tensor],
+        fake_features: Sequence[Tensor],
+        mix: Tensor | None,
+    ) -> Terms:
+        """Judges real and painted pictures.
+
+        Args:
+            real: Pictures (B, 3, H, W) by domain, ``source`` and ``target``.
+            fake: Painted ones, detached, from the pools.
+            real_features: VGG's of the real target pictures, for the judges of features.
+            fake_features: Of the painted ones.
+            mix: (B, 1, 1, 1), for the gradient penalty.
+        """
+        terms: Terms = {}
+        for domain in ("target", "source"):
+            if domain in self.judges:
+                judge = self.judges[domain]
+                scores = together(judge, real[domain], fake[domain])
+                terms[f"d_{domain}"] = self.objective.discriminator(*scores)
+                if mix is not None:
+                    penalty = losses.gradient_penalty(judge, real[domain], fake[domain], mix)
+                    terms[f"penalty_{domain}"] = self.loss.gradient_penalty * penalty
+        if "features" in self.judges:
+            heads = self.judges["features"]
+            scores = heads(real_features), heads(fake_features)
+            terms["d_features"] = mean(map(self.objective.discriminator, *scores))
+        return terms
+
+
+def make_judges(recipe: Recipe) -> nn.ModuleDict:
+    """Creates the discriminators that a recipe's weights ask for."""
+    model, loss = recipe.model, recipe.loss
+    judges = nn.ModuleDict()
+    if loss.adversarial:
+        for domain in ("target", "source") if loss.two_sided else ("target",):
+            judges[domain] = create_discriminator(model.discriminator, model.ndf, model.layers)
+    if loss.projected:
+        channels = [channels_of(name) for name in loss.texture_layers]
+        halvings = [max(1, 3 - int(name[4])) for name in loss.texture_layers]
+        judges["features"] = FeatureDiscriminator(channels, halvings)
+    return judges
+
+
+def together(network: nn.Module, *batches: Tensor) -> Sequence[Tensor]:
+    """Passes several batches through a network at once, which is quicker than one by one.
+
+    Unless it has batch normalisation: then a picture's result would depend on its company.
+    """
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules()):
+        return [network(batch) for batch in batches]
+    return network(torch.cat(batches)).split([len(batch) for batch in batches])  # type: ignore[no-any-return]
+
+
+def mean(terms: Iterable[Tensor]) -> Tensor:
+    """Mean of scalars."""
+    return torch.stack(list(terms)).mean()

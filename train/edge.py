@@ -1,0 +1,98 @@
+"""Edge generators: ours, designed backwards from INT8 hardware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class EdgeSize:
+    """Channels of an edge generator at each resolution."""
+
+    quarter: int  # at 1/4 of the resolution: the entrance, and the way back
+    width: int  # at 1/8: the residual blocks, where most of the work is done
+    blocks: int  # residual blocks of two 3x3 convolutions
+    half: int  # at 1/2: just before the picture
+
+
+EDGE_SIZES = {
+    "edge_s": EdgeSize(quarter=16, width=48, blocks=4, half=8),
+    "edge_m": EdgeSize(quarter=24, width=64, blocks=4, half=8),
+    "edge_l": EdgeSize(quarter=32, width=64, blocks=6, half=16),
+}
+
+
+# An edge generator changes no value by more than this, so that the change fits a signed byte.
+CHANGE = 127 / 127.5
+
+
+class EdgeGenerator(nn.Module):
+    """A small generator made of nothing but what INT8 hardware runs well.
+
+    Plain zero-padded 3x3 convolutions, ReLU, pixel unshuffle at the entrance, and conv + pixel
+    shuffle by two, three times, at the exit: one shuffle by four prints its grid into the picture.
+    The work is done at 1/8 of the resolution. There is no normalisation layer: with residual blocks
+    that start as the identity none is needed, training and inference see the same function, and a
+    picture's result does not depend on the other pictures of its batch.
+
+    Two things are added on the way out: the entrance's features, at 1/4 of the resolution, without
+    which fine detail would have to pass through the narrow middle, and the picture itself,
+    ``clamp(x + f(x))``, so that content stays and the network only learns what to change.
+    """
+
+    stride = 8
+
+    def __init__(self, size: EdgeSize) -> None:
+        super().__init__()
+        quarter, half = size.quarter, size.half
+        self.unshuffle = nn.PixelUnshuffle(4)
+        self.stem = nn.Conv2d(3 * 16, quarter, 3, padding=1)
+        self.down = nn.Conv2d(quarter, size.width, 3, stride=2, padding=1)
+        self.blocks = nn.Sequential(*(ResidualBlock(size.width) for _ in range(size.blocks)))
+        self.up_quarter = nn.Conv2d(size.width, quarter * 4, 3, padding=1)
+        self.up_half = nn.Conv2d(quarter, half * 4, 3, padding=1)
+        self.up_full = nn.Conv2d(half, 3 * 4, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(2)
+        self.relu = nn.ReLU()
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """He initialisation; blocks start as the identity, and so nearly does the generator.
+
+        The exit is not exactly zero: a dead-zero last layer would pass no gradient to the rest.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        for block in self.blocks:
+            nn.init.zeros_(block.conv2.weight)  # type: ignore[union-attr, arg-type]
+        nn.init.normal_(self.up_full.weight, std=0.003)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Paints ``x`` (B, 3, H, W) in [-1, 1], H and W multiples of 8; returns the same shape."""
+        entrance = self.relu(self.stem(self.unshuffle(x)))  # (B, quarter, H/4, W/4)
+        h = self.relu(self.down(entrance))  # (B, width, H/8, W/8)
+        h = self.blocks(h)
+        h = self.shuffle(self.relu(self.up_quarter(h))) + entrance  # (B, quarter, H/4, W/4)
+        h = self.shuffle(self.relu(self.up_half(h)))  # (B, half, H/2, W/2)
+        h = self.shuffle(self.up_full(h))  # (B, 3, H, W)
+        return torch.clamp(x + torch.clamp(h, -CHANGE, CHANGE), -1.0, 1.0)
+
+
+class ResidualBlock(nn.Module):
+    """``relu(x + conv(relu(conv(x))))``, ``(B, width, h, w)`` to the same."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Runs the block on ``x`` (B, width, h, w)."""
+        out: Tensor = self.relu(x + self.conv2(self.relu(self.conv1(x))))
+        return out

@@ -1,0 +1,268 @@
+"""A training run: the loop, and the folder it leaves behind.
+
+    pleinair train recipes/monet.toml --data DATA --out runs/monet
+
+``recipe.json``, ``stats.jsonl``, ``samples/``, ``checkpoint.pt`` (everything that is needed to go
+on) and the averaged generators, which are what gets exported: ``generator.pt``, ``reverse.pt`` of
+the way back, ``student.pt``, and ``best.pt``, the one with the lowest KID so far.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+
+from ..errors import TrainingError
+from ..evaluation.features import load_features
+from ..evaluation.scores import Evaluator
+from .checkpoint import BEST, GENERATOR, LAST, generator_file, load_state, save_atomically
+from .corrupt import CorruptTally
+from .data import TrainingPictures, make_loader
+from .domains import load_source, load_target, target_folder
+from .load import load_generator
+from .recipe import ComputeSection, Recipe
+from .samples import painter, save_samples, some_pictures
+from .stats import Stats
+from .trainer import FORMAT, Trainer
+
+Report = Callable[[int, dict[str, float]], None]
+Say = Callable[[str], None]
+
+_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def train(
+    recipe: Recipe,
+    out: Path,
+    device: str = "auto",
+    init: Path | None = None,
+    report: Report = lambda step, values: None,
+    say: Say = lambda text: None,
+) -> Path | None:
+    """Trains until the recipe's last step, going on from the run's checkpoint if there is one.
+
+    Args:
+        recipe: What to train.
+        out: The run's folder, made if missing.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        init: A generator's checkpoint to start from, for fine-tuning.
+        report: Called after every step with the number of steps done and their losses.
+        say: Called with a sentence: a picture that cannot be read, an evaluation.
+
+    Returns:
+        The averaged generator's file; none in all processes but the first.
+
+    Raises:
+        TrainingError: Bad data, a run of another recipe, or losses that are no numbers.
+        UsageError: ``init`` does not exist or is of another architecture.
+    """
+    fabric = make_fabric(recipe.compute, device)
+    fabric.launch()
+    first = fabric.is_global_zero
+    pictures = TrainingPictures(recipe)  # fails before anything is built
+    trainer = Trainer(recipe, fabric)
+    if (out / LAST).exists():
+        _go_on(trainer, out / LAST)
+    else:
+        if init:
+            _start_from(trainer, init)
+        trainer.measure_target()
+        if first:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n")
+    tally = CorruptTally(pictures.total, recipe.data.max_corrupt)
+    with Stats(out, trainer.step, recipe.log, enabled=first) as stats:
+        loop = _Loop(trainer, out, stats, tally, report, say)
+        try:
+            loop.run()
+        except KeyboardInterrupt:
+            loop.save()
+            raise
+    return out / generator_file(trainer.exported) if first else None
+
+
+def make_fabric(compute: ComputeSection, device: str) -> Fabric:
+    """Creates what places networks on devices; torchrun's own environment goes before the recipe.
+
+    Raises:
+        TrainingError: A device or precision that is not there.
+    """
+    kind, _, index = device.partition(":")
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+    if kind not in ("cpu", "cuda", "mps") or (index and not index.isdecimal()):
+        raise TrainingError(f"unknown device {device!r}; known: auto, cpu, cuda, cuda:1 ..., mps")
+    if compute.precision == "fp16" and kind == "cpu":
+        raise TrainingError("compute.precision fp16 needs a GPU; on CPU take bf16 or fp32")
+    devices = int(os.environ.get("LOCAL_WORLD_SIZE", compute.devices))
+    processes = int(os.environ.get("WORLD_SIZE", devices * compute.nodes))
+    torch.set_float32_matmul_precision("high")  # TF32 on GPUs; on CPU it changes nothing
+    try:
+        return Fabric(
+            accelerator=kind,
+            devices=[int(index)] if index else devices,
+            num_nodes=processes // devices,
+            precision=_PRECISION[compute.precision],  # type: ignore[arg-type]
+            # Running statistics are each process's own: exchanging them would write to buffers
+            # between two passes through one network, which autograd does not forgive.
+            strategy=DDPStrategy(forward_sync_buffers=False) if processes > 1 else "auto",
+        )
+    except Exception as error:  # Fabric raises half a dozen types for what a machine has not
+        raise TrainingError(f"device {device!r} cannot be used: {error}") from error
+
+
+class _Loop:
+    """Steps, and what is written after some of them."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        out: Path,
+        stats: Stats,
+        tally: CorruptTally,
+        report: Report,
+        say: Say,
+    ) -> None:
+        self.trainer, self.out, self.stats, self.tally = trainer, out, stats, tally
+        self.report, self.say = report, say
+        self.first = trainer.fabric.is_global_zero
+        self.evaluator: Evaluator | None = None
+
+    def run(self) -> None:
+        trainer, fabric = self.trainer, self.trainer.fabric
+        optim = trainer.recipe.optim
+        loader = make_loader(trainer.recipe, trainer.step, fabric.global_rank, fabric.world_size)
+        batches = iter(loader)
+        while step := list(islice(batches, optim.accumulate)):
+            for batch in step:
+                for name in self.tally.add(batch.unreadable):
+                    self.say(f"skipped {name}: it cannot be read")
+            values = trainer.train_step(step)
+            bad = [name for name, value in values.items() if not math.isfinite(value)]
+            if bad:
+                raise TrainingError(
+                    f"training diverged at step {trainer.step}: {', '.join(bad)} is not finite;"
+                    f" the last good checkpoint is kept in {self.out}; lower optim.lr or the"
+                    " weight of that loss"
+                )
+            self._after(values)
+
+    def _after(self, values: dict[str, float]) -> None:
+        log, done = self.trainer.recipe.log, self.trainer.step
+        last = done == self.trainer.recipe.optim.steps
+        every = self.trainer.recipe.evaluate.every
+        if every and (done % every == 0 or last):
+            values = values | self._evaluate()
+        if done % log.stats_every == 0 or last or "kid" in values:
+            self.stats.write(done, values)
+        if self.first and (done % log.samples_every == 0 or last):
+            path = self.out / "samples" / f"step_{done:06d}.jpg"
+            save_samples(self.trainer, path)
+            self.stats.picture(done, path)
+        if done % log.checkpoint_every == 0 or last:
+            self.save()
+        if self.first:
+            self.report(done, values)
+
+    def save(self) -> None:
+        """Writes checkpoint and averaged generators; all processes must call it."""
+        state = self.trainer.state_dict()
+        if self.first:
+            save_atomically(state, self.out / LAST)
+            for name in self.trainer.averages:
+                generator = self.trainer.generator_state(name)
+                save_atomically(generator, self.out / generator_file(name))
+
+    def _evaluate(self) -> dict[str, float]:
+        """Scores the averaged generator in the first process; all learn its KID."""
+        fabric, exported = self.trainer.fabric, self.trainer.exported
+        kid = 0.0
+        scores: dict[str, float] = {}
+        if self.first:
+            self.evaluator = self.evaluator or make_evaluator(self.trainer.recipe)
+            network = self.trainer.averages[exported].module
+            found = self.evaluator.score(painter(network, fabric.device))
+            kid = found.kid
+            scores = {"kid": kid, "kid_ratio": found.kid_ratio or 0.0, "ssim_kept": found.ssim}
+            self.say(f"step {self.trainer.step}: KID {kid:.4f}, SSIM {found.ssim:.3f}")
+        kid = fabric.broadcast(kid)
+        if self.trainer.follow(kid) and self.first:
+            save_atomically(self.trainer.generator_state(exported), self.out / BEST)
+        return scores or {"kid": kid}
+
+
+def make_evaluator(recipe: Recipe) -> Evaluator:
+    """Reads the pictures that a recipe is evaluated with."""
+    where, data = recipe.evaluate, recipe.data
+    sources = data.root / (where.source or data.samples or data.source)
+    targets = data.root / where.target if where.target else target_folder(data)
+    return Evaluator(
+        some_pictures(sources, where.pictures, partial(load_source, data=data)),
+        some_pictures(targets, where.pictures, partial(load_target, data=data)),
+        load_features(where.features),
+    )
+
+
+def _start_from(trainer: Trainer, path: Path) -> None:
+    """Loads a generator to fine-tune, and the way back if it lies beside it."""
+    path = path / GENERATOR if path.is_dir() else path
+    model, beside = trainer.recipe.model, path.with_name(generator_file("reverse"))
+    _load_into(trainer, "generator", path, model.generator)
+    if "reverse" in trainer.networks and beside.is_file() and beside != path:
+        _load_into(trainer, "reverse", beside, model.reverse or model.generator)
+
+
+def _load_into(trainer: Trainer, name: str, path: Path, wanted: str) -> None:
+    loaded = load_generator(path)
+    if loaded.architecture != wanted:
+        raise TrainingError(
+            f"--init {path} is a {loaded.architecture}, but the recipe's model.{name} is {wanted}"
+        )
+    state = loaded.generator.state_dict()
+    try:
+        trainer.networks[name].load_state_dict(state)
+    except RuntimeError as error:
+        last = str(error).strip().splitlines()[-1].strip()
+        raise TrainingError(f"--init {path} has other [model] options: {last}") from error
+    trainer.averages[name].module.load_state_dict(state)
+
+
+def _go_on(trainer: Trainer, path: Path) -> None:
+    state = load_state(path)
+    if state.get("format") != FORMAT:
+        raise TrainingError(f"{path} is of another version of pleinair; take another --out")
+    _check_same_recipe(trainer.recipe, state, path)
+    trainer.load_state_dict(state)
+
+
+# What may differ when a run goes on: where things lie, what computes, what is logged.
+_FREE = {("data", "root"), ("data", "workers"), ("loss", "vgg"), ("distil", "teacher")}
+
+
+def _check_same_recipe(recipe: Recipe, state: dict[str, Any], path: Path) -> None:
+    """Refuses to go on with other settings, and names them."""
+    ours, theirs = recipe.model_dump(mode="json"), state.get("recipe", {})
+    differ = [f"{key} (was {was!r}, now {now!r})" for key, was, now in _differences(theirs, ours)]
+    if differ:
+        raise TrainingError(
+            f"{path} was trained with another recipe: {'; '.join(differ)}; take another --out"
+        )
+
+
+def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    if ours["seed"] != theirs.get("seed"):
+        yield "seed", theirs.get("seed"), ours["seed"]
+    for section in ("data", "model", "loss", "distil", "optim", "evaluate"):
+        for key, now in ours[section].items():
+            was = theirs.get(section, {}).get(key)
+            if (section, key) not in _FREE and was != now:
+                yield f"{section}.{key}", was, now

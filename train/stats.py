@@ -1,0 +1,81 @@
+"""The numbers of a run: ``stats.jsonl``, and TensorBoard if the recipe asks for it."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import TrainingError
+from ..pictures import read_picture
+from .recipe import LogSection
+
+
+class Stats:
+    """Appends one JSON line at a time; lines after the resumed step are dropped first.
+
+    Args:
+        out: The run's folder.
+        step: How many steps are done.
+        log: Whether TensorBoard gets the numbers too, under ``tensorboard/``.
+        enabled: Off in all processes but the first.
+
+    Raises:
+        TrainingError: TensorBoard is asked for and not installed.
+    """
+
+    def __init__(self, out: Path, step: int, log: LogSection, enabled: bool = True) -> None:
+        self.board = _open_board(out, step) if enabled and log.tensorboard else None
+        self.file = None
+        if enabled:
+            path = out / "stats.jsonl"
+            path.write_text("".join(_lines_until(path, step)))
+            self.file = path.open("a")
+        self.started = time.time()
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        """Writes what a step's losses were, and the seconds since the run went on."""
+        if self.file is not None:
+            seconds = round(time.time() - self.started, 2)
+            rounded = {name: round(value, 5) for name, value in values.items()}
+            self.file.write(json.dumps({"step": step, "seconds": seconds, **rounded}) + "\n")
+            self.file.flush()
+        if self.board is not None:
+            for name, value in values.items():
+                self.board.add_scalar(name, value, step)
+
+    def picture(self, step: int, path: Path) -> None:
+        """Shows a sample grid in TensorBoard."""
+        if self.board is not None:
+            self.board.add_image("samples", read_picture(path)[0], step, dataformats="HWC")
+
+    def __enter__(self) -> Stats:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.file is not None:
+            self.file.close()
+        if self.board is not None:
+            self.board.close()
+
+
+def _open_board(out: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError as error:
+        raise TrainingError(
+            "log.tensorboard needs TensorBoard; run: pip install tensorboard"
+        ) from error
+    return SummaryWriter(out / "tensorboard", purge_step=step + 1)
+
+
+def _lines_until(path: Path, step: int) -> list[str]:
+    kept = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line + "\n")
+        except (json.JSONDecodeError, KeyError):
+            continue  # a line cut by a kill
+    return kept
