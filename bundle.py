@@ -66,6 +66,7 @@ class Training(_Part):
     recipe: dict[str, Any]
     checkpoint_sha256: Sha256
     scores: dict[str, float] = {}
+    scored: str = ""  # how: the command, pictures and backend
 
 
 class FrameFormat(_Part):

@@ -232,6 +232,9 @@ def evaluate(
     pictures: Annotated[int, typer.Option(min=2, help="At most so many of each.")] = 300,
     clip: Annotated[str | None, typer.Option(help="A video to measure flicker with.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet to this file.")] = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Note the scores in the bundle's manifest and card.")
+    ] = False,
     backend: Backend = "auto",
     precision: Precision = "auto",
     as_json: Json = False,
@@ -246,7 +249,7 @@ def evaluate(
     paint, recipe, painted_with = _open_painter(model, backend, precision)
     originals, targets = _evaluation_pictures(recipe, data, source, target, pictures)
     features = features or (recipe.evaluate.features if recipe else None)
-    with _progress("features of originals and targets") as advance:
+    with _needs("train"), _progress("features of originals and targets") as advance:
         evaluator = Evaluator(originals, targets, load_features(features), advance)
     with _progress(f"painting with {model}") as advance, _clip_frames(clip, advance) as frames:
         scores = evaluator.score(paint, frames, advance)
@@ -261,6 +264,8 @@ def evaluate(
         "dimensions": evaluator.dimensions,
         "clip": clip,
     }
+    if save:
+        _save_scores(model, scores, measured)
     found = {"scores": scores.model_dump(), "measured": measured}
     _say(found, as_json, _score_table(scores, evaluator.dimensions))
 
@@ -416,6 +421,22 @@ def _usage(error: Exception) -> str:
     return f"{said}; see {verb} --help" if said else ""
 
 
+def _save_scores(model: str, scores: Any, measured: dict[str, Any]) -> None:
+    """Notes scores in a bundle, with how they were measured, but no path of this machine."""
+    from .bundle import Bundle
+    from .export.model_card import save_scores
+
+    name = {key: Path(str(measured[key])).name for key in ("pictures", "targets", "features")}
+    clip = f" and flicker on {Path(measured['clip']).name}" if measured["clip"] else ""
+    scored = (
+        f"`pleinair evaluate {Path(model).name} --features {name['features']}`: {scores.pictures}"
+        f" pictures of {name['pictures']}, {scores.targets} of {name['targets']}{clip}, painted"
+        f" with {measured['painted_with']}."
+    )
+    numbers = {key: value for key, value in scores.model_dump().items() if value is not None}
+    save_scores(Path(Bundle.open(model).label), numbers, scored)
+
+
 def _print_line(sentence: str) -> None:
     """Prints what happens along the way, on stderr."""
     console.print(Text(sentence))
@@ -529,7 +550,7 @@ def _score_table(scores: Scores, dimensions: int) -> Table:
     for name, painted, original, meaning in (
         ("KID", s.kid, s.kid_photographs, "distance to the targets, 0 where they are"),
         ("KID ratio", s.kid_ratio, 1, "below 1 is nearer to them than the originals"),
-        ("FID", s.fid, s.fid_photographs, "distance to the targets" if s.fid else few),
+        ("FID", s.fid, s.fid_photographs, few if s.fid is None else "distance to the targets"),
         ("SSIM", s.ssim, 1, "structure that is kept"),
         ("CIEDE2000", s.delta_e, 0, "how far colours are from the original's"),
         ("strength", s.strength, 0, "mean change in grey levels"),

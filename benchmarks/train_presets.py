@@ -44,7 +44,7 @@ def measure(generator: str, crop: int, batch: int, steps: int) -> dict[str, floa
     seconds = []
     for _ in range(steps + 1):
         started = time.perf_counter()
-        trainer.train_step([Batch(*pictures)])
+        trainer.train_step([Batch(pictures[0], pictures[1])])
         seconds.append(time.perf_counter() - started)
     if trainer.fabric.device.type == "cuda":
         peak = torch.cuda.max_memory_allocated() / 1e6

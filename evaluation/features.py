@@ -13,6 +13,7 @@ their shape, which is part of the contract: another resize gives other distances
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,9 @@ def _load_onnx(path: Path) -> tuple[_Network, int]:
 
 def _load_torchscript(path: Path) -> tuple[_Network, int]:
     try:
-        module = torch.jit.load(str(path), map_location="cpu").eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch has a newer format, which few files are in
+            module = torch.jit.load(str(path), map_location="cpu").eval()
     except Exception as error:  # torch raises several types for a file of another kind
         raise PleinairError(
             f"feature network {path} is no TorchScript file; save it with torch.jit.save"
@@ -127,8 +130,13 @@ def _inception() -> Features:
     weights = Path(torch.hub.get_dir()) / "checkpoints" / URL_INCEPTION_V3.rpartition("/")[2]
     if not weights.exists():
         _fetch(URL_INCEPTION_V3, weights)
-    with torch.random.fork_rng(devices=[]):  # it draws weights before it loads them
-        network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(weights))
+    try:
+        with torch.random.fork_rng(devices=[]):  # it draws weights before it loads them
+            network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(weights))
+    except Exception as error:  # torch raises half a dozen types for a damaged file
+        raise PleinairError(
+            f"{weights} does not hold Inception's weights; delete it, it is fetched again"
+        ) from error
 
     def features(pictures: Iterable[Pixels]) -> Vectors:
         with torch.no_grad():

@@ -28,7 +28,6 @@ class Spectrum:
 
     def __init__(self) -> None:
         self._power = np.zeros((_TILE, _TILE))
-        self._tiles = 0
 
     def passing(self, pictures: Iterable[Pixels]) -> Iterator[Pixels]:
         """Adds pictures as they go by."""
@@ -43,8 +42,9 @@ class Spectrum:
         for top in range(0, rows - _TILE + 1, _TILE):
             for left in range(0, columns - _TILE + 1, _TILE):
                 tile = grey[top : top + _TILE, left : left + _TILE]
-                self._power += np.abs(np.fft.fft2((tile - tile.mean()) * _WINDOW)) ** 2
-                self._tiles += 1
+                power = np.abs(np.fft.fft2((tile - tile.mean()) * _WINDOW)) ** 2 + _ROUNDING
+                # All tiles count alike, or busy ones would hide a lattice that flat ones show.
+                self._power += power / power.mean()
 
     def lattice(self) -> float | None:
         """Mean over all multiples of 1/8 cycles a pixel of the power there over that around it.
@@ -52,9 +52,9 @@ class Spectrum:
         Returns:
             About 1 where there is no lattice; None if no tile was added.
         """
-        if not self._tiles:
+        power = self._power
+        if not power.any():
             return None
-        power = self._power / self._tiles + _ROUNDING
         around = np.mean([_shifted(power, y, x) for y in (-1, 1) for x in (-1, 1)], axis=0)
         ratios: npt.NDArray[Any] = (power / around)[:: _TILE // _PERIOD, :: _TILE // _PERIOD]
         return float(ratios.ravel()[1:].mean())  # the first is the mean grey

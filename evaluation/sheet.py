@@ -18,15 +18,13 @@ _LABEL = 24  # height of the line above a row
 
 
 def check_sheet(path: Path | None) -> None:
-    """Says what is wrong with a sheet's name before the work is done.
+    """Says that a sheet cannot have this name before the work is done.
 
     Raises:
-        UsageError: It is no picture's name, or its folder does not exist.
+        UsageError: It is no picture's name.
     """
-    if path and not (is_picture(path) and path.parent.is_dir() and not path.is_dir()):
-        raise UsageError(
-            f"--sheet {path} is no picture's name (.jpg, .png ...) in a folder there is"
-        )
+    if path and (path.is_dir() or not is_picture(path)):
+        raise UsageError(f"--sheet {path} is no name for a picture; end it in .jpg, .png ...")
 
 
 def write_sheet(path: Path, pictures: Sequence[Pixels], paint: Callable[[Pixels], Pixels]) -> None:

@@ -25,11 +25,12 @@ from ..bundle import (
     write_bundle,
 )
 from ..errors import ExportError, UsageError, unknown_name
-from ..pictures import Frames
+from ..pictures import Frames, write_picture
 from ..train.describe import describe
 from .calibration import load_frames
 from .checkpoints import Trained, load_trained
 from .drift import measure, reference_pictures
+from .model_card import CARD, STRIP, model_card, strip
 from .onnx_graph import OPSET, export_float, quantize
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -84,7 +85,7 @@ def export(
             name=trained.recipe["name"],
             title=trained.recipe["title"] or trained.recipe["name"],
             licence=licence,
-            description=description,
+            description=description or trained.recipe.get("about", {}).get("description", ""),
             created=datetime.now(UTC).replace(microsecond=0),
             pleinair_version=__version__,
             generator=Generator(architecture=trained.architecture, **asdict(what)),
@@ -92,6 +93,8 @@ def export(
             frame=FrameFormat(multiple_of=what.stride),
             artifacts=artifacts,
         )
+        (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
+        write_picture(staged / STRIP, strip(staged, manifest))
         staged.chmod(0o755)  # mkdtemp's folders are private
         write_bundle(manifest, staged, out, overwrite)
     except OSError as error:

@@ -60,7 +60,8 @@ class TrainingPictures:
         cuts, unreadable = [], []
         for domain in self.domains:
             pictures, bad = domain.load(k)
-            cuts.append(cut(pictures, data, rng))
+            scale = data.target_scale if domain.number and data.target_scale else data.scale
+            cuts.append(cut(pictures, data, scale, rng))
             unreadable += bad
         # Not of pairs: their target would not follow, and a generator learn to undo the jitter.
         if data.jitter and data.mode in ("unaligned", "single"):

@@ -30,7 +30,8 @@ CHANNELS = {f"relu{name}": 64 * 2 ** (int(name[0]) - 1) for name in _NAMES}
 
 def channels_of(layer: str) -> int:
     """Returns a layer's number of channels."""
-    return CHANNELS[layer.removesuffix(HALF)]
+    channels: int = CHANNELS[layer.removesuffix(HALF)]
+    return channels
 
 
 class VGG16(nn.Module):
@@ -51,9 +52,9 @@ class VGG16(nn.Module):
         custom: Literal["torchvision", "caffe"] = "caffe",
     ) -> None:
         super().__init__()
-        self.full = [name for name in layers if not name.endswith(HALF)]
-        self.half = [name.removesuffix(HALF) for name in layers if name.endswith(HALF)]
-        depth = max(_depth(name) for name in self.full + self.half)
+        self.at_full = [name for name in layers if not name.endswith(HALF)]
+        self.at_half = [name.removesuffix(HALF) for name in layers if name.endswith(HALF)]
+        depth = max(_depth(name) for name in self.at_full + self.at_half)
         self.features = nn.ModuleDict()
         convolutions = 0
         for layer in _LAYERS:
@@ -91,8 +92,8 @@ class VGG16(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Returns the chosen activations of pictures (B, 3, H, W) in [-1, 1] by their names."""
-        seen = self._look(x, self.full)
-        half = self._look(nn.functional.avg_pool2d(x, 2), self.half)
+        seen = self._look(x, self.at_full)
+        half = self._look(nn.functional.avg_pool2d(x, 2), self.at_half)
         return seen | {name + HALF: value for name, value in half.items()}
 
     def _look(self, x: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:

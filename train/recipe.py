@@ -38,6 +38,14 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class AboutSection(_Section):
+    """What a model card says beyond the numbers."""
+
+    description: str = ""  # what it paints, in a sentence or two
+    data: str = ""  # what it was trained on, and under which licence that is
+    limits: str = ""  # what it does badly
+
+
 class DataSection(_Section):
     """Where pictures come from, and what is cut out of them."""
 
@@ -54,6 +62,8 @@ class DataSection(_Section):
     swap: bool = False  # side by side: the target is the left half
     load_size: int | None = Field(default=None, ge=32)  # scale the shorter side to this first
     scale: tuple[float, float] = (1.0, 1.0)  # and then by a random factor between these
+    # unaligned: targets by another one; paintings enlarged twice teach strokes twice as large
+    target_scale: tuple[float, float] | None = None
     crop: int = Field(default=256, ge=32, multiple_of=8)  # side of the training crops
     flip: bool = True  # mirror half of the crops
     jitter: float = Field(default=0.0, ge=0, le=1)  # of brightness, contrast, saturation; source
@@ -222,6 +232,7 @@ class Recipe(_Section):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str = ""
     seed: int = Field(default=0, ge=0)
+    about: AboutSection = AboutSection()
     data: DataSection
     model: ModelSection = ModelSection()
     loss: LossSection = LossSection()
@@ -306,8 +317,11 @@ def _check_crop(recipe: Recipe, generator: str) -> None:
 
 def _check_data(recipe: Recipe) -> None:
     data, loss = recipe.data, recipe.loss
-    if not 0 < data.scale[0] <= data.scale[1]:
-        raise TrainingError(f"data.scale {list(data.scale)} is no range above 0")
+    for low, high in (data.scale, data.target_scale or data.scale):
+        if not 0 < low <= high:
+            raise TrainingError(f"data.scale [{low}, {high}] is no range above 0")
+    if data.target_scale and data.mode != "unaligned":
+        raise TrainingError(f"data.target_scale would tear pairs apart in mode {data.mode}")
     if loss.paired and data.mode not in ("aligned", "colorization"):
         raise TrainingError(f"loss.paired needs pairs, but data.mode is {data.mode}")
     if data.mode != "single":

@@ -15,24 +15,26 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from ..errors import TrainingError
-from ..evaluation.features import load_features
-from ..evaluation.scores import Evaluator
+from ..evaluation.painter import painter
 from .checkpoint import BEST, GENERATOR, LAST, generator_file, load_state, save_atomically
 from .corrupt import CorruptTally
 from .data import TrainingPictures, make_loader
 from .domains import load_source, load_target, target_folder
 from .load import load_generator
 from .recipe import ComputeSection, Recipe
-from .samples import painter, save_samples, some_pictures
+from .samples import save_samples, some_pictures
 from .stats import Stats
 from .trainer import FORMAT, Trainer
+
+if TYPE_CHECKING:
+    from ..evaluation.scores import Evaluator
 
 Report = Callable[[int, dict[str, float]], None]
 Say = Callable[[str], None]
@@ -190,7 +192,7 @@ class _Loop:
         if self.first:
             self.evaluator = self.evaluator or make_evaluator(self.trainer.recipe)
             network = self.trainer.averages[exported].module
-            found = self.evaluator.score(painter(network, fabric.device))
+            found = self.evaluator.score(painter(network))
             kid = found.kid
             scores = {"kid": kid, "kid_ratio": found.kid_ratio or 0.0, "ssim_kept": found.ssim}
             self.say(f"step {self.trainer.step}: KID {kid:.4f}, SSIM {found.ssim:.3f}")
@@ -202,6 +204,9 @@ class _Loop:
 
 def make_evaluator(recipe: Recipe) -> Evaluator:
     """Reads the pictures that a recipe is evaluated with."""
+    from ..evaluation.features import load_features  # they take seconds, and few runs need them
+    from ..evaluation.scores import Evaluator
+
     where, data = recipe.evaluate, recipe.data
     sources = data.root / (where.source or data.samples or data.source)
     targets = data.root / where.target if where.target else target_folder(data)

@@ -13,19 +13,22 @@ from torchvision.transforms.v2 import functional as TF
 from .recipe import DataSection
 
 
-def cut(pictures: Tensor, data: DataSection, rng: torch.Generator) -> Tensor:
+def cut(
+    pictures: Tensor, data: DataSection, scale: tuple[float, float], rng: torch.Generator
+) -> Tensor:
     """Scales, crops and mirrors pictures that belong together, all of them alike.
 
     Args:
         pictures: uint8 (N, 3, H, W).
-        data: Says how large and how far. A picture smaller than the crop is scaled up to it.
+        data: Says how large. A picture smaller than the crop is scaled up to it.
+        scale: The random factor's range, ``data.scale`` or ``data.target_scale``.
         rng: Where the random numbers come from.
 
     Returns:
         uint8 (N, 3, crop, crop).
     """
     side, shorter = data.crop, min(pictures.shape[-2:])
-    wanted = max(side, round((data.load_size or shorter) * _factor(data.scale, rng)))
+    wanted = max(side, round((data.load_size or shorter) * _factor(scale, rng)))
     if wanted != shorter:
         pictures = TF.resize(pictures, [wanted], antialias=True)
     height, width = pictures.shape[-2:]

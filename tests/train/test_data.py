@@ -390,3 +390,23 @@ def test_the_tally_names_each_file_once_and_stops_when_they_are_too_many() -> No
         tally.add(["d"])
     with pytest.raises(TrainingError, match=r"^1 of 9 pictures"):
         CorruptTally(total=9, max_share=0).add(["a"])
+
+
+def test_targets_may_be_enlarged_by_another_factor(make_recipe: Make) -> None:
+    plain = TrainingPictures(make_recipe(data={"flip": False})).batch(range(1))
+    scaled = TrainingPictures(make_recipe(data={"flip": False, "target_scale": (2.0, 2.0)}))
+    enlarged = scaled.batch(range(1))
+    assert torch.equal(plain.source, enlarged.source)
+    assert plain.target is not None
+    assert enlarged.target is not None
+
+    def roughness(x: torch.Tensor) -> float:  # neighbours differ less in an enlarged picture
+        return float((x[..., 1:] - x[..., :-1]).abs().mean())
+
+    assert roughness(enlarged.target) < 0.8 * roughness(plain.target)
+
+
+def test_pairs_cannot_be_torn_apart(make_recipe: Make) -> None:
+    data = {"mode": "aligned", "target": "", "target_scale": (2.0, 2.0)}
+    with pytest.raises(TrainingError, match=r"data\.target_scale would tear pairs apart"):
+        make_recipe(data=data)

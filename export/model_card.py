@@ -1,0 +1,139 @@
+"""A bundle's model card: Markdown made from its manifest, and a strip of each precision."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..bundle import Artifact, Bundle, Manifest, Training, write_bundle
+from ..errors import UsageError
+from ..pictures import Pixels
+from ..runtime.backends import find_backend
+from ..runtime.sources import open_source
+from ..runtime.stylizer import Choice, Stylizer
+from ..runtime.verify import DEMO_CLIP
+
+CARD = "MODEL_CARD.md"
+STRIP = "strip.jpg"
+STRIP_FRAME = 20  # of the demo clip, which everybody has
+SIDE = 360  # pixels, of each part of the strip
+
+
+def model_card(manifest: Manifest) -> str:
+    """Returns the card of a bundle as Markdown."""
+    training, generator = manifest.training, manifest.generator
+    about: Mapping[str, str] = training.recipe.get("about", {})
+    sections = [
+        f"# {manifest.title}\n\n{manifest.description}".rstrip(),
+        f"![The original, and what each precision makes of it]({STRIP})\n\n"
+        f"*{', '.join(['Original', *(f'{a.target} {a.precision}' for a in manifest.artifacts)])}.*",
+        "## Generator\n\n"
+        + _table(
+            ("architecture", "parameters", "multiply-adds at 256x256", "stride", "receptive field"),
+            [
+                (
+                    generator.architecture,
+                    f"{generator.parameters:,}",
+                    f"{generator.macs_256 / 1e9:.2f} G",
+                    str(generator.stride),
+                    f"{generator.receptive_field} pixels",
+                )
+            ],
+        ),
+        "## Artifacts\n\nEach takes uint8 RGB frames `[1, H, W, 3]` and returns the same. Drift is"
+        " measured on held-out photographs against FP32 PyTorch.\n\n"
+        + _table(
+            ("target", "precision", "file", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict"),
+            map(_artifact, manifest.artifacts),
+        ),
+        "## Training\n\n" + _training(training, about.get("data", "")),
+        _scores(training),
+        f"## Limits\n\n{about['limits']}" if about.get("limits") else "",
+        f"## Licence\n\nThe weights: {manifest.licence}.",
+    ]
+    return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def strip(folder: Path, manifest: Manifest) -> Pixels:
+    """Paints one frame of the demo clip with every artifact: the original first, side by side."""
+    with open_source(str(DEMO_CLIP)) as clip:
+        frame = next(itertools.islice(clip.frames(), STRIP_FRAME, None)).rgb
+    top, left = ((side - SIDE) // 2 for side in frame.shape[:2])
+    frame = np.ascontiguousarray(frame[top : top + SIDE, left : left + SIDE])
+    bundle, backend = Bundle(folder, manifest), find_backend("onnxruntime")
+    painted = [frame]
+    for artifact in manifest.artifacts:
+        engine = backend.load(bundle.path(artifact))
+        choice = Choice(backend.name, artifact.precision)
+        painted.append(Stylizer(bundle, engine, choice, color="rgb")(frame))
+    return np.hstack(painted)
+
+
+def save_scores(model: Path, scores: Mapping[str, float], scored: str) -> None:
+    """Notes an evaluation's scores in a bundle's manifest and card; the artifacts stay as they are.
+
+    Args:
+        model: The bundle's folder.
+        scores: By name.
+        scored: How they were measured.
+
+    Raises:
+        UsageError: The bundle is no folder.
+        BundleError: It is damaged or cannot be written.
+    """
+    if not model.is_dir():
+        raise UsageError(f"{model} is no folder: scores are saved in a bundle that is one")
+    manifest = Bundle.open(model).manifest
+    training = manifest.training.model_copy(update={"scores": dict(scores), "scored": scored})
+    manifest = manifest.model_copy(update={"training": training})
+    with tempfile.TemporaryDirectory(prefix=f".{model.name}.", dir=model.parent) as beside:
+        staged = Path(beside, "staged")
+        shutil.copytree(model, staged)
+        (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
+        write_bundle(manifest, staged, model, overwrite=True)
+
+
+def _artifact(artifact: Artifact) -> tuple[str, ...]:
+    drift = artifact.drift
+    return (
+        artifact.target,
+        artifact.precision,
+        f"`{artifact.path}`",
+        f"{artifact.bytes / 1e3:.0f}",
+        f"{drift.psnr_db:.1f}",
+        f"{drift.ssim:.4f}",
+        f"{drift.delta_e:.2f}",
+        drift.verdict,
+    )
+
+
+def _training(training: Training, data: str) -> str:
+    recipe = training.recipe
+    said = [data or f"Data: {training.dataset}." if training.dataset or data else ""]
+    if training.steps:
+        batch = recipe.get("optim", {}).get("batch", 1)
+        said.append(
+            f"{training.steps} steps of batch {batch} with seed {training.seed}, by the recipe"
+            f" `{recipe.get('name', '')}`, which is in `manifest.json` as a whole."
+        )
+    else:
+        said.append("Imported from a checkpoint of another project.")
+    return "\n\n".join(filter(None, said))
+
+
+def _scores(training: Training) -> str:
+    if not training.scores:
+        return ""
+    rows = [(name.replace("_", " "), f"{value:.4g}") for name, value in training.scores.items()]
+    return f"## Scores\n\n{_table(('score', 'value'), rows)}\n\n{training.scored}"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,122 @@
+"""The verb: bundles and runs, on the pictures that are named or those of the recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from pleinair.evaluation.scores import Scores
+from pleinair.pictures import read_picture
+from pleinair.train.generators import create_generator
+
+BUNDLE = ("evaluate", "monet", "--backend", "onnxruntime", "--precision", "int8")
+FOLDERS = ("--source", "photos", "--target", "paintings")
+
+
+@pytest.fixture
+def run(tmp_path, photos) -> Path:
+    """A run's folder with a generator that was just begun."""
+    recipe = {
+        "name": "tiny",
+        "data": {"root": str(photos.parent), "source": "photos", "target": "paintings"},
+        "optim": {"steps": 6},
+    }
+    state = {
+        "format": "pleinair-generator-1",
+        "architecture": "edge_s",
+        "options": {},
+        "recipe": recipe,
+        "step": 3,
+        "state": create_generator("edge_s").state_dict(),
+    }
+    (tmp_path / "run").mkdir()
+    torch.save(state, tmp_path / "run" / "generator.pt")
+    return tmp_path / "run"
+
+
+def test_a_bundle(cli, tmp_path, photos, mean_colour, make_video):
+    clip = make_video(tmp_path / "clip.mp4", frames=5)
+    arguments = ("--data", photos.parent, *FOLDERS, "--features", mean_colour, "--pictures", 5)
+    sheet = tmp_path / "sheets" / "sheet.png"
+    done = cli(*BUNDLE, *arguments, "--clip", clip, "--sheet", sheet, "--json")
+    assert (done.code, done.err) == (0, "")
+    found = json.loads(done.out)
+    scores = Scores.model_validate(found["scores"])
+    assert (scores.pictures, scores.targets) == (5, 5)
+    assert scores.strength > 0
+    assert scores.flicker > 0
+    assert found["measured"] == {
+        "source": "monet",
+        "painted_with": "onnxruntime int8",
+        "pictures": str(photos),
+        "targets": str(photos.parent / "paintings"),
+        "features": str(mean_colour),
+        "dimensions": 3,
+        "clip": str(clip),
+    }
+    assert read_picture(sheet)[0].shape[0] == 576
+    table = cli(*BUNDLE, *arguments)
+    assert (table.code, table.err) == (0, "")
+    assert f"{scores.kid:.4g}" in table.out
+    assert "KID ratio" in table.out
+
+
+def test_a_run_knows_its_pictures(cli, run, photos, mean_colour):
+    done = cli("evaluate", run, "--features", mean_colour, "--pictures", 3, "--json")
+    assert (done.code, done.err) == (0, "")
+    found = json.loads(done.out)
+    assert found["scores"]["pictures"] == 3
+    assert found["measured"]["pictures"] == str(photos)
+    assert found["measured"]["targets"] == str(photos.parent / "paintings")
+    assert found["measured"]["painted_with"] == "pytorch fp32"
+    turned = ("--source", "paintings", "--target", "photos")
+    file = run / "generator.pt"
+    done = cli("evaluate", file, *turned, "--features", mean_colour, "--pictures", 3, "--json")
+    assert json.loads(done.out)["measured"]["targets"] == str(photos)
+
+
+def test_a_run_of_colorization_paints_grey_pictures(cli, run, photos, mean_colour):
+    state = torch.load(run / "generator.pt")
+    state["recipe"]["data"] |= {"mode": "colorization"}
+    state["recipe"]["evaluate"] = {"features": str(mean_colour)}
+    torch.save(state, run / "generator.pt")
+    done = cli("evaluate", run, "--pictures", 3, "--sheet", run / "sheet.png", "--json")
+    found = json.loads(done.out)
+    assert found["measured"]["targets"] == found["measured"]["pictures"] == str(photos)
+    assert found["measured"]["features"] == str(mean_colour)
+    above = read_picture(run / "sheet.png")[0][:288]
+    assert (above.max(2) == above.min(2)).all()
+
+
+def test_wrong_requests(cli, tmp_path, run, photos, mean_colour, monkeypatch):
+    data = ("--data", photos.parent)
+    for arguments, code, message in [
+        ((*BUNDLE,), 2, "give --data"),
+        ((*BUNDLE, *data), 2, "testB does not exist; name another with --data"),
+        ((*BUNDLE, *data, "--source", "photos"), 2, "trainA does not exist"),
+        ((*BUNDLE, *data, *FOLDERS, "--features", "no.onnx"), 2, "no.onnx does not exist"),
+        ((*BUNDLE, *data, *FOLDERS, "--sheet", "sheet.txt"), 2, "is no name for a picture"),
+        ((*BUNDLE, *data, *FOLDERS, "--pictures", 1), 2, "'--pictures'"),
+        (("evaluate", run, "--precision", "int8"), 2, "are for bundles"),
+        (("evaluate", "mone"), 2, "did you mean 'monet'"),
+        (("evaluate", tmp_path / "no.pt"), 2, "no.pt does not exist"),
+    ]:
+        done = cli(*arguments)
+        assert message in done.error()
+        assert (done.code, done.out) == (code, "")
+    (tmp_path / "testB").mkdir()
+    done = cli(*BUNDLE, "--data", tmp_path)
+    assert "testB holds 0 pictures" in done.error()
+    done = cli(*BUNDLE, *data, *FOLDERS, "--features", mean_colour, "--clip", tmp_path / "no.mp4")
+    assert "no.mp4 does not exist" in done.error()
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", _refuse)
+    done = cli(*BUNDLE, *data, *FOLDERS)
+    assert "Inception's weights cannot be fetched" in done.error()
+    assert done.code == 1
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise OSError("no network")
