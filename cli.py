@@ -246,6 +246,7 @@ def evaluate(
         from .evaluation.sheet import check_sheet, write_sheet
 
     check_sheet(sheet)
+    bundle = _folder_of_bundle(model) if save else None
     paint, recipe, painted_with = _open_painter(model, backend, precision)
     originals, targets = _evaluation_pictures(recipe, data, source, target, pictures)
     features = features or (recipe.evaluate.features if recipe else None)
@@ -264,8 +265,8 @@ def evaluate(
         "dimensions": evaluator.dimensions,
         "clip": clip,
     }
-    if save:
-        _save_scores(model, scores, measured)
+    if bundle:
+        _save_scores(bundle, scores, measured)
     found = {"scores": scores.model_dump(), "measured": measured}
     _say(found, as_json, _score_table(scores, evaluator.dimensions))
 
@@ -421,20 +422,28 @@ def _usage(error: Exception) -> str:
     return f"{said}; see {verb} --help" if said else ""
 
 
-def _save_scores(model: str, scores: Any, measured: dict[str, Any]) -> None:
-    """Notes scores in a bundle, with how they were measured, but no path of this machine."""
+def _folder_of_bundle(model: str) -> Path:
+    """Where scores will be saved."""
     from .bundle import Bundle
+
+    folder = Path(Bundle.open(model).label)
+    if not folder.is_dir():
+        raise UsageError(f"--save needs a bundle that is a folder, {model} is none")
+    return folder
+
+
+def _save_scores(bundle: Path, scores: Any, measured: dict[str, Any]) -> None:
+    """Notes scores in a bundle, with how they were measured, but no path of this machine."""
     from .export.model_card import save_scores
 
     name = {key: Path(str(measured[key])).name for key in ("pictures", "targets", "features")}
-    clip = f" and flicker on {Path(measured['clip']).name}" if measured["clip"] else ""
+    clip = f", flicker on {Path(measured['clip']).name}" if measured["clip"] else ""
     scored = (
-        f"`pleinair evaluate {Path(model).name} --features {name['features']}`: {scores.pictures}"
-        f" pictures of {name['pictures']}, {scores.targets} of {name['targets']}{clip}, painted"
-        f" with {measured['painted_with']}."
+        f"By `pleinair evaluate` with features of `{name['features']}`: {scores.pictures} pictures"
+        f" of {name['pictures']} against {scores.targets} of {name['targets']}{clip}, painted with"
+        f" {measured['painted_with']}."
     )
-    numbers = {key: value for key, value in scores.model_dump().items() if value is not None}
-    save_scores(Path(Bundle.open(model).label), numbers, scored)
+    save_scores(bundle, scores.model_dump(exclude_none=True), scored)
 
 
 def _print_line(sentence: str) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from ..bundle import Artifact, Bundle, Manifest, Training, write_bundle
-from ..errors import UsageError
 from ..pictures import Pixels
 from ..runtime.backends import find_backend
 from ..runtime.sources import open_source
@@ -83,11 +82,8 @@ def save_scores(model: Path, scores: Mapping[str, float], scored: str) -> None:
         scored: How they were measured.
 
     Raises:
-        UsageError: The bundle is no folder.
-        BundleError: It is damaged or cannot be written.
+        BundleError: It is no bundle, damaged, or cannot be written.
     """
-    if not model.is_dir():
-        raise UsageError(f"{model} is no folder: scores are saved in a bundle that is one")
     manifest = Bundle.open(model).manifest
     training = manifest.training.model_copy(update={"scores": dict(scores), "scored": scored})
     manifest = manifest.model_copy(update={"training": training})

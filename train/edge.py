@@ -19,7 +19,7 @@ class EdgeSize:
 
 
 EDGE_SIZES = {
-    "edge_s": EdgeSize(quarter=16, width=48, blocks=4, half=8),
+    "edge_s": EdgeSize(quarter=24, width=40, blocks=3, half=8),
     "edge_m": EdgeSize(quarter=24, width=64, blocks=4, half=8),
     "edge_l": EdgeSize(quarter=32, width=64, blocks=6, half=16),
 }

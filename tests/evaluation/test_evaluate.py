@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,19 @@ def test_wrong_requests(cli, tmp_path, run, photos, mean_colour, monkeypatch):
 
 def _refuse(*_: object, **__: object) -> None:
     raise OSError("no network")
+
+
+def test_scores_are_saved_in_the_bundle(cli, bundle, photos, mean_colour):
+    arguments = ("--data", photos.parent, *FOLDERS, "--features", mean_colour, "--pictures", 4)
+    assert cli("evaluate", bundle, *arguments, "--save").code == 0
+    training = json.loads((bundle / "manifest.json").read_text())["training"]
+    assert training["scores"]["ssim"] > 0
+    assert "4 pictures of photos against 4 of paintings" in training["scored"]
+    assert str(photos.parent) not in (bundle / "MODEL_CARD.md").read_text()
+
+
+def test_scores_of_a_run_have_no_bundle_to_be_saved_in(cli, run, bundle, tmp_path):
+    assert "is no bundle" in cli("evaluate", run, "--save").error()
+    archive = shutil.make_archive(str(tmp_path / "zipped"), "zip", bundle)
+    done = cli("evaluate", archive, "--save")
+    assert (done.code, "is a folder" in done.error()) == (2, True)

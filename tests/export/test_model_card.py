@@ -4,9 +4,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pytest
 from pleinair.bundle import Bundle
-from pleinair.errors import UsageError
 from pleinair.export.exporter import export
 from pleinair.export.model_card import SIDE, model_card, save_scores
 from pleinair.pictures import read_picture
@@ -58,12 +56,6 @@ def test_scores_are_saved_with_how_they_were_measured(bundle: Path, tmp_path: Pa
     assert "By hand." in card
     assert verify(copy, count=2)["ok"]
     assert [p.name for p in tmp_path.iterdir()] == ["copy"]
-
-
-def test_scores_cannot_be_saved_in_a_zip(bundle: Path, tmp_path: Path) -> None:
-    archive = shutil.make_archive(str(tmp_path / "b"), "zip", bundle)
-    with pytest.raises(UsageError, match="is no folder"):
-        save_scores(Path(archive), {}, "")
 
 
 def test_an_imported_generator_has_a_card_too(bundle: Path) -> None:
