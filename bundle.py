@@ -62,6 +62,7 @@ class Training(_Part):
 
     dataset: str
     steps: int
+    processes: int = 1  # that trained together, each with its own batches
     seed: int
     recipe: dict[str, Any]
     checkpoint_sha256: Sha256

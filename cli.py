@@ -7,6 +7,7 @@ Every verb takes ``--json`` (one object on stdout; all else goes to stderr) and 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .evaluation.folder import PictureFolder
     from .evaluation.painter import Paint
     from .evaluation.scores import Scores
+    from .export.checkpoints import Trained
     from .pictures import Pixels
     from .train.recipe import Recipe
 
@@ -247,8 +249,9 @@ def evaluate(
 
     check_sheet(sheet)
     bundle = _folder_of_bundle(model) if save else None
-    paint, recipe, painted_with = _open_painter(model, backend, precision)
-    originals, targets = _evaluation_pictures(recipe, data, source, target, pictures)
+    paint, trained, painted_with = _open_painter(model, backend, precision)
+    originals, targets = _evaluation_pictures(trained, data, source, target, pictures)
+    recipe = _recipe_of(trained)
     features = features or (recipe.evaluate.features if recipe else None)
     with _needs("train"), _progress("features of originals and targets") as advance:
         evaluator = Evaluator(originals, targets, load_features(features), advance)
@@ -487,8 +490,8 @@ def _end_with(problems: list[str]) -> None:
         raise typer.Exit(1)
 
 
-def _open_painter(model: str, backend: str, precision: str) -> tuple[Paint, Recipe | None, str]:
-    """Returns what paints with a run or bundle, a run's recipe, and what it is painted with."""
+def _open_painter(model: str, backend: str, precision: str) -> tuple[Paint, Trained | None, str]:
+    """Returns what paints with a run or bundle, what was trained, and what it is painted with."""
     path = Path(model)
     if path.suffix != ".pt" and not (path / "generator.pt").is_file():
         from .runtime.stylizer import load
@@ -500,37 +503,38 @@ def _open_painter(model: str, backend: str, precision: str) -> tuple[Paint, Reci
     with _needs("train"):
         from .evaluation.painter import painter
         from .export.checkpoints import load_trained
-        from .train.recipe import validate_recipe
 
     trained = load_trained(path)
-    imported = "data" not in trained.recipe
-    recipe = None if imported else validate_recipe(trained.recipe, model)
-    return painter(trained.generator), recipe, "pytorch fp32"
+    return painter(trained.generator), trained, "pytorch fp32"
 
 
 def _evaluation_pictures(
-    recipe: Recipe | None, root: Path | None, source: str, target: str, count: int
+    trained: Trained | None, root: Path | None, source: str, target: str, count: int
 ) -> tuple[PictureFolder, PictureFolder]:
     """Returns originals and targets: of the folders that are named, else of the recipe's."""
-    from .evaluation.folder import PictureFolder
+    recipe = _recipe_of(trained)
+    if trained is None or recipe is None:
+        from .evaluation.folder import PictureFolder
 
-    if recipe is None:
         if root is None:
             raise UsageError("no pictures are named; give --data, and --source and --target in it")
         source, target = source or "testB", target or "trainA"
         return PictureFolder(root / source, count), PictureFolder(root / target, count)
-    from .train.domains import load_source, load_target, target_folder
+    from .train.held_out import held_out_pictures
 
-    data, where = recipe.data, recipe.evaluate
     if root:
-        data = data.model_copy(update={"root": root})
-    originals = data.root / (source or where.source or data.samples or data.source)
-    target = target or where.target
-    targets = data.root / target if target else target_folder(data)
-    return (  # read as in training: some recipes want them grey or cut in two
-        PictureFolder(originals, count, lambda p: load_source(p, data).permute(1, 2, 0).numpy()),
-        PictureFolder(targets, count, lambda p: load_target(p, data).permute(1, 2, 0).numpy()),
-    )
+        data = recipe.data.model_copy(update={"root": root})
+        recipe = recipe.model_copy(update={"data": data})
+    return held_out_pictures(recipe, count, trained.reverse, source, target)
+
+
+def _recipe_of(trained: Trained | None) -> Recipe | None:
+    """The recipe of a run; bundles and imported generators have none that names pictures."""
+    if trained is None or "data" not in trained.recipe:
+        return None
+    from .train.recipe import validate_recipe
+
+    return validate_recipe(trained.recipe, "the generator's recipe")
 
 
 @contextmanager
@@ -603,7 +607,8 @@ def _progress(title: str) -> Iterator[Any]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    still = not console.is_terminal  # e.g. a log file, which would only get an empty line of it
+    # Not in a log file, which would only get an empty line of it, nor once for each process.
+    still = not console.is_terminal or os.environ.get("LOCAL_RANK", "0") != "0"
     with Progress(*columns, console=console, transient=True, disable=still) as bar:
         task = bar.add_task(escape(title), total=None)
         yield lambda done, total=None: bar.update(task, completed=done, total=total)

@@ -33,7 +33,7 @@ def measure(generator: str, crop: int, batch: int, steps: int) -> dict[str, floa
     recipe = validate_recipe(
         {
             "name": "preset",
-            "data": {"root": "."},
+            "data": {"root": ".", "crop": crop},
             "model": {"generator": generator},
             "optim": {"steps": steps + 1},
         },
@@ -75,7 +75,9 @@ def main(
 def _in_its_own_process(name: str, crop: int, batch: int, steps: int) -> dict[str, Any]:
     numbers = ["--crop", str(crop), "--batch", str(batch), "--steps", str(steps)]
     command = [sys.executable, "-m", "pleinair.benchmarks.train_presets", "--only", name, *numbers]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{name}: {done.stderr.strip().splitlines()[-1]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -42,6 +42,8 @@ class Straightforward:
         generators = [create_generator("resnet_9blocks", ngf=ngf) for _ in range(2)]
         judges = [create_discriminator("patch") for _ in range(2)]
         names = ("generator", "reverse")
+        for network in (*generators, *judges):
+            network.to(ours.fabric.device)
         for network, name in zip(generators, names, strict=True):
             network.load_state_dict(ours.networks[name].state_dict())
         for network, name in zip(judges, ("target", "source"), strict=True):
@@ -115,6 +117,7 @@ def compare(ngf: int, rounds: int, compiled: bool) -> tuple[dict[str, list[float
     plain = Straightforward(trainer, ngf)
     rng = torch.Generator().manual_seed(0)
     pictures = [torch.rand(1, 3, 256, 256, generator=rng) * 2 - 1 for _ in range(2)]
+    pictures = [picture.to(trainer.fabric.device) for picture in pictures]
     first = (
         plain.step(*pictures),
         trainer.train_step([Batch(pictures[0], pictures[1])]),

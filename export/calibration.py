@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -9,12 +10,24 @@ import numpy as np
 
 from ..errors import ExportError, MediaError
 from ..pictures import Frames, Pixels, list_pictures, read_picture
+from ..train.domains import UnreadablePicture
 
 LONGEST = 1280  # larger photographs are scaled down to what a camera gives
 
 
-def load_frames(folder: Path, stride: int, most: int) -> list[Frames]:
+def load_frames(
+    folder: Path,
+    stride: int,
+    most: int,
+    read: Callable[[Path], Pixels] = lambda path: read_picture(path)[0],
+) -> list[Frames]:
     """Reads up to ``most`` photographs, spread evenly over a folder, cropped to the stride.
+
+    Args:
+        folder: Where they lie.
+        stride: Of the generator.
+        most: How many at most.
+        read: What reads one: a generator may want them grey, or cut in two.
 
     Raises:
         ExportError: There is no such folder, or fewer than two readable photographs in it.
@@ -26,8 +39,8 @@ def load_frames(folder: Path, stride: int, most: int) -> list[Frames]:
     frames = []
     for path in chosen:
         try:
-            frames.append(_to_frame(read_picture(path)[0], stride))
-        except MediaError:
+            frames.append(_to_frame(read(path), stride))
+        except (MediaError, UnreadablePicture):
             continue  # one damaged photograph among many does not matter here
     frames = [frame for frame in frames if min(frame.shape[1:3]) >= stride]
     if len(frames) < 2:

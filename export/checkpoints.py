@@ -10,7 +10,7 @@ from torch import nn
 
 from ..bundle import sha256_of
 from ..errors import ExportError, TrainingError, UsageError
-from ..train.checkpoint import GENERATOR
+from ..train.checkpoint import GENERATOR, generator_file
 from ..train.load import load_generator
 
 
@@ -23,6 +23,8 @@ class Trained:
     recipe: dict[str, Any]
     steps: int
     sha256: str
+    reverse: bool  # whether it is a run's way back
+    processes: int  # that trained it together
 
 
 def load_trained(source: Path) -> Trained:
@@ -32,7 +34,10 @@ def load_trained(source: Path) -> Trained:
         UsageError: There is no such file.
         ExportError: It is no generator of pleinair, or does not fit its architecture.
     """
-    path = source / GENERATOR if source.is_dir() else source
+    path = source
+    if source.is_dir():  # a run with a student is for the student
+        student = source / generator_file("student")
+        path = student if student.is_file() else source / GENERATOR
     if not path.is_file():
         raise UsageError(f"{source} is no run: {path} does not exist")
     try:
@@ -40,5 +45,11 @@ def load_trained(source: Path) -> Trained:
     except TrainingError as error:
         raise ExportError(str(error)) from error
     return Trained(
-        loaded.generator, loaded.architecture, loaded.recipe, loaded.step, sha256_of(path)
+        loaded.generator,
+        loaded.architecture,
+        loaded.recipe,
+        loaded.step,
+        sha256_of(path),
+        loaded.reverse,
+        loaded.processes,
     )

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,15 @@ from ..bundle import (
 from ..errors import ExportError, UsageError, unknown_name
 from ..pictures import Frames, write_picture
 from ..train.describe import describe
+from ..train.held_out import held_out_folder, read_for
+from ..train.recipe import validate_recipe
 from .calibration import load_frames
 from .checkpoints import Trained, load_trained
 from .drift import measure, reference_pictures
 from .model_card import CARD, STRIP, model_card, strip
 from .onnx_graph import OPSET, export_float, quantize
 
+PHOTOGRAPHS = 200  # half of them calibrate, the other half measures
 PRECISIONS = ("fp32", "fp16", "int8")
 TOOLS = ("torch", "onnx", "onnxruntime")
 
@@ -76,16 +80,16 @@ def export(
         raise UsageError(f"{out} exists; add --overwrite to replace it")
     trained = load_trained(source)
     what = describe(trained.generator)
-    photos = load_frames(calibration or _recipe_pictures(trained), what.stride, 200)
+    photos = _photographs(trained, what.stride, calibration)
     out.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
     try:
         artifacts = _build(trained, staged, precisions, photos[::2], photos[1::2], progress)
         manifest = Manifest(
-            name=trained.recipe["name"],
-            title=trained.recipe["title"] or trained.recipe["name"],
+            name=trained.recipe["name"] + ("-reverse" if trained.reverse else ""),
+            title=_title(trained),
             licence=licence,
-            description=description or trained.recipe.get("about", {}).get("description", ""),
+            description=description or _description(trained),
             created=datetime.now(UTC).replace(microsecond=0),
             pleinair_version=__version__,
             generator=Generator(architecture=trained.architecture, **asdict(what)),
@@ -150,6 +154,17 @@ def _build(
     return artifacts
 
 
+def _title(trained: Trained) -> str:
+    title: str = trained.recipe["title"] or trained.recipe["name"]
+    return f"{title}, the way back" if trained.reverse else title
+
+
+def _description(trained: Trained) -> str:
+    """The recipe's, which is of the way there."""
+    about: str = trained.recipe.get("about", {}).get("description", "")
+    return "" if trained.reverse else about
+
+
 def _training(trained: Trained) -> Training:
     """The recipe without the paths of the machine that trained it."""
     recipe: dict[str, Any] = copy.deepcopy(trained.recipe)
@@ -160,19 +175,24 @@ def _training(trained: Trained) -> Training:
     return Training(
         dataset=dataset,
         steps=trained.steps,
+        processes=trained.processes,
         seed=recipe.get("seed", 0),  # an imported checkpoint has neither data nor seed
         recipe=recipe,
         checkpoint_sha256=trained.sha256,
     )
 
 
-def _recipe_pictures(trained: Trained) -> Path:
-    data = trained.recipe.get("data")
-    if not data:
-        raise UsageError("an imported generator has no photographs; give --calibration FOLDER")
-    folder = Path(data["root"], data["samples"] or data["source"])
-    if not folder.is_dir():
+def _photographs(trained: Trained, stride: int, folder: Path | None) -> list[Frames]:
+    """Reads what the generator is for, from a folder or from where its recipe found it."""
+    if "data" not in trained.recipe:  # imported
+        if folder is None:
+            raise UsageError("an imported generator has no photographs; give --calibration FOLDER")
+        return load_frames(folder, stride, PHOTOGRAPHS)
+    recipe = validate_recipe(trained.recipe, "the generator's recipe")
+    pictures = held_out_folder(recipe, trained.reverse)
+    if folder is None and not pictures.is_dir():
         raise UsageError(
-            f"the run's own photographs, {folder}, are not here; give --calibration FOLDER"
+            f"the run's own photographs, {pictures}, are not here; give --calibration FOLDER"
         )
-    return folder
+    load = partial(read_for, recipe.data, trained.reverse)
+    return load_frames(folder or pictures, stride, PHOTOGRAPHS, load)

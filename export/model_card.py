@@ -112,7 +112,8 @@ def _training(training: Training, data: str) -> str:
     recipe = training.recipe
     said = [data or f"Data: {training.dataset}." if training.dataset or data else ""]
     if training.steps:
-        batch = recipe.get("optim", {}).get("batch", 1)
+        optim = recipe.get("optim", {})
+        batch = optim.get("batch", 1) * optim.get("accumulate", 1) * training.processes
         said.append(
             f"{training.steps} steps of batch {batch} with seed {training.seed}, by the recipe"
             f" `{recipe.get('name', '')}`, which is in `manifest.json` as a whole."

@@ -81,10 +81,12 @@ class GeneratorLosses(nn.Module):
             weight: Of each loss, now.
         """
         judges, vgg, _ = self.others
+        same_target = None
         if self.loss.identity:
             fake_target, same_target = together(self.generator, source, target)
         else:
-            fake_target, same_target = self.generator(source), None
+            fake_target = self.generator(source)
+        fake_target = fake_target.float()  # autocast stops here: losses are of small differences
         terms: Terms = {}
         if "target" in judges:
             scores = judges["target"](fake_target)

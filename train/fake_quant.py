@@ -64,7 +64,7 @@ class _Observer(nn.Module):
         self.register_buffer("largest", torch.zeros(places))
 
     def forward(self, x: Tensor, place: int) -> Tensor:
-        now = x.detach().abs().amax()
+        now = x.detach().abs().amax().float()
         if self.training:
             before = self.largest[place]
             after = torch.where(before > 0, before.lerp(now, 1 - MOMENTUM), now)

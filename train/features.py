@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import TrainingError
+from .checkpoint import load_state
 
 # Convolutions of VGG16 up to conv4_3 as (index in torchvision's `features`, in, out); "M" pools.
 _LAYERS: tuple[tuple[int, int, int] | str, ...] = (
@@ -77,18 +78,20 @@ class VGG16(nn.Module):
         self.eval()
 
     def _load(self, path: Path) -> None:
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except FileNotFoundError:
+        if not path.exists():
             raise TrainingError(
                 f"feature network {path} does not exist; set loss.vgg to a VGG16 state dict,"
                 " or set loss.projected, style and content to 0"
-            ) from None
-        wanted = {f"{k}": v for k, v in self.state_dict().items() if k.startswith("features.")}
+            )
+        state = load_state(path)
+        wanted = self.state_dict()
         missing = sorted(set(wanted) - set(state))
         if missing:
             raise TrainingError(f"{path} is no VGG16 state dict: {missing[0]} is not in it")
-        self.load_state_dict({k: state[k].float() for k in wanted})
+        try:
+            self.load_state_dict({k: state[k].float() for k in wanted})
+        except (AttributeError, RuntimeError) as error:
+            raise TrainingError(f"{path} is no VGG16 state dict: other shapes") from error
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Returns the chosen activations of pictures (B, 3, H, W) in [-1, 1] by their names."""

@@ -35,11 +35,14 @@ class ImagePool:
             return picture
         place = int(torch.randint(self.capacity, (), generator=self.rng))
         old, self.pictures[place] = self.pictures[place], picture.clone()
-        return old
+        return old.to(picture.device)  # a resumed pool lies where the checkpoint was read
 
     def state_dict(self) -> dict[str, Any]:
         """Returns pictures and random state."""
-        return {"pictures": self.pictures, "rng": self.rng.get_state()}
+        return {
+            "pictures": [picture.cpu() for picture in self.pictures],
+            "rng": self.rng.get_state(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what ``state_dict`` returned."""

@@ -24,6 +24,8 @@ class LoadedGenerator:
     options: dict[str, Any]  # of create_generator
     recipe: dict[str, Any]
     step: int
+    reverse: bool  # whether it is a run's way back
+    processes: int  # that trained it together
 
 
 def load_generator(path: Path) -> LoadedGenerator:
@@ -46,7 +48,13 @@ def load_generator(path: Path) -> LoadedGenerator:
         generator = create_generator(architecture, **options)
         generator.load_state_dict(state["state"])
         return LoadedGenerator(
-            generator.eval(), architecture, options, state["recipe"], state["step"]
+            generator.eval(),
+            architecture,
+            options,
+            state["recipe"],
+            state["step"],
+            state.get("direction") == "reverse",
+            state.get("processes", 1),
         )
     except KeyError as error:
         raise TrainingError(f"{path} is no whole generator: it has no {error}") from error

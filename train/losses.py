@@ -96,6 +96,11 @@ def gradient_penalty(
     return (length - 1).square().mean()
 
 
+def full_precision(like: Tensor) -> torch.autocast:
+    """Returns a context in which autocast lets float32 be."""
+    return torch.autocast(like.device.type, enabled=False)
+
+
 # ---- what a translation keeps ----------------------------------------------------------------
 
 
@@ -116,7 +121,10 @@ def paired(target: Tensor, translated: Tensor) -> Tensor:
 
 def structure(original: Tensor, painted: Tensor) -> Tensor:
     """``1 - SSIM`` (Wang et al. 2004), 11x11 Gaussian window."""
-    similarity = structural_similarity_index_measure(painted, original, data_range=2.0)
+    with full_precision(painted):  # variances are small differences of squares
+        similarity = structural_similarity_index_measure(
+            painted.float(), original.float(), data_range=2.0
+        )
     assert isinstance(similarity, Tensor)
     return 1 - similarity
 
@@ -197,14 +205,17 @@ def gram(features: Tensor) -> Tensor:
     matrix speaks of texture alone: a mean is brightness and tint, which differ from one photograph
     to the next, and a generator that chases them swings from batch to batch.
     """
-    flat = features.flatten(2)
-    flat = flat - flat.mean(-1, keepdim=True)
-    return flat @ flat.transpose(1, 2) / flat.shape[-1]
+    with full_precision(features):
+        flat = features.flatten(2).float()
+        flat = flat - flat.mean(-1, keepdim=True)
+        flat = flat / flat.shape[-1] ** 0.5
+        product: Tensor = flat @ flat.transpose(1, 2)
+        return product
 
 
 def content(original: Tensor, painted: Tensor) -> Tensor:
     """Relative squared distance of features (B, C, h, w): ``|p - o|^2 / |o|^2``."""
-    return (painted - original).square().sum() / original.square().sum()
+    return (painted.float() - original).square().sum() / original.float().square().sum()
 
 
 class MeanGramStyle(nn.Module):

@@ -50,7 +50,7 @@ class DataSection(_Section):
     """Where pictures come from, and what is cut out of them."""
 
     # unaligned: two folders, nothing in common (CycleGAN).
-    # aligned: pictures that belong together: two folders with equal names, or, without `target`,
+    # aligned: pictures that belong together: two folders with equal names, or, with `target = ""`,
     #   one folder of pictures that show source and target side by side.
     # colorization: one folder of colour pictures; the source is their grey version.
     # single: one folder and no target: for [distil], where a teacher paints the target.
@@ -111,7 +111,12 @@ class LossSection(_Section):
     noise: Weight = 0.0  # noise consistency against flicker, forward generator only
     vgg: Path | None = None  # state dict of VGG16, needed by projected, style and content
     vgg_custom: Literal["caffe", "torchvision"] = "caffe"  # what input its weights expect
-    texture_layers: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_1")  # of projected and style
+    # of projected and style
+    texture_layers: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "relu1_2",
+        "relu2_2",
+        "relu3_1",
+    )
     content_layer: str = "relu3_1"
 
     @property
@@ -187,7 +192,7 @@ class OptimSection(_Section):
     warmup: int = Field(default=0, ge=0)  # steps in which the learning rate rises
     # linear: constant, then straight to 0. step: times gamma at each of `milestones`.
     # cosine: constant, then half a cosine to 0. plateau: times gamma when the evaluation's KID
-    # has not fallen `patience` times.
+    # has not fallen more than `patience` times.
     policy: Literal["linear", "step", "cosine", "plateau"] = "linear"
     decay_from: float = Field(default=0.5, ge=0, le=1)  # linear, cosine: share of the steps before
     milestones: tuple[float, ...] = (0.5, 0.75)  # step: shares of the steps
@@ -209,7 +214,7 @@ class EvaluateSection(_Section):
 
 
 class ComputeSection(_Section):
-    """What the run is computed with; any of it may change when a run goes on."""
+    """What the run is computed with; precision and compile may change when it goes on."""
 
     devices: int = Field(default=1, ge=1)  # processes a node, one GPU each; torchrun sets it itself
     nodes: int = Field(default=1, ge=1)
@@ -282,6 +287,15 @@ def _check(recipe: Recipe) -> None:
         raise TrainingError("projected, style and content losses need loss.vgg, a VGG16 state dict")
     if distil.offline and distil.student:
         raise TrainingError("distil.teacher is for offline, distil.student for online: give one")
+    terms = (distil.pixel, distil.ssim, distil.content, distil.style, distil.variation)
+    if distil.on and not any(terms):
+        raise TrainingError("all weights of [distil] are 0: a student would learn nothing")
+    if recipe.optim.quantize and distil.student:
+        raise TrainingError("optim.quantize is for model.generator, but the run is for its student")
+    if loss.objective == "wgan-gp" and loss.projected:
+        raise TrainingError("loss.projected has no gradient penalty: take another objective")
+    if recipe.model.reverse and not loss.two_sided:
+        raise TrainingError("model.reverse is not trained: cycle and identity are 0")
     learns = loss.adversarial or loss.projected or loss.style or loss.paired
     if not (learns or distil.offline):
         raise TrainingError(
@@ -289,6 +303,8 @@ def _check(recipe: Recipe) -> None:
         )
     if recipe.optim.policy == "plateau" and not recipe.evaluate.every:
         raise TrainingError("optim.policy plateau follows the KID: set evaluate.every")
+    if recipe.optim.policy == "plateau" and recipe.optim.warmup:
+        raise TrainingError("optim.policy plateau has no warmup")
 
 
 def _check_names(recipe: Recipe) -> None:
@@ -301,6 +317,12 @@ def _check_names(recipe: Recipe) -> None:
         _check_crop(recipe, student)
     if model.discriminator not in DISCRIMINATORS:
         raise TrainingError(unknown_name("discriminator", model.discriminator, DISCRIMINATORS))
+    layers = {"patch": 3, "n_layers": model.layers}.get(model.discriminator, 0)
+    if loss.adversarial and layers and recipe.data.crop < 3 * 2**layers:
+        raise TrainingError(
+            f"data.crop {recipe.data.crop} is too small for a discriminator of {layers} layers:"
+            f" at least {3 * 2**layers}"
+        )
     for layer in (*loss.texture_layers, loss.content_layer):
         if layer.removesuffix(HALF) not in CHANNELS:
             raise TrainingError(unknown_name("layer of VGG16", layer, CHANNELS))
@@ -345,6 +367,8 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
     *sections, last = key.strip().split(".")
     for section in sections:
         values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise TrainingError(f"override {override!r}: {section} is no section of a recipe")
     values[last] = value
 
 

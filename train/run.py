@@ -11,14 +11,18 @@ from __future__ import annotations
 
 import math
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
-from functools import partial
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision.amp import MixedPrecision
+from lightning_fabric.plugins.precision.precision import Precision
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from ..errors import TrainingError
@@ -26,10 +30,11 @@ from ..evaluation.painter import painter
 from .checkpoint import BEST, GENERATOR, LAST, generator_file, load_state, save_atomically
 from .corrupt import CorruptTally
 from .data import TrainingPictures, make_loader
-from .domains import load_source, load_target, target_folder
+from .domains import find_pictures
+from .held_out import held_out_pictures
 from .load import load_generator
 from .recipe import ComputeSection, Recipe
-from .samples import save_samples, some_pictures
+from .samples import save_samples
 from .stats import Stats
 from .trainer import FORMAT, Trainer
 
@@ -38,8 +43,6 @@ if TYPE_CHECKING:
 
 Report = Callable[[int, dict[str, float]], None]
 Say = Callable[[str], None]
-
-_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def train(
@@ -71,8 +74,10 @@ def train(
     fabric.launch()
     first = fabric.is_global_zero
     pictures = TrainingPictures(recipe)  # fails before anything is built
+    find_pictures(recipe.data.root / (recipe.data.samples or recipe.data.source))
+    evaluator = make_evaluator(recipe) if recipe.evaluate.every and first else None
     trainer = Trainer(recipe, fabric)
-    if (out / LAST).exists():
+    if fabric.broadcast((out / LAST).exists()):  # as the first process sees it
         _go_on(trainer, out / LAST)
     else:
         if init:
@@ -83,12 +88,7 @@ def train(
             (out / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n")
     tally = CorruptTally(pictures.total, recipe.data.max_corrupt)
     with Stats(out, trainer.step, recipe.log, enabled=first) as stats:
-        loop = _Loop(trainer, out, stats, tally, report, say)
-        try:
-            loop.run()
-        except KeyboardInterrupt:
-            loop.save()
-            raise
+        _Loop(trainer, out, stats, tally, report, say, evaluator).run()
     return out / generator_file(trainer.exported) if first else None
 
 
@@ -113,13 +113,27 @@ def make_fabric(compute: ComputeSection, device: str) -> Fabric:
             accelerator=kind,
             devices=[int(index)] if index else devices,
             num_nodes=processes // devices,
-            precision=_PRECISION[compute.precision],  # type: ignore[arg-type]
+            plugins=_precision(compute, kind),
             # Running statistics are each process's own: exchanging them would write to buffers
             # between two passes through one network, which autograd does not forgive.
             strategy=DDPStrategy(forward_sync_buffers=False) if processes > 1 else "auto",
         )
     except Exception as error:  # Fabric raises half a dozen types for what a machine has not
         raise TrainingError(f"device {device!r} cannot be used: {error}") from error
+
+
+def _precision(compute: ComputeSection, kind: str) -> Precision:
+    if compute.precision == "fp32":
+        return Precision()
+    return _Autocast("bf16-mixed" if compute.precision == "bf16" else "16-mixed", kind)
+
+
+class _Autocast(MixedPrecision):
+    """Half precision where autocast has it, and nowhere else: pictures come in as they are."""
+
+    def convert_input(self, data: Any) -> Any:
+        """Leaves what is handed to a network alone."""
+        return data
 
 
 class _Loop:
@@ -133,13 +147,22 @@ class _Loop:
         tally: CorruptTally,
         report: Report,
         say: Say,
+        evaluator: Evaluator | None,
     ) -> None:
         self.trainer, self.out, self.stats, self.tally = trainer, out, stats, tally
         self.report, self.say = report, say
-        self.first = trainer.fabric.is_global_zero
-        self.evaluator: Evaluator | None = None
+        self.first, self.evaluator = trainer.fabric.is_global_zero, evaluator
+        self.stopping = False
 
     def run(self) -> None:
+        """Takes all steps that are left; Ctrl-C and SIGTERM end it after a whole one, saved."""
+        with _signals(self._stop):
+            self._run()
+
+    def _stop(self, *_: object) -> None:
+        self.stopping = True
+
+    def _run(self) -> None:
         trainer, fabric = self.trainer, self.trainer.fabric
         optim = trainer.recipe.optim
         loader = make_loader(trainer.recipe, trainer.step, fabric.global_rank, fabric.world_size)
@@ -150,33 +173,55 @@ class _Loop:
                     self.say(f"skipped {name}: it cannot be read")
             values = trainer.train_step(step)
             bad = [name for name, value in values.items() if not math.isfinite(value)]
-            if bad:
-                raise TrainingError(
-                    f"training diverged at step {trainer.step}: {', '.join(bad)} is not finite;"
-                    f" the last good checkpoint is kept in {self.out}; lower optim.lr or the"
-                    " weight of that loss"
-                )
+            diverged, stopping = self._any(bool(bad), self.stopping)
+            if diverged:
+                raise self._diverged(", ".join(bad) or "a loss of another process")
             self._after(values)
+            if stopping:
+                self.save()
+                raise KeyboardInterrupt
+
+    def _any(self, *flags: bool) -> list[bool]:
+        """Says of each flag whether it is set in any process: all must leave the loop together."""
+        fabric = self.trainer.fabric
+        if fabric.world_size == 1:
+            return list(flags)
+        raised = torch.tensor([float(flag) for flag in flags], device=fabric.device)
+        return [bool(flag) for flag in fabric.all_reduce(raised, reduce_op="sum")]
+
+    def _diverged(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"training diverged at step {self.trainer.step}: {what} is not finite; the last good"
+            f" checkpoint is kept in {self.out}; lower optim.lr or the weight of that loss"
+        )
 
     def _after(self, values: dict[str, float]) -> None:
         log, done = self.trainer.recipe.log, self.trainer.step
         last = done == self.trainer.recipe.optim.steps
         every = self.trainer.recipe.evaluate.every
+        if done % log.checkpoint_every == 0 or last:
+            self.save()  # first: what follows may fail
         if every and (done % every == 0 or last):
             values = values | self._evaluate()
+            self.save()  # with the best KID and a plateau's learning rate
         if done % log.stats_every == 0 or last or "kid" in values:
             self.stats.write(done, values)
         if self.first and (done % log.samples_every == 0 or last):
             path = self.out / "samples" / f"step_{done:06d}.jpg"
             save_samples(self.trainer, path)
             self.stats.picture(done, path)
-        if done % log.checkpoint_every == 0 or last:
-            self.save()
         if self.first:
             self.report(done, values)
 
     def save(self) -> None:
-        """Writes checkpoint and averaged generators; all processes must call it."""
+        """Writes checkpoint and averaged generators; all processes must call it.
+
+        Raises:
+            TrainingError: They hold numbers that are not finite; the old ones are kept.
+        """
+        for name, network in self.trainer.networks.items():
+            if not all(bool(torch.isfinite(p).all()) for p in network.parameters()):
+                raise self._diverged(f"a weight of the {name}")
         state = self.trainer.state_dict()
         if self.first:
             save_atomically(state, self.out / LAST)
@@ -190,11 +235,13 @@ class _Loop:
         kid = 0.0
         scores: dict[str, float] = {}
         if self.first:
-            self.evaluator = self.evaluator or make_evaluator(self.trainer.recipe)
+            assert self.evaluator is not None  # made in the first process if there are evaluations
             network = self.trainer.averages[exported].module
             found = self.evaluator.score(painter(network))
             kid = found.kid
-            scores = {"kid": kid, "kid_ratio": found.kid_ratio or 0.0, "ssim_kept": found.ssim}
+            scores = {"kid": kid, "ssim_kept": found.ssim}
+            if found.kid_ratio is not None:  # none if the originals are of the target domain
+                scores["kid_ratio"] = found.kid_ratio
             self.say(f"step {self.trainer.step}: KID {kid:.4f}, SSIM {found.ssim:.3f}")
         kid = fabric.broadcast(kid)
         if self.trainer.follow(kid) and self.first:
@@ -207,14 +254,22 @@ def make_evaluator(recipe: Recipe) -> Evaluator:
     from ..evaluation.features import load_features  # they take seconds, and few runs need them
     from ..evaluation.scores import Evaluator
 
-    where, data = recipe.evaluate, recipe.data
-    sources = data.root / (where.source or data.samples or data.source)
-    targets = data.root / where.target if where.target else target_folder(data)
-    return Evaluator(
-        some_pictures(sources, where.pictures, partial(load_source, data=data)),
-        some_pictures(targets, where.pictures, partial(load_target, data=data)),
-        load_features(where.features),
-    )
+    pictures, targets = held_out_pictures(recipe, recipe.evaluate.pictures)
+    return Evaluator(pictures, targets, load_features(recipe.evaluate.features))
+
+
+@contextmanager
+def _signals(stop: Callable[..., None]) -> Iterator[None]:
+    """Lets ``stop`` answer SIGINT and SIGTERM; in other threads than the main one they are not."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _start_from(trainer: Trainer, path: Path) -> None:
@@ -250,7 +305,13 @@ def _go_on(trainer: Trainer, path: Path) -> None:
 
 
 # What may differ when a run goes on: where things lie, what computes, what is logged.
-_FREE = {("data", "root"), ("data", "workers"), ("loss", "vgg"), ("distil", "teacher")}
+_FREE = {
+    ("data", "root"),
+    ("data", "workers"),
+    ("loss", "vgg"),
+    ("distil", "teacher"),
+    ("evaluate", "features"),
+}
 
 
 def _check_same_recipe(recipe: Recipe, state: dict[str, Any], path: Path) -> None:

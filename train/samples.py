@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.utils import save_image
@@ -47,8 +49,17 @@ def some_pictures(folder: Path, count: int, load: Callable[[Path], Tensor]) -> l
 
 def _rows(pictures: list[Pixels], paint: Paint, count: int) -> list[Tensor]:
     blank = [torch.ones(3, SIDE, SIDE)] * (count - len(pictures))
-    cut = [picture[:SIDE, :SIDE] for picture in pictures]
+    cut = [_middle(picture) for picture in pictures]
     return [*map(_onto_canvas, cut), *blank, *(_onto_canvas(paint(p)) for p in cut), *blank]
+
+
+def _middle(picture: Pixels) -> Pixels:
+    """The middle of a picture; a large one is scaled down first, but not as far as to fit."""
+    scale = 1.5 * SIDE / min(picture.shape[:2])
+    if scale < 1:
+        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    top, left = (max(0, side - SIDE) // 2 for side in picture.shape[:2])
+    return np.ascontiguousarray(picture[top : top + SIDE, left : left + SIDE])
 
 
 def _onto_canvas(picture: Pixels) -> Tensor:

@@ -96,6 +96,11 @@ class Trainer:
             self.networks["style"] = self.style
         if distil.teacher:
             teacher = load_generator(distil.teacher).generator
+            if self.recipe.data.crop % int(teacher.stride):  # type: ignore[arg-type]
+                raise TrainingError(
+                    f"data.crop {self.recipe.data.crop} is no multiple of {teacher.stride}, which"
+                    f" the teacher {distil.teacher} needs"
+                )
             self.teacher = self._place(teacher.eval().requires_grad_(False))
 
     def _make_averages(self) -> None:
@@ -302,6 +307,7 @@ class Trainer:
             "direction": "reverse" if name == "reverse" else "forward",
             "recipe": self.recipe.model_dump(mode="json"),
             "step": self.step,
+            "processes": self.fabric.world_size,
             "state": {key: value.detach().cpu() for key, value in state.items()},
         }
 
@@ -339,7 +345,8 @@ class Trainer:
         ):
             for name, part in mine.items():
                 part.load_state_dict(saved[name])
-        if scaler := getattr(self.fabric.strategy.precision, "scaler", None):
+        scaler = getattr(self.fabric.strategy.precision, "scaler", None)
+        if scaler and state["precision"]:
             scaler.load_state_dict(state["precision"])
         self._load_own_state(state["processes"][self.fabric.global_rank])
         self.step, self.best_kid = state["step"], state["best_kid"]

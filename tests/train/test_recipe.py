@@ -40,6 +40,12 @@ def test_overrides_take_toml_values_and_bare_words(tmp_path: Path) -> None:
         ('\n[distil]\nstudent = "edge_x"', "unknown generator 'edge_x'"),
         ('\n[distil]\nstudent = "edge_s"\nteacher = "t.pt"', "give one"),
         ('policy = "plateau"', "set evaluate.every"),
+        ('policy = "plateau"\nwarmup = 5\n[evaluate]\nevery = 1', "plateau has no warmup"),
+        ("\n[loss]\ntexture_layers = []", "loss.texture_layers"),
+        ('\n[loss]\ncontent_layer = "relu9"', "unknown layer of VGG16 'relu9'"),
+        ('\n[distil]\nteacher = "t.pt"\npixel = 0\nssim = 0', "a student would learn nothing"),
+        ('quantize = true\n[distil]\nstudent = "edge_s"', "the run is for its student"),
+        ("\n[loss]\ncycle = 0\nidentity = 0\n[model]\nreverse = 'edge_s'", "is not trained"),
         ("]", "cannot be read"),
     ],
 )
@@ -57,6 +63,18 @@ def test_data_that_cannot_be_trained_with_is_named(tmp_path: Path) -> None:
         load_recipe(path, ["data.mode=single"])
     with pytest.raises(TrainingError, match=r"data\.scale \[2\.0, 1\.0\] is no range"):
         load_recipe(path, ["data.scale=[2, 1]"])
+
+
+def test_crops_must_fit_the_networks(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(MINIMAL)
+    with pytest.raises(
+        TrainingError, match=r"crop 128 is no multiple of 256, which unet_256"
+    ):
+        load_recipe(path, ["model.generator=unet_256", "data.crop=128"])
+    deep = ["model.discriminator=n_layers", "model.layers=6", "data.crop=128"]
+    with pytest.raises(TrainingError, match=r"too small for a discriminator of 6 layers.*192"):
+        load_recipe(path, deep)
 
 
 def test_a_weight_may_change_along_the_run(tmp_path: Path) -> None:
@@ -78,3 +96,5 @@ def test_an_override_needs_a_value(tmp_path: Path) -> None:
     path.write_text(MINIMAL)
     with pytest.raises(TrainingError, match="not of the form"):
         load_recipe(path, ["optim.steps"])
+    with pytest.raises(TrainingError, match="steps is no section"):
+        load_recipe(path, ["optim.steps.x=1"])

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from pleinair.errors import TrainingError, UsageError
+from pleinair.errors import PleinairError, TrainingError, UsageError
 from pleinair.train.checkpoint import load_state, save_atomically
 from pleinair.train.recipe import Recipe
-from pleinair.train.run import train
+from pleinair.train.run import _Loop, make_fabric, train
+from pleinair.train.trainer import Trainer
 
 Make = Callable[..., Recipe]
 
@@ -272,3 +273,46 @@ def test_two_processes_learn_what_one_learns_from_the_double_batch(
     assert len(saved["processes"]) == 2
     with pytest.raises(TrainingError, match="is of 2 processes, this run has 1"):
         train(two, tmp_path / "two", "cpu")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_after_a_whole_step(
+    make_recipe: Make, tmp_path: Path, number: signal.Signals
+) -> None:
+    recipe = make_recipe(log={"checkpoint_every": 100})
+    train(make_recipe(log={"checkpoint_every": 100}), tmp_path / "whole", "cpu")
+
+    def interrupt(step: int, _: dict[str, float]) -> None:
+        if step == 2:
+            signal.raise_signal(number)  # step 3 is finished before it is answered
+
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, tmp_path / "parts", "cpu", report=interrupt)
+    assert signal.getsignal(number) is before
+    assert load_state(tmp_path / "parts/checkpoint.pt")["step"] == 3
+    train(recipe, tmp_path / "parts", "cpu")
+    whole, parts = (load_state(tmp_path / name / "checkpoint.pt") for name in ("whole", "parts"))
+    assert states_equal(whole, parts)
+
+
+def test_what_a_run_will_need_later_is_missed_at_once(make_recipe: Make, tmp_path: Path) -> None:
+    for changes, said in (
+        ({"data": {"samples": "nowhere"}}, "nowhere does not exist"),
+        ({"evaluate": {"every": 5, "source": "gone"}}, "gone does not exist"),
+        ({"evaluate": {"every": 5, "features": str(tmp_path / "no.onnx")}}, r"no\.onnx does not"),
+    ):
+        with pytest.raises(PleinairError, match=said):
+            train(make_recipe(**changes), tmp_path / "run", "cpu")
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_are_no_numbers_are_not_saved(make_recipe: Make, tmp_path: Path) -> None:
+    train(make_recipe(optim={"steps": 2}), tmp_path, "cpu")
+    trainer = Trainer(make_recipe(), make_fabric(make_recipe().compute, "cpu"))
+    with torch.no_grad():
+        next(trainer.networks["generator"].parameters())[0] = float("nan")
+    loop = _Loop(trainer, tmp_path, None, None, print, print, None)  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match="a weight of the generator is not finite"):
+        loop.save()
+    assert load_state(tmp_path / "checkpoint.pt")["step"] == 2

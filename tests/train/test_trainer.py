@@ -13,6 +13,7 @@ from pleinair.errors import TrainingError
 from pleinair.train.checkpoint import save_atomically
 from pleinair.train.data import Batch, TrainingPictures
 from pleinair.train.generators import GENERATORS, create_generator
+from pleinair.train.image_pool import ImagePool
 from pleinair.train.losses import OBJECTIVES
 from pleinair.train.recipe import OptimSection, Recipe
 from pleinair.train.run import make_fabric
@@ -187,6 +188,26 @@ def test_bfloat16_stays_near_float32(make_recipe: Make, fabric: Fabric) -> None:
     one, two = exact.train_step([batch]), rounded.train_step([batch])
     assert one == pytest.approx(two, rel=0.1, abs=0.02)
     assert rounded.networks["generator"].state_dict()["stem.weight"].dtype == torch.float32
+
+
+def test_losses_of_small_differences_stay_exact_in_bfloat16(make_recipe: Make, vgg: Path) -> None:
+    loss = {"vgg": str(vgg), "style": 1.0, "ssim": 1.0, "flat": 1.0, "content": 1.0}
+    values = []
+    for precision in ("fp32", "bf16"):
+        recipe = make_recipe(loss=loss, compute={"precision": precision})
+        trainer = Trainer(recipe, make_fabric(recipe.compute, "cpu"))
+        trainer.measure_target(16)
+        values.append(trainer.train_step([TrainingPictures(recipe).batch(range(2))]))
+    exact, rounded = values
+    for name in ("style", "ssim", "flat"):
+        assert rounded[name] == pytest.approx(exact[name], rel=0.1, abs=1e-3), name
+
+
+def test_a_resumed_pool_moves_to_where_the_pictures_are() -> None:
+    pool = ImagePool(1)
+    pool.swap(torch.zeros(1, 3, 2, 2))
+    batch = torch.ones(8, 3, 2, 2, device="meta")  # stands for a GPU
+    assert pool.swap(batch).device.type == "meta"
 
 
 def test_half_precision_needs_a_gpu(make_recipe: Make) -> None:

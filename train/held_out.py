@@ -1,0 +1,50 @@
+"""The pictures that a generator is evaluated and calibrated with, read as in training."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from ..evaluation.folder import PictureFolder
+from ..pictures import Pixels
+from .domains import load_source, load_target, target_folder
+from .recipe import DataSection, Recipe
+
+
+def held_out_pictures(
+    recipe: Recipe, count: int, reverse: bool = False, source: str = "", target: str = ""
+) -> tuple[PictureFolder, PictureFolder]:
+    """Returns pictures to translate, and pictures of the domain that they are translated to.
+
+    Args:
+        recipe: Where they lie, and what is done to them: turned grey, cut in two.
+        count: At most so many of each.
+        reverse: For the way back: the two change places.
+        source: Folder of the first under ``data.root``; "" takes the recipe's.
+        target: Folder of the second; "" takes the recipe's.
+
+    Raises:
+        UsageError: A folder does not exist or holds fewer than two pictures.
+    """
+    root = recipe.data.root
+    pictures = root / source if source else held_out_folder(recipe, reverse)
+    targets = root / target if target else held_out_folder(recipe, not reverse)
+    return (
+        PictureFolder(pictures, count, partial(read_for, recipe.data, reverse)),
+        PictureFolder(targets, count, partial(read_for, recipe.data, not reverse)),
+    )
+
+
+def held_out_folder(recipe: Recipe, reverse: bool) -> Path:
+    """Returns where the recipe keeps pictures of the source domain, or of the target's."""
+    data, where = recipe.data, recipe.evaluate
+    if reverse:
+        return data.root / where.target if where.target else target_folder(data)
+    return data.root / (where.source or data.samples or data.source)
+
+
+def read_for(data: DataSection, reverse: bool, path: Path) -> Pixels:
+    """Reads a picture as a generator is given it, of the way there or of the way back."""
+    load = load_target if reverse else load_source
+    pixels: Pixels = load(path, data).permute(1, 2, 0).contiguous().numpy()
+    return pixels
