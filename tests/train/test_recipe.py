@@ -68,9 +68,7 @@ def test_data_that_cannot_be_trained_with_is_named(tmp_path: Path) -> None:
 def test_crops_must_fit_the_networks(tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_text(MINIMAL)
-    with pytest.raises(
-        TrainingError, match=r"crop 128 is no multiple of 256, which unet_256"
-    ):
+    with pytest.raises(TrainingError, match=r"crop 128 is no multiple of 256, which unet_256"):
         load_recipe(path, ["model.generator=unet_256", "data.crop=128"])
     deep = ["model.discriminator=n_layers", "model.layers=6", "data.crop=128"]
     with pytest.raises(TrainingError, match=r"too small for a discriminator of 6 layers.*192"):
