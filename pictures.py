@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ def is_picture(path: Path) -> bool:
 def list_pictures(folder: Path) -> list[Path]:
     """Returns the pictures directly in a folder, sorted by name."""
     return sorted(path for path in folder.iterdir() if path.is_file() and is_picture(path))
+
+
+def spread(paths: Sequence[Path], count: int) -> list[Path]:
+    """Returns at most ``count`` of some paths, evenly spread over them, every time the same."""
+    count = min(count, len(paths))
+    return [paths[i * len(paths) // count] for i in range(count)]
 
 
 def read_picture(path: Path) -> tuple[Pixels, Alpha | None]:

@@ -9,7 +9,6 @@ the paper, so that its peak memory is its own: resident memory on a CPU, allocat
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from ..train.generators import GENERATORS
 from ..train.recipe import validate_recipe
 from ..train.run import make_fabric
 from ..train.trainer import Trainer
+from .memory import peak_mb
 
 
 def measure(generator: str, crop: int, batch: int, steps: int) -> dict[str, float]:
@@ -46,11 +46,8 @@ def measure(generator: str, crop: int, batch: int, steps: int) -> dict[str, floa
         started = time.perf_counter()
         trainer.train_step([Batch(pictures[0], pictures[1])])
         seconds.append(time.perf_counter() - started)
-    if trainer.fabric.device.type == "cuda":
-        peak = torch.cuda.max_memory_allocated() / 1e6
-    else:
-        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        peak = kilobytes / (1e6 if sys.platform == "darwin" else 1e3)
+    on_gpu = trainer.fabric.device.type == "cuda"
+    peak = torch.cuda.max_memory_allocated() / 1e6 if on_gpu else peak_mb()
     return {"seconds": median(seconds[1:]), "peak_mb": peak}  # the first step warms up
 
 

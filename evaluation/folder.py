@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import overload
 
 from ..errors import UsageError
-from ..pictures import Pixels, list_pictures, read_picture
+from ..pictures import Pixels, list_pictures, read_picture, spread
 
 
 class PictureFolder(Sequence[Pixels]):
@@ -37,8 +37,7 @@ class PictureFolder(Sequence[Pixels]):
             raise UsageError(
                 f"folder {folder} holds {len(found)} pictures; an evaluation needs at least 2"
             )
-        self.folder, self._read, count = folder, read, min(count, len(found))
-        self.paths = [found[index * len(found) // count] for index in range(count)]
+        self.folder, self._read, self.paths = folder, read, spread(found, count)
 
     def __len__(self) -> int:
         return len(self.paths)

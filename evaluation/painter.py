@@ -14,6 +14,13 @@ from ..pictures import Pixels
 Paint = Callable[[Pixels], Pixels]  # uint8 RGB [H, W, 3] to the same
 
 
+def stride_of(generator: nn.Module) -> int:
+    """Returns what the sides of a generator's pictures are multiples of, its ``stride``."""
+    stride = generator.stride
+    assert isinstance(stride, int)
+    return stride
+
+
 def painter(generator: nn.Module) -> Paint:
     """Returns a function that paints as the FP32 frame graph does, on the generator's device.
 
@@ -22,7 +29,7 @@ def painter(generator: nn.Module) -> Paint:
             are padded to multiples of its ``stride`` by repeating the border, and cropped again.
     """
     device = next(generator.parameters()).device
-    stride = int(generator.stride)  # type: ignore[arg-type]
+    stride = stride_of(generator)
 
     def paint(picture: Pixels) -> Pixels:
         height, width = picture.shape[:2]

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from torch import nn
 
 from ..bundle import sha256_of
 from ..errors import ExportError, TrainingError, UsageError
 from ..train.checkpoint import GENERATOR, generator_file
-from ..train.load import load_generator
+from ..train.load import LoadedGenerator, load_generator
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A generator and where it comes from."""
+class Trained(LoadedGenerator):
+    """A generator, where it comes from, and its checkpoint's hash."""
 
-    generator: nn.Module
-    architecture: str
-    recipe: dict[str, Any]
-    steps: int
     sha256: str
-    reverse: bool  # whether it is a run's way back
-    processes: int  # that trained it together
 
 
 def load_trained(source: Path) -> Trained:
@@ -44,12 +35,4 @@ def load_trained(source: Path) -> Trained:
         loaded = load_generator(path)
     except TrainingError as error:
         raise ExportError(str(error)) from error
-    return Trained(
-        loaded.generator,
-        loaded.architecture,
-        loaded.recipe,
-        loaded.step,
-        sha256_of(path),
-        loaded.reverse,
-        loaded.processes,
-    )
+    return Trained(**vars(loaded), sha256=sha256_of(path))

@@ -36,7 +36,7 @@ class Made(NamedTuple):
 
     terms: Terms
     fake_target: Tensor
-    fake_source: Tensor | None  # none if the way back is not trained
+    fake_source: Tensor | None  # none if no loss needs it
     features: list[Tensor]  # of fake_target, for the discriminators on features
 
 
@@ -113,22 +113,38 @@ class GeneratorLosses(nn.Module):
         target: Tensor,
         fake_target: Tensor,
         same_target: Tensor | None,
-    ) -> Tensor:
-        """Adds the losses that need the reverse generator; returns its fakes."""
-        judges, reverse = self.others[0], self.reverse
-        assert reverse is not None
+    ) -> Tensor | None:
+        """Adds the losses that need the reverse generator; returns its fakes if one needs them."""
+        painted = self._paint_back(source, target, fake_target)
         if same_target is not None:
-            cycled_source, fake_source, same_source = together(reverse, fake_target, target, source)
-            terms["identity"] = weight["identity"] * (
-                losses.identity(target, same_target) + losses.identity(source, same_source)
-            )
-        else:
-            cycled_source, fake_source = together(reverse, fake_target, target)
+            same = losses.identity(target, same_target) + losses.identity(source, painted["same"])
+            terms["identity"] = weight["identity"] * same
+        if "cycled" in painted:
+            terms["cycle_source"] = weight["cycle"] * losses.cycle(source, painted["cycled"])
+        if "fake" in painted:
+            self._add_losses_of_fakes(terms, weight, source, target, painted["fake"])
+        return painted.get("fake")
+
+    def _paint_back(self, source: Tensor, target: Tensor, fake_target: Tensor) -> dict[str, Tensor]:
+        """Returns what the reverse generator makes of those pictures that a loss needs."""
+        assert self.reverse is not None
+        loss, pictures = self.loss, dict[str, Tensor]()
+        if loss.cycle:
+            pictures["cycled"] = fake_target
+        if "source" in self.others[0] or loss.back_weight or loss.paired or loss.colour:
+            pictures["fake"] = target
+        if loss.identity:
+            pictures["same"] = source
+        return dict(zip(pictures, together(self.reverse, *pictures.values()), strict=True))
+
+    def _add_losses_of_fakes(
+        self, terms: Terms, weight: Weights, source: Tensor, target: Tensor, fake_source: Tensor
+    ) -> None:
+        """Adds the losses of what the reverse generator made of the target."""
+        judges = self.others[0]
         if "source" in judges:
             scores = judges["source"](fake_source)
             terms["g_source"] = weight["adversarial"] * self.objective.generator(scores)
-        if self.loss.cycle:
-            terms["cycle_source"] = weight["cycle"] * losses.cycle(source, cycled_source)
         if self.loss.back_weight:
             cycled_target = self.generator(fake_source)
             terms["cycle_target"] = weight["cycle_back"] * losses.cycle(target, cycled_target)
@@ -137,7 +153,6 @@ class GeneratorLosses(nn.Module):
         if self.loss.colour:
             kept = losses.low_frequency_colour(target, fake_source)
             terms["colour_back"] = weight["colour"] * kept
-        return fake_source
 
     def _add_regularisers(
         self, terms: Terms, weight: Weights, source: Tensor, painted: Tensor, draw: Draw
@@ -242,9 +257,9 @@ def together(network: nn.Module, *batches: Tensor) -> Sequence[Tensor]:
 
     Unless it has batch normalisation: then a picture's result would depend on its company.
     """
-    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules()):
+    if any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
         return [network(batch) for batch in batches]
-    return network(torch.cat(batches)).split([len(batch) for batch in batches])  # type: ignore[no-any-return]
+    return torch.split(network(torch.cat(batches)), [len(batch) for batch in batches])
 
 
 def mean(terms: Iterable[Tensor]) -> Tensor:

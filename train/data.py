@@ -93,19 +93,24 @@ class _Batches(Dataset[Any]):
             return error
 
 
-class _Loader(DataLoader[Batch]):
+class Loader:
     """Raises what a worker met here, in its own words; DataLoader would add a traceback to them."""
 
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        for batch in super().__iter__():
+    def __init__(self, batches: DataLoader[Batch | TrainingError]) -> None:
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yields the batches from the first on."""
+        for batch in self._batches:
             if isinstance(batch, TrainingError):
                 raise batch
             yield batch
 
 
-def make_loader(
-    recipe: Recipe, first_step: int, rank: int = 0, world: int = 1
-) -> DataLoader[Batch]:
+def make_loader(recipe: Recipe, first_step: int, rank: int = 0, world: int = 1) -> Loader:
     """Returns the batches from ``first_step`` to the end, ``optim.accumulate`` of them a step.
 
     Args:
@@ -118,7 +123,7 @@ def make_loader(
         TrainingError: Folders are missing or hold too few pictures, or pairs are not complete.
     """
     batches = _Batches(recipe, rank, world)
-    return _Loader(
+    loader = DataLoader(
         Subset(batches, range(first_step * recipe.optim.accumulate, len(batches))),
         batch_size=None,  # the data set makes them itself
         num_workers=recipe.data.workers,
@@ -126,3 +131,4 @@ def make_loader(
         # A DataLoader draws a base seed from the global generator; ours is left alone for resume.
         generator=torch.Generator().manual_seed(recipe.seed),
     )
+    return Loader(loader)

@@ -7,6 +7,8 @@ through (Jacob et al. 2018, section 3; Bengio et al. 2013), so weights learn to 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -33,7 +35,7 @@ class FakeQuantized(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Paints ``x`` (B, 3, H, W) as the quantized generator would."""
         weights = {
-            f"{name}.weight": round_weights(self.generator.get_submodule(name).weight)  # type: ignore[arg-type]
+            f"{name}.weight": round_weights(self.generator.get_parameter(f"{name}.weight"))
             for name in self.places
         }
         hooks = [
@@ -47,7 +49,7 @@ class FakeQuantized(nn.Module):
                 hook.remove()
         return out
 
-    def _hook(self, place: int):  # type: ignore[no-untyped-def]
+    def _hook(self, place: int) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor]]:
         def quantize(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor]:
             return (self.observer(inputs[0], place),)
 

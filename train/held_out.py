@@ -1,4 +1,4 @@
-"""The pictures that a generator is evaluated and calibrated with, read as in training."""
+"""The pictures that a generator is shown, evaluated and calibrated with, read as in training."""
 
 from __future__ import annotations
 
@@ -37,10 +37,13 @@ def held_out_pictures(
 
 def held_out_folder(recipe: Recipe, reverse: bool) -> Path:
     """Returns where the recipe keeps pictures of the source domain, or of the target's."""
-    data, where = recipe.data, recipe.evaluate
-    if reverse:
-        return data.root / where.target if where.target else target_folder(data)
-    return data.root / (where.source or data.samples or data.source)
+    named = recipe.evaluate.target if reverse else recipe.evaluate.source
+    return recipe.data.root / named if named else sample_folder(recipe.data, reverse)
+
+
+def sample_folder(data: DataSection, reverse: bool = False) -> Path:
+    """Returns where the pictures of sample grids lie, of the way there or of the way back."""
+    return target_folder(data) if reverse else data.root / (data.samples or data.source)
 
 
 def read_for(data: DataSection, reverse: bool, path: Path) -> Pixels:

@@ -84,14 +84,18 @@ def gradient_penalty(
 ) -> Tensor:
     """``(|grad D(x)| - 1)^2`` at points between real and fake (Gulrajani et al. 2017, eq. 3).
 
+    In float32 also under autocast: the gradient is part of the loss, taken before loss scaling
+    lifts small values into float16's range.
+
     Args:
         judge: The discriminator.
         real: Pictures of the domain.
         fake: Painted ones, as many.
         mix: (B, 1, 1, 1) in [0, 1], the share of ``real`` in each point.
     """
-    between = (mix * real + (1 - mix) * fake).requires_grad_()
-    (gradient,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
+    between = (mix * real + (1 - mix) * fake).float().requires_grad_()
+    with full_precision(between):
+        (gradient,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
     length: Tensor = gradient.flatten(1).norm(dim=1)
     return (length - 1).square().mean()
 
@@ -146,14 +150,15 @@ def shift_differences(
     """Differences between the painting of a shifted picture and the shifted painting.
 
     A generator that works at 1/8 of the resolution paints a picture differently when it moves by a
-    few pixels: on video that is flicker. Shifts below the stride train it away.
+    few pixels: on video that is flicker. Shifts that are no multiple of 8 train it away, and large
+    ones train away what a generator paints along borders, where it sees its zero padding.
 
     Args:
         generator: The generator that made ``painted`` from ``original``.
         original: (B, 3, H, W), H and W multiples of the generator's stride.
         painted: ``generator(original)``.
-        dy: Shift down in pixels, 0 <= dy < stride.
-        dx: Shift to the right in pixels, 0 <= dx < stride.
+        dy: Shift up in pixels, 0 <= dy < H.
+        dx: Shift to the left in pixels, 0 <= dx < W.
 
     Returns:
         Absolute differences, (B, 3, H - dy, W - dx); their mean is the loss.
@@ -161,7 +166,6 @@ def shift_differences(
     height, width = original.shape[-2:]
     moved = F.pad(original[..., dy:, dx:], (0, dx, 0, dy), mode="replicate")
     again = generator(moved)[..., : height - dy, : width - dx]
-    # Borders count too: what a generator paints there because of its zero padding is no content.
     return (again - painted[..., dy:, dx:]).abs()
 
 

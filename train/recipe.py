@@ -15,6 +15,7 @@ import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import TrainingError, UsageError, unknown_name
+from ..evaluation.painter import stride_of
 from .discriminators import DISCRIMINATORS
 from .features import CHANNELS, HALF
 from .generators import check_options, create_generator
@@ -330,7 +331,7 @@ def _check_names(recipe: Recipe) -> None:
 
 def _check_crop(recipe: Recipe, generator: str) -> None:
     with torch.device("meta"):  # without memory or time
-        stride = int(create_generator(generator).stride)  # type: ignore[arg-type]
+        stride = stride_of(create_generator(generator))
     if recipe.data.crop % stride:
         raise TrainingError(
             f"data.crop {recipe.data.crop} is no multiple of {stride}, which {generator} needs"
@@ -377,7 +378,8 @@ def _first_problem(error: ValidationError) -> str:
     problems = error.errors()
     # A weight may be a number or a list; of a list, what is wrong as a number is no news.
     problem = next((p for p in problems if not isinstance(p["input"], list)), problems[-1])
-    where, model = list[str](), Recipe
+    where: list[str] = []
+    model: type[BaseModel] = Recipe
     for part in map(str, problem["loc"]):
         where.append(part)
         if part not in model.model_fields:
@@ -385,7 +387,7 @@ def _first_problem(error: ValidationError) -> str:
         inner = model.model_fields[part].annotation
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             break  # what follows are pydantic's names for the kinds of a weight
-        model = inner  # type: ignore[assignment]
+        model = inner
     if problem["type"] == "extra_forbidden":
         section = ".".join(where[:-1])
         return unknown_name("key", where[-1], model.model_fields) + (

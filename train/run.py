@@ -31,7 +31,7 @@ from .checkpoint import BEST, GENERATOR, LAST, generator_file, load_state, save_
 from .corrupt import CorruptTally
 from .data import TrainingPictures, make_loader
 from .domains import find_pictures
-from .held_out import held_out_pictures
+from .held_out import held_out_pictures, sample_folder
 from .load import load_generator
 from .recipe import ComputeSection, Recipe
 from .samples import save_samples
@@ -74,7 +74,7 @@ def train(
     fabric.launch()
     first = fabric.is_global_zero
     pictures = TrainingPictures(recipe)  # fails before anything is built
-    find_pictures(recipe.data.root / (recipe.data.samples or recipe.data.source))
+    find_pictures(sample_folder(recipe.data))
     evaluator = make_evaluator(recipe) if recipe.evaluate.every and first else None
     trainer = Trainer(recipe, fabric)
     if fabric.broadcast((out / LAST).exists()):  # as the first process sees it
@@ -285,7 +285,7 @@ def _load_into(trainer: Trainer, name: str, path: Path, wanted: str) -> None:
     loaded = load_generator(path)
     if loaded.architecture != wanted:
         raise TrainingError(
-            f"--init {path} is a {loaded.architecture}, but the recipe's model.{name} is {wanted}"
+            f"--init {path} holds {loaded.architecture}, but the recipe's model.{name} is {wanted}"
         )
     state = loaded.generator.state_dict()
     try:

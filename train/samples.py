@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,8 +12,10 @@ from torch import Tensor, nn
 from torchvision.utils import save_image
 
 from ..evaluation.painter import Paint, painter
-from ..pictures import Pixels
-from .domains import UnreadablePicture, find_pictures, load_source, load_target, target_folder
+from ..pictures import Pixels, spread
+from .domains import UnreadablePicture, find_pictures
+from .held_out import read_for, sample_folder
+from .recipe import DataSection
 from .trainer import Trainer
 
 SIDE = 256  # of what is shown of each picture
@@ -25,25 +25,20 @@ def save_samples(trainer: Trainer, path: Path, count: int = 8) -> None:
     """Writes the grid; a generator of the way back adds two rows of its own."""
     data = trainer.recipe.data
     there = painter(trainer.averages[trainer.exported].module)
-    shown = some_pictures(
-        data.root / (data.samples or data.source), count, partial(load_source, data=data)
-    )
-    rows = _rows(shown, there, count)
+    rows = _rows(some_pictures(data, count), there, count)
     if "reverse" in trainer.averages:
         back = painter(trainer.averages["reverse"].module)
-        shown = some_pictures(target_folder(data), count, partial(load_target, data=data))
-        rows += _rows(shown, back, count)
+        rows += _rows(some_pictures(data, count, reverse=True), back, count)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_image(rows, path, nrow=count)
 
 
-def some_pictures(folder: Path, count: int, load: Callable[[Path], Tensor]) -> list[Pixels]:
-    """Reads at most ``count`` pictures, spread over a folder; unreadable ones are left out."""
-    paths, read = find_pictures(folder), []
-    count = min(count, len(paths))
-    for path in (paths[i * len(paths) // count] for i in range(count)):
+def some_pictures(data: DataSection, count: int, reverse: bool = False) -> list[Pixels]:
+    """Reads at most ``count`` pictures, spread over their folder; unreadable ones are left out."""
+    read = []
+    for path in spread(find_pictures(sample_folder(data, reverse)), count):
         with contextlib.suppress(UnreadablePicture):
-            read.append(load(path).permute(1, 2, 0).contiguous().numpy())
+            read.append(read_for(data, reverse, path))
     return read
 
 

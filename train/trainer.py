@@ -15,13 +15,16 @@ from typing import Any, TypeVar
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .. import __version__
 from ..errors import TrainingError
+from ..evaluation.painter import stride_of
 from .cyclegan import DiscriminatorLosses, Draw, GeneratorLosses, Made, make_judges
 from .data import Batch, TrainingPictures
+from .discriminators import FeatureDiscriminator
 from .distil import StudentLosses
 from .fake_quant import FakeQuantized
 from .features import VGG16, channels_of
@@ -35,6 +38,7 @@ _M = TypeVar("_M", bound=nn.Module)
 _T = TypeVar("_T")
 
 FORMAT = "pleinair-checkpoint-2"
+SHIFT = 16  # pixels; at most so much less one, for the shift losses
 NOISE = 4 / 255  # deviation of the noise loss in [-1, 1]: two grey levels, a camera's by daylight
 
 
@@ -44,6 +48,9 @@ class Trainer:
     def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
         self.recipe, self.fabric, self.step = recipe, fabric, 0
         self.best_kid = math.inf
+        # Tensor cores want the channels last; on a CPU instance norms are slower so.
+        on_gpu = fabric.device.type == "cuda"
+        self.layout = torch.channels_last if on_gpu else torch.contiguous_format
         torch.manual_seed(recipe.seed)  # the same networks in every process
         self._make_networks()
         self._make_frozen()
@@ -90,16 +97,17 @@ class Trainer:
             texture = loss.projected or loss.style or distil.style
             layers = set(loss.texture_layers if texture else ())
             layers |= {loss.content_layer} if loss.content or distil.content else set()
-            self.vgg = self._place(VGG16(loss.vgg, sorted(layers), loss.vgg_custom))
+            vgg = VGG16(loss.vgg, sorted(layers), loss.vgg_custom)
+            self.vgg = self._place(vgg, torch.channels_last)  # so it pools faster, on a CPU too
         if loss.style:
             self.style = MeanGramStyle(channels).to(self.fabric.device)
             self.networks["style"] = self.style
         if distil.teacher:
             teacher = load_generator(distil.teacher).generator
-            if self.recipe.data.crop % int(teacher.stride):  # type: ignore[arg-type]
+            if self.recipe.data.crop % stride_of(teacher):
                 raise TrainingError(
-                    f"data.crop {self.recipe.data.crop} is no multiple of {teacher.stride}, which"
-                    f" the teacher {distil.teacher} needs"
+                    f"data.crop {self.recipe.data.crop} is no multiple of {stride_of(teacher)},"
+                    f" which the teacher {distil.teacher} needs"
                 )
             self.teacher = self._place(teacher.eval().requires_grad_(False))
 
@@ -126,7 +134,7 @@ class Trainer:
             self.vgg,
             self.style,
         )
-        self.sides: dict[str, nn.Module] = {}
+        self.sides: dict[str, Any] = {}  # as Fabric wraps them
         self.optimizers: dict[str, torch.optim.Adam] = {}
         self._setup("generators", side, optim.lr)
         if len(self.judges):
@@ -146,8 +154,9 @@ class Trainer:
         self.sides[name], wrapped = self.fabric.setup(side, optimizer)
         self.optimizers[name] = wrapped
 
-    def _place(self, module: _M) -> _M:
-        return module.to(self.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    def _place(self, module: _M, layout: torch.memory_format | None = None) -> _M:
+        placed = module.to(self.fabric.device)
+        return convert_conv2d_weight_memory_format(placed, layout or self.layout)
 
     # ---- one step ------------------------------------------------------------------------------
 
@@ -163,8 +172,8 @@ class Trainer:
         weight = self.recipe.loss.at(self.step / self.recipe.optim.steps)
         placed = [self._pair(batch) for batch in batches]
         self.judges.requires_grad_(False)
-        # By less than the stride of 8, and not by nothing.
-        dy, dx = divmod(int(torch.randint(1, 64, (), generator=self.rng)), 8)
+        # Not by nothing; and far enough that the border of one lies well inside the other.
+        dy, dx = divmod(int(torch.randint(1, SHIFT**2, (), generator=self.rng)), SHIFT)
         made, terms = [], []
         for last, (source, target, taught) in _mark_last(placed):
             with self._accumulating("generators", not last):
@@ -200,7 +209,7 @@ class Trainer:
         return source, taught, taught
 
     def _to_device(self, pictures: Tensor) -> Tensor:
-        return pictures.to(self.fabric.device, memory_format=torch.channels_last, non_blocking=True)
+        return pictures.to(self.fabric.device, memory_format=self.layout, non_blocking=True)
 
     def _noise(self, source: Tensor) -> Tensor | None:
         if not self.recipe.loss.noise:
@@ -242,7 +251,7 @@ class Trainer:
 
     def _accumulating(self, side: str, more: bool) -> Any:
         """Leaves gradients unexchanged between processes while more batches follow."""
-        return self.fabric.no_backward_sync(self.sides[side], enabled=more)  # type: ignore[arg-type]
+        return self.fabric.no_backward_sync(self.sides[side], enabled=more)
 
     def _backward(self, terms: dict[str, Tensor], batches: int) -> None:
         self.fabric.backward(torch.stack(list(terms.values())).sum() / batches)
@@ -272,7 +281,9 @@ class Trainer:
             return self._texture(self._to_device(targets))
 
         if "features" in self.judges:
-            self.judges["features"].set_scale(texture(0))  # type: ignore[operator]
+            heads = self.judges["features"]
+            assert isinstance(heads, FeatureDiscriminator)
+            heads.set_scale(texture(0))
         if self.style is not None:
             self.style.set_target([texture(first) for first in range(0, pictures, 8)])
 
@@ -322,7 +333,7 @@ class Trainer:
             "averages": {name: net.state_dict() for name, net in self.averages.items()},
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
             "schedulers": {name: s.state_dict() for name, s in self.schedulers.items()},
-            "precision": self._scaler_state(),
+            "precision": self.fabric.strategy.precision.state_dict(),
             "processes": _gather(self._own_state(), self.fabric.world_size),
         }
 
@@ -345,15 +356,12 @@ class Trainer:
         ):
             for name, part in mine.items():
                 part.load_state_dict(saved[name])
-        scaler = getattr(self.fabric.strategy.precision, "scaler", None)
-        if scaler and state["precision"]:
-            scaler.load_state_dict(state["precision"])
+        for optimizer in self.optimizers.values():
+            _match_layout(optimizer)
+        if state["precision"]:  # of float16; none if the run began in another
+            self.fabric.strategy.precision.load_state_dict(state["precision"])
         self._load_own_state(state["processes"][self.fabric.global_rank])
         self.step, self.best_kid = state["step"], state["best_kid"]
-
-    def _scaler_state(self) -> dict[str, Any]:
-        scaler = getattr(self.fabric.strategy.precision, "scaler", None)
-        return scaler.state_dict() if scaler else {}
 
     def _own_state(self) -> dict[str, Any]:
         """What is not the same in every process."""
@@ -396,6 +404,17 @@ def lr_factor(optim: OptimSection, step: int) -> float:
         return 1.0
     left = (optim.steps - step + 1) / (optim.steps - start + 1)
     return left if optim.policy == "linear" else 0.5 * (1 - math.cos(math.pi * left))
+
+
+def _match_layout(optimizer: torch.optim.Optimizer) -> None:
+    """Lays moments out in memory as their parameters are, which may be of another device's layout.
+
+    Fused Adam walks through both by address: of another layout, it would mix up the weights.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter).copy_(value)
 
 
 def _gather(state: dict[str, Any], processes: int) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from pleinair.evaluation.scores import Scores
+from pleinair.export.evaluate import evaluate
 from pleinair.pictures import read_picture
 from pleinair.train.generators import create_generator
 
@@ -130,6 +131,12 @@ def test_scores_are_saved_in_the_bundle(cli, bundle, photos, mean_colour):
     assert training["scores"]["ssim"] > 0
     assert "4 pictures of photos against 4 of paintings" in training["scored"]
     assert str(photos.parent) not in (bundle / "MODEL_CARD.md").read_text()
+
+
+def test_without_the_command_line(run, photos, mean_colour):
+    found = evaluate(str(run), photos.parent, features=mean_colour, pictures=3)
+    assert found.scores.pictures == found.scores.targets == 3
+    assert found.measured["pictures"] == str(photos)
 
 
 def test_scores_of_a_run_have_no_bundle_to_be_saved_in(cli, run, bundle, tmp_path):

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import torch
 from lightning_fabric import Fabric
+from pleinair.train.checkpoint import save_atomically
+from pleinair.train.generators import create_generator
 from pleinair.train.recipe import ComputeSection, Recipe, validate_recipe
 from pleinair.train.run import make_fabric
 
@@ -15,9 +17,10 @@ DATA = Path(__file__).parent.parent / "data"
 
 @pytest.fixture(scope="session")
 def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A VGG16 state dict with random weights, up to conv3_1."""
+    """A VGG16 state dict with random weights, up to conv3_3."""
     torch.manual_seed(0)
-    sizes = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256)}
+    sizes = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128)}
+    sizes |= {10: (128, 256), 12: (256, 256), 14: (256, 256)}
     state = {}
     for index, (cin, cout) in sizes.items():
         convolution = torch.nn.Conv2d(cin, cout, 3)
@@ -37,6 +40,20 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     path = tmp_path_factory.mktemp("nets") / "features.pt"
     torch.jit.script(network).save(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generator that inverts colours, roughly: an edge generator with a pushed exit."""
+    generator = create_generator("edge_s")
+    with torch.no_grad():
+        generator.up_full.bias.copy_(torch.linspace(-0.5, 0.5, 12))
+    path = tmp_path_factory.mktemp("teacher") / "teacher.pt"
+    state = {"format": "pleinair-generator-1", "architecture": "edge_s", "options": {}}
+    save_atomically(
+        {**state, "recipe": {"name": "teacher"}, "step": 0, "state": generator.state_dict()}, path
+    )
     return path
 
 

@@ -31,7 +31,7 @@ def test_the_field_of_a_unet_is_that_of_three_neighbouring_innermost_pixels() ->
 
 def test_figures_of_edge_generators() -> None:
     edge = describe(create_generator("edge_l"))
-    assert (edge.stride, edge.width) == (8, 64)
+    assert (edge.stride, edge.width) == (8, 96)
     assert edge.receptive_field > 200
 
 

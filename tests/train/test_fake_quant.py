@@ -18,9 +18,10 @@ Make = Callable[..., Recipe]
 def grow(generator: nn.Module) -> None:
     """Gives an edge generator weights as after training: none is zero any more."""
     with torch.no_grad():
-        generator.up_full.weight.normal_(std=0.05)  # type: ignore[union-attr, operator]
-        for block in generator.blocks:  # type: ignore[union-attr]
-            block.conv2.weight.normal_(std=0.03)
+        for name, value in generator.named_parameters():
+            if name.endswith("conv2.weight"):
+                value.normal_(std=0.03)
+        generator.get_parameter("up_full.weight").normal_(std=0.05)
 
 
 def test_weights_have_127_levels_for_each_output_channel() -> None:

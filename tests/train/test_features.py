@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -17,9 +18,11 @@ Make = Callable[..., Recipe]
 
 
 @pytest.mark.parametrize("custom", ["caffe", "torchvision"])
-def test_layers_come_by_name_at_full_and_half_size(vgg: Path, custom: str) -> None:
+def test_layers_come_by_name_at_full_and_half_size(
+    vgg: Path, custom: Literal["caffe", "torchvision"]
+) -> None:
     layers = ("relu1_2", "relu2_2", "relu2_2/2", "relu3_1/2")
-    seen = VGG16(vgg, layers, custom)(torch.rand(2, 3, 32, 48))  # type: ignore[arg-type]
+    seen = VGG16(vgg, layers, custom)(torch.rand(2, 3, 32, 48))
     assert {name: tuple(f.shape[1:]) for name, f in seen.items()} == {
         "relu1_2": (64, 32, 48),
         "relu2_2": (128, 16, 24),

@@ -66,6 +66,16 @@ def test_gradient_penalty_reaches_the_discriminator() -> None:
     assert gradient.abs().sum() > 0
 
 
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_gradient_penalty_is_not_rounded_to_half_precision(half: torch.dtype) -> None:
+    judge = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 3))
+    inputs = judge, torch.rand(2, 3, 8, 8), -torch.rand(2, 3, 8, 8), torch.rand(2, 1, 1, 1)
+    with torch.autocast("cpu", half):
+        found = losses.gradient_penalty(*inputs)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, losses.gradient_penalty(*inputs))
+
+
 def test_structure_is_zero_for_the_same_and_sees_lost_detail() -> None:
     x = torch.rand(2, 3, 32, 32) * 2 - 1
     assert losses.structure(x, x).item() == pytest.approx(0, abs=1e-5)

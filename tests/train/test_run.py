@@ -14,8 +14,10 @@ import pytest
 import torch
 from pleinair.errors import PleinairError, TrainingError, UsageError
 from pleinair.train.checkpoint import load_state, save_atomically
+from pleinair.train.corrupt import CorruptTally
 from pleinair.train.recipe import Recipe
 from pleinair.train.run import _Loop, make_fabric, train
+from pleinair.train.stats import Stats
 from pleinair.train.trainer import Trainer
 
 Make = Callable[..., Recipe]
@@ -41,7 +43,7 @@ def states_equal(a: object, b: object) -> bool:
             and all(states_equal(a[k], b[k]) for k in a)
         )
     if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(states_equal, a, b))  # type: ignore[arg-type]
+        return isinstance(b, list | tuple) and len(a) == len(b) and all(map(states_equal, a, b))
     return a == b
 
 
@@ -195,7 +197,7 @@ def test_fine_tuning_starts_where_the_other_run_ended(make_recipe: Make, tmp_pat
 def test_fine_tuning_of_another_architecture_is_refused(make_recipe: Make, tmp_path: Path) -> None:
     train(make_recipe(optim={"steps": 1}), tmp_path / "first", "cpu")
     other = make_recipe(model={"generator": "edge_l"})
-    with pytest.raises(TrainingError, match=r"is a edge_s, but the recipe's model.generator is"):
+    with pytest.raises(TrainingError, match=r"holds edge_s, but the recipe's model.generator is"):
         train(other, tmp_path / "second", "cpu", tmp_path / "first")
     assert not (tmp_path / "second").exists()
     with pytest.raises(UsageError, match="nowhere"):
@@ -309,10 +311,13 @@ def test_what_a_run_will_need_later_is_missed_at_once(make_recipe: Make, tmp_pat
 
 def test_weights_that_are_no_numbers_are_not_saved(make_recipe: Make, tmp_path: Path) -> None:
     train(make_recipe(optim={"steps": 2}), tmp_path, "cpu")
-    trainer = Trainer(make_recipe(), make_fabric(make_recipe().compute, "cpu"))
+    recipe = make_recipe()
+    trainer = Trainer(recipe, make_fabric(recipe.compute, "cpu"))
     with torch.no_grad():
         next(trainer.networks["generator"].parameters())[0] = float("nan")
-    loop = _Loop(trainer, tmp_path, None, None, print, print, None)  # type: ignore[arg-type]
-    with pytest.raises(TrainingError, match="a weight of the generator is not finite"):
-        loop.save()
+    tally = CorruptTally(total=32, max_share=0.01)
+    with Stats(tmp_path, 2, recipe.log) as stats:
+        loop = _Loop(trainer, tmp_path, stats, tally, print, print, None)
+        with pytest.raises(TrainingError, match="a weight of the generator is not finite"):
+            loop.save()
     assert load_state(tmp_path / "checkpoint.pt")["step"] == 2

@@ -1,0 +1,177 @@
+"""Scores a run, a generator or a bundle with the pictures that are named, or with its recipe's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ..bundle import Bundle
+from ..errors import UsageError
+from ..evaluation.features import load_features
+from ..evaluation.folder import PictureFolder
+from ..evaluation.painter import Paint, painter
+from ..evaluation.scores import Evaluator, Progress, Scores
+from ..evaluation.sheet import check_sheet, write_sheet
+from ..pictures import Pixels
+from ..runtime.sources import open_source
+from ..runtime.stylizer import load
+from ..train.checkpoint import GENERATOR
+from ..train.held_out import held_out_pictures
+from ..train.recipe import Recipe, validate_recipe
+from .checkpoints import Trained, load_trained
+from .model_card import save_scores
+
+CLIP_FRAMES = 100  # of a clip, at most
+
+# Shows the progress of what its title says, while it is open.
+Show = Callable[[str], AbstractContextManager[Progress]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores, and what they were measured with: they compare with those of the same only."""
+
+    scores: Scores
+    measured: dict[str, Any]
+
+
+@contextmanager
+def _show_nothing(title: str) -> Iterator[Progress]:
+    yield lambda done, total: None
+
+
+def evaluate(
+    model: str,
+    data: Path | None = None,
+    *,
+    source: str = "",
+    target: str = "",
+    features: Path | None = None,
+    pictures: int = 300,
+    clip: str | None = None,
+    sheet: Path | None = None,
+    save: bool = False,
+    backend: str = "auto",
+    precision: str = "auto",
+    show: Show = _show_nothing,
+) -> Evaluation:
+    """Scores a generator: distance to the target domain, content, lattice, flicker.
+
+    Args:
+        model: A run's folder, a generator's file, or a bundle's name, folder or zip.
+        data: The folder of the folders below; none takes the recipe's ``data.root``.
+        source: Folder of the pictures to paint; "" takes the recipe's, else ``testB``.
+        target: Folder of the target domain; "" takes the recipe's, else ``trainA``.
+        features: Feature network; none takes the recipe's, else Inception v3.
+        pictures: At most so many of each.
+        clip: A video to measure flicker with.
+        sheet: A file to write a contact sheet to.
+        save: Whether the scores are noted in the bundle's manifest and card.
+        backend: What runs a bundle.
+        precision: Of the bundle's artifact.
+        show: Opens a display of progress.
+
+    Raises:
+        UsageError: Something asked for does not exist, or does not go with ``model``.
+        MediaError: A picture or the clip cannot be read.
+    """
+    check_sheet(sheet)
+    bundle = _folder_of_bundle(model) if save else None
+    paint, trained, painted_with = _open_painter(model, backend, precision)
+    recipe = _recipe_of(trained)
+    reverse = trained is not None and trained.reverse
+    originals, targets = _find_pictures(recipe, reverse, data, source, target, pictures)
+    features = features or (recipe.evaluate.features if recipe else None)
+    with show("features of originals and targets") as progress:
+        evaluator = Evaluator(originals, targets, load_features(features), progress)
+    with show(f"painting with {model}") as progress, _clip_frames(clip, progress) as frames:
+        scores = evaluator.score(paint, frames, progress)
+    if sheet:
+        write_sheet(sheet, originals, paint)
+    measured = {
+        "source": model,
+        "painted_with": painted_with,
+        "pictures": str(originals.folder),
+        "targets": str(targets.folder),
+        "features": str(features or "inception-v3"),
+        "dimensions": evaluator.dimensions,
+        "clip": clip,
+    }
+    if bundle:
+        _save_scores(bundle, scores, measured)
+    return Evaluation(scores, measured)
+
+
+def _folder_of_bundle(model: str) -> Path:
+    """Where scores will be saved."""
+    folder = Path(Bundle.open(model).label)
+    if not folder.is_dir():
+        raise UsageError(f"--save needs a bundle that is a folder, {model} is none")
+    return folder
+
+
+def _open_painter(model: str, backend: str, precision: str) -> tuple[Paint, Trained | None, str]:
+    """Returns what paints with a run or bundle, what was trained, and what it is painted with."""
+    path = Path(model)
+    if path.suffix != ".pt" and not (path / GENERATOR).is_file():
+        stylizer = load(model, backend, precision, "rgb")
+        return stylizer, None, f"{stylizer.choice.backend} {stylizer.choice.precision}"
+    if (backend, precision) != ("auto", "auto"):
+        raise UsageError(f"--backend and --precision are for bundles; PyTorch paints with {model}")
+    trained = load_trained(path)
+    return painter(trained.generator), trained, "pytorch fp32"
+
+
+def _recipe_of(trained: Trained | None) -> Recipe | None:
+    """The recipe of a run; bundles and imported generators have none that names pictures."""
+    if trained is None or "data" not in trained.recipe:
+        return None
+    return validate_recipe(trained.recipe, "the generator's recipe")
+
+
+def _find_pictures(
+    recipe: Recipe | None, reverse: bool, root: Path | None, source: str, target: str, count: int
+) -> tuple[PictureFolder, PictureFolder]:
+    """Returns originals and targets: of the folders that are named, else of the recipe's."""
+    if recipe:
+        if root:
+            data = recipe.data.model_copy(update={"root": root})
+            recipe = recipe.model_copy(update={"data": data})
+        return held_out_pictures(recipe, count, reverse, source, target)
+    if root is None:
+        raise UsageError("no pictures are named; give --data, and --source and --target in it")
+    source, target = source or "testB", target or "trainA"
+    return PictureFolder(root / source, count), PictureFolder(root / target, count)
+
+
+@contextmanager
+def _clip_frames(clip: str | None, progress: Progress) -> Iterator[Iterator[Pixels] | None]:
+    """Opens a video; yields its first frames, or None if there is no video."""
+    if clip is None:
+        yield None
+        return
+    with open_source(clip) as opened:
+        total = min(opened.count or CLIP_FRAMES, CLIP_FRAMES)
+
+        def frames() -> Iterator[Pixels]:
+            for frame in islice(opened.frames(), total):
+                yield frame.rgb
+                progress(frame.index + 1, total)
+
+        yield frames()
+
+
+def _save_scores(bundle: Path, scores: Scores, measured: dict[str, Any]) -> None:
+    """Notes scores in a bundle, with how they were measured, but no path of this machine."""
+    name = {key: Path(str(measured[key])).name for key in ("pictures", "targets", "features")}
+    clip = f", flicker on {Path(measured['clip']).name}" if measured["clip"] else ""
+    scored = (
+        f"By `pleinair evaluate` with features of `{name['features']}`: {scores.pictures} pictures"
+        f" of {name['pictures']} against {scores.targets} of {name['targets']}{clip}, painted with"
+        f" {measured['painted_with']}."
+    )
+    save_scores(bundle, scores.model_dump(exclude_none=True), scored)

@@ -1,0 +1,68 @@
+"""Every recipe that comes with pleinair starts: it finds its folders and takes a real step."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pleinair.pictures import list_pictures, read_picture, write_picture
+from pleinair.train.checkpoint import load_state
+from pleinair.train.recipe import Recipe, load_recipe
+from pleinair.train.run import train
+
+DATA = Path(__file__).parent.parent / "data"
+RECIPES = {path.stem: path for path in (DATA.parent.parent / "recipes").glob("*.toml")}
+assert "smoke" in RECIPES
+# As small as it gets, on one processor; folders, losses, schedule and precision stay its own.
+SMALL = ("data.crop=32", "data.workers=0", "model.ndf=4", "optim.steps=1", "optim.batch=1")
+HERE = ("compute.devices=1", "compute.compile=false")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folders that recipes name, with small real pictures in them."""
+    root = tmp_path_factory.mktemp("data")
+    photos, paintings = (
+        [read_picture(path)[0][:64, :64] for path in list_pictures(DATA / name)[:4]]
+        for name in ("photos", "paintings")
+    )
+    pairs = [np.hstack(both) for both in zip(photos, paintings, strict=True)]
+    for pictures, folders in (
+        (photos, ("photos", "trainB", "testB", "test")),
+        (paintings, ("paintings", "trainA")),
+        (pairs, ("train",)),
+    ):
+        for folder in folders:
+            for i, picture in enumerate(pictures):
+                write_picture(root / folder / f"{i}.png", picture)
+    return root
+
+
+def shrunk(path: Path, data: Path, vgg: Path, teacher: Path) -> Recipe:
+    """A recipe that one step of takes a second."""
+    recipe, changes = load_recipe(path), {"data.root": str(data)}
+    if recipe.loss.vgg:
+        changes["loss.vgg"] = str(vgg)
+    if recipe.distil.teacher:
+        changes["distil.teacher"] = str(teacher)
+    overrides = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
+    if recipe.data.load_size:
+        overrides.append("data.load_size=36")
+    if recipe.model.generator.startswith("resnet"):
+        overrides.append("model.ngf=4")
+    return load_recipe(path, [*SMALL, *HERE, *overrides])
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_recipe_takes_a_step(
+    name: str, data: Path, vgg: Path, teacher: Path, tmp_path: Path
+) -> None:
+    recipe = shrunk(RECIPES[name], data, vgg, teacher)
+    init = teacher if recipe.optim.quantize else None  # what is quantized was trained before
+    assert train(recipe, tmp_path, "cpu", init) == tmp_path / "generator.pt"
+    state = load_state(tmp_path / "checkpoint.pt")
+    assert state["step"] == 1
+    for optimizer in state["optimizers"].values():
+        assert any(moments["exp_avg"].any() for moments in optimizer["state"].values())
