@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal
@@ -83,6 +84,7 @@ class Drift(_Part):
     """How far an artifact's pictures are from those of the FP32 PyTorch generator."""
 
     reference: str  # what it was compared with
+    runner: str = ""  # what painted: a backend
     images: int
     psnr_db: float  # from the mean squared error over all pictures; 99 stands for identical
     ssim: float  # mean over pictures
@@ -93,14 +95,15 @@ class Drift(_Part):
 
 
 class Artifact(_Part):
-    """One file that one family of runtimes can run."""
+    """What one family of runtimes can run: a file, or a folder where the format has several."""
 
     target: str
-    precision: Literal["fp32", "fp16", "int8"]
+    precision: Literal["fp32", "fp16", "w8", "int8"]  # w8: weights in INT8, computed with in FP16
     path: InsidePath
     sha256: Sha256
     bytes: int = Field(ge=1)
     dynamic: bool = True  # any H and W that are multiples of `multiple_of`
+    device: str = ""  # the only kind of device that it runs on, e.g. sm86
     opset: int | None = None
     tool_versions: dict[str, str] = {}
     drift: Drift
@@ -165,23 +168,33 @@ class Bundle:
             "no such path, and " + unknown_name("model", str(source), shipped_models())
         )
 
-    def find(self, target: str, precision: str) -> Artifact | None:
-        """Returns the artifact of a target and precision, or None."""
+    def find(
+        self, target: str, precision: str, runs: Callable[[str], bool] = lambda device: not device
+    ) -> Artifact | None:
+        """Returns the artifact of a target and precision, or None.
+
+        Args:
+            target: As in the manifest.
+            precision: As in the manifest.
+            runs: Whether one for a kind of device will do; by default one that any runs.
+        """
         for artifact in self.manifest.artifacts:
-            if (artifact.target, artifact.precision) == (target, precision):
+            if (artifact.target, artifact.precision) == (target, precision) and runs(
+                artifact.device
+            ):
                 return artifact
         return None
 
     def path(self, artifact: Artifact) -> Path:
-        """Returns an artifact's file after checking that it is the one the manifest names.
+        """Returns an artifact's file or folder after checking that it is what the manifest names.
 
         Raises:
-            BundleError: The file is missing, lies outside the bundle, or its hash differs.
+            BundleError: It is missing, lies outside the bundle, or its hash differs.
         """
-        path = self.root / artifact.path
-        if not path.is_file():
+        path, root = self.root / artifact.path, self.root.resolve()
+        if not path.exists():
             raise BundleError(f"{self.label}: artifact {artifact.path} is missing; export it again")
-        if not path.resolve().is_relative_to(self.root.resolve()):
+        if not all(file.resolve().is_relative_to(root) for file in (path, *path.rglob("*"))):
             raise BundleError(f"{self.label}: artifact {artifact.path} links out of the bundle")
         if artifact.path not in self._checked:
             if sha256_of(path) != artifact.sha256:
@@ -227,9 +240,19 @@ def write_bundle(manifest: Manifest, staged: Path, out: Path, overwrite: bool = 
 
 
 def sha256_of(path: Path) -> str:
-    """Returns a file's sha256 in hexadecimal."""
+    """Returns a file's sha256 in hexadecimal; a folder's is that of its files' names and hashes."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        lines = (f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def bytes_of(path: Path) -> int:
+    """Returns the size of a file, or of all files of a folder."""
+    files = (file for file in path.rglob("*") if file.is_file()) if path.is_dir() else (path,)
+    return sum(file.stat().st_size for file in files)
 
 
 def _read_manifest(root: Path, label: str) -> Manifest:

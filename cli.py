@@ -13,11 +13,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.progress import (
@@ -30,16 +30,12 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+from typer.core import TyperGroup
 
 from .errors import PleinairError, UsageError
 
 if TYPE_CHECKING:
-    from .evaluation.folder import PictureFolder
-    from .evaluation.painter import Paint
     from .evaluation.scores import Scores
-    from .export.checkpoints import Trained
-    from .pictures import Pixels
-    from .train.recipe import Recipe
 
 app = typer.Typer(
     add_completion=False,
@@ -57,6 +53,9 @@ Model = Annotated[str, typer.Option(help="A shipped model's name, or a bundle's 
 Backend = Annotated[str, typer.Option(help="auto, openvino or onnxruntime.")]
 Precision = Annotated[str, typer.Option(help="auto, int8, fp16 or fp32.")]
 Strength = Annotated[float, typer.Option(min=0, max=1, help="1 paints, 0 leaves the original.")]
+Steady = Annotated[
+    bool, typer.Option("--steady", help="Keep the paint from trembling; takes time.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
@@ -97,6 +96,7 @@ def translate(
     backend: Backend = "auto",
     precision: Precision = "auto",
     strength: Strength = 1.0,
+    steady: Steady = False,
     overwrite: Overwrite = False,
     stats: Annotated[Path | None, typer.Option(help="Write the timings to this JSON file.")] = None,
     as_json: Json = False,
@@ -114,6 +114,7 @@ def translate(
             backend=backend,
             precision=precision,
             strength=strength,
+            steady=steady,
             overwrite=overwrite,
             progress=advance,
         )
@@ -138,6 +139,10 @@ def live(
     side_by_side: Annotated[
         bool, typer.Option("--side-by-side", help="Show the original to the left.")
     ] = False,
+    target_fps: Annotated[
+        float | None, typer.Option(min=1, max=1000, help="Hold it by painting smaller.")
+    ] = None,
+    steady: Steady = False,
     duration: Annotated[
         float | None, typer.Option(min=0, help="Stop after so many seconds.")
     ] = None,
@@ -148,7 +153,7 @@ def live(
     from .runtime.live import Look
     from .runtime.live import live as run
 
-    look = Look(_parse_size(size), mirror, side_by_side)
+    look = Look(_parse_size(size), mirror, side_by_side, steady, target_fps)
     with _progress(f"painting {source} live") as advance:
         result = run(
             source,
@@ -243,35 +248,25 @@ def evaluate(
 ) -> None:
     """Score a generator: distance to the target domain, content, lattice, flicker."""
     with _needs("train"):
-        from .evaluation.features import load_features
-        from .evaluation.scores import Evaluator
-        from .evaluation.sheet import check_sheet, write_sheet
+        from .export.evaluate import evaluate as run
 
-    check_sheet(sheet)
-    bundle = _folder_of_bundle(model) if save else None
-    paint, trained, painted_with = _open_painter(model, backend, precision)
-    originals, targets = _evaluation_pictures(trained, data, source, target, pictures)
-    recipe = _recipe_of(trained)
-    features = features or (recipe.evaluate.features if recipe else None)
-    with _needs("train"), _progress("features of originals and targets") as advance:
-        evaluator = Evaluator(originals, targets, load_features(features), advance)
-    with _progress(f"painting with {model}") as advance, _clip_frames(clip, advance) as frames:
-        scores = evaluator.score(paint, frames, advance)
-    if sheet:
-        write_sheet(sheet, originals, paint)
-    measured = {
-        "source": model,
-        "painted_with": painted_with,
-        "pictures": str(originals.folder),
-        "targets": str(targets.folder),
-        "features": str(features or "inception-v3"),
-        "dimensions": evaluator.dimensions,
-        "clip": clip,
-    }
-    if bundle:
-        _save_scores(bundle, scores, measured)
-    found = {"scores": scores.model_dump(), "measured": measured}
-    _say(found, as_json, _score_table(scores, evaluator.dimensions))
+        found = run(
+            model,
+            data,
+            source=source,
+            target=target,
+            features=features,
+            pictures=pictures,
+            clip=clip,
+            sheet=sheet,
+            save=save,
+            backend=backend,
+            precision=precision,
+            show=_progress,
+        )
+    scores, measured = found.scores, found.measured
+    value = {"scores": scores.model_dump(), "measured": measured}
+    _say(value, as_json, _score_table(scores, measured["dimensions"]))
 
 
 @app.command()
@@ -297,6 +292,9 @@ def generators(as_json: Json = False) -> None:
 def export(
     source: Annotated[Path, typer.Argument(help="A run's folder or its generator.pt.")],
     out: Annotated[Path, typer.Option(help="The bundle's folder.")],
+    target: Annotated[
+        list[str] | None, typer.Option(help="onnx or openvino; repeat for several; all by default.")
+    ] = None,
     precision: Annotated[
         list[str] | None, typer.Option(help="fp32, fp16 or int8; repeat for several.")
     ] = None,
@@ -308,15 +306,15 @@ def export(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Export a generator to ONNX in FP32, FP16 and INT8, the drift of each measured."""
+    """Export a generator to each target in FP32, FP16 and INT8, the drift of each measured."""
     with _needs("export"):
-        from .export.exporter import PRECISIONS
         from .export.exporter import export as run
 
     manifest = run(
         source,
         out,
-        precisions=precision or PRECISIONS,
+        targets=target or (),
+        precisions=precision or (),
         calibration=calibration,
         licence=licence,
         description=description,
@@ -340,7 +338,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check a bundle's hashes and manifest, and measure its drift on this machine."""
-    from .runtime.verify import DEMO_CLIP
+    from .runtime.demo_clip import DEMO_CLIP
     from .runtime.verify import verify as run
 
     found = run(bundle, pictures or DEMO_CLIP)
@@ -354,6 +352,133 @@ def verify(
     _say(found, as_json, table)
     if not found["ok"]:
         raise typer.Exit(1)
+
+
+class _RunByDefault(TyperGroup):
+    """``bench BUNDLE`` is short for ``bench run BUNDLE``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+bench = typer.Typer(cls=_RunByDefault, no_args_is_help=True)
+app.add_typer(bench, name="bench", help="Measure latency and drift of every backend here.")
+
+
+@bench.command("run")
+def bench_run(
+    bundle: Annotated[str, typer.Argument(help="A shipped model's name, or a bundle.")],
+    out: Annotated[Path, typer.Option(help="Folder for results.json, CSV, Markdown, report.html.")],
+    backend: Annotated[
+        list[str] | None, typer.Option(help="Repeat for several; all if none.")
+    ] = None,
+    precision: Annotated[
+        list[str] | None, typer.Option(help="int8, fp16 or fp32; repeat for several; all if none.")
+    ] = None,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WxH", help="Repeat for several; 256x256, 640x360 and 1280x720 if none."
+        ),
+    ] = None,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(help="single-stream, offline or live; repeat for several; all if none."),
+    ] = None,
+    duration: Annotated[float, typer.Option(min=0.1, help="Seconds a case, at least.")] = 3.0,
+    frames: Annotated[int, typer.Option(min=2, help="Frames a case, at least.")] = 30,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores to use; all if none.")] = None,
+    fps: Annotated[float, typer.Option(min=1, help="Of the camera, in the live scenario.")] = 30.0,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Photographs or a video; the demo clip if none.")
+    ] = None,
+    clip: Annotated[Path | None, typer.Option(help="A video to measure flicker with.")] = None,
+    features: Annotated[Path | None, typer.Option(help="Feature network, for KID.")] = None,
+    paintings: Annotated[Path | None, typer.Option(help="Folder of paintings, for KID.")] = None,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Measure plain code on the same libraries as well.")
+    ] = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a bundle here: a table, results.json and a report; Ctrl-C reports what there is."""
+    with _needs("bench"):
+        from .benchmarks.run import Request
+        from .benchmarks.run import bench as run
+        from .benchmarks.settings import Settings, first_cores
+        from .benchmarks.summary import summarize_run
+        from .benchmarks.tables import terminal_tables
+
+    request = Request(
+        bundle,
+        out,
+        backend or (),
+        precision or (),
+        [parsed for text in size or () if (parsed := _parse_size(text))],
+        scenario or (),
+        pictures,
+        clip,
+        features,
+        paintings,
+        peers,
+        overwrite,
+        Settings(seconds=duration, frames=frames, fps=fps, cores=first_cores(threads)),
+    )
+    with _progress("measuring") as advance, _needs("train"):  # KID alone needs that
+        found = run(request, advance)
+    skipped = [
+        f"not measured: {s['backend']} {s['precision']}: {s['reason']}" for s in found["skipped"]
+    ]
+    said = [*skipped, *found["warnings"], summarize_run(found), f"wrote {out / 'report.html'}"]
+    _say(found, as_json, Group(*terminal_tables(found), *map(Text, said)))
+    if found["partial"]:
+        raise typer.Exit(130)
+
+
+@bench.command("compare")
+def bench_compare(
+    before: Annotated[Path, typer.Argument(help="A results.json.")],
+    after: Annotated[Path, typer.Argument(help="Another: of a new version, or another machine.")],
+    threshold: Annotated[
+        float, typer.Option(min=0, help="Share by which a case may become slower.")
+    ] = 0.05,
+    relative: Annotated[
+        bool, typer.Option("--relative", help="Compare ratios within each run: for two machines.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare two results; exit status 1 if anything became slower or further from FP32."""
+    with _needs("bench"):
+        from .benchmarks.compare import compare
+        from .benchmarks.results import read_results
+
+    found = compare(read_results(before), read_results(after), threshold, relative)
+    table = Table("case", "ratio", "95 %", "PSNR dB", "verdict", box=SIMPLE)
+    for c in found.changes:
+        cells = (
+            ("-", "-") if c.ratio is None else (f"{c.ratio:.3f}", f"{c.low:.3f} to {c.high:.3f}")
+        )
+        psnr = "-" if c.psnr_change_db is None else f"{c.psnr_change_db:+.2f}"
+        _add(table, c.label, *cells, psnr, c.verdict)
+    _say(found.value(), as_json, Group(table, *map(Text, [*found.notes, *found.regressions])))
+    if found.regressions:
+        raise typer.Exit(1)
+
+
+@bench.command("table")
+def bench_table(
+    results: Annotated[list[Path], typer.Argument(help="One results.json a device.")],
+    as_json: Json = False,
+) -> None:
+    """Print Markdown for a README: each device's best figures, side by side."""
+    with _needs("bench"):
+        from .benchmarks.devices import merge, to_markdown
+        from .benchmarks.results import read_results
+
+    merged = merge([read_results(path) for path in results])
+    _say({"devices": merged}, as_json, to_markdown(merged))
 
 
 @app.command()
@@ -378,8 +503,8 @@ def doctor(as_json: Json = False) -> None:
     machine = found["machine"]
     table = Table("part", "state", title=f"{machine['processor']}, {machine['cores']} cores")
     for row in found["backends"] + found["parts"]:
-        version = row["version"] or "installed"
-        _add(table, row["name"], version if row["available"] else f"missing: {row['install']}")
+        lacks = f"missing: {row['install']}" if row["install"] else row.get("missing")
+        _add(table, row["name"], lacks or row["version"] or "installed")
     _say(found, as_json, table)
 
 
@@ -425,30 +550,6 @@ def _usage(error: Exception) -> str:
     return f"{said}; see {verb} --help" if said else ""
 
 
-def _folder_of_bundle(model: str) -> Path:
-    """Where scores will be saved."""
-    from .bundle import Bundle
-
-    folder = Path(Bundle.open(model).label)
-    if not folder.is_dir():
-        raise UsageError(f"--save needs a bundle that is a folder, {model} is none")
-    return folder
-
-
-def _save_scores(bundle: Path, scores: Any, measured: dict[str, Any]) -> None:
-    """Notes scores in a bundle, with how they were measured, but no path of this machine."""
-    from .export.model_card import save_scores
-
-    name = {key: Path(str(measured[key])).name for key in ("pictures", "targets", "features")}
-    clip = f", flicker on {Path(measured['clip']).name}" if measured["clip"] else ""
-    scored = (
-        f"By `pleinair evaluate` with features of `{name['features']}`: {scores.pictures} pictures"
-        f" of {name['pictures']} against {scores.targets} of {name['targets']}{clip}, painted with"
-        f" {measured['painted_with']}."
-    )
-    save_scores(bundle, scores.model_dump(exclude_none=True), scored)
-
-
 def _print_line(sentence: str) -> None:
     """Prints what happens along the way, on stderr."""
     console.print(Text(sentence))
@@ -488,72 +589,6 @@ def _end_with(problems: list[str]) -> None:
         _complain(problem)
     if problems:
         raise typer.Exit(1)
-
-
-def _open_painter(model: str, backend: str, precision: str) -> tuple[Paint, Trained | None, str]:
-    """Returns what paints with a run or bundle, what was trained, and what it is painted with."""
-    path = Path(model)
-    if path.suffix != ".pt" and not (path / "generator.pt").is_file():
-        from .runtime.stylizer import load
-
-        stylizer = load(model, backend, precision, "rgb")
-        return stylizer, None, f"{stylizer.choice.backend} {stylizer.choice.precision}"
-    if (backend, precision) != ("auto", "auto"):
-        raise UsageError(f"--backend and --precision are for bundles; PyTorch paints with {model}")
-    with _needs("train"):
-        from .evaluation.painter import painter
-        from .export.checkpoints import load_trained
-
-    trained = load_trained(path)
-    return painter(trained.generator), trained, "pytorch fp32"
-
-
-def _evaluation_pictures(
-    trained: Trained | None, root: Path | None, source: str, target: str, count: int
-) -> tuple[PictureFolder, PictureFolder]:
-    """Returns originals and targets: of the folders that are named, else of the recipe's."""
-    recipe = _recipe_of(trained)
-    if trained is None or recipe is None:
-        from .evaluation.folder import PictureFolder
-
-        if root is None:
-            raise UsageError("no pictures are named; give --data, and --source and --target in it")
-        source, target = source or "testB", target or "trainA"
-        return PictureFolder(root / source, count), PictureFolder(root / target, count)
-    from .train.held_out import held_out_pictures
-
-    if root:
-        data = recipe.data.model_copy(update={"root": root})
-        recipe = recipe.model_copy(update={"data": data})
-    return held_out_pictures(recipe, count, trained.reverse, source, target)
-
-
-def _recipe_of(trained: Trained | None) -> Recipe | None:
-    """The recipe of a run; bundles and imported generators have none that names pictures."""
-    if trained is None or "data" not in trained.recipe:
-        return None
-    from .train.recipe import validate_recipe
-
-    return validate_recipe(trained.recipe, "the generator's recipe")
-
-
-@contextmanager
-def _clip_frames(clip: str | None, advance: Any) -> Iterator[Iterator[Pixels] | None]:
-    """Opens a video; yields its first 100 frames, or None if there is no video."""
-    if clip is None:
-        yield None
-        return
-    from .runtime.sources import open_source
-
-    with open_source(clip) as opened:
-        total = min(opened.count or 100, 100)
-
-        def frames() -> Iterator[Pixels]:
-            for frame in islice(opened.frames(), total):
-                yield frame.rgb
-                advance(frame.index + 1, total)
-
-        yield frames()
 
 
 def _score_table(scores: Scores, dimensions: int) -> Table:

@@ -20,8 +20,8 @@ import onnxruntime as ort
 
 from ..bundle import Bundle
 from ..errors import BundleError, MediaError
+from ..runtime.demo_clip import DEMO_CLIP
 from ..runtime.translate import Translation, translate
-from ..runtime.verify import DEMO_CLIP
 
 
 def main() -> None:

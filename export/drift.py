@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -11,11 +10,15 @@ from torch import nn
 from .. import metrics
 from ..bundle import Drift
 from ..pictures import Frames
-from ..runtime.backends import find_backend
 from .frame_graph import FrameGraph
 
 # (PSNR in dB at least, SSIM at least, mean CIEDE2000 at most)
-BARS = {"fp32": (60.0, 0.999, 0.1), "fp16": (55.0, 0.995, 0.5), "int8": (38.0, 0.98, 1.0)}
+BARS = {
+    "fp32": (60.0, 0.999, 0.1),
+    "fp16": (55.0, 0.995, 0.5),
+    "w8": (38.0, 0.98, 1.0),
+    "int8": (38.0, 0.98, 1.0),
+}
 
 
 def reference_pictures(generator: nn.Module, frames: Sequence[Frames]) -> list[Frames]:
@@ -26,11 +29,13 @@ def reference_pictures(generator: nn.Module, frames: Sequence[Frames]) -> list[F
 
 
 def measure(
-    path: Path, precision: str, frames: Sequence[Frames], wanted: Sequence[Frames]
+    paint: Callable[[Frames], Frames],
+    precision: str,
+    frames: Sequence[Frames],
+    wanted: Sequence[Frames],
 ) -> Drift:
-    """Runs an ONNX artifact with ONNX Runtime and compares it with the reference pictures."""
-    engine = find_backend("onnxruntime").load(path)
-    found = metrics.compare((w[0], engine(f)[0]) for f, w in zip(frames, wanted, strict=True))
+    """Paints frames with an artifact and compares them with the reference pictures."""
+    found = metrics.compare((w[0], paint(f)[0]) for f, w in zip(frames, wanted, strict=True))
     return Drift(
         reference="pytorch fp32",
         images=found.images,

@@ -13,15 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from .. import __version__
 from ..bundle import (
     Artifact,
+    Drift,
     FrameFormat,
     Generator,
     Manifest,
     Training,
+    bytes_of,
     sha256_of,
     write_bundle,
 )
@@ -34,11 +34,11 @@ from .calibration import load_frames
 from .checkpoints import Trained, load_trained
 from .drift import measure, reference_pictures
 from .model_card import CARD, STRIP, model_card, strip
-from .onnx_graph import OPSET, export_float, quantize
+from .targets import TARGETS, Built, Target, find_target
+from .workshop import Workshop
 
 PHOTOGRAPHS = 200  # half of them calibrate, the other half measures
-PRECISIONS = ("fp32", "fp16", "int8")
-TOOLS = ("torch", "onnx", "onnxruntime")
+PRECISIONS = ("fp32", "fp16", "w8", "int8")
 
 Progress = Callable[[str], None]
 
@@ -47,7 +47,8 @@ def export(
     source: Path,
     out: Path,
     *,
-    precisions: Sequence[str] = PRECISIONS,
+    targets: Sequence[str] = (),
+    precisions: Sequence[str] = (),
     calibration: Path | None = None,
     licence: str = "Apache-2.0",
     description: str = "",
@@ -61,7 +62,8 @@ def export(
     Args:
         source: A run's folder or a ``generator.pt``.
         out: The bundle's folder; it appears only when everything in it is complete.
-        precisions: Some of ``fp32``, ``fp16``, ``int8``.
+        targets: Names of ``TARGETS``; none builds all that can be built here.
+        precisions: Some of ``fp32``, ``fp16``, ``int8``; none builds all.
         calibration: A folder of real photographs; by default the recipe's sample pictures.
         licence: Of the weights, for the manifest.
         description: A sentence or two, for the manifest.
@@ -73,9 +75,7 @@ def export(
         ExportError: The generator cannot be exported.
         BundleError: ``out`` exists or cannot be written.
     """
-    for precision in precisions:
-        if precision not in PRECISIONS:
-            raise UsageError(unknown_name("precision", precision, PRECISIONS))
+    plan = _plan(targets, precisions)
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists; add --overwrite to replace it")
     trained = load_trained(source)
@@ -84,7 +84,10 @@ def export(
     out.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
     try:
-        artifacts = _build(trained, staged, precisions, photos[::2], photos[1::2], progress)
+        with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
+            calibration_set, held_out = photos[::2], photos[1::2]
+            workshop = Workshop(trained.generator, calibration_set, _metadata(trained), Path(shop))
+            artifacts = _build(workshop, plan, held_out, staged, progress)
         manifest = Manifest(
             name=trained.recipe["name"] + ("-reverse" if trained.reverse else ""),
             title=_title(trained),
@@ -109,49 +112,66 @@ def export(
 
 
 def _build(
-    trained: Trained,
-    folder: Path,
-    precisions: Sequence[str],
-    calibration: Sequence[Frames],
+    workshop: Workshop,
+    plan: Sequence[tuple[Target, str]],
     held_out: Sequence[Frames],
+    folder: Path,
     progress: Progress,
 ) -> list[Artifact]:
-    metadata = {
+    """Builds and measures each target and precision of the plan."""
+    progress(f"painting {len(held_out)} held-out photographs with PyTorch, the reference")
+    wanted = reference_pictures(workshop.generator, held_out)
+    artifacts = []
+    for target, precision in plan:
+        for built in target.build(workshop, precision, folder):
+            drift = measure(built.paint, precision, held_out, wanted)
+            artifact = _artifact(target, precision, built, drift)
+            artifacts.append(artifact)
+            what = f"{target.name} {precision} {built.device}".rstrip()
+            progress(
+                f"{what}: {artifact.bytes / 1e3:.0f} kB, PSNR {drift.psnr_db} dB,"
+                f" {artifact.drift.verdict}"
+            )
+    return artifacts
+
+
+def _artifact(target: Target, precision: str, built: Built, drift: Drift) -> Artifact:
+    if not built.runs_here:
+        verdict = f"built, not run here; its graph: {drift.verdict}"
+        drift = drift.model_copy(update={"verdict": verdict})
+    return Artifact(
+        target=target.name,
+        precision=precision,  # type: ignore[arg-type]
+        path=built.path.name,
+        sha256=sha256_of(built.path),
+        bytes=bytes_of(built.path),
+        dynamic=built.dynamic,
+        device=built.device,
+        opset=built.opset,
+        tool_versions={tool: importlib.metadata.version(tool) for tool in target.tools}
+        | built.versions,
+        drift=drift.model_copy(update={"runner": built.runner}),
+    )
+
+
+def _metadata(trained: Trained) -> dict[str, str]:
+    """What every graph says of itself, so that a file is usable when alone."""
+    return {
         "name": str(trained.recipe["name"]),
         "architecture": trained.architecture,
         "frame": "uint8 NHWC RGB",
         "checkpoint_sha256": trained.sha256,
         "pleinair_version": __version__,
     }
-    progress(f"painting {len(held_out)} held-out photographs with PyTorch, the reference")
-    wanted = reference_pictures(trained.generator, held_out)
-    artifacts = []
-    base = folder / "fp32.onnx"  # INT8 starts from it
-    export_float(trained.generator, base, torch.float32, metadata)
+
+
+def _plan(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[Target, str]]:
+    """What to build: everything that can be built here, or what was named."""
     for precision in precisions:
-        path = folder / f"{precision}.onnx"
-        if precision == "fp16":
-            export_float(trained.generator, path, torch.float16, metadata)
-        elif precision == "int8":
-            quantize(base, path, calibration, metadata)
-        drift = measure(path, precision, held_out, wanted)
-        size = path.stat().st_size
-        progress(f"onnx {precision}: {size / 1e3:.0f} kB, PSNR {drift.psnr_db} dB, {drift.verdict}")
-        artifacts.append(
-            Artifact(
-                target="onnx",
-                precision=precision,  # type: ignore[arg-type]
-                path=path.name,
-                sha256=sha256_of(path),
-                bytes=size,
-                opset=OPSET,
-                tool_versions={tool: importlib.metadata.version(tool) for tool in TOOLS},
-                drift=drift,
-            )
-        )
-    if "fp32" not in precisions:
-        base.unlink()
-    return artifacts
+        if precision not in PRECISIONS:
+            raise UsageError(unknown_name("precision", precision, PRECISIONS))
+    rows = [find_target(name) for name in targets] or [t for t in TARGETS.values() if t.available]
+    return [(row, p) for row in rows for p in precisions or PRECISIONS if p in row.precisions]
 
 
 def _title(trained: Trained) -> str:
@@ -174,7 +194,7 @@ def _training(trained: Trained) -> Training:
             recipe[section][key] = Path(recipe[section][key]).name
     return Training(
         dataset=dataset,
-        steps=trained.steps,
+        steps=trained.step,
         processes=trained.processes,
         seed=recipe.get("seed", 0),  # an imported checkpoint has neither data nor seed
         recipe=recipe,

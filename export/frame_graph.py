@@ -62,14 +62,16 @@ class FrameGraph(nn.Module):
 
 
 class EdgeFrameGraph(nn.Module):
-    """The same function for an edge generator, with hardly a byte moved at full resolution.
+    """The same function for an edge generator, with hardly a float moved at full resolution.
 
-    The 4x4 blocks are gathered by a convolution whose weights are ones and zeros, on the frame as
-    it lies in memory: quantized, that is the fastest way there is. What the generator changes is
-    rounded to whole grey levels, which is exact since the frame has whole ones, and travels back to
-    full resolution as signed bytes: two neighbouring RGB pixels are six of them in a row, so one
-    transposition of rows does it. Only the order of channels differs from PixelShuffle, so the
-    weights of the last convolution are put in that order once, here.
+    A frame is gathered into blocks of 2x2 pixels by a convolution whose weights are ones and zeros:
+    quantized, that is the fastest way there is. The range in which the generator computes its
+    change, -1 .. 127/128, is in INT8 exactly a byte's: there the last convolution, the addition of
+    the frame, rounding and clamping are one operation.
+
+    The way back to pixels is made of bytes too. A block's two rows are six bytes each, so one
+    transposition does it, if channels come as (row, column, colour) and not, as pixel shuffle wants
+    them, as (colour, row, column); the first and last convolution are put in that order once, here.
     """
 
     gather: Tensor
@@ -77,32 +79,22 @@ class EdgeFrameGraph(nn.Module):
     def __init__(self, generator: EdgeGenerator, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.generator, self.dtype = generator, dtype
-        self.register_buffer("gather", torch.eye(48, dtype=dtype).reshape(48, 3, 4, 4))
-        exit_ = (
-            torch.arange(12).reshape(3, 2, 2).permute(1, 2, 0).flatten()
-        )  # (c, y, x) to (y, x, c)
+        order = torch.arange(12).reshape(3, 2, 2).permute(1, 2, 0).flatten()
+        blocks = torch.eye(12, dtype=dtype).reshape(12, 3, 2, 2)
+        self.register_buffer("gather", blocks[order])
+        stem, exit_ = generator.stem, generator.up_full
+        assert exit_.bias is not None
         with torch.no_grad():
-            generator.up_full.weight.copy_(generator.up_full.weight[exit_])
-            if generator.up_full.bias is not None:
-                generator.up_full.bias.copy_(generator.up_full.bias[exit_])
+            stem.weight.copy_(stem.weight[:, order])
+            exit_.weight.copy_(exit_.weight[order])
+            exit_.bias.copy_(exit_.bias[order])
 
     def forward(self, frame: Tensor) -> Tensor:
         """Paints uint8 RGB [1, H, W, 3]; H and W multiples of 8."""
-        g = self.generator
         _, height, width, _ = frame.shape
-        x = _normalise(frame).permute(0, 3, 1, 2).to(self.dtype)
-        entrance = g.relu(g.stem(F.conv2d(x, self.gather, stride=4)))
-        h = g.blocks(g.relu(g.down(entrance)))
-        h = g.shuffle(g.relu(g.up_quarter(h))) + entrance
-        h = g.shuffle(g.relu(g.up_half(h)))
-        h = g.up_full(h).float() * 127.5  # (1, 12, H/2, W/2), the change in grey levels
-        h = h.clamp(-127, 127).round().to(torch.int8)  # before it is moved
-        h = h.permute(0, 2, 3, 1).reshape(height // 2, width // 2, 2, 6).transpose(1, 2)
-        painted = frame.float() + h.reshape(1, height, width, 3).float()
-        out: Tensor = painted.clamp(0, 255).to(torch.uint8)
-        return out
-
-
-def _normalise(x: Tensor) -> Tensor:
-    """uint8 0..255 to float32 [-1, 1]."""
-    return x.float() / 127.5 - 1.0
+        x = (frame.float() - 128) / 128
+        x = F.conv2d(x.permute(0, 3, 1, 2).to(self.dtype), self.gather, stride=2)
+        x = x.float() + self.generator.change(x).float()  # (1, 12, H/2, W/2)
+        painted = (x * 128 + 128).round().clamp(0, 255).to(torch.uint8)
+        rows = painted.permute(0, 2, 3, 1).reshape(height // 2, width // 2, 2, 6).transpose(1, 2)
+        return rows.reshape(1, height, width, 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -12,14 +11,12 @@ import numpy as np
 
 from ..bundle import Artifact, Bundle, Manifest, Training, write_bundle
 from ..pictures import Pixels
-from ..runtime.backends import find_backend
-from ..runtime.sources import open_source
+from ..runtime.backends import BACKENDS, find_backend
+from ..runtime.demo_clip import demo_still
 from ..runtime.stylizer import Choice, Stylizer
-from ..runtime.verify import DEMO_CLIP
 
 CARD = "MODEL_CARD.md"
 STRIP = "strip.jpg"
-STRIP_FRAME = 20  # of the demo clip, which everybody has
 SIDE = 360  # pixels, of each part of the strip
 
 
@@ -30,7 +27,7 @@ def model_card(manifest: Manifest) -> str:
     sections = [
         f"# {manifest.title}\n\n{manifest.description}".rstrip(),
         f"![The original, and what each precision makes of it]({STRIP})\n\n"
-        f"*{', '.join(['Original', *(f'{a.target} {a.precision}' for a in manifest.artifacts)])}.*",
+        f"*{', '.join(['Original', *(f'{a.target} {a.precision}' for a in _shown(manifest))])}.*",
         "## Generator\n\n"
         + _table(
             ("architecture", "parameters", "multiply-adds at 256x256", "stride", "receptive field"),
@@ -47,7 +44,7 @@ def model_card(manifest: Manifest) -> str:
         "## Artifacts\n\nEach takes uint8 RGB frames `[1, H, W, 3]` and returns the same. Drift is"
         " measured on held-out photographs against FP32 PyTorch.\n\n"
         + _table(
-            ("target", "precision", "file", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict"),
+            ("target", "precision", "path", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict"),
             map(_artifact, manifest.artifacts),
         ),
         "## Training\n\n" + _training(training, about.get("data", "")),
@@ -60,17 +57,21 @@ def model_card(manifest: Manifest) -> str:
 
 def strip(folder: Path, manifest: Manifest) -> Pixels:
     """Paints one frame of the demo clip with every artifact: the original first, side by side."""
-    with open_source(str(DEMO_CLIP)) as clip:
-        frame = next(itertools.islice(clip.frames(), STRIP_FRAME, None)).rgb
+    frame = demo_still()
     top, left = ((side - SIDE) // 2 for side in frame.shape[:2])
     frame = np.ascontiguousarray(frame[top : top + SIDE, left : left + SIDE])
-    bundle, backend = Bundle(folder, manifest), find_backend("onnxruntime")
-    painted = [frame]
-    for artifact in manifest.artifacts:
+    bundle, painted = Bundle(folder, manifest), [frame]
+    for artifact in _shown(manifest):
+        backend = find_backend(artifact.drift.runner)
         engine = backend.load(bundle.path(artifact))
         choice = Choice(backend.name, artifact.precision)
         painted.append(Stylizer(bundle, engine, choice, color="rgb")(frame))
     return np.hstack(painted)
+
+
+def _shown(manifest: Manifest) -> list[Artifact]:
+    """What a backend painted with where the bundle was made: not, say, an engine for a Jetson."""
+    return [a for a in manifest.artifacts if a.drift.runner in BACKENDS and not a.device]
 
 
 def save_scores(model: Path, scores: Mapping[str, float], scored: str) -> None:
@@ -97,7 +98,7 @@ def save_scores(model: Path, scores: Mapping[str, float], scored: str) -> None:
 def _artifact(artifact: Artifact) -> tuple[str, ...]:
     drift = artifact.drift
     return (
-        artifact.target,
+        f"{artifact.target} {artifact.device}".rstrip(),
         artifact.precision,
         f"`{artifact.path}`",
         f"{artifact.bytes / 1e3:.0f}",

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import UsageError
 from ..pictures import write_picture
-from .sources import open_source
+from .demo_clip import DEMO_CLIP, demo_still
 from .translate import Progress, Translation, translate
-from .verify import DEMO_CLIP
-
-STILL_FRAME = 20  # mountains, trees and grass
 
 
 def run_demo(
@@ -37,8 +33,7 @@ def run_demo(
         overwrite=overwrite,
         progress=progress,
     )
-    with open_source(str(DEMO_CLIP)) as clip:
-        before = next(itertools.islice(clip.frames(), STILL_FRAME, None)).rgb
+    before = demo_still()
     after = result.stylizer(before)
     middle = before.shape[1] // 2
     together = np.hstack([before[:, :middle], after[:, middle:]])

@@ -33,7 +33,8 @@ def examine() -> dict[str, Any]:
                 "name": backend.name,
                 "available": backend.available,
                 "version": backend.version,
-                "install": None if backend.available else backend.install,
+                "missing": backend.missing or None,
+                "install": None if backend.installed else backend.install,
             }
             for backend in BACKENDS.values()
         ],

@@ -15,7 +15,7 @@ from ..errors import BackendError, UsageError, unknown_name
 from ..pictures import Pixels
 from .backends import BACKENDS, Backend, Engine, find_backend
 
-PRECISIONS = ("int8", "fp16", "fp32")
+PRECISIONS = ("int8", "w8", "fp16", "fp32")
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,8 @@ def load(
         if artifact is not None
     ]
     if not candidates:
-        raise BackendError(_nothing_runs(bundle, backend, precision))
+        missing = "" if backend == "auto" else find_backend(backend).missing
+        raise BackendError(missing or _nothing_runs(bundle, backend, precision))
     stylizers, failures = [], []
     for row, artifact in candidates:
         choice = Choice(row.name, artifact.precision)
@@ -155,7 +156,9 @@ def _artifact(bundle: Bundle, backend: Backend, precision: str) -> Artifact | No
     if precision not in ("auto", *PRECISIONS):
         raise UsageError(unknown_name("precision", precision, ("auto", *PRECISIONS)))
     wanted = PRECISIONS if precision == "auto" else (precision,)
-    found = (bundle.find(backend.target, name) for name in wanted)
+    found = (
+        bundle.find(target, name, backend.runs) for name in wanted for target in backend.targets
+    )
     return next((artifact for artifact in found if artifact), None)
 
 
@@ -171,8 +174,10 @@ def _seconds(stylizer: Stylizer, size: tuple[int, int] | None, runs: int = 3) ->
 
 
 def _nothing_runs(bundle: Bundle, backend: str, precision: str) -> str:
-    has = ", ".join(f"{a.target} {a.precision}" for a in bundle.manifest.artifacts)
-    missing = "; ".join(row.install for row in BACKENDS.values() if not row.available)
+    has = ", ".join(
+        f"{a.target} {a.precision} {a.device}".rstrip() for a in bundle.manifest.artifacts
+    )
+    missing = "; ".join(row.install for row in BACKENDS.values() if not row.installed)
     return (
         f"{bundle.label} has no artifact that backend {backend!r} can run at precision"
         f" {precision!r} here; it has: {has}"

@@ -15,10 +15,9 @@ from ..bundle import Artifact, Bundle
 from ..errors import BackendError, BundleError, MediaError
 from ..pictures import Pixels
 from .backends import BACKENDS, Backend
+from .demo_clip import DEMO_CLIP
 from .sources import open_source
 from .stylizer import Choice, Stylizer
-
-DEMO_CLIP = Path(__file__).parent.parent / "assets" / "demo.mp4"
 
 
 def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12) -> dict[str, Any]:
@@ -64,7 +63,8 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
             continue
         row["hash"] = "ok"
         for backend in BACKENDS.values():
-            if backend.available and backend.target == artifact.target and wanted:
+            here = backend.available and backend.runs(artifact.device)
+            if here and artifact.target in backend.targets and wanted:
                 row["measured"].append(_measure(bundle, artifact, backend, frames, wanted))
     good = all(r["hash"] == "ok" and not any("error" in m for m in r["measured"]) for r in rows)
     return {"bundle": bundle.manifest.name, "ok": good, "artifacts": rows}

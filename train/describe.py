@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..evaluation.painter import stride_of
 from .edge import ResidualBlock
 from .generators import GENERATORS, create_generator
 from .resnet import ResnetBlock
@@ -43,7 +45,7 @@ def describe(generator: nn.Module) -> Description:
         width=max(m.out_channels for m in widest if isinstance(m, nn.Conv2d)),
         parameters=sum(p.numel() for p in generator.parameters()),
         macs_256=count_macs(generator, 256, 256),
-        stride=int(generator.stride),  # type: ignore[arg-type]
+        stride=stride_of(generator),
         receptive_field=receptive_field(generator),
     )
 
@@ -80,7 +82,7 @@ def receptive_field(generator: nn.Module) -> int:
     """
     twin, widest = _geometry(generator), 0
     for side in (512, 2048):
-        widest, cut = _widest_field(twin, int(generator.stride), side)  # type: ignore[arg-type]
+        widest, cut = _widest_field(twin, stride_of(generator), side)
         if not cut:
             break
     return widest
@@ -107,14 +109,17 @@ class _Plane(nn.Module):
         super().__init__()
         self.like = like
         self.channels = like.out_channels
-        self.kernel = torch.ones(1, 1, *like.kernel_size)
+        # Shrinking, lest what grows on the way is clamped in the end.
+        self.kernel = torch.full((1, 1, *like.kernel_size), 0.5 / math.prod(like.kernel_size))
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B, C, h, w) to what ``like`` would, in shape."""
         x, like = x.mean(1, keepdim=True), self.like
         if isinstance(like, nn.ConvTranspose2d):
-            at = (like.stride, like.padding, like.output_padding)
-            x = F.conv_transpose2d(x, self.kernel, None, *at)  # type: ignore[arg-type]
+            assert not isinstance(like.padding, str)  # only a convolution's may be a word
+            x = F.conv_transpose2d(
+                x, self.kernel, None, like.stride, like.padding, like.output_padding
+            )
         else:
             x = F.conv2d(x, self.kernel, None, like.stride, like.padding, like.dilation)
         return x.expand(-1, self.channels, -1, -1)
@@ -127,8 +132,7 @@ def _widest_field(twin: nn.Module, stride: int, side: int) -> tuple[int, bool]:
     """
     height = -(-32 // stride) * stride
     middle = side // stride // 2 * stride
-    # Each layer multiplies by up to its kernel's area: start tiny, so that no clamp or ReLU closes.
-    x = torch.full((1, 3, height, side), 1e-30, requires_grad=True)
+    x = torch.zeros(1, 3, height, side, requires_grad=True)
     row = twin(x)[0, :, height // 2].sum(0)
     widest, cut = 0, False
     for place in range(middle, middle + stride, -(-stride // 8)):

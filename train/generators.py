@@ -21,13 +21,12 @@ from typing import Any
 from torch import nn
 
 from ..errors import UsageError, unknown_name
-from .edge import CHANGE, EDGE_SIZES, EdgeGenerator
+from .edge import EDGE_SIZES, EdgeGenerator
 from .layers import NORMS, init_normal
 from .resnet import ResnetGenerator
 from .unet import UnetGenerator
 
 __all__ = [
-    "CHANGE",
     "GENERATORS",
     "EdgeGenerator",
     "check_options",

@@ -6,6 +6,7 @@ that the command line, ``doctor`` and the choice at ``auto`` read. Nothing heavy
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -35,47 +36,101 @@ class Backend:
     """One row of the table."""
 
     name: str
-    target: str  # which of a bundle's artifacts it runs
-    library: str  # what must be importable
+    targets: tuple[str, ...]  # which of a bundle's artifacts it runs, the best first
+    library: str  # what must be importable; "this or that" where either will do
     distribution: str  # the same on PyPI, for its version
     install: str  # how to get it
+    by_device: bool = False  # whether an artifact is for one kind of device, which its module names
+
+    @property
+    def installed(self) -> bool:
+        """Whether its library is installed (it is not imported for that)."""
+        return any(map(importlib.util.find_spec, self.library.split(" or ")))
+
+    @property
+    def missing(self) -> str:
+        """What keeps it from running here, with the remedy; empty if nothing does."""
+        try:
+            self.device()
+        except BackendError as error:
+            return str(error)
+        return "" if self.installed else self._not_installed()
 
     @property
     def available(self) -> bool:
-        """Whether its library is installed (it is not imported for that)."""
-        return importlib.util.find_spec(self.library) is not None
+        """Whether it can run here."""
+        return not self.missing
 
     @property
     def version(self) -> str | None:
         """The installed library's version."""
-        try:
-            return importlib.metadata.version(self.distribution)
-        except importlib.metadata.PackageNotFoundError:
-            return None
+        for distribution in self.distribution.split(" or "):
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                return importlib.metadata.version(distribution)
+        return None
+
+    def device(self) -> str:
+        """Returns which kind of device is here, e.g. ``sm86``; empty if any will do.
+
+        Raises:
+            BackendError: The library is missing, or there is no device that it could use.
+        """
+        return str(self._module().device()) if self.by_device else ""
+
+    def runs(self, device: str) -> bool:
+        """Whether an artifact for a kind of device, or for any if that is empty, runs with it."""
+        return self.available and device == self.device() if self.by_device else not device
 
     def load(self, path: Path, in_flight: int = 1) -> Engine:
         """Loads an artifact.
 
         Args:
-            path: The artifact's file.
+            path: The artifact's file or folder.
             in_flight: How many frames will be painted at once; 1 asks for the shortest delay.
 
         Raises:
             BackendError: The library is missing or refuses the artifact.
         """
-        if not self.available:
-            raise BackendError(f"backend {self.name!r} is not installed; run: {self.install}")
-        with mapped_errors(self.name, "be imported"):
-            module: Any = importlib.import_module(f".{self.name}", __name__)
-        engine: Engine = module.load(path, in_flight)
+        engine: Engine = self._module().load(path, in_flight)
         return engine
+
+    def _module(self) -> Any:
+        if not self.installed:
+            raise BackendError(self._not_installed())
+        with mapped_errors(self.name, "be imported"):
+            return importlib.import_module(f".{self.name}", __name__)
+
+    def _not_installed(self) -> str:
+        return f"backend {self.name!r} is not installed; run: {self.install}"
 
 
 BACKENDS = {
     backend.name: backend
     for backend in (
-        Backend("openvino", "onnx", "openvino", "openvino", 'pip install "pleinair[openvino]"'),
-        Backend("onnxruntime", "onnx", "onnxruntime", "onnxruntime", "pip install onnxruntime"),
+        Backend(
+            "openvino",
+            ("openvino", "onnx"),
+            "openvino",
+            "openvino",
+            'pip install "pleinair[openvino]"',
+        ),
+        Backend("onnxruntime", ("onnx",), "onnxruntime", "onnxruntime", "pip install onnxruntime"),
+        Backend(
+            "tensorrt",
+            ("tensorrt",),
+            "tensorrt_rtx or tensorrt",
+            "tensorrt_rtx or tensorrt",
+            'pip install "pleinair[tensorrt]"',
+            by_device=True,
+        ),
+        Backend(
+            "coreml",
+            ("coreml",),
+            "coremltools",
+            "coremltools",
+            'pip install "pleinair[coreml]"',
+            by_device=True,  # which is a Mac
+        ),
     )
 }
 

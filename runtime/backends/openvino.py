@@ -28,7 +28,7 @@ class OpenVinoEngine:
         self.compiled: dict[tuple[int, int] | None, Any] = {}
         self.lock = threading.Lock()
         with mapped_errors("openvino", f"load {path}"):
-            self.model = self.core.read_model(path)
+            self.model = self.core.read_model(path / "model.xml" if path.is_dir() else path)
 
     def prepare(self, height: int, width: int) -> None:
         """Compiles for one size; an earlier size's compiled model is dropped."""
@@ -65,5 +65,5 @@ class OpenVinoEngine:
 
 
 def load(path: Path, in_flight: int) -> Engine:
-    """Loads an .onnx or .xml file."""
+    """Loads an .onnx file or a folder with an IR."""
     return OpenVinoEngine(path, in_flight)

@@ -59,5 +59,5 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path) ->
     from pleinair.export.exporter import export
 
     out = tmp_path_factory.mktemp("out") / "tiny"
-    export(run, out, calibration=photos)
+    export(run, out, targets=["onnx", "openvino"], calibration=photos)
     return out

@@ -30,7 +30,11 @@ def test_what_the_recipe_says_about_a_model_is_in_its_card(tmp_path: Path, photo
     state["recipe"]["about"] = {"description": "Paints.", "data": "Own.", "limits": "Night."}
     save_atomically(state, tmp_path / "generator.pt")
     manifest = export(
-        tmp_path / "generator.pt", tmp_path / "out", precisions=["fp32"], calibration=photos
+        tmp_path / "generator.pt",
+        tmp_path / "out",
+        targets=["onnx"],
+        precisions=["fp32"],
+        calibration=photos,
     )
     card = (tmp_path / "out" / "MODEL_CARD.md").read_text()
     assert manifest.description == "Paints."
@@ -39,8 +43,8 @@ def test_what_the_recipe_says_about_a_model_is_in_its_card(tmp_path: Path, photo
 
 def test_the_strip_shows_the_original_and_every_precision(bundle: Path) -> None:
     picture, _ = read_picture(bundle / "strip.jpg")
-    assert picture.shape == (SIDE, 4 * SIDE, 3)
-    original, *painted = np.split(picture.astype(int), 4, axis=1)
+    assert picture.shape == (SIDE, 7 * SIDE, 3)  # three precisions of two targets
+    original, *painted = np.split(picture.astype(int), 7, axis=1)
     for one in painted:
         assert np.abs(one - original).mean() > 2  # painted
         assert np.abs(one - painted[0]).mean() < 4  # all nearly alike

@@ -59,14 +59,13 @@ def test_doctor_tells_what_is_there_and_how_to_get_the_rest(monkeypatch):
 
 
 def test_the_demo_is_a_video_and_a_still(tmp_path, make_video, monkeypatch):
-    monkeypatch.setattr(
-        "pleinair.runtime.demo.DEMO_CLIP", make_video(tmp_path / "clip.mp4", frames=8)
-    )
-    monkeypatch.setattr("pleinair.runtime.demo.STILL_FRAME", 5)
+    clip = make_video(tmp_path / "clip.mp4", frames=24)
+    for module in ("demo", "demo_clip"):
+        monkeypatch.setattr(f"pleinair.runtime.{module}.DEMO_CLIP", clip)
     out = tmp_path / "out" / "demo.mp4"
     arguments = (out, "monet", "onnxruntime", "int8", False, lambda done, total: None)
     result, still = run_demo(*arguments)
-    assert result.report.frames == 8
+    assert result.report.frames == 24
     assert still == out.with_suffix(".jpg")
     assert read_picture(still)[0].shape == (48, 64, 3)
     out.unlink()

@@ -1,0 +1,109 @@
+"""What a generator can be exported to: one row a target, which is one module with ``build``.
+
+The command line, ``doctor`` and the documentation read this table. Nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...errors import ExportError, UsageError, unknown_name
+from ...pictures import Frames
+from ..workshop import Workshop
+
+
+@dataclass(frozen=True)
+class Built:
+    """One artifact, built."""
+
+    path: Path  # a file, or a folder where the format has several
+    paint: Callable[[Frames], Frames]  # runs it, to measure its drift
+    runner: str  # what `paint` runs it with
+    runs_here: bool = True  # else `paint` runs the graph that it was built from
+    device: str = ""  # the only kind of device that it runs on, e.g. "sm86"
+    dynamic: bool = True  # whether it takes any size
+    opset: int | None = None
+    versions: dict[str, str] = field(default_factory=dict)  # of tools that its target may use
+
+
+@dataclass(frozen=True)
+class Target:
+    """One row of the table."""
+
+    name: str
+    precisions: tuple[str, ...]
+    library: str  # what must be importable to build it; "this or that" where either will do
+    tools: tuple[str, ...]  # distributions whose versions the manifest notes
+    install: str  # how to get the library
+    runs_on: str
+
+    @property
+    def available(self) -> bool:
+        """Whether its library is installed (it is not imported for that)."""
+        return any(map(importlib.util.find_spec, self.library.split(" or ")))
+
+    def build(self, workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+        """Builds the artifacts of one precision into ``folder``; their names begin with it.
+
+        Raises:
+            ExportError: The library is missing or cannot express the generator.
+        """
+        if not self.available:
+            raise ExportError(f"target {self.name} needs {self.library}; run: {self.install}")
+        module: Any = importlib.import_module(f".{self.name}", __name__)
+        yield from module.build(workshop, precision, folder)
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target(
+            "onnx",
+            ("fp32", "fp16", "int8"),
+            "onnx",
+            ("torch", "onnx", "onnxruntime"),
+            'pip install "pleinair[export]"',
+            "ONNX Runtime: any processor, most accelerators",
+        ),
+        Target(
+            "openvino",
+            ("fp32", "fp16", "int8"),
+            "openvino",
+            ("torch", "onnx", "onnxruntime", "openvino"),
+            'pip install "pleinair[openvino]"',
+            "Intel CPU, GPU and NPU, ARM CPU",
+        ),
+        Target(
+            "tensorrt",
+            ("fp16", "int8"),
+            "tensorrt_rtx or tensorrt",
+            ("torch", "onnx", "onnxruntime"),
+            'pip install "pleinair[tensorrt]"',
+            "NVIDIA GPUs: RTX; others and Jetsons where it is built on them",
+        ),
+        Target(
+            "coreml",
+            ("fp16", "w8", "int8"),
+            "coremltools",
+            ("torch", "coremltools"),
+            'pip install "pleinair[coreml]"',
+            "macOS 14, iOS 17: CPU, GPU, Neural Engine",
+        ),
+    )
+}
+
+
+def find_target(name: str) -> Target:
+    """Returns a target by name.
+
+    Raises:
+        UsageError: There is none of this name.
+    """
+    if name not in TARGETS:
+        raise UsageError(unknown_name("target", name, TARGETS))
+    return TARGETS[name]
