@@ -13,9 +13,11 @@ import numpy as np
 
 from ..errors import MediaError, UsageError
 from ..pictures import Pixels
+from .adaptive import AdaptivePainter
 from .pipeline import Pipeline, Report
 from .sinks import VIDEO_SUFFIXES, open_sink
 from .sources import open_source
+from .steady import Steady
 from .stylizer import Stylizer, load
 
 
@@ -26,16 +28,27 @@ class Look:
     size: tuple[int, int] | None = None  # (width, height) to paint at; none keeps the source's
     mirror: bool = False
     side_by_side: bool = False  # the original to the left
+    steady: bool = False  # keep the paint from trembling
+    target_fps: float | None = None  # paint as small as this needs; what is shown keeps its size
 
     def painter(self, stylizer: Stylizer) -> Callable[[Pixels], Pixels]:
-        """Returns the function that the pipeline calls for each frame."""
+        """Returns the function that the pipeline calls for each frame, in their order."""
+        steady = Steady() if self.steady else None
+
+        def stylize(rgb: Pixels) -> Pixels:
+            painted = stylizer(rgb)
+            return steady(rgb, painted) if steady else painted
+
+        fitted: Callable[[Pixels], Pixels] = stylize
+        if self.target_fps:
+            fitted = AdaptivePainter(stylize, stylizer.prepare, self.target_fps)
 
         def paint(rgb: Pixels) -> Pixels:
             if self.size and self.size != (rgb.shape[1], rgb.shape[0]):
                 rgb = cv2.resize(rgb, self.size, interpolation=cv2.INTER_AREA)
             if self.mirror:
                 rgb = np.ascontiguousarray(rgb[:, ::-1])
-            painted = stylizer(rgb)
+            painted = fitted(rgb)
             return np.hstack([rgb, painted]) if self.side_by_side else painted
 
         return paint
@@ -93,7 +106,7 @@ def live(
         backend: ``"auto"`` or a backend's name.
         precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
         strength: 1 is the painting, 0 the original.
-        look: Size, mirror, side by side.
+        look: Size, mirror, side by side, steadiness, frame rate to hold.
         duration: Seconds.
         overwrite: Whether an existing recording may be replaced.
         progress: Called after each frame.

@@ -19,6 +19,7 @@ from .sinks import Sink, frame_like
 from .sources import Source
 
 Paint = Callable[[Pixels], Pixels]
+Finish = Callable[[Pixels, Pixels], Pixels]
 Progress = Callable[[int], None]
 
 
@@ -62,10 +63,13 @@ class Pipeline:
             other loses and reorders nothing.
         paint: From RGB [H, W, 3] to the same; called from several threads at once.
         in_flight: How many frames are painted at once.
+        finish: From a frame and its painting to what is handed on; called in the frames' order.
     """
 
-    def __init__(self, source: Source, paint: Paint, in_flight: int = 1) -> None:
-        self.source, self.paint, self.in_flight = source, paint, in_flight
+    def __init__(
+        self, source: Source, paint: Paint, in_flight: int = 1, finish: Finish | None = None
+    ) -> None:
+        self.source, self.paint, self.in_flight, self.finish = source, paint, in_flight, finish
         capacity = 1 if source.live else 2
         self.captured: FrameQueue[Frame] = FrameQueue(capacity, newest_wins=source.live)
         self.painted: FrameQueue[Frame] = FrameQueue(capacity, newest_wins=source.live)
@@ -150,7 +154,10 @@ class Pipeline:
 
     def _hand_on(self, waiting: deque[tuple[Frame, Future[Pixels]]]) -> bool:
         frame, future = waiting.popleft()
-        return self.painted.put(frame_like(frame, future.result()))
+        painted = future.result()
+        if self.finish:
+            painted = self.finish(frame.rgb, painted)
+        return self.painted.put(frame_like(frame, painted))
 
     def _paint_one(self, rgb: Pixels) -> Pixels:
         start = time.perf_counter()

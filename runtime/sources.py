@@ -133,7 +133,9 @@ class VideoSource(Source):
                 first = decoded.time if first is None else first
                 time.sleep(max(0.0, started + decoded.time - first - time.perf_counter()))
             captured = time.perf_counter()
-            rgb = upright(decoded.to_ndarray(format="rgb24"), decoded.rotation)
+            rgb = upright(
+                decoded.to_ndarray(format="rgb24", interpolation="AREA"), decoded.rotation
+            )
             pts = decoded.pts if self.has_clock else None
             yield Frame(rgb, index, pts, decoded.time_base, captured=captured)
             index += 1

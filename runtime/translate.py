@@ -13,6 +13,7 @@ from ..pictures import is_picture
 from .pipeline import Pipeline, Report
 from .sinks import VIDEO_SUFFIXES, open_file_sink
 from .sources import PictureSource, Source, open_source
+from .steady import Steady
 from .stylizer import Stylizer, load
 
 Progress = Callable[[int, int | None], None]  # frames done, frames in all if known
@@ -53,6 +54,7 @@ def translate(
     backend: str = "auto",
     precision: str = "auto",
     strength: float = 1.0,
+    steady: bool = False,
     overwrite: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Translation:
@@ -65,6 +67,7 @@ def translate(
         backend: ``"auto"`` or a backend's name.
         precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
         strength: 1 is the painting, 0 the original.
+        steady: Whether a video's paint is kept from trembling, see ``Steady``; it takes time.
         overwrite: Whether existing files may be replaced.
         progress: Called after each frame.
 
@@ -79,7 +82,8 @@ def translate(
         in_flight = 1 if isinstance(opened, PictureSource) else os.cpu_count() or 1
         size = (opened.size[1], opened.size[0]) if opened.size else None
         stylizer = load(model, backend, precision, "rgb", strength, in_flight, size)
-        pipeline = Pipeline(opened, stylizer, in_flight)
+        moving = steady and not isinstance(opened, PictureSource)
+        pipeline = Pipeline(opened, stylizer, in_flight, Steady() if moving else None)
         with open_file_sink(target, opened) as sink:
             report = pipeline.run(sink, progress=lambda done: progress(done, opened.count))
             if report.frames == 0:

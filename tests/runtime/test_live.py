@@ -12,6 +12,7 @@ from pleinair.errors import MediaError, UsageError
 from pleinair.runtime import sources
 from pleinair.runtime.live import Look, live
 from pleinair.runtime.sinks import WindowSink
+from pleinair.runtime.stylizer import Stylizer
 
 FIELDS = {"frames", "seconds", "fps", "dropped", "latency_ms", "size", "backend", "precision"}
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
@@ -218,3 +219,20 @@ def test_recordings_are_not_replaced_unasked(tmp_path, make_video):
     live(str(source), str(tmp_path / "out.mp4"), **FAST, overwrite=True)
     assert (tmp_path / "out.mp4").stat().st_size > 100
     assert source.read_bytes() == before
+
+
+def test_a_frame_rate_is_held_by_painting_smaller(demo_clip, monkeypatch) -> None:
+    sizes = []
+    paint = Stylizer.__call__
+
+    def slow(self, picture):
+        sizes.append(picture.shape[1])
+        time.sleep(0.05 * (picture.shape[1] / 320) ** 2)
+        return paint(self, picture)
+
+    monkeypatch.setattr(Stylizer, "__call__", slow)
+    look = Look(size=(320, 180), target_fps=60)
+    result = live(str(demo_clip), "null", **FAST, duration=4, look=look)
+    assert sizes[0] == 320
+    assert sizes[-1] < 240
+    assert result.stats()["size"] == [320, 180]

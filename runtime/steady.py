@@ -1,0 +1,81 @@
+"""Temporal stability: a painting that holds still where the video does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..pictures import Pixels
+
+_Array = npt.NDArray[Any]
+_REDUCED = 4  # flow is measured at this part of the size
+_SMALLEST = 64  # rows and columns of a frame below which there is nothing to follow
+_CUT = 24.0  # mean change in grey levels, motion taken out, at which a new scene has begun
+
+
+class Steady:
+    """Blends each painting with the one before, moved along the video's optical flow.
+
+    How much is decided for each pixel by how well the *original* frames agree there along the flow:
+    what is the same is painted the same; what has changed, or was hidden, is painted anew, so
+    nothing lags or ghosts. Flow is DIS (Kroeger et al. 2016). Frames have to come in their order.
+
+    Args:
+        share: Of the painting before, where the originals agree fully; 0 to below 1.
+        tolerance: Deviation in grey levels at which agreement has fallen to 1/e.
+    """
+
+    def __init__(self, share: float = 0.6, tolerance: float = 6.0) -> None:
+        self.share, self.tolerance = share, tolerance
+        self.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self.grey: _Array | None = None
+        self.painted: Pixels | None = None
+
+    def __call__(self, original: Pixels, painted: Pixels) -> Pixels:
+        """Steadies one frame.
+
+        Args:
+            original: uint8 [H, W, 3].
+            painted: The same size.
+
+        Returns:
+            What to show instead of ``painted``.
+        """
+        grey = _reduced(original)
+        before, self.grey = self.grey, grey
+        if before is not None and self.painted is not None and before.shape == grey.shape:
+            painted = self._blend(before, grey, self.painted, painted)
+        self.painted = painted
+        return painted
+
+    def _blend(self, before: _Array, grey: _Array, old: Pixels, new: Pixels) -> Pixels:
+        if old.shape != new.shape or min(new.shape[:2]) < _SMALLEST:
+            return new
+        back = self.flow.calc(grey, before, np.zeros((*grey.shape, 2), np.float32))
+        apart = cv2.absdiff(_moved(before, back), grey).astype(np.float32)
+        if apart.mean() > _CUT:
+            return new
+        agreement = self.share * np.exp(-cv2.blur(apart, (5, 5)) / self.tolerance)
+        height, width = new.shape[:2]
+        trust = cv2.resize(agreement, (width, height), interpolation=cv2.INTER_LINEAR)
+        back = cv2.resize(back, (width, height), interpolation=cv2.INTER_LINEAR)
+        back *= (width / grey.shape[1], height / grey.shape[0])
+        return cv2.blendLinear(_moved(old, back), new, trust, 1 - trust)
+
+
+def _reduced(rgb: Pixels) -> _Array:
+    size = [max(1, side // _REDUCED) for side in (rgb.shape[1], rgb.shape[0])]
+    return cv2.cvtColor(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+
+
+def _moved(picture: _Array, flow: _Array) -> _Array:
+    """Looks each pixel up where the flow says that it was.
+
+    Cubic: what is moved again with every frame would blur away by linear interpolation.
+    """
+    rows, columns = np.indices(flow.shape[:2], np.float32)
+    at = (columns + flow[..., 0], rows + flow[..., 1])
+    return cv2.remap(picture, *at, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

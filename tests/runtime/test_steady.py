@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pleinair.evaluation.flicker import flicker
+from pleinair.pictures import Pixels, read_picture
+from pleinair.runtime.pipeline import Pipeline
+from pleinair.runtime.sources import open_source
+from pleinair.runtime.steady import Steady
+from pleinair.runtime.translate import translate
+
+PHOTOS = sorted((Path(__file__).parent.parent / "data" / "photos").iterdir())
+
+
+def panning(path: Path, count: int = 6, side: int = 160) -> list[Pixels]:
+    """A slow pan over a photograph."""
+    picture = cv2.resize(read_picture(path)[0], (side + 40, side + 40))
+    return [picture[i : i + side, 2 * i : 2 * i + side].copy() for i in range(count)]
+
+
+def trembling(frame: Pixels, seed: int, grain: float = 12.0) -> Pixels:
+    """A painting whose grain is another one in every frame."""
+    noise = np.random.default_rng(seed).normal(0, grain, frame.shape)
+    return (frame + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("photo", PHOTOS[:2])
+def test_it_trembles_less(photo: Path) -> None:
+    frames = panning(photo)
+    painted = [trembling(frame, i) for i, frame in enumerate(frames)]
+    steady = Steady()
+    steadied = [steady(f, p) for f, p in zip(frames, painted, strict=True)]
+    before = flicker(zip(frames, painted, strict=True))
+    after = flicker(zip(frames, steadied, strict=True))
+    assert before is not None
+    assert after is not None
+    assert after < 0.6 * before
+
+
+def test_it_moves_with_the_video_and_does_not_lag() -> None:
+    frames = panning(PHOTOS[0])
+    steady = Steady()
+    for frame in frames:
+        shown = steady(frame, frame)  # painted as it is: any lag would show as a difference
+    inner = np.s_[16:-16, 16:-16]
+    apart = np.abs(shown[inner].astype(int) - frames[-1][inner]).mean()
+    still = np.abs(frames[-2][inner].astype(int) - frames[-1][inner]).mean()
+    assert apart < 0.25 * still
+
+
+def test_a_cut_starts_anew() -> None:
+    one, other = panning(PHOTOS[0])[0], panning(PHOTOS[1])[0]
+    steady = Steady()
+    steady(one, one)
+    assert np.array_equal(steady(other, 255 - other), 255 - other)
+
+
+def test_what_appears_is_painted_anew() -> None:
+    frame = panning(PHOTOS[0])[0]
+    steady = Steady()
+    steady(frame, np.zeros_like(frame))
+    changed = frame.copy()
+    changed[60:100, 60:100] = 255 - changed[60:100, 60:100]
+    shown = steady(changed, np.full_like(frame, 200))
+    assert shown[70:90, 70:90].mean() > 185  # no ghost of the painting before
+    assert shown[:40].mean() < 120  # where nothing changed, most of it
+
+
+def test_frames_that_change_size_or_are_tiny() -> None:
+    steady = Steady()
+    for side in (160, 96, 96, 3, 1, 1):
+        frame = np.full((side, side, 3), 7, np.uint8)
+        assert np.array_equal(steady(frame, frame), frame)
+
+
+def test_the_pipeline_finishes_frames_in_their_order(demo_clip: Path) -> None:
+    seen: list[float] = []
+
+    def note(original: Pixels, painted: Pixels) -> Pixels:
+        assert np.array_equal(painted, 255 - original)
+        seen.append(float(original.mean()))
+        return painted
+
+    class Count:
+        def __init__(self) -> None:
+            self.means: list[float] = []
+
+        def write(self, frame: object) -> bool:
+            self.means.append(float((255 - frame.rgb).mean()))  # type: ignore[attr-defined]
+            return len(self.means) < 8
+
+    sink = Count()
+    with open_source(str(demo_clip)) as source:
+        Pipeline(source, lambda rgb: 255 - rgb, in_flight=3, finish=note).run(sink)  # type: ignore[arg-type]
+    assert seen[:8] == sink.means
+
+
+def test_translate_can_hold_the_paint_still(tmp_path: Path, make_video) -> None:
+    clip = make_video(tmp_path / "clip.mp4", size=(160, 96), frames=6)
+    for steady in (False, True):
+        translate(clip, tmp_path / f"{steady}.mp4", steady=steady)
+    assert (tmp_path / "True.mp4").read_bytes() != (tmp_path / "False.mp4").read_bytes()
