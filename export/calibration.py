@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..errors import ExportError, MediaError
-from ..pictures import Frames, Pixels, list_pictures, read_picture
+from ..pictures import Frames, Pixels, list_pictures, read_picture, spread
 from ..train.domains import UnreadablePicture
 
 LONGEST = 1280  # larger photographs are scaled down to what a camera gives
@@ -34,10 +34,8 @@ def load_frames(
     """
     if not folder.is_dir():
         raise ExportError(f"calibration folder {folder} does not exist")
-    paths = list_pictures(folder)
-    chosen = [paths[i * len(paths) // most] for i in range(most)] if len(paths) > most else paths
     frames = []
-    for path in chosen:
+    for path in spread(list_pictures(folder), most):
         try:
             frames.append(_to_frame(read(path), stride))
         except (MediaError, UnreadablePicture):

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ..errors import ExportError
+from ..evaluation.painter import stride_of
 from .frame_graph import frame_graph
 
 OPSET = 20
@@ -33,7 +34,7 @@ def export_float(
         ExportError: torch.onnx cannot translate the generator.
     """
     graph = frame_graph(generator, dtype)
-    stride = int(generator.stride)  # type: ignore[arg-type]
+    stride = stride_of(generator)
     sizes = {
         1: torch.export.Dim("rows", min=2, max=4096) * stride,
         2: torch.export.Dim("columns", min=2, max=4096) * stride,
