@@ -2,6 +2,7 @@
 
 A backend is a module with a function ``load(path, in_flight)`` and a row in ``BACKENDS``, the table
 that the command line, ``doctor`` and the choice at ``auto`` read. Nothing heavy is imported here.
+Where an artifact is for one kind of device, a function ``device()`` says which is here.
 """
 
 from __future__ import annotations

@@ -1,0 +1,128 @@
+"""NVIDIA's side of TensorRT: which library is installed, its log, the GPU, and files to keep.
+
+``tensorrt_rtx`` and ``tensorrt`` have one Python API. The former builds engines on any machine, for
+any RTX GPU, and compiles the last part where they run; the latter builds for the very GPU that it
+runs on, Jetsons among them. Neither reads the other's engines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+from ...errors import BackendError
+
+LIBRARIES = ("tensorrt_rtx", "tensorrt")  # the one that needs no GPU to build, first
+INSTALL = 'pip install "pleinair[tensorrt]"'
+
+_REMEDIES = {
+    "cudaErrorNoDevice": "finds no NVIDIA GPU; use another --backend",
+    "cudaErrorInsufficientDriver": "finds no NVIDIA GPU whose driver is new enough; install the"
+    " latest driver, or use another --backend",
+    "cudaErrorMemoryAllocation": "finds the GPU's memory full; close programs or lower --size",
+}
+
+
+def libraries() -> list[Any]:
+    """Imports the TensorRTs that are installed, the best first.
+
+    Raises:
+        BackendError: There is none, or it cannot be imported.
+    """
+    found = [name for name in LIBRARIES if importlib.util.find_spec(name)]
+    if not found:
+        raise BackendError(f"neither {' nor '.join(LIBRARIES)} is installed; run: {INSTALL}")
+    try:
+        return [importlib.import_module(name) for name in found]
+    except (ImportError, OSError) as error:  # OSError: a shared library of the system is missing
+        raise BackendError(f"{found} cannot be imported: {error}; run: {INSTALL}") from error
+
+
+@functools.cache
+def log_of(library: Any) -> Any:
+    """Returns the log of a TensorRT; it takes one for all that a process does with it.
+
+    ``messages`` has what was as severe as ``level`` or more; whoever starts something clears it.
+    Nothing is printed: the words belong into the error that is raised.
+    """
+
+    class Log(library.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            library.ILogger.__init__(self)
+            self.level = library.ILogger.ERROR
+            self.messages: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if int(severity) <= int(self.level):
+                self.messages.append(message.strip())
+
+    return Log()
+
+
+def one_line(said: object) -> str:
+    """Returns what a library says as part of a sentence."""
+    return " ".join(str(said).split()) or "no reason given"
+
+
+def cuda(function: str, *arguments: Any) -> Any:
+    """Calls a function of the CUDA runtime; returns what it returns beside its status.
+
+    Raises:
+        BackendError: It failed, or the bindings are not installed.
+    """
+    runtime = cuda_runtime()
+    status, *values = getattr(runtime, function)(*arguments)
+    if status != runtime.cudaError_t.cudaSuccess:
+        said = runtime.cudaGetErrorString(status)[1].decode()
+        unknown = f"failed in {function}: {said}; start again or use another --backend"
+        raise BackendError(f"tensorrt {_REMEDIES.get(status.name, unknown)}")
+    return values[0] if values else None
+
+
+def cuda_runtime() -> Any:
+    """Imports the bindings of the CUDA runtime, NVIDIA's own.
+
+    Raises:
+        BackendError: They are not installed.
+    """
+    try:
+        return importlib.import_module("cuda.bindings.runtime")
+    except ImportError as error:
+        raise BackendError(f"tensorrt needs cuda-bindings; run: {INSTALL}") from error
+
+
+@functools.cache
+def gpu() -> str:
+    """Returns the compute capability of the first GPU, e.g. ``sm86``.
+
+    Raises:
+        BackendError: There is none, or no driver.
+    """
+    cuda("cudaGetDeviceCount")
+    attributes = cuda_runtime().cudaDeviceAttr
+    major = cuda("cudaDeviceGetAttribute", attributes.cudaDevAttrComputeCapabilityMajor, 0)
+    minor = cuda("cudaDeviceGetAttribute", attributes.cudaDevAttrComputeCapabilityMinor, 0)
+    return f"sm{major}{minor}"
+
+
+def kept(name: str) -> Path:
+    """Returns where this user's machine keeps a file that only saves time."""
+    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(folder) / "pleinair" / name
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Writes such a file in one go; a machine where that fails only takes longer next time."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            beside.unlink()

@@ -1,0 +1,208 @@
+"""TensorRT and TensorRT-RTX on an NVIDIA GPU."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import threading
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import BackendError
+from ...pictures import Frames
+from . import Engine, mapped_errors, nvidia
+
+# What the library can say about an engine that it refuses, and what to do.
+_REFUSALS = {
+    "VERSION_MISMATCH": "another version of the library built it; export it again",
+    "UNSUPPORTED_CC": "it was built for another kind of GPU; export it again",
+    "OLD_CUDA_DRIVER": "NVIDIA's driver is older than it needs; install the latest",
+    "OLD_CUDA_RUNTIME": "the CUDA runtime is older than it needs; install the latest",
+    "INSUFFICIENT_GPU_MEMORY": "the GPU has too little free memory; close other programs",
+    "MALFORMED_ENGINE": "it is damaged, or another library's",
+    "CUDA_ERROR": "CUDA is not installed correctly; install NVIDIA's latest driver",
+}
+
+
+class TensorRtEngine:
+    """An engine, and a lane for each frame that is painted at the same time."""
+
+    def __init__(self, path: Path) -> None:
+        nvidia.gpu()  # says what is missing better than the library does
+        data = path.read_bytes()
+        self.name = path.name
+        self.library, self.runtime, self.engine = _deserialized(data, self.name)
+        inputs = self.library.TensorIOMode.INPUT
+        names = [self.engine.get_tensor_name(i) for i in range(self.engine.num_io_tensors)]
+        self.input, self.output = sorted(
+            names, key=lambda name: self.engine.get_tensor_mode(name) != inputs
+        )
+        self.cache = _KernelCache.of(self.engine, data)
+        self.lanes: list[_Lane] = []  # the idle ones
+        self.lock = threading.Lock()
+
+    def prepare(self, height: int, width: int) -> None:
+        """Paints an empty frame: whatever is compiled at first use, is then."""
+        self(np.zeros((1, height, width, 3), np.uint8))
+
+    def __call__(self, frames: Frames) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3]."""
+        height, width = frames.shape[1:3]
+        with mapped_errors("tensorrt", f"paint a {width}x{height} frame"):
+            self._check(height, width)
+            try:
+                lane = self.lanes.pop()
+            except IndexError:
+                lane = _Lane(self)
+            painted = lane.paint(np.ascontiguousarray(frames))
+            self.lanes.append(lane)  # not if it failed: its state is unknown then
+            return painted
+
+    def context(self) -> Any:
+        """Makes an execution context; TensorRT-RTX compiles its kernels now, or reads them."""
+        with self.lock:
+            if self.cache is None:
+                context = self.engine.create_execution_context()
+            else:
+                context = self.engine.create_execution_context(self.cache.settings(self.engine))
+        if context is None:
+            raise _failure(self.library, "make an execution context", self.name)
+        return context
+
+    def _check(self, height: int, width: int) -> None:
+        least, _, most = self.engine.get_tensor_profile_shape(self.input, 0)
+        if not (least[1] <= height <= most[1] and least[2] <= width <= most[2]):
+            raise BackendError(
+                f"{self.name} paints frames from {least[2]}x{least[1]} to {most[2]}x{most[1]},"
+                f" this one is {width}x{height}; choose another --size or --backend"
+            )
+
+
+class _Lane:
+    """What painting one frame takes: a context, a stream, and memory for one size."""
+
+    def __init__(self, engine: TensorRtEngine) -> None:
+        self.context, self.input, self.output = engine.context(), engine.input, engine.output
+        self.library, self.name = engine.library, engine.name
+        runtime = nvidia.cuda_runtime()
+        self.stream = nvidia.cuda("cudaStreamCreateWithFlags", runtime.cudaStreamNonBlocking)
+        weakref.finalize(self, runtime.cudaStreamDestroy, self.stream)
+        self.to_device = runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
+        self.to_host = runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
+        self.shape: tuple[int, ...] = ()
+
+    def paint(self, frames: Frames) -> Frames:
+        """Copies the frame there, runs the engine, copies the painting back, waits."""
+        if frames.shape != self.shape:
+            self._resize(frames.shape)
+        size, stream = frames.nbytes, self.stream
+        np.copyto(self.frame.pixels, frames.reshape(-1))
+        nvidia.cuda(
+            "cudaMemcpyAsync", self.frame.device, self.frame.host, size, self.to_device, stream
+        )
+        if not self.context.execute_async_v3(int(stream)):
+            raise _failure(self.library, "run", self.name)
+        nvidia.cuda(
+            "cudaMemcpyAsync", self.painting.host, self.painting.device, size, self.to_host, stream
+        )
+        nvidia.cuda("cudaStreamSynchronize", stream)
+        return self.painting.pixels.reshape(frames.shape).copy()
+
+    def _resize(self, shape: tuple[int, ...]) -> None:
+        size = int(np.prod(shape))
+        self.frame, self.painting = _Memory(size), _Memory(size)
+        if not (
+            self.context.set_input_shape(self.input, shape)
+            and self.context.set_tensor_address(self.input, self.frame.device)
+            and self.context.set_tensor_address(self.output, self.painting.device)
+        ):
+            raise _failure(self.library, f"take a frame of shape {list(shape)}", self.name)
+        self.shape = shape
+
+
+class _Memory:
+    """Page-locked memory here, which copies fastest, and as much on the GPU."""
+
+    def __init__(self, size: int) -> None:
+        runtime = nvidia.cuda_runtime()
+        self.host = nvidia.cuda("cudaMallocHost", size)
+        weakref.finalize(self, runtime.cudaFreeHost, self.host)
+        self.device = nvidia.cuda("cudaMalloc", size)
+        weakref.finalize(self, runtime.cudaFree, self.device)
+        self.pixels = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(int(self.host)))
+
+
+class _KernelCache:
+    """Keeps what TensorRT-RTX compiles for this GPU: the next start is then a matter of a moment.
+
+    Kernels for the sizes in use come later, in the background, so it is written at the end.
+    """
+
+    def __init__(self, cache: Any, path: Path) -> None:
+        self.cache = cache
+        if path.exists():
+            cache.deserialize(path.read_bytes())  # refuses another version's or another GPU's
+        weakref.finalize(self, lambda: nvidia.keep(path, bytes(cache.serialize())))
+
+    @classmethod
+    def of(cls, engine: Any, data: bytes) -> _KernelCache | None:
+        """Returns an engine's, or None where the library compiles nothing."""
+        if not hasattr(engine, "create_runtime_config"):  # an older TensorRT
+            return None
+        settings = engine.create_runtime_config()
+        if not hasattr(settings, "create_runtime_cache"):
+            return None
+        name = f"{hashlib.sha256(data).hexdigest()[:16]}-{nvidia.gpu()}.kernels"
+        return cls(settings.create_runtime_cache(), nvidia.kept(name))
+
+    def settings(self, engine: Any) -> Any:
+        """Returns what a context is made with."""
+        settings = engine.create_runtime_config()
+        settings.set_runtime_cache(self.cache)
+        return settings
+
+
+def _deserialized(data: bytes, name: str) -> tuple[Any, Any, Any]:
+    """Returns the library that reads an engine, its runtime, and the engine."""
+    refusals = []
+    for library in nvidia.libraries():
+        log = nvidia.log_of(library)
+        log.messages.clear()
+        runtime = library.Runtime(log)
+        engine = runtime.deserialize_cuda_engine(data)
+        if engine is not None:
+            return library, runtime, engine
+        why = _refusal(library, runtime, data) or nvidia.one_line("; ".join(log.messages))
+        refusals.append(f"{library.__name__} {library.__version__}: {why}")
+    raise BackendError(f"tensorrt cannot load {name} on this {nvidia.gpu()}: {'; '.join(refusals)}")
+
+
+def _refusal(library: Any, runtime: Any, data: bytes) -> str:
+    """What TensorRT-RTX has against an engine; TensorRT only logs it."""
+    if not hasattr(runtime, "get_engine_validity"):
+        return ""
+    _, bits = runtime.get_engine_validity(data)
+    reasons = library.EngineInvalidityDiagnostics.__members__
+    return "; ".join(
+        said for name, said in _REFUSALS.items() if name in reasons and bits & int(reasons[name])
+    )
+
+
+def _failure(library: Any, doing: str, name: str) -> BackendError:
+    """Returns the error with what the library logged last."""
+    said = nvidia.one_line("".join(nvidia.log_of(library).messages[-1:]))
+    return BackendError(f"tensorrt cannot {doing} with {name}: {said}")
+
+
+def load(path: Path, in_flight: int) -> Engine:
+    """Loads an engine; it makes a lane for each frame in flight, when there is one."""
+    with mapped_errors("tensorrt", f"load {path}"):
+        return TensorRtEngine(path)
+
+
+def device() -> str:
+    """Returns the GPU's compute capability: an engine is built for one."""
+    return nvidia.gpu()
