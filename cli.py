@@ -405,6 +405,7 @@ def bench_run(
 ) -> None:
     """Measure a bundle here: a table, results.json and a report; Ctrl-C reports what there is."""
     with _needs("bench"):
+        from .benchmarks.results import skipped_of
         from .benchmarks.run import Request
         from .benchmarks.run import bench as run
         from .benchmarks.settings import Settings, first_cores
@@ -428,9 +429,7 @@ def bench_run(
     )
     with _progress("measuring") as advance, _needs("train"):  # KID alone needs that
         found = run(request, advance)
-    skipped = [
-        f"not measured: {s['backend']} {s['precision']}: {s['reason']}" for s in found["skipped"]
-    ]
+    skipped = [f"not measured: {one}" for one in skipped_of(found)]
     said = [*skipped, *found["warnings"], summarize_run(found), f"wrote {out / 'report.html'}"]
     _say(found, as_json, Group(*terminal_tables(found), *map(Text, said)))
     if found["partial"]:

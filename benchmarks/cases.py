@@ -1,0 +1,150 @@
+"""What is measured: every backend x precision x size x scenario that can run here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ..bundle import Artifact, Bundle
+from ..errors import UsageError, unknown_name
+from ..runtime.backends import BACKENDS, Backend, find_backend
+from ..runtime.stylizer import PRECISIONS
+from .peers import PEERS, Peer
+
+# The scenario decides what is asked: how long one frame takes, how many frames a second go through,
+# or how old a camera's frame is when its painting is there.
+SCENARIOS: Final = ("single-stream", "offline", "live")
+ANY_DEVICE: Final = "cpu"  # where artifacts that are for no special device run
+DEFAULT_SIZES: Final = ((256, 256), (640, 360), (1280, 720))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One artifact in one backend."""
+
+    backend: str
+    precision: str
+    target: str
+    device: str
+
+    @property
+    def label(self) -> str:
+        """How people call it."""
+        return f"{self.backend} {self.precision}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the result: a variant at one size (width, height) in one scenario."""
+
+    variant: Variant
+    size: tuple[int, int]
+    scenario: str
+
+    @property
+    def label(self) -> str:
+        """How people call it."""
+        return f"{self.variant.label} {self.size[0]}x{self.size[1]} {self.scenario}"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What cannot be measured here, and why."""
+
+    backend: str
+    precision: str
+    reason: str
+
+    def row(self) -> dict[str, str]:
+        """The object in ``results.json``."""
+        return dataclasses.asdict(self)
+
+
+def plan_variants(
+    bundle: Bundle,
+    backends: Sequence[str] = (),
+    precisions: Sequence[str] = (),
+    peers: bool = False,
+) -> tuple[list[Variant], list[Skipped]]:
+    """Pairs a bundle's artifacts with the backends that are installed.
+
+    Args:
+        bundle: What is measured.
+        backends: Names; all if none.
+        precisions: Names; those that the bundle has if none.
+        peers: Whether plain code on the same libraries takes part.
+
+    Returns:
+        What can run, and what cannot with its reason.
+
+    Raises:
+        UsageError: Unknown backend or precision.
+    """
+    for precision in precisions:
+        if precision not in PRECISIONS:
+            raise UsageError(unknown_name("precision", precision, PRECISIONS))
+    rows: list[Backend | Peer] = [find_backend(name) for name in dict.fromkeys(backends)]
+    rows = [*(rows or BACKENDS.values()), *(PEERS.values() if peers else ())]
+    has = {artifact.precision for artifact in bundle.manifest.artifacts}
+    wanted = list(dict.fromkeys(precisions)) or [name for name in PRECISIONS if name in has]
+    variants: list[Variant] = []
+    skipped: list[Skipped] = []
+    for row in rows:
+        for precision in wanted:
+            found = _variant(bundle, row, precision)
+            (variants if isinstance(found, Variant) else skipped).append(found)  # type: ignore[arg-type]
+    if not backends:
+        skipped += _without_backend(bundle, wanted)
+    return variants, skipped
+
+
+def plan_cases(
+    variants: Iterable[Variant], sizes: Sequence[tuple[int, int]], scenarios: Sequence[str]
+) -> list[Case]:
+    """Returns every variant at every size in every scenario.
+
+    Raises:
+        UsageError: Unknown scenario.
+    """
+    for scenario in scenarios:
+        if scenario not in SCENARIOS:
+            raise UsageError(unknown_name("scenario", scenario, SCENARIOS))
+    return [
+        Case(variant, size, scenario)
+        for scenario in dict.fromkeys(scenarios)
+        for size in dict.fromkeys(sizes)
+        for variant in variants
+        if scenario == "single-stream" or variant.backend not in PEERS
+    ]
+
+
+def find_artifact(bundle: Bundle, variant: Variant) -> Artifact:
+    """Returns the artifact that a variant of this bundle runs."""
+    device = "" if variant.device == ANY_DEVICE else variant.device
+    artifact = bundle.find(variant.target, variant.precision, lambda known: known == device)
+    assert artifact is not None  # variants are made of what the bundle has
+    return artifact
+
+
+def _variant(bundle: Bundle, row: Backend | Peer, precision: str) -> Variant | Skipped:
+    if row.missing:
+        return Skipped(row.name, precision, row.missing)
+    found = (bundle.find(target, precision, row.runs) for target in row.targets)
+    artifact = next(filter(None, found), None)
+    if artifact is None:
+        kinds = " or ".join(row.targets)
+        reason = f"the bundle has no {kinds} artifact in {precision} that runs here"
+        return Skipped(row.name, precision, reason)
+    return Variant(row.name, precision, artifact.target, artifact.device or ANY_DEVICE)
+
+
+def _without_backend(bundle: Bundle, precisions: Sequence[str]) -> list[Skipped]:
+    """Artifacts of targets that no backend here runs: other devices' formats."""
+    known = {target for row in BACKENDS.values() for target in row.targets}
+    return [
+        Skipped(a.target, a.precision, f"no backend on this machine runs target {a.target}")
+        for a in bundle.manifest.artifacts
+        if a.target not in known and a.precision in precisions
+    ]

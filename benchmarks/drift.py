@@ -1,0 +1,186 @@
+"""How far each variant's pictures are from the FP32 reference, on the same real photographs.
+
+The reference is the bundle's own FP32 ONNX artifact in ONNX Runtime: a bundle holds no PyTorch
+generator. How far that artifact is from PyTorch was measured at export and stands in the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .. import metrics
+from ..bundle import Bundle
+from ..errors import BackendError, BundleError
+from ..evaluation.flicker import flicker
+from ..pictures import Pixels
+from ..runtime.backends import BACKENDS
+from .cases import Variant, find_artifact
+from .pictures import Material, save_arrays
+from .process import WorkerProcess
+from .settings import Settings
+
+REFERENCE = Variant("onnxruntime", "fp32", "onnx", "cpu")
+# How far below the manifest's PSNR a measurement on other pictures may lie, in dB; above the cap
+# single roundings decide and the difference says nothing.
+_TOLERANCE, _CAP = 3.0, 60.0
+_WORST = 3
+
+
+@dataclass
+class Painted:
+    """What a variant made of the material."""
+
+    pictures: dict[str, Pixels]
+    clip: list[Pixels]
+
+
+@dataclass
+class Drift:
+    """One variant's distance from the reference; figures are None where there is none."""
+
+    variant: Variant
+    images: int = 0
+    psnr_db: float | None = None
+    ssim: float | None = None
+    delta_e: float | None = None
+    max_abs: int | None = None
+    p99_abs: int | None = None
+    p999_abs: int | None = None
+    flicker_ratio: float | None = None
+    kid: float | None = None  # of the painted set to paintings, where features are given
+    exported_psnr_db: float | None = None  # against FP32 PyTorch, from the manifest
+    worst: list[dict[str, Any]] = field(default_factory=list)  # pictures, the worst first
+    warning: str = ""
+    error: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """The object in ``results.json``."""
+        return {**asdict(self.variant), **{k: v for k, v in asdict(self).items() if k != "variant"}}
+
+
+class DriftMeter:
+    """Paints with one variant after another and compares.
+
+    Args:
+        bundle: Whose artifacts.
+        material: What to paint.
+        settings: The method's numbers.
+        folder: For temporary files.
+    """
+
+    def __init__(
+        self, bundle: Bundle, material: Material, settings: Settings, folder: Path
+    ) -> None:
+        self.bundle, self.material, self.settings, self.folder = bundle, material, settings, folder
+        self.source = folder / "material.npz"
+        keyed = {f"p{i}": picture for i, picture in enumerate(material.pictures.values())}
+        keyed |= {f"c{i}": frame for i, frame in enumerate(material.clip)}
+        save_arrays(self.source, keyed)
+        first = folder / "first.npy"
+        np.save(first, next(iter(material.pictures.values()))[None])
+        self.first = first
+
+    def reference(self) -> Painted | None:
+        """Paints the reference; None if this bundle or machine has none."""
+        artifact = self.bundle.find(REFERENCE.target, REFERENCE.precision)
+        if artifact is None or not BACKENDS[REFERENCE.backend].available:
+            return None
+        try:
+            return self.paint(REFERENCE)
+        except (BackendError, BundleError):  # its own row will say so
+            return None
+
+    def paint(self, variant: Variant) -> Painted:
+        """Paints all of the material in a process of its own.
+
+        Raises:
+            BackendError: It failed; says why.
+        """
+        target = self.folder / "painted.npz"
+        with WorkerProcess(self.settings.timeout) as worker:
+            worker.ask(
+                "open",
+                bundle=str(self.bundle.root),
+                variant=asdict(variant),
+                scenario="single-stream",
+                in_flight=1,
+                frames=str(self.first),
+                cores=self.settings.cores,
+            )
+            worker.ask("paint", source=str(self.source), target=str(target))
+        with np.load(target) as painted:
+            pictures = {name: painted[f"p{i}"] for i, name in enumerate(self.material.pictures)}
+            clip = [painted[f"c{i}"] for i in range(len(self.material.clip))]
+        target.unlink()
+        return Painted(pictures, clip)
+
+    def measure(self, variant: Variant, reference: Painted | None) -> tuple[Drift, Painted | None]:
+        """Returns a variant's drift, and its paintings if it could paint."""
+        drift = Drift(variant)
+        drift.exported_psnr_db = find_artifact(self.bundle, variant).drift.psnr_db
+        try:
+            same = reference if variant == REFERENCE else None
+            painted = same or self.paint(variant)
+        except BackendError as error:
+            drift.error = str(error)
+            return drift, None
+        if len(self.material.clip) > 1:
+            drift.flicker_ratio = flicker(zip(self.material.clip, painted.clip, strict=True))
+        if reference:
+            _compare(drift, reference.pictures, painted.pictures)
+        return drift, painted
+
+
+def measure_all(
+    meter: DriftMeter,
+    variants: Sequence[Variant],
+    reference: Painted | None,
+    progress: Callable[[int, int], None],
+) -> Iterator[tuple[Drift, Painted | None]]:
+    """Measures one variant after another."""
+    for done, variant in enumerate(variants, 1):
+        yield meter.measure(variant, reference)
+        progress(done, len(variants))
+
+
+def error_map(reference: Pixels, painted: Pixels, full: int) -> Pixels:
+    """Colours the largest channel's absolute error of each pixel, black at 0, bright at ``full``.
+
+    Args:
+        reference: uint8 RGB [H, W, 3].
+        painted: The same.
+        full: Grey levels that the brightest colour stands for.
+    """
+    error = cv2.absdiff(reference, painted).max(axis=2).astype(np.float32)
+    scaled = np.clip(error * (255 / full), 0, 255).astype(np.uint8)
+    coloured: Pixels = cv2.applyColorMap(scaled, cv2.COLORMAP_INFERNO)
+    return cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB)
+
+
+def _compare(drift: Drift, wanted: dict[str, Pixels], painted: dict[str, Pixels]) -> None:
+    found = metrics.compare((wanted[name], painted[name]) for name in wanted)
+    drift.images, drift.psnr_db = found.images, round(found.psnr_db, 2)
+    drift.ssim, drift.delta_e = round(found.ssim, 5), round(found.delta_e, 3)
+    drift.max_abs, drift.p99_abs = found.max_abs, found.p99_abs
+    counts = np.zeros(256, np.int64)
+    scores: list[dict[str, Any]] = []
+    for name, picture in wanted.items():
+        errors = cv2.absdiff(picture, painted[name])
+        counts += np.bincount(errors.ravel(), minlength=256)
+        mse = float((errors.astype(np.float64) ** 2).mean())
+        scores.append({"picture": name, "psnr_db": round(metrics.psnr_of(mse), 2)})
+    drift.p999_abs = int(np.searchsorted(np.cumsum(counts), 0.999 * counts.sum()))
+    drift.worst = sorted(scores, key=lambda score: score["psnr_db"])[:_WORST]
+    expected = min(drift.exported_psnr_db or 0.0, _CAP)
+    if drift.psnr_db < expected - _TOLERANCE:
+        drift.warning = (
+            f"{drift.variant.label} paints {drift.psnr_db:.1f} dB from the reference here, but its"
+            f" export measured {drift.exported_psnr_db:.1f} dB: this backend or artifact does"
+            " something else than it did then"
+        )

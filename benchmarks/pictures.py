@@ -1,0 +1,101 @@
+"""What is painted: real photographs for the drift, frames of them for the timing, a clip."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..errors import MediaError
+from ..pictures import Pixels
+from ..runtime.demo_clip import DEMO_CLIP
+from ..runtime.sources import open_source
+
+_DRIFT_SIDE = 640  # pictures are brought to it for the drift: large enough for every texture
+_CLIP_SIDE = 320
+_TIMED = 4  # different frames a case: enough that none is painted from a cache, small in memory
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run paints; ``source`` says in words where it comes from."""
+
+    pictures: dict[str, Pixels]  # by name
+    clip: list[Pixels]  # consecutive frames
+    source: str
+    clip_source: str
+
+
+def gather(pictures: Path | None, clip: Path | None, count: int, clip_frames: int) -> Material:
+    """Reads the pictures and the clip; the bundled demo clip stands in for both.
+
+    Args:
+        pictures: A folder, picture or video; None takes frames of the demo clip.
+        clip: A video; None takes the demo clip.
+        count: Pictures at most, spread evenly.
+        clip_frames: Consecutive frames at most, from the middle.
+
+    Raises:
+        UsageError: There is no such file.
+        MediaError: It holds nothing that can be read.
+    """
+    spread = _spread(pictures or DEMO_CLIP, count)
+    if not spread:
+        raise MediaError(f"{pictures} holds no picture to measure with")
+    return Material(
+        spread,
+        _middle(clip or DEMO_CLIP, clip_frames),
+        pictures.name if pictures else "the demo clip",
+        clip.name if clip else "the demo clip",
+    )
+
+
+def frames_for(pictures: Sequence[Pixels], size: tuple[int, int]) -> Pixels:
+    """Returns a few pictures cut and scaled to (width, height), stacked as [N, H, W, 3]."""
+    chosen = [pictures[i * len(pictures) // _TIMED] for i in range(_TIMED)]
+    return np.stack([_cover(picture, size) for picture in chosen])
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Pixels]) -> None:
+    """Writes an .npz file, uncompressed."""
+    keyword: dict[str, Any] = dict(arrays)  # or type checkers take one for the option of savez
+    np.savez(path, **keyword)
+
+
+def _spread(source: Path, count: int) -> dict[str, Pixels]:
+    found: dict[str, Pixels] = {}
+    with open_source(str(source)) as opened:
+        every = max(1, (opened.count or count) // count)
+        for frame in itertools.islice(opened.frames(), 0, every * count, every):
+            found[frame.name or f"frame {frame.index}"] = _shrink(frame.rgb, _DRIFT_SIDE)
+    return found
+
+
+def _middle(source: Path, count: int) -> list[Pixels]:
+    with open_source(str(source)) as opened:
+        start = max(0, ((opened.count or count) - count) // 2)
+        chosen = itertools.islice(opened.frames(), start, start + count)
+        return [_shrink(frame.rgb, _CLIP_SIDE) for frame in chosen]
+
+
+def _shrink(picture: Pixels, side: int) -> Pixels:
+    height, width = picture.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+
+
+def _cover(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    """Scales until the size is covered and cuts out the middle."""
+    height, width = picture.shape[:2]
+    scale = max(size[0] / width, size[1] / height)
+    scaled = (max(size[0], round(width * scale)), max(size[1], round(height * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    large = cv2.resize(picture, scaled, interpolation=how)
+    top, left = (scaled[1] - size[1]) // 2, (scaled[0] - size[0]) // 2
+    return np.ascontiguousarray(large[top : top + size[1], left : left + size[0]])

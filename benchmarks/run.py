@@ -1,0 +1,221 @@
+"""The whole of ``pleinair bench``: plan, time in rounds, measure drift, write as it goes."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..bundle import Bundle
+from ..errors import BackendError, PleinairError, UsageError
+from ..runtime.backends import BACKENDS
+from . import loadgen
+from .cases import DEFAULT_SIZES, SCENARIOS, Case, Variant, plan_cases, plan_variants
+from .drift import Drift, DriftMeter, Painted, measure_all
+from .machine import describe_bundle, describe_machine, describe_software
+from .pictures import Material, frames_for, gather
+from .report import write_report
+from .results import SCHEMA, Results, make_rows, rounded, write_json, write_text
+from .rounds import Measurement, Rounds, in_flight
+from .settings import Settings
+from .style import load_style
+from .tables import to_csv, to_markdown
+from .watch import Watch
+
+Progress = Callable[[int, int], None]
+_SMALLEST = 16
+
+
+@dataclass(frozen=True)
+class Request:
+    """What shall be measured, and where the results go."""
+
+    bundle: str
+    out: Path
+    backends: Sequence[str] = ()
+    precisions: Sequence[str] = ()
+    sizes: Sequence[tuple[int, int]] = ()  # (width, height); three usual ones if none
+    scenarios: Sequence[str] = ()  # all if none
+    pictures: Path | None = None
+    clip: Path | None = None
+    features: Path | None = None
+    paintings: Path | None = None
+    peers: bool = False
+    overwrite: bool = False
+    settings: Settings = field(default_factory=Settings)
+
+
+class Bench:
+    """One run; holds what was measured so far, so that it can be written at any time.
+
+    Raises:
+        UsageError: The request does not fit together, or the folder cannot be written to.
+        BackendError: Nothing can run here.
+    """
+
+    def __init__(self, request: Request, progress: Progress) -> None:
+        self.request, self.settings, self.progress = request, request.settings, progress
+        self.bundle = Bundle.open(request.bundle)
+        self.variants, self.skipped = plan_variants(
+            self.bundle, request.backends, request.precisions, request.peers
+        )
+        if not self.variants:
+            raise BackendError(_nothing_runs(self.bundle, self.skipped))
+        self.sizes = list(request.sizes or DEFAULT_SIZES)
+        cases = plan_cases(self.variants, self.sizes, request.scenarios or SCENARIOS)
+        for width, height in self.sizes:
+            if min(width, height) < _SMALLEST:
+                raise UsageError(f"size {width}x{height} is too small; {_SMALLEST} is the least")
+        self.measurements = [Measurement(case) for case in cases]
+        self.drifts: dict[Variant, Drift] = {}
+        self.painted: dict[Variant, Painted] = {}
+        self.reference: Painted | None = None
+        self.partial = True
+        self.style = _style(request)
+        self.material = gather(
+            request.pictures, request.clip, self.settings.pictures, self.settings.clip_frames
+        )
+        _make_folder(request.out, request.overwrite)
+        self.watched: dict[str, Any] = {"warnings": []}
+        self.environment = _environment(self.bundle, request, self.material)
+
+    def run(self) -> Results:
+        """Measures everything, or up to Ctrl-C; returns what was written."""
+        try:
+            with tempfile.TemporaryDirectory(prefix="pleinair-bench-") as folder:
+                self._time(Path(folder))
+                self._measure_drift(Path(folder))
+            self.partial = False
+        except KeyboardInterrupt:
+            pass  # what there is is reported, marked as partial
+        return self.write()
+
+    def write(self) -> Results:
+        """Writes results.json, CSV, Markdown and the report."""
+        results, out = self.results(), self.request.out
+        write_json(out / "results.json", results)
+        write_text(out / "results.csv", to_csv(results))
+        write_text(out / "results.md", to_markdown(results))
+        write_report(out / "report.html", results, self.material, self.reference, self.painted)
+        return results
+
+    def results(self) -> Results:
+        """The object of ``results.json``, as far as things are measured."""
+        warnings = [*self.watched["warnings"]]
+        warnings += [d.warning for d in self.drifts.values() if d.warning]
+        if self.partial:
+            warnings.insert(0, "this run was interrupted: its figures are of what it had measured")
+        return {
+            "schema": SCHEMA,
+            "partial": self.partial,
+            "warnings": warnings,
+            "environment": {**self.environment, "watched": self.watched},
+            "results": make_rows(self.bundle, self.measurements, self.drifts, self.settings.seed),
+            "drift": [rounded(drift.row()) for drift in self.drifts.values()],
+            "skipped": [skipped.row() for skipped in self.skipped],
+        }
+
+    def _time(self, folder: Path) -> None:
+        frames: dict[tuple[int, int], Path] = {}
+        for size in self.sizes:
+            frames[size] = folder / f"{size[0]}x{size[1]}.npy"
+            np.save(frames[size], frames_for(list(self.material.pictures.values()), size))
+        watch = Watch()
+        logs = folder if loadgen.installed() else None
+        rounds = Rounds(self.bundle.root, frames, self.settings, watch, logs)
+        try:
+            for _ in rounds.run(self.measurements, self.progress):
+                write_json(self.request.out / "results.json", self.results())
+        finally:
+            self.watched = watch.finish()
+
+    def _measure_drift(self, folder: Path) -> None:
+        meter = DriftMeter(self.bundle, self.material, self.settings, folder)
+        self.progress(0, len(self.variants))
+        self.reference = meter.reference()
+        found = measure_all(meter, self.variants, self.reference, self.progress)
+        for drift, painted in found:
+            self.drifts[drift.variant] = drift
+            if painted:
+                self.painted[drift.variant] = painted
+                if self.style:
+                    drift.kid = self.style(list(painted.pictures.values()))
+            write_json(self.request.out / "results.json", self.results())
+
+
+def _environment(bundle: Bundle, request: Request, material: Material) -> dict[str, Any]:
+    settings = request.settings
+    return {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["pleinair", *sys.argv[1:]]),
+        "machine": describe_machine(),
+        "software": describe_software(),
+        "bundle": describe_bundle(bundle),
+        "method": {
+            **asdict(settings),
+            "threads": settings.threads,
+            "in_flight": in_flight(Case(Variant("", "", "", ""), (1, 1), "offline"), settings),
+            "pictures_from": material.source,
+            "pictures": len(material.pictures),
+            "clip_from": material.clip_source,
+            "clip_frames": len(material.clip),
+            "reference": "the bundle's FP32 ONNX artifact in ONNX Runtime",
+            "loadgen": loadgen.installed(),
+        },
+    }
+
+
+def _style(request: Request) -> Callable[[list[Any]], float] | None:
+    if request.features is None and request.paintings is None:
+        return None
+    if request.features is None or request.paintings is None:
+        raise UsageError("KID needs both --features and --paintings")
+    return load_style(request.features, request.paintings)
+
+
+def _make_folder(out: Path, overwrite: bool) -> None:
+    if (out / "results.json").exists() and not overwrite:
+        raise UsageError(f"{out / 'results.json'} exists; add --overwrite to replace it")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"folder {out} cannot be made: {error.strerror or error}") from error
+    probe = out / "results.json.part"
+    write_text(probe, "")  # found out now and not after minutes of measuring
+    probe.unlink()
+
+
+def _nothing_runs(bundle: Bundle, skipped: Sequence[Any]) -> str:
+    if not any(row.available for row in BACKENDS.values()):
+        lines = "; ".join(row.install for row in BACKENDS.values())
+        return f"no backend is installed; run one of: {lines}"
+    reasons = dict.fromkeys(f"{s.backend} {s.precision}: {s.reason}" for s in skipped)
+    return f"nothing of {bundle.label} can be measured here: {'; '.join(reasons)}"
+
+
+def bench(request: Request, progress: Progress) -> Results:
+    """Measures a bundle on this machine and writes the report.
+
+    Args:
+        request: What to measure.
+        progress: Called with how much is done and how much there is, first of the timing, then
+            of the drift.
+
+    Returns:
+        The object of ``results.json``.
+
+    Raises:
+        PleinairError: Nothing could be measured, or the results cannot be written.
+    """
+    found = Bench(request, progress).run()
+    if all(row["p50_ms"] is None for row in found["results"]) and not found["partial"]:
+        errors = dict.fromkeys(row.get("error", "") for row in found["results"])
+        raise PleinairError(f"every case failed; {request.out} says more: {'; '.join(errors)}")
+    return found

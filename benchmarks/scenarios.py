@@ -1,0 +1,145 @@
+"""The three ways to ask for frames. Each runs for a while in this process and returns its times.
+
+Times are those of the whole painter: frames in, frames out. Preparing the frame and finishing the
+painting are inside, and noted apart.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from ..pictures import Frames, Pixels
+from ..runtime.backends import Engine
+from ..runtime.frame import Frame
+from ..runtime.pipeline import Pipeline
+from ..runtime.sinks import NullSink
+from ..runtime.sources import Source
+from ..runtime.stylizer import Stylizer
+
+_LIVE_FRAMES = 15  # that a camera gives in a turn at least: the first ones meet an idle pipeline
+
+
+@dataclass
+class Turn:
+    """What one turn of one case measured."""
+
+    latencies: list[float] = field(default_factory=list)  # seconds of each frame
+    stages: dict[str, float] = field(default_factory=dict)  # seconds in all, by stage
+    seconds: float = 0.0  # from the first frame's start to the last one's end
+    dropped: int = 0  # frames of the camera that came to nothing
+
+
+class TimedEngine:
+    """An engine that notes when it was entered and left, for each thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.last = engine, threading.local()
+
+    def prepare(self, height: int, width: int) -> None:
+        """Passes it on."""
+        self.engine.prepare(height, width)
+
+    def __call__(self, frames: Frames) -> Frames:
+        """Paints, and notes both ends."""
+        self.last.start = time.perf_counter()
+        painted = self.engine(frames)
+        self.last.end = time.perf_counter()
+        return painted
+
+
+class Painter:
+    """Paints one frame after another of a few, and takes the time of each."""
+
+    def __init__(self, stylizer: Stylizer, pictures: Sequence[Pixels]) -> None:
+        self.engine = TimedEngine(stylizer.engine)
+        stylizer.engine = self.engine
+        self.stylizer, self.pictures = stylizer, pictures
+
+    def __call__(self, index: int) -> tuple[float, float, float]:
+        """Paints a frame; returns the seconds before, in and after the engine."""
+        picture = self.pictures[index % len(self.pictures)]
+        start = time.perf_counter()
+        self.stylizer(picture)
+        end = time.perf_counter()
+        entered, left = self.engine.last.start, self.engine.last.end
+        return entered - start, left - entered, end - left
+
+    def settle(self, frames: int) -> None:
+        """Paints a few frames untimed."""
+        for index in range(frames):
+            self(index)
+
+
+def single_stream(painter: Painter, seconds: float, frames: int) -> Turn:
+    """One frame after another, each as soon as the one before is done."""
+    start = time.perf_counter()
+    times = list(_until(painter, start + seconds, frames))
+    return _turn(times, time.perf_counter() - start)
+
+
+def offline(painter: Painter, seconds: float, frames: int, in_flight: int) -> Turn:
+    """Several frames in flight at all times: how many go through."""
+    start = time.perf_counter()
+    share = -(-frames // in_flight)
+    with ThreadPoolExecutor(in_flight) as pool:
+        runs = [
+            pool.submit(lambda: list(_until(painter, start + seconds, share)))
+            for _ in range(in_flight)
+        ]
+        times = [one for run in runs for one in run.result()]
+    return _turn(times, time.perf_counter() - start)
+
+
+def live(painter: Painter, seconds: float, frames: int, fps: float) -> Turn:
+    """Frames come at a camera's pace through the live pipeline: delays and drops.
+
+    A latency here is a frame's age when its painting reaches the sink.
+    """
+    count = max(frames, round(seconds * fps), _LIVE_FRAMES)
+    source = Metronome(painter.pictures, count, fps)
+    report = Pipeline(source, painter.stylizer).run(NullSink())
+    # Between stages a frame waits: that is part of its age and of no stage.
+    age, infer = sum(report.delays), report.infer.seconds
+    return Turn(
+        list(report.delays),
+        {"wait": max(0.0, age - infer), "infer": min(age, infer)},
+        max(report.seconds, count / fps),  # the last frame lasts as long as the others
+        report.dropped,
+    )
+
+
+class Metronome(Source):
+    """A camera that gives a few pictures in turn, at a fixed rate."""
+
+    live = True
+
+    def __init__(self, pictures: Sequence[Pixels], count: int, fps: float) -> None:
+        super().__init__()
+        self.pictures, self.count, self.interval = pictures, count, 1 / fps
+
+    def frames(self) -> Iterator[Frame]:
+        """Yields each frame when it is due; a frame that is taken late is as old as it is."""
+        start = time.perf_counter()
+        for index in range(self.count or 0):
+            due = start + index * self.interval
+            time.sleep(max(0.0, due - time.perf_counter()))
+            yield Frame(self.pictures[index % len(self.pictures)], index, captured=due)
+
+
+def _until(
+    paint: Callable[[int], tuple[float, float, float]], deadline: float, least: int
+) -> Iterator[tuple[float, float, float]]:
+    index = 0
+    while index < least or time.perf_counter() < deadline:
+        yield paint(index)
+        index += 1
+
+
+def _turn(times: list[tuple[float, float, float]], seconds: float) -> Turn:
+    before, within, after = (sum(column) for column in zip(*times, strict=True))
+    stages = {"before": before, "infer": within, "after": after}
+    return Turn([sum(parts) for parts in times], stages, seconds)

@@ -1,0 +1,49 @@
+"""How measuring is done: the numbers of the method, in one place, recorded with every result."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from ..errors import UsageError
+
+
+def allowed_cores() -> list[int]:
+    """The cores that this process may use, where the system tells; else all."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def first_cores(count: int | None) -> list[int]:
+    """The first so many of the allowed cores, or all of them.
+
+    Raises:
+        UsageError: There are not so many.
+    """
+    cores = allowed_cores()
+    if count and count > len(cores):
+        raise UsageError(f"{count} threads were asked for, but this process may use {len(cores)}")
+    return cores[:count] if count else cores
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The method's numbers."""
+
+    seconds: float = 3.0  # timed in each case, over all rounds; trtexec's floor
+    frames: int = 30  # timed in each case at least, however long they take: below it no tail
+    rounds: int = 10  # in each of which every case has its turn, in shuffled order
+    warmup: float = 0.5  # seconds before the first round; by time, for clocks rise by time
+    settle: int = 2  # untimed frames at the start of a turn: others have used the caches
+    fps: float = 30.0  # of the camera in the live scenario
+    seed: int = 0  # of the shuffles and of the bootstrap
+    pictures: int = 12  # photographs to measure drift with
+    clip_frames: int = 16  # consecutive frames to measure flicker with
+    timeout: float = 300.0  # seconds that one turn may take before its process is ended
+    cores: list[int] = field(default_factory=allowed_cores)  # that every case is pinned to
+
+    @property
+    def threads(self) -> int:
+        """As many as cores: more would wait for each other."""
+        return len(self.cores)

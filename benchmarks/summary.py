@@ -1,0 +1,65 @@
+"""The result in a sentence or two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .peers import PEERS
+from .results import Results, size_of
+
+BASELINE = ("onnxruntime", "fp32")  # what people start from
+
+
+def summarize_run(results: Results) -> str:
+    """Says which variant is the fastest at the largest size, and what that costs in the picture."""
+    environment = results["environment"]
+    name, machine = environment["bundle"]["title"], environment["machine"]["cpu"]
+    cores = environment["method"]["threads"]
+    where = f"On {machine} with {cores} core{'s' if cores != 1 else ''}"
+    group = ours(headline_group(results["results"]))
+    if not group:
+        return f"{where} nothing of {name} could be measured."
+    best = fastest(group)
+    text = (
+        f"{where}, {name} paints {size_of(best)} frames in {best['p50_ms']:.3g} ms"
+        f" ({best['fps']:.3g} a second) with {best['backend']} {best['precision']}"
+    )
+    base = next((r for r in group if (r["backend"], r["precision"]) == BASELINE), None)
+    if base and base is not best:
+        text += f", {base['p50_ms'] / best['p50_ms']:.2g} times as fast as {' '.join(BASELINE)}"
+    if best["psnr_db"] is not None:
+        text += (
+            f"; its paintings are {best['psnr_db']:.1f} dB (PSNR) from the FP32 reference,"
+            f" a mean colour difference of {best['delta_e']:.2f} CIEDE2000"
+        )
+    return text + "."
+
+
+def ours(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of our backends: what pleinair can be run with."""
+    return [row for row in rows if row["backend"] not in PEERS]
+
+
+def fastest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The row of the shortest mean time among our backends."""
+    return min(ours(rows), key=lambda row: float(row["mean_ms"]))
+
+
+def headline_group(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the largest size that was measured, in its first scenario."""
+    good = [row for row in rows if row["p50_ms"] is not None]
+    if not good:
+        return []
+    first = good[0]["scenario"]
+    largest = max((row["size"] for row in good), key=lambda size: size[0] * size[1])
+    return [row for row in good if row["scenario"] == first and row["size"] == largest]
+
+
+def pareto(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows that no other beats in both latency and PSNR, the fastest first."""
+    front: list[dict[str, Any]] = []
+    for row in sorted(rows, key=lambda r: (r["p50_ms"], -r["psnr_db"])):
+        if not front or row["psnr_db"] > front[-1]["psnr_db"]:
+            front.append(row)
+    return front

@@ -1,0 +1,118 @@
+"""Is the machine quiet and steady while we measure? What is not is said beside the figures."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import numpy as np
+import psutil
+
+_BUSY = 0.1  # cores that others may use before it is said
+_STEAL = 0.02  # share of time that a hypervisor may take
+_DRIFT = 1.1  # how much slower the same work may become
+_SIDE = 192  # of the matrices of the yardstick: a few milliseconds on one core
+
+
+class Watch:
+    """Looks at the machine before, between and after turns."""
+
+    def __init__(self) -> None:
+        self.load_before = load()
+        self.began = time.perf_counter()
+        self.cpu_before = psutil.cpu_times()
+        self.ours = 0.0  # seconds of processor time that our processes used
+        self.yardsticks: list[float] = []  # seconds that the same work took
+        self.megahertz: list[float] = []
+        self.counted: dict[int, float] = {}
+        self.look()
+
+    def look(self) -> None:
+        """Takes a sample."""
+        self.yardsticks.append(_yardstick())
+        frequency = _frequency()
+        if frequency:
+            self.megahertz.append(frequency)
+        self._count_ours()
+
+    def finish(self) -> dict[str, Any]:
+        """Returns what was seen, for the environment."""
+        self.look()
+        now, before = psutil.cpu_times(), self.cpu_before
+        seconds = max(1e-9, time.perf_counter() - self.began)
+        idle = ("idle", "iowait", "steal", "guest", "guest_nice")
+        busy = sum(
+            getattr(now, name) - getattr(before, name) for name in now._fields if name not in idle
+        )
+        steal = getattr(now, "steal", 0.0) - getattr(before, "steal", 0.0)
+        ours = sum(self.counted.values())
+        found: dict[str, Any] = {
+            "load_before": self.load_before,
+            "load_after": load(),
+            "other_cores": round(max(0.0, busy - ours) / seconds, 3),
+            "steal": round(steal / (seconds * (psutil.cpu_count() or 1)), 4),
+            "yardstick_ms": [round(1000 * value, 3) for value in self.yardsticks],
+            "mhz": [round(value) for value in self.megahertz],
+        }
+        return {**found, "warnings": warnings(found)}
+
+    def _count_ours(self) -> None:
+        """Notes the processor time of this process and its children, before they end."""
+        me = psutil.Process()
+        for process in (me, *me.children(recursive=True)):
+            try:
+                times = process.cpu_times()
+            except psutil.Error:
+                continue
+            self.counted[process.pid] = times.user + times.system
+
+
+def warnings(found: dict[str, Any]) -> list[str]:
+    """Says in sentences what makes figures doubtful."""
+    said = []
+    if found["other_cores"] > _BUSY:
+        said.append(
+            f"the machine was busy: other processes used {found['other_cores']:.1f} cores"
+            " during the measurement"
+        )
+    if found["steal"] > _STEAL:
+        said.append(f"the hypervisor took {100 * found['steal']:.0f} % of the processor's time")
+    ticks = found["yardstick_ms"]
+    third = max(1, len(ticks) // 3)
+    early, late = float(np.median(ticks[:third])), float(np.median(ticks[-third:]))
+    if late > _DRIFT * early:
+        said.append(
+            f"the machine slowed down: the same work took {late / early:.2f} times as long at the"
+            " end as at the start (heat, or other work)"
+        )
+    if found["mhz"] and max(found["mhz"]) > _DRIFT * min(found["mhz"]):
+        said.append(
+            f"the processor's clock moved between {min(found['mhz'])} and {max(found['mhz'])} MHz"
+        )
+    return said
+
+
+def load() -> list[float]:
+    """Load averages of 1, 5 and 15 minutes; none where the system has none."""
+    return [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else []
+
+
+def _frequency() -> float | None:
+    try:
+        frequency = psutil.cpu_freq()
+    except (OSError, NotImplementedError, RuntimeError):
+        return None
+    return float(frequency.current) if frequency and frequency.current else None
+
+
+def _yardstick() -> float:
+    """The best of a few times that some fixed work takes, in seconds."""
+    a = np.linspace(0, 1, _SIDE * _SIDE, dtype=np.float32).reshape(_SIDE, _SIDE)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        for _ in range(4):
+            np.sin(a @ a)
+        times.append(time.perf_counter() - start)
+    return min(times)

@@ -1,0 +1,150 @@
+"""The process of one case: loads one artifact, waits for its turns, and takes the times.
+
+Each case has a process of its own, so that its peak memory is its own and that a crash is a row in
+the table instead of the end of the run. Parent and worker speak JSON, a line a message, over the
+worker's stdin and stdout: a request is ``{"do": name, ...}``, the reply its result or
+``{"error": sentence}``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .memory import peak_mb
+from .pictures import save_arrays
+
+
+class Worker:
+    """Answers requests; holds what the first one loaded."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Callable[..., dict[str, Any]]] = {
+            "open": self.open,
+            "turn": self.turn,
+            "paint": self.paint,
+            "loadgen": self.loadgen,
+        }
+
+    def open(
+        self,
+        bundle: str,
+        variant: dict[str, str],
+        scenario: str,
+        in_flight: int,
+        frames: str,
+        cores: list[int],
+    ) -> dict[str, Any]:
+        """Loads the artifact and paints a first frame; returns how long each step took, in ms."""
+        _pin(cores)  # before any library starts its threads
+        base_mb = peak_mb()
+        import numpy as np
+
+        from ..bundle import Bundle
+        from ..runtime.stylizer import Choice, Stylizer
+        from .cases import Variant, find_artifact
+        from .peers import find_runner
+        from .scenarios import Painter
+
+        chosen, self.scenario, self.in_flight = Variant(**variant), scenario, in_flight
+        pictures = list(np.load(frames))
+        opened, backend = Bundle.open(bundle), find_runner(chosen.backend)
+        path = opened.path(find_artifact(opened, chosen))  # its hash is checked outside the timing
+        clock = _Clock()
+        for library in backend.library.split(" or "):  # which one of them is here it finds out
+            with contextlib.suppress(ImportError):
+                importlib.import_module(library)
+        clock.lap("import_ms")
+        engine = backend.load(path, in_flight)
+        clock.lap("load_ms")
+        stylizer = Stylizer(opened, engine, Choice(backend.name, chosen.precision), "rgb")
+        stylizer.prepare(*pictures[0].shape[:2])
+        clock.lap("prepare_ms")
+        stylizer(pictures[0])
+        clock.lap("first_ms")
+        self.painter = Painter(stylizer, pictures)
+        return {**clock.laps, "base_mb": base_mb, "rss_mb": peak_mb()}
+
+    def turn(self, seconds: float, frames: int, settle: int, fps: float) -> dict[str, Any]:
+        """Runs the scenario for a while."""
+        from . import scenarios
+
+        self.painter.settle(settle)
+        if self.scenario == "single-stream":
+            turn = scenarios.single_stream(self.painter, seconds, frames)
+        elif self.scenario == "offline":
+            turn = scenarios.offline(self.painter, seconds, frames, self.in_flight)
+        else:
+            turn = scenarios.live(self.painter, seconds, frames, fps)
+        return {**asdict(turn), "rss_mb": peak_mb()}
+
+    def paint(self, source: str, target: str) -> dict[str, Any]:
+        """Paints every picture of an .npz file into another; names are kept."""
+        import numpy as np
+
+        with np.load(source) as pictures:
+            painted = {name: self.painter.stylizer(pictures[name]) for name in pictures}
+        save_arrays(Path(target), painted)
+        return {"painted": len(painted)}
+
+    def loadgen(
+        self, seconds: float, frames: int, folder: str, expected_ms: float
+    ) -> dict[str, Any]:
+        """Lets MLPerf's LoadGen drive the scenario."""
+        from .loadgen import drive
+
+        found = drive(
+            self.painter, self.scenario, self.in_flight, seconds, frames, Path(folder), expected_ms
+        )
+        return asdict(found)
+
+
+def main() -> None:
+    """Answers until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to act upon
+    # Libraries that print must not get between the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    worker = Worker()
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = worker.answers[request.pop("do")](**request)
+        except Exception as error:  # whatever it is, it is this case's result
+            said = str(error).strip().splitlines()
+            answer = {"error": said[-1] if said else type(error).__name__}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+class _Clock:
+    """Takes the time of one step after another."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self.start = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name], self.start = 1000 * (now - self.start), now
+
+
+def _pin(cores: list[int]) -> None:
+    """Keeps this process on its cores and has libraries start as many threads as there are."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+    # What Python 3.13 calls -X cpu_count: the backends ask it how many threads to start.
+    os.cpu_count = lambda: len(cores)
+    os.environ["OMP_NUM_THREADS"] = str(len(cores))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Small runs of the benchmark, and results made by hand."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QUICK = {
+    "seconds": 0.2,
+    "frames": 4,
+    "rounds": 2,
+    "warmup": 0.0,
+    "settle": 1,
+    "pictures": 2,
+    "clip_frames": 2,
+}
+
+
+@pytest.fixture(scope="session")
+def quick(photos):
+    """Measures with the least effort; returns the results."""
+    from pleinair.benchmarks.run import Request, bench
+    from pleinair.benchmarks.settings import Settings
+
+    def run(bundle: str | Path, out: Path, **request: Any) -> dict[str, Any]:
+        settings = Settings(**QUICK | request.pop("settings", {}))
+        request = {
+            "sizes": [(64, 48)],
+            "scenarios": ["single-stream"],
+            "pictures": photos,
+        } | request
+        return bench(Request(str(bundle), out, settings=settings, **request), lambda done, of: None)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory, quick):
+    """The folder and results of one small run of everything that the shipped bundle can do."""
+    out = tmp_path_factory.mktemp("bench") / "out"
+    scenarios = ["single-stream", "offline", "live"]
+    return out, quick(
+        "monet", out, backends=["onnxruntime"], precisions=["int8", "fp32"], scenarios=scenarios
+    )
+
+
+@pytest.fixture
+def results(measured) -> dict[str, Any]:
+    """A copy of the results, to be changed."""
+    return copy.deepcopy(measured[1])
