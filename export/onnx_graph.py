@@ -39,7 +39,8 @@ def export_float(
         1: torch.export.Dim("rows", min=2, max=4096) * stride,
         2: torch.export.Dim("columns", min=2, max=4096) * stride,
     }
-    example = torch.zeros(1, 256, 256, 3, dtype=torch.uint8)
+    side = max(256, 2 * stride)
+    example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
     try:
         with quiet():
             program = torch.onnx.export(

@@ -1,0 +1,1 @@
+"""Runs saved Core ML packages without Core ML, to measure their drift on any machine."""

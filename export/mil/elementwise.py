@@ -1,0 +1,78 @@
+"""MIL's elementwise operations, on float32 tensors; the evaluator rounds their results.
+
+Names and parameters are MIL's own (coremltools.converters.mil.mil.ops.defs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Value = Any  # a tensor, or a number where MIL has a scalar
+
+
+def _leaky_relu(x: Tensor, alpha: float) -> Tensor:
+    return F.leaky_relu(x, alpha)
+
+
+def _prelu(x: Tensor, alpha: Tensor) -> Tensor:
+    return F.prelu(x, alpha)
+
+
+def _gelu(x: Tensor, mode: str) -> Tensor:
+    if mode == "EXACT":
+        return F.gelu(x)
+    if mode == "TANH_APPROXIMATION":
+        return F.gelu(x, approximate="tanh")
+    return x * torch.sigmoid(1.702 * x)
+
+
+def _clip(x: Tensor, alpha: float, beta: float) -> Tensor:
+    return x.clamp(alpha, beta)
+
+
+def _cast(x: Tensor, dtype: str) -> Tensor:
+    # To a float: the evaluator does it when it stores the result. To an integer, towards zero.
+    return x if dtype in ("fp16", "fp32") else x.trunc()
+
+
+def _rsqrt(x: Tensor, epsilon: float) -> Tensor:
+    return torch.rsqrt(x + epsilon)
+
+
+OPERATIONS: dict[str, Callable[..., Tensor]] = {
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "real_div": lambda x, y: x / y,
+    "maximum": lambda x, y: torch.maximum(*_tensors(x, y)),
+    "minimum": lambda x, y: torch.minimum(*_tensors(x, y)),
+    "pow": lambda x, y: x**y,
+    "abs": lambda x: x.abs(),
+    "exp": lambda x: x.exp(),
+    "sqrt": lambda x: x.sqrt(),
+    "rsqrt": _rsqrt,
+    "square": lambda x: x * x,
+    "floor": lambda x: x.floor(),
+    "ceil": lambda x: x.ceil(),
+    "round": lambda x: x.round(),
+    "identity": lambda x: x,
+    "relu": lambda x: x.relu(),
+    "relu6": lambda x: x.clamp(0, 6),
+    "sigmoid": lambda x: x.sigmoid(),
+    "silu": lambda x: x * x.sigmoid(),
+    "tanh": lambda x: x.tanh(),
+    "leaky_relu": _leaky_relu,
+    "prelu": _prelu,
+    "gelu": _gelu,
+    "clip": _clip,
+    "cast": _cast,
+}
+
+
+def _tensors(x: Value, y: Value) -> tuple[Tensor, Tensor]:
+    return torch.as_tensor(x), torch.as_tensor(y)

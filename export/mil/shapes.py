@@ -1,0 +1,154 @@
+"""MIL's operations that move values around: padding, shuffles, slices, resizing.
+
+Names and parameters are MIL's own (coremltools.converters.mil.mil.ops.defs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Vector = Sequence[int]
+_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "replicate"}
+
+
+def _pad(x: Tensor, pad: Vector, mode: str, constant_val: float) -> Tensor:
+    # MIL lists the first of the padded dimensions first, torch the last. Only a constant may be
+    # put around all four dimensions; the other modes know the last two.
+    sides = [pad[i : i + 2] for i in range(0, len(pad), 2)]
+    while mode != "constant" and sides and not any(sides[0]):
+        sides = sides[1:]
+    backwards = [int(side) for pair in reversed(sides) for side in pair]
+    if mode == "constant":
+        return F.pad(x, backwards, value=constant_val)
+    return F.pad(x, backwards, _MODES[mode])
+
+
+def _crop(x: Tensor, crop_height: Vector, crop_width: Vector) -> Tensor:
+    (top, bottom), (left, right) = crop_height, crop_width
+    return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
+
+
+def _pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
+    return F.pixel_shuffle(x, upscale_factor)
+
+
+def _pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
+    return F.pixel_unshuffle(x, downscale_factor)
+
+
+def _depth_to_space(x: Tensor, block_size: int) -> Tensor:
+    """TensorFlow's order: a channel's place in the block varies slowest."""
+    batch, depth, height, width = x.shape
+    size = block_size
+    x = x.reshape(batch, size, size, depth // size**2, height, width)
+    return x.permute(0, 3, 4, 1, 5, 2).reshape(batch, depth // size**2, height * size, width * size)
+
+
+def _space_to_depth(x: Tensor, block_size: int) -> Tensor:
+    batch, depth, height, width = x.shape
+    size = block_size
+    x = x.reshape(batch, depth, height // size, size, width // size, size)
+    return x.permute(0, 3, 5, 1, 2, 4).reshape(
+        batch, depth * size**2, height // size, width // size
+    )
+
+
+def _concat(values: Sequence[Tensor], axis: int, interleave: bool) -> Tensor:
+    if interleave:
+        raise NotImplementedError("concat with interleave")
+    return torch.cat(list(values), axis)
+
+
+def _slice_by_index(
+    x: Tensor,
+    begin: Vector,
+    end: Vector,
+    stride: Vector | None = None,
+    begin_mask: Sequence[bool] | None = None,
+    end_mask: Sequence[bool] | None = None,
+    squeeze_mask: Sequence[bool] | None = None,
+) -> Tensor:
+    none, ones = [False] * x.dim(), [1] * x.dim()
+    index: list[int | slice] = []
+    for axis in range(x.dim()):
+        if (squeeze_mask or none)[axis]:
+            index.append(int(begin[axis]))
+            continue
+        first = None if (begin_mask or none)[axis] else int(begin[axis])
+        last = None if (end_mask or none)[axis] else int(end[axis])
+        index.append(slice(first, last, int((stride or ones)[axis])))  # torch refuses steps < 1
+    return x[tuple(index)]
+
+
+def _transpose(x: Tensor, perm: Vector) -> Tensor:
+    return x.permute(*[int(axis) for axis in perm])
+
+
+def _reshape(x: Tensor, shape: Vector) -> Tensor:
+    # A zero stands for the size that the dimension has.
+    sizes = [x.shape[i] if size == 0 else int(size) for i, size in enumerate(shape)]
+    return x.reshape(sizes)
+
+
+def _expand_dims(x: Tensor, axes: Vector) -> Tensor:
+    rank = x.dim() + len(axes)
+    for axis in sorted(int(axis) % rank for axis in axes):
+        x = x.unsqueeze(axis)
+    return x
+
+
+def _squeeze(x: Tensor, axes: Vector) -> Tensor:
+    return x.squeeze([int(axis) for axis in axes])
+
+
+def _upsample_nearest(x: Tensor, scale_factor_height: float, scale_factor_width: float) -> Tensor:
+    size = _scaled(x, scale_factor_height, scale_factor_width)
+    return F.interpolate(x, size=size, mode="nearest")
+
+
+def _upsample_bilinear(
+    x: Tensor,
+    scale_factor_height: float,
+    scale_factor_width: float,
+    align_corners: bool,
+    half_pixel_centers: bool | None = None,
+) -> Tensor:
+    if half_pixel_centers is not None and half_pixel_centers == align_corners:
+        raise NotImplementedError(
+            f"upsample_bilinear with align_corners {align_corners} and half_pixel_centers"
+            f" {half_pixel_centers}"
+        )
+    size = _scaled(x, scale_factor_height, scale_factor_width)
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
+
+
+def _scaled(x: Tensor, vertical: float, horizontal: float) -> list[int]:
+    return [int(x.shape[-2] * vertical), int(x.shape[-1] * horizontal)]
+
+
+def _reduce_mean(x: Tensor, keep_dims: bool, axes: Vector | None = None) -> Tensor:
+    chosen = [int(axis) for axis in axes] if axes is not None else list(range(x.dim()))
+    return x.mean(chosen, keepdim=keep_dims)
+
+
+OPERATIONS: dict[str, Callable[..., Tensor]] = {
+    "pad": _pad,
+    "crop": _crop,
+    "pixel_shuffle": _pixel_shuffle,
+    "pixel_unshuffle": _pixel_unshuffle,
+    "depth_to_space": _depth_to_space,
+    "space_to_depth": _space_to_depth,
+    "concat": _concat,
+    "slice_by_index": _slice_by_index,
+    "transpose": _transpose,
+    "reshape": _reshape,
+    "expand_dims": _expand_dims,
+    "squeeze": _squeeze,
+    "upsample_nearest_neighbor": _upsample_nearest,
+    "upsample_bilinear": _upsample_bilinear,
+    "reduce_mean": _reduce_mean,
+}

@@ -1,0 +1,117 @@
+"""Core ML, on a Mac: CPU, GPU and Neural Engine, whichever suits each operation."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import sys
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import BackendError
+from ...pictures import Frames
+from . import Engine, mapped_errors
+
+OTHERS = 4  # sizes besides the package's own that stay loaded
+
+
+class CoreMLEngine:
+    """A model for the sizes that its package lists, and one more for each other size.
+
+    The program itself takes any size; it is the list that Core ML gets ready for. A size that is
+    not in it costs some seconds when it first comes.
+    """
+
+    def __init__(self, path: Path, coremltools: Any, images: Any) -> None:
+        self.path, self.tools, self.images = path, coremltools, images
+        self.lock = threading.Lock()  # a model serves one thread at a time
+        with mapped_errors("coreml", f"load {path}"):
+            self.model = self._load(str(path))
+            description = self.model.get_spec().description
+            self.input, self.output = description.input[0].name, description.output[0].name
+            self.listed = sizes_of(description)
+        self.others: dict[tuple[int, int], Any] = {}
+
+    def prepare(self, height: int, width: int) -> None:
+        """Loads a model for a size that the package does not list."""
+        with self.lock:
+            self._model_for(height, width)
+
+    def __call__(self, frames: Frames) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3]."""
+        height, width = frames.shape[1:3]
+        picture = self.images.fromarray(frames[0])
+        with self.lock:
+            model = self._model_for(height, width)
+            with mapped_errors("coreml", f"paint a {width}x{height} frame"):
+                painted = model.predict({self.input: picture})[self.output]
+        pixels = np.asarray(painted.convert("RGB"))[None]
+        if pixels.shape != frames.shape:
+            raise BackendError(f"{self.path} made {pixels.shape} of a frame {frames.shape}")
+        return pixels
+
+    def _model_for(self, height: int, width: int) -> Any:
+        if (height, width) in self.listed:
+            return self.model
+        if (height, width) not in self.others:
+            with mapped_errors("coreml", f"load {self.path} for {width}x{height}"):
+                model = self._load(
+                    resized(self.model.get_spec(), height, width),
+                    weights_dir=self.model.weights_dir,
+                )
+            while len(self.others) >= OTHERS:
+                del self.others[next(iter(self.others))]
+            self.others[height, width] = model
+        return self.others[height, width]
+
+    def _load(self, source: Any, **options: Any) -> Any:
+        with warnings.catch_warnings():
+            # Of a model that Core ML refuses coremltools only warns.
+            warnings.filterwarnings("error", "You will not be able to run predict")
+            units = self.tools.ComputeUnit.ALL
+            return self.tools.models.MLModel(source, compute_units=units, **options)
+
+
+def sizes_of(description: Any) -> set[tuple[int, int]]:
+    """Returns the (height, width) that a model's description lists."""
+    image = description.input[0].type.imageType
+    listed = {(size.height, size.width) for size in image.enumeratedSizes.sizes}
+    return listed | {(image.height, image.width)}
+
+
+def resized(spec: Any, height: int, width: int) -> Any:
+    """Returns a copy of a model's specification that lists one size, another one."""
+    spec = copy.deepcopy(spec)
+    image = spec.description.input[0].type.imageType
+    image.height, image.width = height, width
+    image.ClearField("enumeratedSizes")
+    image.enumeratedSizes.sizes.add(height=height, width=width)
+    return spec
+
+
+def device() -> str:
+    """Returns an empty word: any Mac will do.
+
+    Raises:
+        BackendError: This is no Mac.
+    """
+    if sys.platform != "darwin":
+        raise BackendError("backend 'coreml' runs on a Mac only; take another --backend here")
+    return ""
+
+
+def load(path: Path, in_flight: int) -> Engine:
+    """Loads a .mlpackage."""
+    device()
+    logging.disable(logging.WARNING)  # coremltools warns of every library that it knows no more
+    try:
+        with mapped_errors("coreml", "be imported"):
+            import coremltools
+            from PIL import Image
+    finally:
+        logging.disable(logging.NOTSET)
+    return CoreMLEngine(path, coremltools, Image)

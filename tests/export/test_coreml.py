@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+import torch
+from pleinair.bundle import Bundle, bytes_of, sha256_of
+from pleinair.errors import ExportError
+from pleinair.export.calibration import load_frames
+from pleinair.export.checkpoints import load_trained
+from pleinair.export.drift import measure, reference_pictures
+from pleinair.export.exporter import export
+from pleinair.export.targets import Built, find_target
+from pleinair.export.workshop import Workshop
+from pleinair.pictures import Frames
+from pleinair.runtime.backends import find_backend
+from pleinair.train.generators import create_generator
+
+pytest.importorskip("coremltools")
+ON_A_MAC = sys.platform == "darwin"
+PRECISIONS = ("fp16", "w8", "int8")
+
+
+@pytest.fixture(scope="module")
+def coreml(tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path) -> Path:
+    """The run, exported for Core ML in every precision."""
+    out = tmp_path_factory.mktemp("out") / "tiny"
+    export(run, out, targets=["coreml"], calibration=photos)
+    return out
+
+
+def build(generator: torch.nn.Module, precision: str, frames: Sequence[Frames], to: Path) -> Built:
+    workshop = Workshop(generator, frames, {"name": "tiny"}, to)
+    (built,) = find_target("coreml").build(workshop, precision, to)
+    return built
+
+
+# With these, untrained generators change a picture by about as much as a trained one.
+LIVELY = {"edge_m": 0.03, "edge_l": 0.02}
+
+
+def lively(name: str, **options: Any) -> torch.nn.Module:
+    """An untrained generator whose every part matters."""
+    torch.manual_seed(0)
+    generator = create_generator(name, **options).eval()
+    for key, value in generator.named_parameters():
+        if name in LIVELY and ("conv2.weight" in key or "up_full.weight" in key):
+            torch.nn.init.normal_(value, std=LIVELY[name])
+    return generator
+
+
+def description(path: Path) -> Any:
+    from pleinair.export.coreml.package import load_model
+
+    return load_model(path)
+
+
+def operations(path: Path) -> list[Any]:
+    (function,) = description(path).mlProgram.functions.values()
+    return list(function.block_specializations[function.opset].operations)
+
+
+def test_every_precision_is_built_and_measured(coreml: Path) -> None:
+    bundle = Bundle.open(coreml)
+    assert [a.precision for a in bundle.manifest.artifacts] == list(PRECISIONS)
+    least = {"fp16": 55, "w8": 38, "int8": 38}
+    for artifact in bundle.manifest.artifacts:
+        assert artifact.drift.psnr_db >= least[artifact.precision]
+        assert artifact.drift.verdict == "holds"
+        assert artifact.drift.runner == ("coreml" if ON_A_MAC else "evaluator")
+        assert not artifact.dynamic
+        assert artifact.tool_versions["coremltools"]
+        assert sha256_of(bundle.path(artifact)) == artifact.sha256
+
+
+def test_integers_make_packages_small(coreml: Path) -> None:
+    weights = {p: bytes_of(coreml / f"{p}.mlpackage" / "Data") for p in PRECISIONS}
+    assert weights["w8"] < 0.65 * weights["fp16"]  # the smallest generator: names count
+    assert weights["int8"] < 0.75 * weights["fp16"]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_pictures_go_in_and_out(coreml: Path, precision: str) -> None:
+    model = description(coreml / f"{precision}.mlpackage")
+    assert model.specificationVersion == 8  # iOS 17, macOS 14
+    (source,), (target,) = model.description.input, model.description.output
+    assert (source.name, target.name) == ("frame", "painted")
+    rgb = source.type.imageType.RGB
+    assert source.type.imageType.colorSpace == target.type.imageType.colorSpace == rgb
+    sizes = {(s.height, s.width) for s in source.type.imageType.enumeratedSizes.sizes}
+    assert {(256, 256), (720, 1280), (1280, 720), (1080, 1920)} <= sizes
+    assert model.description.metadata.userDefined["pleinair.architecture"] == "edge_s"
+    assert not [key for key in model.description.metadata.userDefined if "date" in key]
+    assert [o.type for o in operations(coreml / f"{precision}.mlpackage")].count("round") == 1
+
+
+def test_coremltools_reads_what_was_saved(coreml: Path) -> None:
+    from pleinair.export.coreml.tools import ct
+
+    for precision in PRECISIONS:
+        model = ct.models.MLModel(str(coreml / f"{precision}.mlpackage"), skip_model_load=True)
+        assert model.get_spec().WhichOneof("Type") == "mlProgram"
+
+
+def test_int8_convolutions_read_integers_and_nothing_else_does(coreml: Path) -> None:
+    made = {o.outputs[0].name: o for o in operations(coreml / "int8.mlpackage")}
+    convolutions = [o for o in made.values() if o.type == "conv"]
+    read = Counter()
+    for convolution in convolutions:
+        x, weight = (made[convolution.inputs[key].arguments[0].name] for key in ("x", "weight"))
+        assert (x.type, weight.type) == ("dequantize", "constexpr_affine_dequantize")
+        read[x.outputs[0].name] += 1
+    sums = [o for o in made.values() if o.type == "add"]
+    assert len(convolutions) == 11
+    for each in sums:
+        assert not {a.arguments[0].name for a in each.inputs.values()} & set(read)
+
+
+def test_w8_computes_in_half_precision_with_integer_weights(coreml: Path) -> None:
+    made = {o.outputs[0].name: o for o in operations(coreml / "w8.mlpackage")}
+    kinds = Counter(o.type for o in made.values())
+    assert kinds["constexpr_affine_dequantize"] == kinds["conv"] == 11
+    assert not kinds["quantize"]
+
+
+def test_exporting_twice_gives_the_same_package(coreml: Path, run: Path, photos: Path) -> None:
+    again = coreml.parent / "again"
+    manifest = export(run, again, targets=["coreml"], calibration=photos, precisions=["int8"])
+    (artifact,) = manifest.artifacts
+    assert artifact.sha256 == sha256_of(coreml / "int8.mlpackage")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "least"),
+    [
+        ("resnet_6blocks", {"ngf": 8}, {"w8": 38, "int8": 28}),
+        ("unet_128", {"ngf": 8}, {"fp16": 55, "int8": 38}),
+        pytest.param("edge_m", {}, {"fp16": 55, "w8": 38, "int8": 38}, marks=pytest.mark.slow),
+        pytest.param("edge_l", {}, {"fp16": 55, "w8": 38, "int8": 38}, marks=pytest.mark.slow),
+        pytest.param(
+            "unet_256", {"ngf": 16}, {"fp16": 55, "w8": 38, "int8": 38}, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "unet_128",
+            {"norm": "instance", "ngf": 8},
+            {"fp16": 50, "w8": 34, "int8": 28},
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_every_generator(
+    name: str, options: dict[str, Any], least: dict[str, float], tmp_path: Path, photos: Path
+) -> None:
+    generator = lively(name, **options)
+    side = 256 if name == "unet_256" else 128
+    frames = [cv2.resize(f[0], (side, side))[None] for f in load_frames(photos, 4, 4)]
+    wanted = reference_pictures(generator, frames)
+    for precision, psnr in least.items():
+        built = build(generator, precision, frames, tmp_path)
+        assert measure(built.paint, precision, frames, wanted).psnr_db >= psnr
+
+
+def test_sizes_are_multiples_of_the_stride() -> None:
+    from pleinair.export.coreml.convert import sizes_for
+
+    assert sizes_for(8)[:3] == [(256, 256), (360, 640), (640, 360)]
+    up = sizes_for(256)
+    assert up[0] == (256, 256)
+    assert len(set(up)) == len(up)
+    assert all(height % 256 == width % 256 == 0 for height, width in up)
+    assert (1280, 2048) in up
+
+
+def test_norms_are_computed_wide_only_where_half_precision_overflows(
+    tmp_path: Path, photos: Path
+) -> None:
+    frames = load_frames(photos, 4, 2)
+    torch.manual_seed(0)
+    norm, last = torch.nn.InstanceNorm2d(8), torch.nn.Conv2d(8, 3, 3, padding=1)
+    generator = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), norm, last).eval()
+    generator.stride = 4  # type: ignore[assignment]
+    assert norm_types(build(generator, "fp16", frames, tmp_path).path) == {"FLOAT16"}
+    with torch.no_grad():
+        generator[0].weight *= 1000
+    wanted = reference_pictures(generator, frames)
+    built = build(generator, "fp16", frames, tmp_path)
+    assert norm_types(built.path) == {"FLOAT32"}
+    assert measure(built.paint, "fp16", frames, wanted).psnr_db > 45
+
+
+def norm_types(path: Path) -> set[str]:
+    from coremltools.proto.MIL_pb2 import DataType
+
+    norms = [o for o in operations(path) if o.type == "instance_norm"]
+    return {DataType.Name(o.outputs[0].type.tensorType.dataType) for o in norms}
+
+
+def test_without_coremltools_the_install_line_is_said(
+    run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "coremltools" else find_spec(name)
+    )
+    with pytest.raises(ExportError, match=r'needs coremltools; run: pip install "pleinair\[coreml'):
+        export(run, tmp_path / "b", targets=["coreml"], calibration=photos)
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_generator_that_cannot_be_converted_is_a_clear_error(
+    tmp_path: Path, photos: Path
+) -> None:
+    class Odd(torch.nn.Module):
+        stride = 8
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.special.bessel_j0(x)
+
+    with pytest.raises(ExportError, match=r"cannot convert the generator: .*bessel"):
+        build(Odd(), "fp16", load_frames(photos, 8, 2), tmp_path)
+
+
+@pytest.mark.skipif(not ON_A_MAC, reason="needs Core ML, which only a Mac has")
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_evaluator_paints_what_core_ml_paints(
+    coreml: Path, run: Path, photos: Path, precision: str
+) -> None:
+    from pleinair.export.mil.evaluator import Evaluator
+
+    path = coreml / f"{precision}.mlpackage"
+    frames = load_frames(photos, load_trained(run).generator.stride, 4)
+    evaluator, engine = Evaluator(path), find_backend("coreml").load(path)
+    found = measure(evaluator, "fp16", frames, [engine(frame) for frame in frames])
+    assert found.psnr_db >= 50
+    assert found.p99_abs <= 1
