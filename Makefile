@@ -20,7 +20,7 @@ $(DEV_VENV)/ready: pyproject.toml constraints.txt
 demo: $(DEMO_VENV)/ready
 	$(DEMO_VENV)/bin/pleinair demo --out demo.mp4 --overwrite
 
-# Training gets a process of its own: the inference libraries leave their threads in the other one.
+# Training gets a process of its own: all in one once ended in a segmentation fault, not explained.
 test: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/python -m pytest --ignore=tests/train
 	$(DEV_VENV)/bin/python -m pytest tests/train

@@ -293,7 +293,8 @@ def export(
     source: Annotated[Path, typer.Argument(help="A run's folder or its generator.pt.")],
     out: Annotated[Path, typer.Option(help="The bundle's folder.")],
     target: Annotated[
-        list[str] | None, typer.Option(help="onnx or openvino; repeat for several; all by default.")
+        list[str] | None,
+        typer.Option(help="onnx, openvino, tensorrt or coreml; repeat; all by default."),
     ] = None,
     precision: Annotated[
         list[str] | None, typer.Option(help="fp32, fp16 or int8; repeat for several.")
