@@ -1,8 +1,7 @@
 """Runs a saved mlprogram as Core ML does: half precision where the program says so.
 
 Every operation computes in float32 and its result is rounded to the type that the program names for
-it. That is how Apple's processors work, but for the order of sums; a convolution or the statistics
-of a norm are sums inside one operation, and not rounded on the way.
+it. Sums inside one operation, a convolution's or a norm's, are not rounded on the way.
 """
 
 from __future__ import annotations

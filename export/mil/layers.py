@@ -1,6 +1,6 @@
 """MIL's convolutions, norms and quantizers, on float32 tensors; the evaluator rounds their results.
 
-A sum inside one operation is kept in float32, as Apple's processors keep it.
+A sum inside one operation is kept in float32; a Neural Engine may keep less, and does not say.
 """
 
 from __future__ import annotations
