@@ -464,6 +464,7 @@ def test_without_a_library(edge: Workshop, tmp_path: Path, monkeypatch) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@needs_rtx
 @pytest.mark.skipif(bool(gpu()), reason="there is a GPU")
 def test_tensorrt_itself_needs_a_gpu(edge: Workshop, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(nvidia, "libraries", lambda: [SimpleNamespace(__name__="tensorrt")])
