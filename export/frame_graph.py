@@ -82,19 +82,21 @@ class EdgeFrameGraph(nn.Module):
         order = torch.arange(12).reshape(3, 2, 2).permute(1, 2, 0).flatten()
         blocks = torch.eye(12, dtype=dtype).reshape(12, 3, 2, 2)
         self.register_buffer("gather", blocks[order])
-        stem, exit_ = generator.stem, generator.up_full
-        assert exit_.bias is not None
         with torch.no_grad():
-            stem.weight.copy_(stem.weight[:, order])
-            exit_.weight.copy_(exit_.weight[order])
-            exit_.bias.copy_(exit_.bias[order])
+            for entrance in (generator.stem, generator.soften):
+                entrance.weight.copy_(entrance.weight[:, order])
+            for exit_ in (generator.soften, generator.up_full):
+                assert exit_.bias is not None
+                exit_.weight.copy_(exit_.weight[order])
+                exit_.bias.copy_(exit_.bias[order])
 
     def forward(self, frame: Tensor) -> Tensor:
         """Paints uint8 RGB [1, H, W, 3]; H and W multiples of 8."""
         _, height, width, _ = frame.shape
         x = (frame.float() - 128) / 128
         x = F.conv2d(x.permute(0, 3, 1, 2).to(self.dtype), self.gather, stride=2)
-        x = x.float() + self.generator.change(x).float()  # (1, 12, H/2, W/2)
+        softened = x.float() + self.generator.soften(x).float()  # (1, 12, H/2, W/2)
+        x = softened + self.generator.paint(x).float()
         painted = (x * 128 + 128).round().clamp(0, 255).to(torch.uint8)
         rows = painted.permute(0, 2, 3, 1).reshape(height // 2, width // 2, 2, 6).transpose(1, 2)
         return rows.reshape(1, height, width, 3)

@@ -37,9 +37,11 @@ class EdgeGenerator(nn.Module):
     the identity none is needed, training and inference see the same function, and a picture's
     result does not depend on the other pictures of its batch.
 
-    Two things are added on the way out: the entrance's features, at 1/4 of the resolution, without
-    which fine detail would have to pass through the narrow middle, and the picture itself,
-    ``clamp(x + f(x))``, so that content stays and the network only learns what to change.
+    Three things are added on the way out: the entrance's features, at 1/4 of the resolution,
+    without which fine detail would have to pass through the narrow middle; the picture itself,
+    ``clamp(x + f(x))``, so that content stays and the network only learns what to change; and one
+    convolution of the picture. A painting has neither a photograph's finest grain nor its colours,
+    and only what sees all pixels can take the grain away.
     """
 
     stride = 8
@@ -55,6 +57,7 @@ class EdgeGenerator(nn.Module):
         self.detail = nn.Sequential(*(ResidualBlock(quarter) for _ in range(size.detail)))
         self.up_half = nn.Conv2d(quarter, half * 4, 3, padding=1)
         self.up_full = nn.Conv2d(half, 3 * 4, 3, padding=1)
+        self.soften = nn.Conv2d(3 * 4, 3 * 4, 3, padding=1)
         self.shuffle = nn.PixelShuffle(2)
         self.relu = nn.ReLU()
         self.reset_parameters()
@@ -73,9 +76,27 @@ class EdgeGenerator(nn.Module):
         for block in (*self.blocks, *self.detail):
             nn.init.zeros_(block.conv2.weight)
         nn.init.normal_(self.up_full.weight, std=0.003)
+        nn.init.zeros_(self.soften.weight)
         for layer in (self.up_quarter, self.up_half, self.up_full):
             with torch.no_grad():
                 layer.weight.copy_(layer.weight[::4].repeat_interleave(4, 0))
+
+    @torch.no_grad()
+    def keep_flat(self) -> None:
+        """Corrects the weights so that a flat picture stays flat; to be called after each update.
+
+        The four pixels that a shuffle makes of one position then answer alike to what is the same
+        all around it. Else they differ a little, and every sky shows a lattice of their period.
+        """
+        for layer in (self.up_quarter, self.up_half, self.up_full):
+            _equalise(layer.weight, layer.weight.sum((2, 3)))
+            assert layer.bias is not None
+            layer.bias.copy_(_mean_of_four(layer.bias))
+        weight = self.soften.weight  # of four pixels to four pixels: what all of them add up to
+        answer = weight.sum((2, 3)).unflatten(1, (3, 4)).sum(2).repeat_interleave(4, 1) / 4
+        _equalise(weight, answer)
+        assert self.soften.bias is not None
+        self.soften.bias.copy_(_mean_of_four(self.soften.bias))
 
     def forward(self, x: Tensor) -> Tensor:
         """Paints ``x`` (B, 3, H, W) in [-1, 1], H and W multiples of 8; returns the same shape."""
@@ -88,12 +109,27 @@ class EdgeGenerator(nn.Module):
 
         Here a picture's value is ``(byte - 128) / 128``, which a signed byte holds exactly.
         """
+        change: Tensor = self.soften(x) + self.paint(x)
+        return change
+
+    def paint(self, x: Tensor) -> Tensor:
+        """What is added by the deep part, of and in the blocks of ``change``."""
         entrance = self.relu(self.stem(x))  # (B, quarter, H/4, W/4)
         h = self.blocks(self.relu(self.down(entrance)))  # (B, width, H/8, W/8)
         h = self.shuffle(self.relu(self.up_quarter(h))) + entrance  # (B, quarter, H/4, W/4)
         h = self.shuffle(self.relu(self.up_half(self.detail(h))))  # (B, half, H/2, W/2)
-        change: Tensor = self.up_full(h)
-        return change
+        paint: Tensor = self.up_full(h)
+        return paint
+
+
+def _equalise(weight: Tensor, answer: Tensor) -> None:
+    """Shifts the weights (4 C, I, h, w) that give ``answer`` (4 C, I), evenly, to that of C."""
+    weight -= ((answer - _mean_of_four(answer)) / weight[0, 0].numel())[..., None, None]
+
+
+def _mean_of_four(values: Tensor) -> Tensor:
+    """Replaces values (4 C, ...) by the means of the four that a shuffle lays side by side."""
+    return values.unflatten(0, (-1, 4)).mean(1).repeat_interleave(4, 0)
 
 
 class ResidualBlock(nn.Module):

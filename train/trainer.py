@@ -28,7 +28,7 @@ from .discriminators import FeatureDiscriminator
 from .distil import StudentLosses
 from .fake_quant import FakeQuantized
 from .features import VGG16, channels_of
-from .generators import create_generator
+from .generators import EdgeGenerator, create_generator
 from .image_pool import ImagePool
 from .load import load_generator
 from .losses import MeanGramStyle
@@ -258,6 +258,9 @@ class Trainer:
 
     def _update(self, name: str) -> None:
         self.optimizers[name].step()
+        for network in self.networks.values():
+            if isinstance(network, EdgeGenerator):
+                network.keep_flat()
         self.optimizers[name].zero_grad(set_to_none=True)
 
     @torch.no_grad()
