@@ -99,4 +99,5 @@ class EdgeFrameGraph(nn.Module):
         x = softened + self.generator.paint(x).float()
         painted = (x * 128 + 128).round().clamp(0, 255).to(torch.uint8)
         rows = painted.permute(0, 2, 3, 1).reshape(height // 2, width // 2, 2, 6).transpose(1, 2)
-        return rows.reshape(1, height, width, 3)
+        out: Tensor = rows.reshape(1, height, width, 3)
+        return out

@@ -129,7 +129,8 @@ def _equalise(weight: Tensor, answer: Tensor) -> None:
 
 def _mean_of_four(values: Tensor) -> Tensor:
     """Replaces values (4 C, ...) by the means of the four that a shuffle lays side by side."""
-    return values.unflatten(0, (-1, 4)).mean(1).repeat_interleave(4, 0)
+    means: Tensor = values.unflatten(0, (-1, 4)).mean(1)
+    return means.repeat_interleave(4, 0)
 
 
 class ResidualBlock(nn.Module):

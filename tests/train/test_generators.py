@@ -93,6 +93,27 @@ def test_a_new_edge_generator_starts_near_the_identity() -> None:
     assert (create_generator("edge_s")(x) - x).abs().mean() < 0.1
 
 
+@pytest.mark.parametrize("name", ["edge_s", "edge_m", "edge_l"])
+def test_edge_generators_keep_a_flat_picture_flat(name: str) -> None:
+    torch.manual_seed(0)
+    generator = create_generator(name)
+    for value in generator.parameters():
+        nn.init.normal_(value, std=0.03)
+    sky = torch.tensor([0.1, 0.3, 0.5]).view(1, 3, 1, 1).expand(1, 3, 352, 352)
+
+    def unevenness() -> float:
+        middle = generator(sky)[..., 168:184, 168:184]  # out of sight of the zero padding
+        return float(middle.flatten(2).std(-1).max())
+
+    with torch.no_grad():
+        assert unevenness() > 1e-3
+        generator.keep_flat()
+        assert unevenness() < 1e-5
+        before = [value.clone() for value in generator.parameters()]
+        generator.keep_flat()
+        torch.testing.assert_close(list(generator.parameters()), before)
+
+
 def test_resnets_have_the_reference_projects_names_and_sizes() -> None:
     with torch.device("meta"):
         state = create_generator("resnet_9blocks").state_dict()

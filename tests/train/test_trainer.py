@@ -76,6 +76,15 @@ def test_takes_real_steps_and_learns(
     assert min(kept[1:]) < kept[0]
 
 
+def test_edge_generators_are_flat_after_every_step(make_recipe: Make, fabric: Fabric) -> None:
+    trainer = Trainer(make_recipe(), fabric)
+    trainer.train_step([TrainingPictures(trainer.recipe).batch(range(2))])
+    for trained in (trainer.networks["generator"], trainer.averages["generator"].module):
+        corrected = copy.deepcopy(trained)
+        corrected.keep_flat()  # finds nothing to correct
+        torch.testing.assert_close(corrected.state_dict(), trained.state_dict())
+
+
 @pytest.mark.parametrize("discriminator", ["patch", "n_layers", "pixel", "global"])
 def test_every_discriminator_learns_to_tell(
     make_recipe: Make, fabric: Fabric, discriminator: str
