@@ -94,6 +94,24 @@ class Drift(_Part):
     verdict: str
 
 
+class Layer(_Part):
+    """A convolution as the sensitivity search found it."""
+
+    name: str
+    macs: float  # its share of all multiply-adds
+    gain_db: float  # what leaving it alone in float gains
+    float: bool  # whether it is
+
+
+class Quantization(_Part):
+    """How an INT8 artifact was made."""
+
+    ranges: str  # the rule for activations
+    margins_db: dict[str, float]  # to the nearest bar of drift, by each rule that was tried
+    int8_macs: float  # share of the multiply-adds that are INT8
+    layers: list[Layer] = []  # the most sensitive first; none where nothing had to stay float
+
+
 class Artifact(_Part):
     """What one family of runtimes can run: a file, or a folder where the format has several."""
 
@@ -106,7 +124,18 @@ class Artifact(_Part):
     device: str = ""  # the only kind of device that it runs on, e.g. sm86
     opset: int | None = None
     tool_versions: dict[str, str] = {}
+    quantization: Quantization | None = None
+    float32: dict[str, str] = {}  # layers of an FP16 artifact that stay FP32, and why
+    seconds: float = 0  # that building and measuring it took
     drift: Drift
+
+
+class Skipped(_Part):
+    """What was to be built, and could not be."""
+
+    target: str
+    precision: str
+    reason: str  # with the remedy
 
 
 class Manifest(_Part):
@@ -123,6 +152,7 @@ class Manifest(_Part):
     training: Training
     frame: FrameFormat = FrameFormat()
     artifacts: list[Artifact] = Field(min_length=1)
+    skipped: list[Skipped] = []
 
 
 class Bundle:

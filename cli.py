@@ -290,7 +290,12 @@ def generators(as_json: Json = False) -> None:
 
 @app.command()
 def export(
-    source: Annotated[Path, typer.Argument(help="A run's folder or its generator.pt.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A run, a generator.pt, a shipped model's name, a bundle, or a float .onnx."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The bundle's folder.")],
     target: Annotated[
         list[str] | None,
@@ -300,9 +305,26 @@ def export(
         list[str] | None, typer.Option(help="fp32, fp16 or int8; repeat for several.")
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(help="A folder of real photographs; the recipe's by default.")
+        Path | None,
+        typer.Option(help="Real photographs, or a video; the recipe's, or the demo clip, if none."),
     ] = None,
-    licence: Annotated[str, typer.Option(help="Of the weights.")] = "Apache-2.0",
+    max_drift: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MEASURE=NUMBER",
+            help="What INT8 must hold: psnr=38, ssim=0.98 or delta_e=1; layers stay float until"
+            " it does. Repeat for several.",
+        ),
+    ] = None,
+    input_range: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BLACK,WHITE", help="Of a float .onnx, e.g. 0,255 or 0,1; -1,1 if none."
+        ),
+    ] = None,
+    licence: Annotated[
+        str, typer.Option(help="Of the weights; the bundle's, else Apache-2.0, if none.")
+    ] = "",
     description: Annotated[str, typer.Option(help="For the manifest.")] = "",
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -317,17 +339,25 @@ def export(
         targets=target or (),
         precisions=precision or (),
         calibration=calibration,
+        max_drift=max_drift or (),
+        input_range=_parse_range(input_range),
         licence=licence,
         description=description,
         overwrite=overwrite,
         progress=lambda text: console.print(Text(str(text))),
     )
-    table = Table("target", "precision", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict")
+    table = Table("target", "precision", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict", "s")
     for a in manifest.artifacts:
-        d = a.drift
+        d, what = a.drift, f"{a.target} {a.device}".rstrip()
         size, psnr, ssim = f"{a.bytes / 1e3:.0f}", f"{d.psnr_db:.1f}", f"{d.ssim:.4f}"
-        table.add_row(a.target, a.precision, size, psnr, ssim, f"{d.delta_e:.2f}", d.verdict)
+        figures = (size, psnr, ssim, f"{d.delta_e:.2f}", d.verdict, f"{a.seconds:.0f}")
+        _add(table, what, a.precision, *figures)
+    for s in manifest.skipped:
+        _add(table, s.target, s.precision, *"----", f"not built: {s.reason}", "-")
     _say(manifest.model_dump(mode="json"), as_json, table)
+    built = {a.precision for a in manifest.artifacts}
+    if any(s.target in (target or ()) for s in manifest.skipped) or {*(precision or ())} - built:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -619,6 +649,18 @@ def _parse_size(text: str | None) -> tuple[int, int] | None:
     if max(int(width), int(height)) > 16384:
         raise UsageError(f"--size {text!r} is more than 16384 pixels a side")
     return int(width), int(height)
+
+
+def _parse_range(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        black, white = map(float, text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"--input-range {text!r} is not of the form BLACK,WHITE, e.g. 0,255"
+        ) from None
+    return black, white
 
 
 @contextmanager

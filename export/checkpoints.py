@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..bundle import sha256_of
+from ..bundle import Training, sha256_of
 from ..errors import ExportError, TrainingError, UsageError
 from ..train.checkpoint import GENERATOR, generator_file
 from ..train.load import LoadedGenerator, load_generator
@@ -16,6 +16,8 @@ class Trained(LoadedGenerator):
     """A generator, where it comes from, and its checkpoint's hash."""
 
     sha256: str
+    training: Training | None = None  # what a bundle says of it; else the recipe does
+    licence: str = "Apache-2.0"
 
 
 def load_trained(source: Path) -> Trained:

@@ -2,23 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from .. import metrics
 from ..bundle import Drift
+from ..errors import ExportError, UsageError, unknown_name
+from ..metrics import Difference
 from ..pictures import Frames
 from .frame_graph import FrameGraph
 
-# (PSNR in dB at least, SSIM at least, mean CIEDE2000 at most)
+Paint = Callable[[Frames], Frames]
+
+
+class BudgetMissed(ExportError):
+    """An artifact drifts more than ``--max-drift`` allows."""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """What a drift must keep to; a bar that is none is not asked for."""
+
+    psnr: float | None = None  # dB, at least
+    ssim: float | None = None  # at least
+    delta_e: float | None = None  # mean CIEDE2000, at most
+
+    def missed(self, found: Difference) -> list[str]:
+        """Says which bars are missed."""
+        missed = []
+        if self.psnr is not None and found.psnr_db < self.psnr:
+            missed.append(f"PSNR {found.psnr_db:.2f} dB < {self.psnr:g}")
+        if self.ssim is not None and found.ssim < self.ssim:
+            missed.append(f"SSIM {found.ssim:.4f} < {self.ssim:g}")
+        if self.delta_e is not None and found.delta_e > self.delta_e:
+            missed.append(f"CIEDE2000 {found.delta_e:.2f} > {self.delta_e:g}")
+        return missed
+
+    def margin(self, found: Difference) -> float:
+        """Returns how many dB of error there are to the nearest bar; negative where it is missed.
+
+        An error that is half as large is 6 dB further from each of the bars.
+        """
+        margins = [
+            found.psnr_db - self.psnr if self.psnr is not None else math.inf,
+            _decibels((1 - self.ssim) / (1 - found.ssim + 1e-9), 10) if self.ssim else math.inf,
+            _decibels(self.delta_e / (found.delta_e + 1e-9), 20) if self.delta_e else math.inf,
+        ]
+        return min(margins)
+
+
 BARS = {
-    "fp32": (60.0, 0.999, 0.1),
-    "fp16": (55.0, 0.995, 0.5),
-    "w8": (38.0, 0.98, 1.0),
-    "int8": (38.0, 0.98, 1.0),
+    "fp32": Bars(60.0, 0.999, 0.1),
+    "fp16": Bars(55.0, 0.995, 0.5),
+    "w8": Bars(38.0, 0.98, 1.0),
+    "int8": Bars(38.0, 0.98, 1.0),
 }
+ROUNDED = ("w8", "int8")  # what a budget is for
+
+
+def parse_budget(texts: Iterable[str]) -> Bars | None:
+    """Reads ``psnr=38``, ``ssim=0.98`` and ``delta_e=1``; none if there is nothing to read.
+
+    Raises:
+        UsageError: One has another form, or a value that no drift can have.
+    """
+    limits: dict[str, float] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in ("psnr", "ssim", "delta_e"):
+            raise UsageError(unknown_name("measure of drift", name, ("psnr", "ssim", "delta_e")))
+        try:
+            limits[name] = float(value)
+        except ValueError:
+            raise UsageError(f"--max-drift {text} is not of the form {name}=NUMBER") from None
+        most = {"psnr": metrics.IDENTICAL_DB, "ssim": 1.0, "delta_e": 100.0}[name]
+        if not 0 < limits[name] < most:
+            raise UsageError(f"--max-drift {text}: {name} is more than 0 and less than {most:g}")
+    return Bars(**limits) if limits else None
 
 
 def reference_pictures(generator: nn.Module, frames: Sequence[Frames]) -> list[Frames]:
@@ -28,14 +92,29 @@ def reference_pictures(generator: nn.Module, frames: Sequence[Frames]) -> list[F
         return [graph(torch.from_numpy(frame)).numpy() for frame in frames]
 
 
+def difference(paint: Paint, frames: Sequence[Frames], wanted: Sequence[Frames]) -> Difference:
+    """Paints frames and compares them with what is wanted."""
+    return metrics.compare((w[0], paint(f)[0]) for f, w in zip(frames, wanted, strict=True))
+
+
 def measure(
-    paint: Callable[[Frames], Frames],
+    paint: Paint,
     precision: str,
     frames: Sequence[Frames],
     wanted: Sequence[Frames],
+    bars: Bars | None = None,
 ) -> Drift:
-    """Paints frames with an artifact and compares them with the reference pictures."""
-    found = metrics.compare((w[0], paint(f)[0]) for f, w in zip(frames, wanted, strict=True))
+    """Paints frames with an artifact and compares them with the reference pictures.
+
+    Args:
+        paint: The artifact.
+        precision: Of the artifact.
+        frames: Photographs, uint8 [1, H, W, 3].
+        wanted: What the reference makes of them.
+        bars: What it must keep to; those of its precision if none.
+    """
+    found = difference(paint, frames, wanted)
+    missed = (bars or BARS[precision]).missed(found)
     return Drift(
         reference="pytorch fp32",
         images=found.images,
@@ -44,18 +123,9 @@ def measure(
         delta_e=round(found.delta_e, 3),
         max_abs=found.max_abs,
         p99_abs=found.p99_abs,
-        verdict=verdict(found, precision),
+        verdict="misses: " + ", ".join(missed) if missed else "holds",
     )
 
 
-def verdict(found: metrics.Difference, precision: str) -> str:
-    """Says ``holds``, or which bars of this precision are missed."""
-    psnr, ssim, delta_e = BARS[precision]
-    missed = []
-    if found.psnr_db < psnr:
-        missed.append(f"PSNR {found.psnr_db:.1f} dB < {psnr:.0f}")
-    if found.ssim < ssim:
-        missed.append(f"SSIM {found.ssim:.3f} < {ssim}")
-    if found.delta_e > delta_e:
-        missed.append(f"CIEDE2000 {found.delta_e:.2f} > {delta_e}")
-    return "misses: " + ", ".join(missed) if missed else "holds"
+def _decibels(ratio: float, factor: int) -> float:
+    return factor * math.log10(ratio)

@@ -7,40 +7,57 @@ clamping and rounding are inside. ``frame_graph(generator)`` picks the fitting w
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..train.generators import EdgeGenerator
+from .half import Wide
 
 
-def frame_graph(generator: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
+def frame_graph(
+    generator: nn.Module,
+    dtype: torch.dtype = torch.float32,
+    wide: Mapping[str, Wide] = MappingProxyType({}),
+) -> nn.Module:
     """Returns the frame graph of a generator, which is copied and left as it was.
 
     Args:
         generator: Any module from pictures (B, 3, H, W) in [-1, 1] to the same.
         dtype: What the convolutions compute in. The frame itself is always added, scaled and
-            rounded in float32, and so are normalisation statistics, which overflow in float16.
+            rounded in float32.
+        wide: Layers that compute in float32 all the same, by name.
     """
-    generator = copy.deepcopy(generator).cpu().eval().to(dtype)
+    generator = copy.deepcopy(generator).cpu().eval()
+    kind = EdgeFrameGraph if isinstance(generator, EdgeGenerator) else FrameGraph
+    graph = kind(generator, dtype).eval()  # type: ignore[arg-type]
+    if dtype != torch.float32:
+        _compute_in(generator, dtype, wide)
+    return graph
+
+
+def _compute_in(generator: nn.Module, dtype: torch.dtype, wide: Mapping[str, Wide]) -> None:
+    """Lets each layer that has weights compute in a type, but for the wide ones; in place."""
     for name, module in list(generator.named_modules()):
-        if isinstance(module, nn.InstanceNorm2d) and dtype != torch.float32:
-            generator.set_submodule(name, _InFloat32(module))
-    if isinstance(generator, EdgeGenerator):
-        return EdgeFrameGraph(generator, dtype).eval()
-    return FrameGraph(generator, dtype).eval()
+        if name in wide:
+            returns = torch.float32 if wide[name].returns else dtype
+            generator.set_submodule(name, _Computing(module, torch.float32, returns))
+        elif list(module.parameters(recurse=False)):
+            generator.set_submodule(name, _Computing(module, dtype, dtype))
 
 
-class _InFloat32(nn.Module):
-    """Runs a layer in float32 inside a float16 network."""
+class _Computing(nn.Module):
+    """A layer that computes in one type and returns another, whatever it is given."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, dtype: torch.dtype, returns: torch.dtype) -> None:
         super().__init__()
-        self.module = module.float()
+        self.module, self.dtype, self.returns = module.to(dtype), dtype, returns
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.module(x.float()).to(x.dtype)
+        out: Tensor = self.module(x.to(self.dtype)).to(self.returns)
         return out
 
 
@@ -61,6 +78,22 @@ class FrameGraph(nn.Module):
         return out
 
 
+# Of a block's channels, (colour, row, column), as (row, column, colour).
+ORDER = torch.arange(12).reshape(3, 2, 2).permute(1, 2, 0).flatten()
+
+
+def order_channels(generator: EdgeGenerator, back: bool = False) -> None:
+    """Puts an edge generator's first and last channels into ``ORDER``, or back; in place."""
+    order = ORDER.argsort() if back else ORDER
+    with torch.no_grad():
+        for entrance in (generator.stem, generator.soften):
+            entrance.weight.copy_(entrance.weight[:, order])
+        for exit_ in (generator.soften, generator.up_full):
+            assert exit_.bias is not None
+            exit_.weight.copy_(exit_.weight[order])
+            exit_.bias.copy_(exit_.bias[order])
+
+
 class EdgeFrameGraph(nn.Module):
     """The same function for an edge generator, with hardly a float moved at full resolution.
 
@@ -79,16 +112,9 @@ class EdgeFrameGraph(nn.Module):
     def __init__(self, generator: EdgeGenerator, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.generator, self.dtype = generator, dtype
-        order = torch.arange(12).reshape(3, 2, 2).permute(1, 2, 0).flatten()
         blocks = torch.eye(12, dtype=dtype).reshape(12, 3, 2, 2)
-        self.register_buffer("gather", blocks[order])
-        with torch.no_grad():
-            for entrance in (generator.stem, generator.soften):
-                entrance.weight.copy_(entrance.weight[:, order])
-            for exit_ in (generator.soften, generator.up_full):
-                assert exit_.bias is not None
-                exit_.weight.copy_(exit_.weight[order])
-                exit_.bias.copy_(exit_.bias[order])
+        self.register_buffer("gather", blocks[ORDER])
+        order_channels(generator)
 
     def forward(self, frame: Tensor) -> Tensor:
         """Paints uint8 RGB [1, H, W, 3]; H and W multiples of 8."""

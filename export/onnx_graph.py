@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import onnx
 import torch
@@ -15,12 +16,17 @@ from torch import nn
 from ..errors import ExportError
 from ..evaluation.painter import stride_of
 from .frame_graph import frame_graph
+from .half import Wide
 
 OPSET = 20
 
 
 def export_float(
-    generator: nn.Module, path: Path, dtype: torch.dtype, metadata: dict[str, str]
+    generator: nn.Module,
+    path: Path,
+    dtype: torch.dtype,
+    metadata: dict[str, str],
+    wide: Mapping[str, Wide] = MappingProxyType({}),
 ) -> None:
     """Writes a generator's frame graph with dynamic H and W.
 
@@ -29,11 +35,12 @@ def export_float(
         path: The .onnx file to write.
         dtype: ``torch.float32``, or ``torch.float16`` for the convolutions.
         metadata: Written into the file, so that it explains itself when alone.
+        wide: Layers that compute in float32 all the same, by name.
 
     Raises:
         ExportError: torch.onnx cannot translate the generator.
     """
-    graph = frame_graph(generator, dtype)
+    graph = frame_graph(generator, dtype, wide)
     stride = stride_of(generator)
     sizes = {
         1: torch.export.Dim("rows", min=2, max=4096) * stride,

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from ..pictures import Frames
+from .calibration import middle
+from .drift import Bars, Paint
+from .half import Wide, wide_layers
+from .int8_search import Quantized, Search
+from .observe import observe
 from .onnx_graph import export_float
-from .quantize import Scheme, quantize
+from .quantize import OPERATIONS, Quantizer, Scheme
 
 
 class Workshop:
@@ -20,6 +26,7 @@ class Workshop:
         generator: From pictures (B, 3, H, W) in [-1, 1] to the same.
         calibration: Frames uint8 [1, H, W, 3] whose activations set INT8 ranges.
         metadata: What every graph says of itself.
+        budget: What INT8 must hold, at the cost of layers that stay float.
     """
 
     def __init__(
@@ -28,29 +35,41 @@ class Workshop:
         calibration: Sequence[Frames],
         metadata: dict[str, str],
         folder: Path,
+        budget: Bars | None = None,
+        judge: Callable[[Paint], float] = lambda _: 0.0,
     ) -> None:
-        self.generator, self.calibration, self.metadata = generator, calibration, metadata
-        self.folder = folder
+        """Prepares for the photographs; ``judge`` is what ``Search`` takes."""
+        stride = int(generator.stride)  # type: ignore[arg-type]
+        self.generator, self.metadata, self.folder = generator, metadata, folder
+        self.calibration = [middle(frame, stride) for frame in calibration]
+        self.budget, self.judge = budget, judge
+        self.quantized: dict[Scheme, Quantized] = {}
 
     def float_graph(self, dtype: torch.dtype = torch.float32) -> Path:
         """Returns the ONNX frame graph whose convolutions compute in ``dtype``."""
-        name = f"{dtype}.onnx".removeprefix("torch.")
-        return self._once(
-            name, lambda path: export_float(self.generator, path, dtype, self.metadata)
-        )
-
-    def int8_graph(self, scheme: Scheme) -> Path:
-        """Returns the ONNX frame graph in INT8 by a scheme; all schemes share their ranges."""
-        base, ranges = self.float_graph(), self.folder / "ranges.json"
-        name = f"int8-{'signed' if scheme.signed else 'unsigned'}-{scheme.outputs}.onnx"
-
-        def make(path: Path) -> None:
-            quantize(base, path, self.calibration, self.metadata, scheme, ranges)
-
-        return self._once(name, make)
-
-    def _once(self, name: str, make: Callable[[Path], None]) -> Path:
-        path = self.folder / name
+        path = self.folder / f"{dtype}.onnx".removeprefix("torch.")
         if not path.exists():
-            make(path)
+            wide = self.wide_layers if dtype == torch.float16 else {}
+            export_float(self.generator, path, dtype, self.metadata, wide)
         return path
+
+    @cached_property
+    def wide_layers(self) -> dict[str, Wide]:
+        """The layers that FP16 graphs leave in FP32."""
+        return wide_layers(self.generator, self.calibration)
+
+    def int8_graph(self, scheme: Scheme) -> Quantized:
+        """Returns the ONNX frame graph in INT8 by a scheme.
+
+        Raises:
+            ExportError: No such graph holds the budget.
+        """
+        if scheme not in self.quantized:
+            search = Search(self._quantizer, scheme, self.calibration, self.budget, self.judge)
+            self.quantized[scheme] = search.run(self.folder / f"int8-{scheme.name}.onnx")
+        return self.quantized[scheme]
+
+    @cached_property
+    def _quantizer(self) -> Quantizer:
+        graph = self.float_graph()
+        return Quantizer(graph, observe(graph, self.calibration, OPERATIONS), self.metadata)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...bundle import Quantization
 from ...errors import ExportError, UsageError, unknown_name
 from ...pictures import Frames
 from ..workshop import Workshop
@@ -29,6 +30,8 @@ class Built:
     dynamic: bool = True  # whether it takes any size
     opset: int | None = None
     versions: dict[str, str] = field(default_factory=dict)  # of tools that its target may use
+    quantization: Quantization | None = None
+    float32: dict[str, str] = field(default_factory=dict)  # layers that FP16 leaves in FP32
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     stride = int(generator.stride)  # type: ignore[arg-type]
     graph = image_graph(generator)
     if precision == "int8":
-        graph = quantized(graph, frames, stride)
-    model = convert(graph, stride, workshop.metadata, norms_overflow(generator, frames, stride))
+        graph = quantized(graph, frames)
+    model = convert(graph, stride, workshop.metadata, norms_overflow(generator, frames))
     if precision == "w8":
         model = with_int8_weights(model)
     path = folder / f"{precision}.mlpackage"

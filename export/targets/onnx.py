@@ -17,11 +17,16 @@ from . import Built
 
 def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.onnx``."""
+    record, wide = None, {}
     if precision == "int8":
-        graph = workshop.int8_graph(ONNXRUNTIME)
+        found = workshop.int8_graph(ONNXRUNTIME)
+        graph, record = found.path, found.record
+    elif precision == "fp16":
+        graph = workshop.float_graph(torch.float16)
+        wide = {name: place.reason for name, place in workshop.wide_layers.items()}
     else:
-        graph = workshop.float_graph(torch.float16 if precision == "fp16" else torch.float32)
+        graph = workshop.float_graph()
     path = folder / f"{precision}.onnx"
     shutil.copyfile(graph, path)
     engine = find_backend("onnxruntime").load(path)
-    yield Built(path, engine, "onnxruntime", opset=OPSET)
+    yield Built(path, engine, "onnxruntime", opset=OPSET, quantization=record, float32=wide)

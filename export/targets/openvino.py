@@ -19,7 +19,8 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
 
     FP16 stores weights in half precision; a device computes in what it is best at.
     """
-    graph = workshop.int8_graph(OPENVINO) if precision == "int8" else workshop.float_graph()
+    found = workshop.int8_graph(OPENVINO) if precision == "int8" else None
+    graph = found.path if found else workshop.float_graph()
     path = folder / f"{precision}.openvino"
     path.mkdir()
     try:
@@ -29,4 +30,5 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
         ov.save_model(model, path / "model.xml", compress_to_fp16=precision == "fp16")
     except Exception as error:  # OpenVINO raises bare RuntimeErrors
         raise ExportError(f"OpenVINO cannot convert the generator: {error}") from error
-    yield Built(path, find_backend("openvino").load(path), "openvino")
+    engine = find_backend("openvino").load(path)
+    yield Built(path, engine, "openvino", quantization=found.record if found else None)

@@ -34,14 +34,28 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     source = folder / f"{precision}.tensorrt"
     source.mkdir()
     graph = source / "graph.onnx"
+    record, wide = None, {}
     if precision == "int8":
-        tensorrt_graph(workshop.int8_graph(TENSORRT), graph, halve=True)
+        found = workshop.int8_graph(TENSORRT)
+        record = found.record
+        tensorrt_graph(found.path, graph, halve=True)
     else:
+        wide = {name: place.reason for name, place in workshop.wide_layers.items()}
         tensorrt_graph(workshop.float_graph(torch.float16), graph, halve=False)
     sizes = Sizes.of(graph, int(workshop.generator.stride))  # type: ignore[arg-type]
     (source / "trtexec.txt").write_text(command_lines(precision, sizes), encoding="utf-8")
     paint = _once_each(find_backend("onnxruntime").load(graph))
-    yield Built(source, paint, "onnxruntime", False, "trtexec", sizes.dynamic, OPSET)
+    yield Built(
+        source,
+        paint,
+        "onnxruntime",
+        runs_here=False,
+        device="trtexec",
+        dynamic=sizes.dynamic,
+        opset=OPSET,
+        quantization=record,
+        float32=wide,
+    )
     for device in devices:
         path = folder / f"{precision}.{device}.engine"
         path.write_bytes(build_engine(library, graph, sizes, device))
@@ -55,6 +69,8 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
             dynamic=sizes.dynamic,
             opset=OPSET,
             versions={library.__name__: library.__version__},
+            quantization=record,
+            float32=wide,
         )
 
 

@@ -81,7 +81,7 @@ def graphs(
 
 
 def sources(workshop: Workshop) -> dict[str, Path]:
-    graphs = {"int8": workshop.int8_graph(TENSORRT)}
+    graphs = {"int8": workshop.int8_graph(TENSORRT).path}
     if not isinstance(workshop.generator, Norms):
         graphs["fp16"] = workshop.float_graph(torch.float16)
     return graphs
@@ -164,7 +164,7 @@ def test_bytes_are_at_the_ends_only(graphs: dict[str, Path]) -> None:
 
 
 def test_the_same_graph_is_written_twice(edge: Workshop, graphs: dict[str, Path], tmp_path) -> None:
-    tensorrt_graph(edge.int8_graph(TENSORRT), tmp_path / "again.onnx", halve=True)
+    tensorrt_graph(edge.int8_graph(TENSORRT).path, tmp_path / "again.onnx", halve=True)
     assert (tmp_path / "again.onnx").read_bytes() == graphs["edge int8"].read_bytes()
 
 

@@ -1,0 +1,155 @@
+"""Builds and measures what a plan names; what cannot be built does not stop the rest."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .. import __version__
+from ..bundle import Artifact, Drift, Skipped, bytes_of, sha256_of
+from ..errors import BackendError, ExportError
+from ..pictures import Frames
+from .checkpoints import Trained
+from .drift import (
+    ROUNDED,
+    Bars,
+    BudgetMissed,
+    Paint,
+    difference,
+    measure,
+    reference_pictures,
+)
+from .targets import Built, Target
+from .workshop import Workshop
+
+Progress = Callable[[str], None]
+
+
+class Build:
+    """One generator, its photographs, and the folder that its artifacts go to."""
+
+    def __init__(
+        self,
+        trained: Trained,
+        photos: Sequence[Frames],
+        budget: Bars | None,
+        folder: Path,
+        shop: Path,
+        progress: Progress,
+    ) -> None:
+        """Paints the reference.
+
+        Args:
+            trained: The generator.
+            photos: Half of them calibrate, the other half measures drift.
+            budget: What INT8 must hold.
+            folder: Where artifacts go.
+            shop: Where what they are made of goes.
+            progress: Called with a line per step.
+        """
+        self.budget, self.folder, self.progress = budget, folder, progress
+        calibration, self.held_out = photos[::2], photos[1::2]
+        progress(f"painting {len(self.held_out)} held-out photographs with PyTorch, the reference")
+        self.wanted = reference_pictures(trained.generator, self.held_out)
+        self.workshop = Workshop(
+            trained.generator, calibration, _metadata(trained), shop, budget, self._margin
+        )
+
+    def run(self, plan: Sequence[tuple[Target, str]]) -> tuple[list[Artifact], list[Skipped]]:
+        """Returns what was built, and what could not be.
+
+        Raises:
+            ExportError: Nothing could be built, or something cannot hold the budget.
+        """
+        artifacts: list[Artifact] = []
+        skipped: list[Skipped] = []
+        for target, precision in plan:
+            try:
+                artifacts += self._artifacts(target, precision)
+            except BudgetMissed:
+                raise
+            except (ExportError, BackendError) as error:
+                skipped.append(Skipped(target=target.name, precision=precision, reason=str(error)))
+                self.progress(f"{target.name} {precision}: not built: {error}")
+        if not artifacts:
+            raise ExportError("; ".join(dict.fromkeys(s.reason for s in skipped)))
+        return artifacts, skipped
+
+    def _artifacts(self, target: Target, precision: str) -> list[Artifact]:
+        """Builds one precision of one target: all of its artifacts or none."""
+        artifacts, started = [], time.perf_counter()
+        beside = self.folder / ".building"
+        beside.mkdir()
+        try:
+            for built in target.build(self.workshop, precision, beside):
+                drift = self._measure(target, precision, built)
+                seconds = time.perf_counter() - started
+                artifacts.append(_artifact(target, precision, built, drift, seconds))
+                self.progress(_line(artifacts[-1]))
+                started = time.perf_counter()
+            for path in beside.iterdir():
+                path.rename(self.folder / path.name)
+        finally:
+            shutil.rmtree(beside)
+        return artifacts
+
+    def _measure(self, target: Target, precision: str, built: Built) -> Drift:
+        budget = self.budget if precision in ROUNDED else None
+        drift = measure(built.paint, precision, self.held_out, self.wanted, budget)
+        if budget and drift.verdict != "holds":
+            raise BudgetMissed(
+                f"{target.name} {precision} {drift.verdict}, so nothing is kept; allow more"
+                " --max-drift, or leave it out with --target or --precision"
+            )
+        return drift
+
+    def _margin(self, paint: Paint) -> float:
+        assert self.budget
+        return self.budget.margin(difference(paint, self.held_out, self.wanted))
+
+
+def _line(artifact: Artifact) -> str:
+    what = f"{artifact.target} {artifact.precision} {artifact.device}".rstrip()
+    drift = artifact.drift
+    return (
+        f"{what}: {artifact.bytes / 1e3:.0f} kB, PSNR {drift.psnr_db:.1f} dB, {drift.verdict},"
+        f" {artifact.seconds:.0f} s"
+    )
+
+
+def _artifact(
+    target: Target, precision: str, built: Built, drift: Drift, seconds: float
+) -> Artifact:
+    if not built.runs_here:
+        verdict = f"built, not run here; its graph: {drift.verdict}"
+        drift = drift.model_copy(update={"verdict": verdict})
+    return Artifact(
+        target=target.name,
+        precision=precision,  # type: ignore[arg-type]
+        path=built.path.name,
+        sha256=sha256_of(built.path),
+        bytes=bytes_of(built.path),
+        dynamic=built.dynamic,
+        device=built.device,
+        opset=built.opset,
+        tool_versions={tool: importlib.metadata.version(tool) for tool in target.tools}
+        | built.versions,
+        quantization=built.quantization,
+        float32=built.float32,
+        seconds=round(seconds, 1),
+        drift=drift.model_copy(update={"runner": built.runner}),
+    )
+
+
+def _metadata(trained: Trained) -> dict[str, str]:
+    """What every graph says of itself, so that a file is usable when alone."""
+    return {
+        "name": str(trained.recipe["name"]),
+        "architecture": trained.architecture,
+        "frame": "uint8 NHWC RGB",
+        "checkpoint_sha256": trained.sha256,
+        "pleinair_version": __version__,
+    }

@@ -1,0 +1,59 @@
+"""Weights rounded with regard to what a layer sees: errors cancel in its output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+DAMPING = 0.01  # of the mean second moment: inputs that never vary must not be corrected with
+
+
+def round_weights(
+    weight: Array, bias: Array | None, scale: Array, limit: int, moments: Array | None
+) -> tuple[Array, Array | None]:
+    """Rounds a convolution's weights to integers (GPTQ, Frantar et al. 2023, algorithm 1).
+
+    Weights are rounded one input after the other, the strongest first, and what each rounding
+    changes in the output is made up for by those that are still to come. The bias comes last and is
+    not rounded: it takes up what is left, which is what bias correction is for.
+
+    Args:
+        weight: Kernels (O, ...).
+        bias: (O,), if there is one.
+        scale: What an integer step is worth, (O,).
+        limit: The largest integer.
+        moments: Mean of v v^T of the layer's inputs and a one, (K + 1, K + 1); none rounds plainly.
+
+    Returns:
+        Integers of the weight's shape, and the bias.
+    """
+    rows = weight.reshape(len(weight), -1).astype(np.float64)
+    steps = scale.reshape(-1).astype(np.float64)
+    if moments is None:
+        integers = np.clip(np.rint(rows / steps[:, None]), -limit, limit)
+        return integers.reshape(weight.shape).astype(np.int8), bias
+    count = rows.shape[1]
+    order = np.argsort(-np.diag(moments)[:count], kind="stable")
+    ahead = _cholesky_of_inverse(moments, np.append(order, count) if bias is not None else order)
+    left = rows[:, order] if bias is None else np.column_stack([rows[:, order], bias])
+    integers = np.empty_like(rows)
+    for index, column in enumerate(order):
+        rounded = np.clip(np.rint(left[:, index] / steps), -limit, limit)
+        error = (left[:, index] - rounded * steps) / ahead[index, index]
+        left[:, index + 1 :] -= np.outer(error, ahead[index, index + 1 :])
+        integers[:, column] = rounded
+    corrected = bias if bias is None else left[:, -1].astype(bias.dtype)
+    return integers.reshape(weight.shape).astype(np.int8), corrected
+
+
+def _cholesky_of_inverse(moments: Array, order: Array) -> Array:
+    """The upper triangle U with ``inv(moments) == U^T U``."""
+    damped = moments[np.ix_(order, order)].astype(np.float64)
+    inputs = order < len(moments) - 1  # not the one that stands for the bias
+    damped[np.diag_indices_from(damped)] += DAMPING * np.diag(damped)[inputs].mean() * inputs
+    upper: Array = np.linalg.cholesky(np.linalg.inv(damped)).T
+    return upper

@@ -1,0 +1,151 @@
+"""What can be exported: a run, a checkpoint, a bundle, a float ONNX file."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import NodeProto, TensorProto, numpy_helper
+from torch import nn
+
+from ..bundle import Bundle, Manifest, sha256_of
+from ..errors import ExportError, UsageError
+from ..train.checkpoint import GENERATOR, generator_file
+from ..train.edge import EdgeGenerator, EdgeSize
+from .checkpoints import Trained, load_trained
+from .foreign import foreign_generator, read_onnx
+from .frame_graph import order_channels
+
+FRAME_ENTRANCE = ("Cast", "Transpose", "Div", "Sub")  # of a frame graph, around the generator
+FRAME_EXIT = ("Cast", "Transpose", "Round", "Clip", "Mul", "Add")
+
+
+def load_source(source: str, input_range: tuple[float, float] | None = None) -> Trained:
+    """Loads a generator.
+
+    Args:
+        source: A run's folder, a ``generator.pt``, a shipped model's name, a bundle's folder or
+            zip, or a float ``.onnx``.
+        input_range: Black and white of a float ``.onnx``; (-1, 1) if none.
+
+    Raises:
+        UsageError: There is no such thing, or an input range for what has its own.
+        ExportError: It is no generator, or one that cannot be read.
+    """
+    path = Path(source)
+    if path.suffix == ".onnx":
+        if not path.is_file():
+            raise UsageError(f"{path} does not exist or is no file")
+        return _from_onnx(path, input_range)
+    if input_range:
+        raise UsageError(f"--input-range is for a float .onnx; {source} is none")
+    is_run = any((path / name).exists() for name in (GENERATOR, generator_file("student")))
+    if path.suffix in (".pt", ".pth") or is_run:
+        return load_trained(path)
+    return _from_bundle(Bundle.open(source))
+
+
+def _from_onnx(path: Path, input_range: tuple[float, float] | None) -> Trained:
+    model = read_onnx(path)
+    name = re.sub(r"[^a-z0-9_]+", "-", path.stem.lower()).strip("-_") or "model"
+    recipe = {"name": name, "title": path.stem}
+    if _is_frame_graph(model):
+        if input_range:
+            raise UsageError(f"--input-range is for a float .onnx; {path} takes bytes")
+        said = {entry.key: entry.value for entry in model.metadata_props}
+        generator, architecture = _of_frame_graph(model, path), said.get("architecture", "onnx")
+    else:
+        low, high = input_range or (-1.0, 1.0)
+        if not (low < high and math.isfinite(high - low)):
+            raise UsageError(f"--input-range {low:g},{high:g} is not of the form BLACK,WHITE")
+        generator, architecture = foreign_generator(model, path, (low, high)), "onnx"
+    return Trained(generator.eval(), architecture, {}, recipe, 0, False, 1, sha256_of(path))
+
+
+def _from_bundle(bundle: Bundle) -> Trained:
+    artifact = bundle.find("onnx", "fp32")
+    if artifact is None:
+        raise ExportError(f"{bundle.label} has no onnx fp32 artifact, which others are made from")
+    path = bundle.path(artifact)
+    manifest: Manifest = bundle.manifest
+    recipe = {
+        "name": manifest.name,
+        "title": manifest.title,
+        "about": {"description": manifest.description},
+    }
+    return Trained(
+        _of_frame_graph(read_onnx(path), Path(bundle.label, artifact.path)).eval(),
+        manifest.generator.architecture,
+        {},
+        recipe,
+        manifest.training.steps,
+        False,
+        manifest.training.processes,
+        manifest.training.checkpoint_sha256,
+        manifest.training,
+        manifest.licence,
+    )
+
+
+def _is_frame_graph(model: onnx.ModelProto) -> bool:
+    kinds = [v.type.tensor_type.elem_type for v in (*model.graph.input, *model.graph.output)]
+    return kinds == [TensorProto.UINT8] * 2
+
+
+def _of_frame_graph(model: onnx.ModelProto, path: Path) -> nn.Module:
+    """The generator that was wrapped into an FP32 frame graph."""
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        raise ExportError(f"{path} is in INT8 already; give the float model")
+    weights = {
+        tensor.name.removeprefix("generator."): torch.from_numpy(
+            numpy_helper.to_array(tensor).copy()
+        )
+        for tensor in model.graph.initializer
+    }
+    if "gather" in weights:
+        return _edge_generator(weights, path)
+    inside = _without_frame(model, path)
+    return foreign_generator(inside, path, (-1.0, 1.0))
+
+
+def _edge_generator(weights: dict[str, torch.Tensor], path: Path) -> nn.Module:
+    """An edge generator with the weights of its frame graph, which has them in another order."""
+    try:
+        size = EdgeSize(
+            quarter=weights["stem.weight"].shape[0],
+            width=weights["down.weight"].shape[0],
+            blocks=len({k.split(".")[1] for k in weights if k.startswith("blocks.")}),
+            detail=len({k.split(".")[1] for k in weights if k.startswith("detail.")}),
+            half=weights["up_full.weight"].shape[1],
+        )
+        generator = EdgeGenerator(size)
+        generator.load_state_dict({k: weights[k] for k in generator.state_dict()})
+    except (KeyError, RuntimeError) as error:
+        raise ExportError(
+            f"{path} was exported by another version of pleinair; export its run again"
+        ) from error
+    order_channels(generator, back=True)
+    return generator
+
+
+def _without_frame(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """Cuts off what makes pictures in [-1, 1] of frames, and frames of them."""
+    inferred = onnx.shape_inference.infer_shapes(model)
+    first, last = inferred.graph.input[0].name, inferred.graph.output[0].name
+    for kind in FRAME_ENTRANCE:
+        first = _only(n for n in inferred.graph.node if n.op_type == kind and first in n.input)[1]
+    for kind in FRAME_EXIT:
+        last = _only(n for n in inferred.graph.node if n.op_type == kind and last in n.output)[0]
+    if not (first and last):
+        raise ExportError(f"{path} is no frame graph that pleinair exported; give a float model")
+    return onnx.utils.Extractor(inferred).extract_model([first], [last])
+
+
+def _only(nodes: Iterable[NodeProto]) -> tuple[str, str]:
+    """What the only one of some nodes takes and returns; nothing if there is not exactly one."""
+    found = list(nodes)
+    return (found[0].input[0], found[0].output[0]) if len(found) == 1 else ("", "")
