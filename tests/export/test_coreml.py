@@ -117,7 +117,7 @@ def test_int8_convolutions_read_integers_and_nothing_else_does(coreml: Path) -> 
         assert (x.type, weight.type) == ("dequantize", "constexpr_affine_dequantize")
         read[x.outputs[0].name] += 1
     sums = [o for o in made.values() if o.type == "add"]
-    assert len(convolutions) == 11
+    assert len(convolutions) == 12
     for each in sums:
         assert not {a.arguments[0].name for a in each.inputs.values()} & set(read)
 
@@ -125,7 +125,7 @@ def test_int8_convolutions_read_integers_and_nothing_else_does(coreml: Path) -> 
 def test_w8_computes_in_half_precision_with_integer_weights(coreml: Path) -> None:
     made = {o.outputs[0].name: o for o in operations(coreml / "w8.mlpackage")}
     kinds = Counter(o.type for o in made.values())
-    assert kinds["constexpr_affine_dequantize"] == kinds["conv"] == 11
+    assert kinds["constexpr_affine_dequantize"] == kinds["conv"] == 12
     assert not kinds["quantize"]
 
 

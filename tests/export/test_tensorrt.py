@@ -282,7 +282,7 @@ def report(graphs: dict[str, Path]):
 )
 def test_convolutions_compute_in_the_precision_asked_for(report, name: str, inputs: str) -> None:
     layers = [layer for layer in Layer.all_in(report(name)) if layer.kind == "correlation"]
-    assert len(layers) == {"edge": 12, "norms": 3}[name.split(maxsplit=1)[0]]
+    assert len(layers) == {"edge": 13, "norms": 3}[name.split(maxsplit=1)[0]]
     for layer in layers:
         assert layer.inputs[0] == layer.constants[0] == inputs
 
