@@ -83,14 +83,16 @@ ORDER = torch.arange(12).reshape(3, 2, 2).permute(1, 2, 0).flatten()
 
 
 def order_channels(generator: EdgeGenerator, back: bool = False) -> None:
-    """Puts an edge generator's first and last channels into ``ORDER``, or back; in place."""
+    """Puts the channels of blocks of pixels into ``ORDER``, or back; in place."""
     order = ORDER.argsort() if back else ORDER
-    stem, exit_ = generator.stem, generator.up_full
-    assert exit_.bias is not None
     with torch.no_grad():
-        stem.weight.copy_(stem.weight[:, order])
-        exit_.weight.copy_(exit_.weight[order])
-        exit_.bias.copy_(exit_.bias[order])
+        for layer in generator.modules():
+            if isinstance(layer, nn.Conv2d) and layer.in_channels == len(ORDER):
+                layer.weight.copy_(layer.weight[:, order])
+            if isinstance(layer, nn.Conv2d) and layer.out_channels == len(ORDER):
+                assert layer.bias is not None
+                layer.weight.copy_(layer.weight[order])
+                layer.bias.copy_(layer.bias[order])
 
 
 class EdgeFrameGraph(nn.Module):
