@@ -10,7 +10,6 @@ import onnx
 import onnxruntime as ort
 import torch
 from onnx import TensorProto, version_converter
-from onnxscript import optimizer
 from torch import Tensor, nn
 
 from ..errors import ExportError
@@ -75,7 +74,6 @@ def foreign_generator(
     try:
         with quiet():
             model = version_converter.convert_version(_any_size(model), OPSET)
-            model = optimizer.optimize(model)  # constants that it computes become constants
     except Exception as error:  # it raises bare RuntimeErrors
         raise ExportError(f"{path} cannot be converted to opset {OPSET}: {error}") from error
     options = ort.SessionOptions()

@@ -83,7 +83,7 @@ ORDER = torch.arange(12).reshape(3, 2, 2).permute(1, 2, 0).flatten()
 
 
 def order_channels(generator: EdgeGenerator, back: bool = False) -> None:
-    """Puts an edge generator's first and last channels into ``ORDER``, or back; in place."""
+    """Puts the channels of blocks of pixels into ``ORDER``, or back; in place."""
     order = ORDER.argsort() if back else ORDER
     with torch.no_grad():
         for entrance in (generator.stem, generator.soften):

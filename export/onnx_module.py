@@ -14,6 +14,7 @@ from typing import Any
 import onnx
 import torch
 from onnx import NodeProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 from torch import Tensor, fx, nn
 
 from ..errors import ExportError
@@ -46,18 +47,19 @@ class _Graph:
     def add(self, node: NodeProto) -> None:
         """Adds a node; its inputs are there already."""
         options = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        if node.op_type == "Constant":
-            (value,) = options.values()
-            array = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
-            self.constants[node.output[0]] = array
+        inputs = [name for name in node.input if name]
+        if all(name in self.constants for name in inputs):  # what is computed of constants is one
+            known = {name: self.constants[name] for name in inputs}
+            made: Any = ReferenceEvaluator(node, opsets={"": OPSET}).run(None, known)
+            self.constants.update(zip(node.output, made, strict=True))
             return
         try:
             if node.op_type in LAYERS:
                 self._add_layer(node, options)
             elif node.op_type in FUNCTIONS:
-                inputs = tuple(self._value(name) for name in node.input)
-                made = self.graph.call_function(FUNCTIONS[node.op_type], inputs, options)
-                self._name(node, made)
+                taken = tuple(self._value(name) for name in node.input)
+                call = self.graph.call_function(FUNCTIONS[node.op_type], taken, options)
+                self._name(node, call)
             else:
                 raise _Unknown("is unknown")
         except _Unknown as error:
@@ -100,8 +102,8 @@ class _Graph:
         if name in self.values:
             return self.values[name]
         array = self.constants[name]
-        if getattr(array, "dtype", None) is None or array.dtype.kind in "iub":
-            return array if isinstance(array, int | float | list) else array.tolist()
+        if array.dtype.kind in "iub":
+            return array.tolist()
         if array.ndim == 0:
             return float(array)
         buffer = f"constant_{len(self.values)}"
