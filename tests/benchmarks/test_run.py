@@ -95,7 +95,8 @@ def test_what_cannot_run_says_why():
         cases.plan_cases([], [(64, 64)], ["ofline"])
 
 
-def test_peers_take_part_in_the_same_rounds(quick, tmp_path):
+def test_peers_take_part_in_the_same_rounds(quick, tmp_path, monkeypatch):
+    monkeypatch.delitem(cases.PEERS, "torch-compile")  # half a minute of a C++ compiler
     found = quick(
         "monet", tmp_path / "out", backends=["onnxruntime", "openvino"], precisions=["int8"],
         peers=True, scenarios=["single-stream", "live"],
@@ -209,6 +210,7 @@ def test_nothing_can_run(quick, tmp_path, monkeypatch):
         (["--threads", "4096"], 2, "4096 threads were asked for"),
         (["--features", "f.onnx"], 2, "KID needs both"),
         (["--pictures", "nowhere"], 2, "nowhere does not exist"),
+        (["--clip", "nowhere.mp4"], 2, "nowhere.mp4 does not exist"),
         (["--duration", "0"], 2, "--duration"),
     ],
 )
@@ -216,6 +218,14 @@ def test_bad_requests(cli, tmp_path, arguments, code, message):
     run = cli("bench", "monet", "--out", tmp_path / "out", *arguments)
     assert message in run.error()
     assert run.code == code
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_pictures_to_measure_with(cli, tmp_path):
+    (tmp_path / "empty").mkdir()
+    run = cli("bench", "monet", "--out", tmp_path / "out", "--pictures", tmp_path / "empty")
+    assert "empty" in run.error()
+    assert run.code in (1, 2)
     assert not (tmp_path / "out").exists()
 
 
