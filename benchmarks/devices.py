@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import PleinairError, UsageError
-from .results import Results, read_results, size_of, write_text
+from .results import Results, key_of, read_results, size_of, write_text
 from .tables import number
 
 BEGIN: Final = "<!-- made by: pleinair bench table -->"
@@ -49,6 +49,8 @@ def merge(results: Sequence[Results]) -> list[Device]:
 def read_devices(paths: Sequence[Path]) -> list[Device]:
     """Reads files of one run each, or of devices that were merged before, in their order.
 
+    Runs of one device and bundle that have no case in common become one.
+
     Raises:
         UsageError: There is no such file.
         PleinairError: One is neither.
@@ -56,8 +58,21 @@ def read_devices(paths: Sequence[Path]) -> list[Device]:
     devices: list[Device] = []
     for path in paths:
         merged = _merged(path)
-        devices += merge([read_results(path)]) if merged is None else merged
+        for device in merge([read_results(path)]) if merged is None else merged:
+            same = next((one for one in devices if _same(one, device)), None)
+            if same is None:
+                devices.append(device)
+            else:  # another run of it: other sizes, say
+                same["results"] += device["results"]
+                same["warnings"] = list(dict.fromkeys(same["warnings"] + device["warnings"]))
     return devices
+
+
+def _same(a: Device, b: Device) -> bool:
+    """Whether two runs are of one device and bundle, and have no case in common."""
+    names = ("machine", "threads", "libraries", "pleinair", "bundle")
+    cases = [{key_of(row) for row in one["results"]} for one in (a, b)]
+    return all(a.get(n) == b.get(n) for n in names) and not cases[0] & cases[1]
 
 
 def put_into(path: Path, table: str) -> None:
