@@ -427,9 +427,13 @@ def bench_run(
     ] = None,
     clip: Annotated[Path | None, typer.Option(help="A video to measure flicker with.")] = None,
     features: Annotated[Path | None, typer.Option(help="Feature network, for KID.")] = None,
-    paintings: Annotated[Path | None, typer.Option(help="Folder of paintings, for KID.")] = None,
+    targets: Annotated[Path | None, typer.Option(help="Folder of paintings, for KID.")] = None,
     peers: Annotated[
-        bool, typer.Option("--peers", help="Measure plain code on the same libraries as well.")
+        bool,
+        typer.Option("--peers", help="Measure plain code, benchmark_app and resnet_9blocks too."),
+    ] = False,
+    scale: Annotated[
+        bool, typer.Option("--scale", help="Measure more sizes, up to 4K, and fewer threads too.")
     ] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -453,8 +457,9 @@ def bench_run(
         pictures,
         clip,
         features,
-        paintings,
+        targets,
         peers,
+        scale,
         overwrite,
         Settings(seconds=duration, frames=frames, fps=fps, cores=first_cores(threads)),
     )
@@ -473,7 +478,7 @@ def bench_compare(
     after: Annotated[Path, typer.Argument(help="Another: of a new version, or another machine.")],
     threshold: Annotated[
         float, typer.Option(min=0, help="Share by which a case may become slower.")
-    ] = 0.05,
+    ] = 0.03,
     relative: Annotated[
         bool, typer.Option("--relative", help="Compare ratios within each run: for two machines.")
     ] = False,
@@ -499,16 +504,22 @@ def bench_compare(
 
 @bench.command("table")
 def bench_table(
-    results: Annotated[list[Path], typer.Argument(help="One results.json a device.")],
+    results: Annotated[
+        list[Path], typer.Argument(help="One results.json a device, or what --json printed.")
+    ],
+    into: Annotated[
+        Path | None, typer.Option(help="A Markdown file whose marked table is replaced.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print Markdown for a README: each device's best figures, side by side."""
+    """Print Markdown for a README: every device's figures side by side."""
     with _needs("bench"):
-        from .benchmarks.devices import merge, to_markdown
-        from .benchmarks.results import read_results
+        from .benchmarks.devices import put_into, read_devices, to_markdown
 
-    merged = merge([read_results(path) for path in results])
-    _say({"devices": merged}, as_json, to_markdown(merged))
+    devices = read_devices(results)
+    if into:
+        put_into(into, to_markdown(devices))
+    _say({"devices": devices}, as_json, f"wrote {into}" if into else to_markdown(devices))
 
 
 @app.command()

@@ -49,8 +49,9 @@ def _ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten; finer where the range is narrow."""
-    marks = (1, 2, 5) if high / low > 4 else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    """1, 2 and 5 times powers of ten; fewer where the range is wide, more where it is narrow."""
+    wide: tuple[float, ...] = (1, 3) if high / low > 50 else (1, 2, 5)
+    marks = wide if high / low > 4 else (1, 1.5, 2, 3, 4, 5, 6, 8)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     values = [m * 10.0**p for p in powers for m in marks]
     return [value for value in values if low <= value <= high]

@@ -9,13 +9,14 @@ from typing import Final
 
 from ..bundle import Artifact, Bundle
 from ..errors import UsageError, unknown_name
-from ..runtime.backends import BACKENDS, Backend, find_backend
+from ..runtime.backends import BACKENDS, Backend
 from ..runtime.stylizer import PRECISIONS
-from .peers import PEERS, Peer
+from .peers import BASELINE, PEERS, Peer, find_runner
 
 # The scenario decides what is asked: how long one frame takes, how many frames a second go through,
 # or how old a camera's frame is when its painting is there.
 SCENARIOS: Final = ("single-stream", "offline", "live")
+_BASELINE_PIXELS: Final = 256 * 256
 ANY_DEVICE: Final = "cpu"  # where artifacts that are for no special device run
 DEFAULT_SIZES: Final = ((256, 256), (640, 360), (1280, 720))
 
@@ -42,6 +43,7 @@ class Case:
     variant: Variant
     size: tuple[int, int]
     scenario: str
+    threads: int | None = None  # fewer than the run's, to see how it scales
 
     @property
     def label(self) -> str:
@@ -74,7 +76,7 @@ def plan_variants(
         bundle: What is measured.
         backends: Names; all if none.
         precisions: Names; those that the bundle has if none.
-        peers: Whether plain code on the same libraries takes part.
+        peers: Whether those peers take part too that are not measured by default.
 
     Returns:
         What can run, and what cannot with its reason.
@@ -85,8 +87,10 @@ def plan_variants(
     for precision in precisions:
         if precision not in PRECISIONS:
             raise UsageError(unknown_name("precision", precision, PRECISIONS))
-    rows: list[Backend | Peer] = [find_backend(name) for name in dict.fromkeys(backends)]
-    rows = [*(rows or BACKENDS.values()), *(PEERS.values() if peers else ())]
+    rows: list[Backend | Peer] = [find_runner(name) for name in dict.fromkeys(backends)]
+    rows = rows or [*BACKENDS.values(), *(peer for peer in PEERS.values() if peer.usual)]
+    if peers:
+        rows += [peer for peer in PEERS.values() if peer not in rows and peer.name != BASELINE]
     has = {artifact.precision for artifact in bundle.manifest.artifacts}
     wanted = list(dict.fromkeys(precisions)) or [name for name in PRECISIONS if name in has]
     variants: list[Variant] = []
@@ -95,9 +99,17 @@ def plan_variants(
         for precision in wanted:
             found = _variant(bundle, row, precision)
             (variants if isinstance(found, Variant) else skipped).append(found)  # type: ignore[arg-type]
+    if peers:
+        found = _baseline()
+        (variants if isinstance(found, Variant) else skipped).append(found)  # type: ignore[arg-type]
     if not backends:
         skipped += _without_backend(bundle, wanted)
     return variants, skipped
+
+
+def _baseline() -> Variant | Skipped:
+    lacks = PEERS[BASELINE].missing
+    return Skipped(BASELINE, "fp32", lacks) if lacks else Variant(BASELINE, "fp32", "", ANY_DEVICE)
 
 
 def plan_cases(
@@ -116,12 +128,20 @@ def plan_cases(
         for scenario in dict.fromkeys(scenarios)
         for size in dict.fromkeys(sizes)
         for variant in variants
-        if scenario == "single-stream" or variant.backend not in PEERS
+        if variant.backend not in PEERS
+        or (scenario == "single-stream" and (variant.backend != BASELINE or _is_small(size)))
     ]
 
 
-def find_artifact(bundle: Bundle, variant: Variant) -> Artifact:
-    """Returns the artifact that a variant of this bundle runs."""
+def _is_small(size: tuple[int, int]) -> bool:
+    """Whether the baseline is measured at a size: at larger ones it takes seconds a frame."""
+    return size[0] * size[1] <= _BASELINE_PIXELS
+
+
+def find_artifact(bundle: Bundle, variant: Variant) -> Artifact | None:
+    """Returns the artifact that a variant of this bundle runs; None for the baseline, its own."""
+    if variant.backend == BASELINE:
+        return None
     device = "" if variant.device == ANY_DEVICE else variant.device
     artifact = bundle.find(variant.target, variant.precision, lambda known: known == device)
     assert artifact is not None  # variants are made of what the bundle has
@@ -129,8 +149,9 @@ def find_artifact(bundle: Bundle, variant: Variant) -> Artifact:
 
 
 def _variant(bundle: Bundle, row: Backend | Peer, precision: str) -> Variant | Skipped:
-    if row.missing:
-        return Skipped(row.name, precision, row.missing)
+    lacks = row.missing or (isinstance(row, Peer) and row.lacks(precision))
+    if lacks:
+        return Skipped(row.name, precision, lacks)
     found = (bundle.find(target, precision, row.runs) for target in row.targets)
     artifact = next(filter(None, found), None)
     if artifact is None:

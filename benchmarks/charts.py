@@ -16,7 +16,7 @@ from .summary import pareto
 Row = dict[str, Any]
 # The scatter's drawing area within its view box of 360 x 250.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 348.0, 14.0, 206.0
-_BINS = 60  # of a ridge
+_BINS = 90  # of a ridge
 _LABEL = 70.0  # how wide a point's label is, about
 
 
@@ -64,12 +64,11 @@ def scatter(rows: Sequence[Row]) -> dict[str, Any] | None:
 
 
 def ridges(rows: Sequence[Row]) -> dict[str, Any]:
-    """Each case's distribution of latencies, on one axis for all."""
+    """Each case's distribution of latencies, on one axis for all, logarithmic: backends differ."""
     quantiles = [np.array(row["quantiles_ms"]) for row in rows]
     # The slowest frame of all may be one hiccup; it would squeeze everything else.
-    high = 1.15 * max(float(q[99]) for q in quantiles)
-    axis = Axis(0.0, high)
-    edges = np.linspace(0, high, _BINS + 1)
+    axis = Axis(*padded([float(q[i]) for q in quantiles for i in (0, 99)], log=True), log=True)
+    edges = np.geomspace(axis.low, axis.high, _BINS + 1)
     drawn = []
     for row, values in zip(rows, quantiles, strict=True):
         share = np.diff(np.interp(edges, values, np.linspace(0, 1, len(values)), left=0, right=1))

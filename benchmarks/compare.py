@@ -13,6 +13,7 @@ from .results import Results, key_of, size_of
 from .statistics import ratio
 
 DRIFT_DB = 1.0  # a loss in PSNR that counts
+THRESHOLD = 0.03  # share by which a case may become slower
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Comparison:
 
 
 def compare(
-    before: Results, after: Results, threshold: float = 0.05, relative: bool = False
+    before: Results, after: Results, threshold: float = THRESHOLD, relative: bool = False
 ) -> Comparison:
     """Compares two ``results.json``.
 

@@ -1,7 +1,8 @@
 """How far each variant's pictures are from the FP32 reference, on the same real photographs.
 
-The reference is the bundle's own FP32 ONNX artifact in ONNX Runtime: a bundle holds no PyTorch
-generator. How far that artifact is from PyTorch was measured at export and stands in the manifest.
+The reference is the bundle's FP32 graph in PyTorch, node by node (``torch_graph.py``). Without
+PyTorch it is the same graph in ONNX Runtime: how far that is from PyTorch was measured at export
+and stands in the manifest.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from ..bundle import Bundle
 from ..errors import BackendError, BundleError
 from ..evaluation.flicker import flicker
 from ..pictures import Pixels
-from ..runtime.backends import BACKENDS
 from .cases import Variant, find_artifact
+from .peers import BASELINE, find_runner
+from .perceptual import load_lpips
 from .pictures import Material, save_arrays
 from .process import WorkerProcess
 from .settings import Settings
 
-REFERENCE = Variant("onnxruntime", "fp32", "onnx", "cpu")
+# The first of them that can run here.
+REFERENCES = tuple(Variant(name, "fp32", "onnx", "cpu") for name in ("torch", "onnxruntime"))
 # How far below the manifest's PSNR a measurement on other pictures may lie, in dB; above the cap
 # single roundings decide and the difference says nothing.
 _TOLERANCE, _CAP = 3.0, 60.0
@@ -49,6 +52,7 @@ class Drift:
     psnr_db: float | None = None
     ssim: float | None = None
     delta_e: float | None = None
+    lpips: float | None = None  # where its weights are
     max_abs: int | None = None
     p99_abs: int | None = None
     p999_abs: int | None = None
@@ -85,16 +89,20 @@ class DriftMeter:
         first = folder / "first.npy"
         np.save(first, next(iter(material.pictures.values()))[None])
         self.first = first
+        self.lpips = load_lpips()
 
-    def reference(self) -> Painted | None:
+    def reference(self) -> tuple[Variant, Painted] | None:
         """Paints the reference; None if this bundle or machine has none."""
-        artifact = self.bundle.find(REFERENCE.target, REFERENCE.precision)
-        if artifact is None or not BACKENDS[REFERENCE.backend].available:
+        if self.bundle.find("onnx", "fp32") is None:
             return None
-        try:
-            return self.paint(REFERENCE)
-        except (BackendError, BundleError):  # its own row will say so
-            return None
+        for variant in REFERENCES:
+            if find_runner(variant.backend).missing:
+                continue
+            try:
+                return variant, self.paint(variant)
+            except (BackendError, BundleError):  # its own row will say so
+                continue
+        return None
 
     def paint(self, variant: Variant) -> Painted:
         """Paints all of the material in a process of its own.
@@ -120,12 +128,15 @@ class DriftMeter:
         target.unlink()
         return Painted(pictures, clip)
 
-    def measure(self, variant: Variant, reference: Painted | None) -> tuple[Drift, Painted | None]:
+    def measure(
+        self, variant: Variant, reference: tuple[Variant, Painted] | None
+    ) -> tuple[Drift, Painted | None]:
         """Returns a variant's drift, and its paintings if it could paint."""
         drift = Drift(variant)
-        drift.exported_psnr_db = find_artifact(self.bundle, variant).drift.psnr_db
+        artifact = find_artifact(self.bundle, variant)
+        drift.exported_psnr_db = artifact.drift.psnr_db if artifact else None
         try:
-            same = reference if variant == REFERENCE else None
+            same = reference[1] if reference and variant == reference[0] else None
             painted = same or self.paint(variant)
         except BackendError as error:
             drift.error = str(error)
@@ -133,20 +144,25 @@ class DriftMeter:
         if len(self.material.clip) > 1:
             drift.flicker_ratio = flicker(zip(self.material.clip, painted.clip, strict=True))
         if reference:
-            _compare(drift, reference.pictures, painted.pictures)
+            wanted = reference[1].pictures
+            _compare(drift, wanted, painted.pictures)
+            if self.lpips:
+                pairs = ((wanted[name], painted.pictures[name]) for name in wanted)
+                drift.lpips = round(self.lpips(pairs), 5)
         return drift, painted
 
 
 def measure_all(
     meter: DriftMeter,
     variants: Sequence[Variant],
-    reference: Painted | None,
+    reference: tuple[Variant, Painted] | None,
     progress: Callable[[int, int], None],
 ) -> Iterator[tuple[Drift, Painted | None]]:
-    """Measures one variant after another."""
-    for done, variant in enumerate(variants, 1):
+    """Measures one variant after another; the baseline is another generator and has no drift."""
+    same = [variant for variant in variants if variant.backend != BASELINE]
+    for done, variant in enumerate(same, 1):
         yield meter.measure(variant, reference)
-        progress(done, len(variants))
+        progress(done, len(same))
 
 
 def error_map(reference: Pixels, painted: Pixels, full: int) -> Pixels:

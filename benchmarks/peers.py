@@ -1,20 +1,25 @@
-"""What one writes first with each library, on the same artifact: what our backends must be worth.
+"""What our backends must be worth: the same artifact in other hands, and the field's baseline.
 
-They take part in the same rounds as the backends, so what may be quoted is a ratio from one run.
-A call here runs one frame at a time, as such code does; other scenarios they have no answer to.
+``torch`` and ``opencv-dnn`` are always measured where they are installed, the others with
+``--peers``. All take part in the same rounds as the backends, so what may be quoted is a ratio from
+one run. A call here runs one frame at a time, as such code does; other scenarios they have no
+answer to.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ..errors import BackendError
 from ..pictures import Frames
 from ..runtime.backends import Backend, Engine, find_backend, mapped_errors
+
+BASELINE: Final = "resnet_9blocks"  # CycleGAN's generator in PyTorch
+_NO_INT8 = "PyTorch has no INT8 convolutions for a Q/DQ graph: it would compute in float"
 
 
 class PlainEngine:
@@ -38,14 +43,22 @@ class Peer:
 
     name: str
     targets: tuple[str, ...]
-    library: str
+    library: str  # what must be importable; "this and that" where it takes both
     make: Callable[[Path], Callable[[Frames], Frames]]
+    usual: bool = False  # whether it is measured without --peers
+    without: Mapping[str, str] = field(default_factory=dict)  # precisions that it has not, and why
 
     @property
     def missing(self) -> str:
         """What keeps it from running here; empty if nothing does."""
-        installed = importlib.util.find_spec(self.library.split(".", maxsplit=1)[0]) is not None
-        return "" if installed else f"{self.library} is not installed"
+        for library in self.library.split(" and "):
+            if importlib.util.find_spec(library.split(".", maxsplit=1)[0]) is None:
+                return f"{library} is not installed"
+        return ""
+
+    def lacks(self, precision: str) -> str:
+        """Why there is no such precision; empty if there is."""
+        return self.without.get(precision, "")
 
     def runs(self, device: str) -> bool:
         """Only artifacts for any device."""
@@ -67,7 +80,8 @@ def _onnxruntime(path: Path) -> Callable[[Frames], Frames]:
     import onnxruntime as ort
 
     session = ort.InferenceSession(path)
-    return lambda frames: session.run(None, {"frame": frames})[0]
+    given = session.get_inputs()[0].name
+    return lambda frames: session.run(None, {given: frames})[0]
 
 
 def _openvino(path: Path) -> Callable[[Frames], Frames]:
@@ -90,12 +104,36 @@ def _opencv(path: Path) -> Callable[[Frames], Frames]:
     return paint
 
 
+def _torch(path: Path) -> Callable[[Frames], Frames]:
+    from .torch_graph import TorchGraph, in_torch
+
+    return in_torch(TorchGraph(path))
+
+
+def _compiled(path: Path) -> Callable[[Frames], Frames]:
+    import torch
+
+    from .torch_graph import TorchGraph, in_torch
+
+    return in_torch(torch.compile(TorchGraph(path), dynamic=False))
+
+
+def _baseline(_: Path) -> Callable[[Frames], Frames]:
+    from ..train.generators import create_generator
+    from .torch_graph import Pictures, in_torch
+
+    return in_torch(Pictures(create_generator(BASELINE).eval()))
+
+
 PEERS = {
     peer.name: peer
     for peer in (
+        Peer("torch", ("onnx",), "torch and onnx", _torch, usual=True, without={"int8": _NO_INT8}),
+        Peer("opencv-dnn", ("onnx",), "cv2", _opencv, usual=True),
+        Peer("torch-compile", ("onnx",), "torch and onnx", _compiled, without={"int8": _NO_INT8}),
         Peer("onnxruntime-plain", ("onnx",), "onnxruntime", _onnxruntime),
         Peer("openvino-plain", ("openvino", "onnx"), "openvino", _openvino),
-        Peer("opencv-dnn", ("onnx",), "cv2", _opencv),
+        Peer(BASELINE, (), "torch", _baseline),
     )
 }
 

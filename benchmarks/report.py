@@ -11,9 +11,12 @@ import jinja2
 
 from . import charts
 from .cases import Variant
+from .depth import layers, roofs
 from .drift import Painted
 from .gallery import make_gallery
+from .growth import growth
 from .pictures import Material
+from .ratios import ratio_table
 from .results import Results, size_of, skipped_of, write_text
 from .summary import fastest, headline_group, ours, summarize_run
 from .tables import number
@@ -95,6 +98,11 @@ def _context(results: Results, gallery: dict[str, Any] | None) -> dict[str, Any]
             }
             for scenario, sizes in groups.items()
         },
+        "ratios": ratio_table(rows, scenarios[0]) if scenarios else None,
+        "beside": [row for row in rows if row["benchmark_app"]],
+        "roofs": roofs(results["inspected"], rows),
+        "layers": layers(results["inspected"]),
+        "growth": growth(results["scale"]),
         "startup": charts.bars(headline, _STARTUP),
         "startup_size": size_of(headline[0]) if headline else "",
         "gallery": gallery,

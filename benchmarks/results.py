@@ -7,21 +7,34 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from ..bundle import Bundle
 from ..errors import PleinairError, UsageError
 from .cases import Variant, find_artifact
 from .drift import Drift
 from .rounds import Measurement
-from .statistics import summarize
+from .statistics import ratio, summarize
 
 SCHEMA: Final = "pleinair-bench-1"
 Results = dict[str, Any]
+_APART = 0.03  # share by which we may be slower than benchmark_app
 _FIGURES = ("p50_ms", "p90_ms", "p99_ms", "mean_ms", "fps")
 _DETAILS = (
     "cv", "p50_ci_ms", "mean_ci_ms", "frames", "dropped", "seconds", "stages_ms",
     "rounds_p50_ms", "rounds_fps", "quantiles_ms",
 )  # fmt: skip
-_DRIFT = ("psnr_db", "ssim", "delta_e", "flicker_ratio", "max_abs", "p99_abs", "p999_abs", "kid")
+_DRIFT = (
+    "psnr_db",
+    "ssim",
+    "delta_e",
+    "flicker_ratio",
+    "max_abs",
+    "p99_abs",
+    "p999_abs",
+    "lpips",
+    "kid",
+)
 
 
 def make_rows(
@@ -37,6 +50,7 @@ def make_rows(
 def _row(bundle: Bundle, m: Measurement, drift: Drift | None, seed: int) -> dict[str, Any]:
     variant = m.case.variant
     figures = summarize(m.turns, seed) if any(turn.latencies for turn in m.turns) else {}
+    artifact = find_artifact(bundle, variant)
     row: dict[str, Any] = {
         "backend": variant.backend,
         "device": variant.device,
@@ -47,18 +61,73 @@ def _row(bundle: Bundle, m: Measurement, drift: Drift | None, seed: int) -> dict
         "load_ms": m.opening.get("load_ms"),
         "first_ms": m.opening.get("first_ms"),
         "rss_mb": m.rss_mb,
-        "artifact_bytes": find_artifact(bundle, variant).bytes,
+        "artifact_bytes": artifact.bytes if artifact else None,
         **{name: getattr(drift, name, None) for name in _DRIFT},
         "target": variant.target,
         "import_ms": m.opening.get("import_ms"),
         "prepare_ms": m.opening.get("prepare_ms"),
         "base_mb": m.opening.get("base_mb"),
         **{name: figures.get(name) for name in _DETAILS},
+        "gmac_s": _gmac_s(bundle, m, figures) if artifact else None,
         "loadgen": m.loadgen,
+        "benchmark_app": _beside(m, figures),
         "error": m.error or None,
     }
     result: dict[str, Any] = rounded(row)
     return result
+
+
+def _gmac_s(bundle: Bundle, m: Measurement, figures: Mapping[str, Any]) -> float | None:
+    """Multiply-adds a second, in 10^9; live it would be the camera's rate and say nothing."""
+    if not figures or m.case.scenario == "live":
+        return None
+    width, height = m.case.size
+    macs = bundle.manifest.generator.macs_256 * width * height / 256**2
+    rate = figures["fps"] if m.case.scenario == "offline" else 1000 / figures["p50_ms"]
+    return float(macs * rate / 1e9)
+
+
+def _beside(m: Measurement, figures: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Our median over that of benchmark_app in the same rounds."""
+    if not m.benchmark_app:
+        return None
+    middle, low, high = ratio(figures["rounds_p50_ms"], m.benchmark_app)
+    return {
+        "p50_ms": float(np.median(m.benchmark_app)),
+        "rounds_p50_ms": m.benchmark_app,
+        "ratio": middle,
+        "ratio_ci": (low, high),
+    }
+
+
+def beside_benchmark_app(rows: list[dict[str, Any]]) -> list[str]:
+    """Says where our figure and that of OpenVINO's own program are apart beyond doubt."""
+    said = []
+    for row in rows:
+        beside = row["benchmark_app"]
+        if beside and beside["ratio_ci"][0] > 1 + _APART:
+            said.append(
+                f"{row['backend']} {row['precision']} {size_of(row)} takes {beside['ratio']:.2f}"
+                " times what OpenVINO's benchmark_app takes: there is work between us and OpenVINO"
+            )
+    return said
+
+
+def inspected(measurements: Iterable[Measurement]) -> list[dict[str, Any]]:
+    """Roofs and layers, of those cases that were looked into."""
+    return [
+        rounded(
+            {
+                "backend": m.case.variant.backend,
+                "precision": m.case.variant.precision,
+                "size": list(m.case.size),
+                "roof_gmac_s": m.roof_gmac_s,
+                "layers": m.layers,
+            }
+        )
+        for m in measurements
+        if m.roof_gmac_s or m.layers
+    ]
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,7 +1,12 @@
-"""Every case has its turn in every round, so that a drifting machine hits all alike."""
+"""Every case has its turn in every round, so that a drifting machine hits all alike.
+
+Second opinions are taken here too, for they need the same machine and the same processes:
+benchmark_app after each turn, LoadGen and the look into layers and roofs after all rounds.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -11,13 +16,19 @@ from typing import Any
 
 import psutil
 
+from ..bundle import Bundle
 from ..errors import BackendError
-from .cases import Case
+from . import benchmark_app
+from .cases import Case, find_artifact
+from .layers import PROFILED
+from .peers import PEERS, find_runner
 from .process import WorkerProcess
 from .scenarios import Turn
 from .settings import Settings
 from .watch import Watch
 
+_LEAST = 20  # frames of benchmark_app: it does not warm up
+_ROOF_SECONDS = 1.0
 _KEEP_FREE = 0.1  # of the machine's memory, while cases wait in theirs
 Progress = Callable[[int, int], None]
 
@@ -31,30 +42,43 @@ class Measurement:
     turns: list[Turn] = field(default_factory=list)
     rss_mb: float | None = None
     loadgen: dict[str, Any] | None = None
+    benchmark_app: list[float] = field(default_factory=list)  # ms, its median after each turn
+    roof_gmac_s: float | None = None
+    layers: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""  # why it ended early
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """What is asked beside our own timing."""
+
+    loadgen: Path | None = None  # where MLPerf's LoadGen puts its logs; None leaves it out
+    benchmark_app: bool = False  # whether OpenVINO's program runs after each turn of its backend
+    roofs: Mapping[str, Sequence[Path]] = field(default_factory=dict)  # graphs by precision
+    look_at: tuple[int, int] | None = None  # the size whose layers are looked into
 
 
 class Rounds:
     """Runs cases in turns.
 
     Args:
-        bundle: Root folder of the bundle.
+        bundle: What is measured.
         frames: An .npy file of pictures for each size.
         settings: The method's numbers.
         watch: Looks at the machine between turns.
-        loadgen: Where MLPerf's LoadGen puts its logs; None leaves it out.
+        opinions: What is asked beside.
     """
 
     def __init__(
         self,
-        bundle: Path,
+        bundle: Bundle,
         frames: Mapping[tuple[int, int], Path],
         settings: Settings,
         watch: Watch,
-        loadgen: Path | None = None,
+        opinions: Opinions,
     ) -> None:
         self.bundle, self.frames, self.settings, self.watch = bundle, frames, settings, watch
-        self.loadgen = loadgen
+        self.opinions = opinions
         self.order = random.Random(settings.seed)
 
     def run(
@@ -85,8 +109,9 @@ class Rounds:
                         progress(done := done + 1, total)
                     self.watch.look()
                     yield measurements
-                for at in batch if self.loadgen else ():
-                    self._drive(batch[at], running[at])
+                for at, measured in batch.items():
+                    self._drive(measured, running[at])
+                    self._look(measured, running[at])
                 yield measurements
 
     def _open(self, measured: Measurement, worker: WorkerProcess) -> None:
@@ -94,12 +119,12 @@ class Rounds:
         try:
             measured.opening = worker.ask(
                 "open",
-                bundle=str(self.bundle),
+                bundle=str(self.bundle.root),
                 variant=asdict(case.variant),
                 scenario=case.scenario,
                 in_flight=in_flight(case, settings),
                 frames=str(self.frames[case.size]),
-                cores=settings.cores,
+                cores=settings.cores[: case.threads],
             )
             worker.ask("turn", seconds=settings.warmup, frames=1, settle=0, fps=settings.fps)
         except BackendError as error:
@@ -118,12 +143,32 @@ class Rounds:
             measured.turns.append(Turn(**answer))
         except BackendError as error:
             measured.error = str(error)
+        else:
+            self._ask_benchmark_app(measured)
+
+    def _ask_benchmark_app(self, measured: Measurement) -> None:
+        """Has OpenVINO's own program measure the same, now that the machine is as it was."""
+        case, last = measured.case, measured.turns[-1]
+        wanted = (self.opinions.benchmark_app, case.variant.backend, case.scenario, case.threads)
+        artifact = find_artifact(self.bundle, case.variant)
+        if wanted != (True, "openvino", "single-stream", None) or artifact is None:
+            return
+        path, frames = self.bundle.path(artifact), max(_LEAST, len(last.latencies))
+        with contextlib.suppress(BackendError):  # it cannot; ours stands alone
+            measured.benchmark_app.append(
+                benchmark_app.median_ms(
+                    path, padded(case.size, self.bundle), frames, self.settings.cores,
+                    self.settings.timeout,
+                )
+            )  # fmt: skip
 
     def _drive(self, measured: Measurement, worker: WorkerProcess) -> None:
         """Has LoadGen run the case once more, after all rounds: it cannot take turns."""
-        if measured.error or not measured.turns or measured.case.scenario == "live":
+        case, folder = measured.case, self.opinions.loadgen
+        if measured.error or not measured.turns or not folder:
             return
-        assert self.loadgen is not None
+        if case.scenario == "live" or case.threads or case.variant.backend in PEERS:
+            return
         frames = sum(len(turn.latencies) for turn in measured.turns)
         taken = sum(turn.seconds for turn in measured.turns)
         try:
@@ -131,16 +176,40 @@ class Rounds:
                 "loadgen",
                 seconds=self.settings.seconds,
                 frames=self.settings.frames,
-                folder=str(self.loadgen),
+                folder=str(folder),
                 expected_ms=1000 * taken / frames,
             )
         except BackendError as error:  # its own figures stay
             measured.loadgen = {"valid": False, "why_invalid": str(error)}
 
+    def _look(self, measured: Measurement, worker: WorkerProcess) -> None:
+        """Asks for the roof and the layers of the case at the size in question."""
+        case = measured.case
+        where = (self.opinions.look_at, "single-stream", None)
+        if measured.error or (case.size, case.scenario, case.threads) != where:
+            return
+        graphs = self.opinions.roofs.get(case.variant.precision)
+        try:
+            if graphs and "onnx" in find_runner(case.variant.backend).targets:
+                asked = [str(graph) for graph in graphs]
+                answer = worker.ask("roof", graphs=asked, seconds=_ROOF_SECONDS)
+                measured.roof_gmac_s = answer["gmac_s"]
+            if case.variant.backend in PROFILED:
+                measured.layers = worker.ask("layers")["layers"]
+        except BackendError:
+            pass  # its own figures stay
+
 
 def in_flight(case: Case, settings: Settings) -> int:
     """How many frames are painted at once; offline one a core, and at least two."""
     return max(2, settings.threads) if case.scenario == "offline" else 1
+
+
+def padded(size: tuple[int, int], bundle: Bundle) -> tuple[int, int]:
+    """The size that the artifact gets for frames of a size (width, height)."""
+    multiple = bundle.manifest.frame.multiple_of
+    width, height = (-(-side // multiple) * multiple for side in size)
+    return width, height
 
 
 def _has_room() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shlex
 import sys
 import tempfile
@@ -16,14 +17,25 @@ import numpy as np
 from ..bundle import Bundle
 from ..errors import BackendError, PleinairError, UsageError
 from ..runtime.backends import BACKENDS
-from . import loadgen
+from . import benchmark_app, loadgen
 from .cases import DEFAULT_SIZES, SCENARIOS, Case, Variant, plan_cases, plan_variants
 from .drift import Drift, DriftMeter, Painted, measure_all
 from .machine import describe_bundle, describe_machine, describe_software
 from .pictures import Material, frames_for, gather
 from .report import write_report
-from .results import SCHEMA, Results, make_rows, rounded, write_json, write_text
-from .rounds import Measurement, Rounds, in_flight
+from .results import (
+    SCHEMA,
+    Results,
+    beside_benchmark_app,
+    inspected,
+    make_rows,
+    rounded,
+    write_json,
+    write_text,
+)
+from .roofline import write_roof_graphs
+from .rounds import Measurement, Opinions, Rounds, in_flight
+from .scale import describe_scale, plan_scale
 from .settings import Settings
 from .style import load_style
 from .tables import to_csv, to_markdown
@@ -46,8 +58,9 @@ class Request:
     pictures: Path | None = None
     clip: Path | None = None
     features: Path | None = None
-    paintings: Path | None = None
+    targets: Path | None = None
     peers: bool = False
+    scale: bool = False
     overwrite: bool = False
     settings: Settings = field(default_factory=Settings)
 
@@ -74,9 +87,11 @@ class Bench:
             if min(width, height) < _SMALLEST:
                 raise UsageError(f"size {width}x{height} is too small; {_SMALLEST} is the least")
         self.measurements = [Measurement(case) for case in cases]
+        more = plan_scale(self.variants, self.settings.threads, cases) if request.scale else []
+        self.scaled = [Measurement(case) for case in more]
         self.drifts: dict[Variant, Drift] = {}
         self.painted: dict[Variant, Painted] = {}
-        self.reference: Painted | None = None
+        self.reference: tuple[Variant, Painted] | None = None
         self.partial = True
         self.style = _style(request)
         self.material = gather(
@@ -103,7 +118,8 @@ class Bench:
         write_json(out / "results.json", results)
         write_text(out / "results.csv", to_csv(results))
         write_text(out / "results.md", to_markdown(results))
-        write_report(out / "report.html", results, self.material, self.reference, self.painted)
+        reference = self.reference[1] if self.reference else None
+        write_report(out / "report.html", results, self.material, reference, self.painted)
         return results
 
     def results(self) -> Results:
@@ -112,36 +128,59 @@ class Bench:
         warnings += [d.warning for d in self.drifts.values() if d.warning]
         if self.partial:
             warnings.insert(0, "this run was interrupted: its figures are of what it had measured")
+        rows = make_rows(self.bundle, self.measurements, self.drifts, self.settings.seed)
+        warnings += beside_benchmark_app(rows)
         return {
             "schema": SCHEMA,
             "partial": self.partial,
             "warnings": warnings,
             "environment": {**self.environment, "watched": self.watched},
-            "results": make_rows(self.bundle, self.measurements, self.drifts, self.settings.seed),
+            "results": rows,
             "drift": [rounded(drift.row()) for drift in self.drifts.values()],
+            "inspected": inspected(self.measurements),
+            "scale": rounded(self._scale()),
             "skipped": [skipped.row() for skipped in self.skipped],
         }
 
+    def _scale(self) -> dict[str, Any] | None:
+        threads, seed = self.settings.threads, self.settings.seed
+        return describe_scale(self.measurements, self.scaled, threads, seed)
+
     def _time(self, folder: Path) -> None:
         frames: dict[tuple[int, int], Path] = {}
-        for size in self.sizes:
+        for size in dict.fromkeys(m.case.size for m in (*self.measurements, *self.scaled)):
             frames[size] = folder / f"{size[0]}x{size[1]}.npy"
             np.save(frames[size], frames_for(list(self.material.pictures.values()), size))
         watch = Watch()
-        logs = folder if loadgen.installed() else None
-        rounds = Rounds(self.bundle.root, frames, self.settings, watch, logs)
+        opinions = Opinions(
+            loadgen=folder if loadgen.installed() else None,
+            benchmark_app=self.request.peers and benchmark_app.installed(),
+            roofs=self._roofs(folder),
+            look_at=max(self.sizes, key=lambda size: size[0] * size[1]),
+        )
+        rounds = Rounds(self.bundle, frames, self.settings, watch, opinions)
         try:
-            for _ in rounds.run(self.measurements, self.progress):
+            for _ in rounds.run([*self.measurements, *self.scaled], self.progress):
                 write_json(self.request.out / "results.json", self.results())
         finally:
             self.watched = watch.finish()
+
+    def _roofs(self, folder: Path) -> dict[str, list[Path]]:
+        """Graphs of large convolutions; none where onnx, which makes them, is not installed."""
+        if importlib.util.find_spec("onnx") is None:
+            return {}
+        precisions = dict.fromkeys(variant.precision for variant in self.variants)
+        return {name: write_roof_graphs(name, folder) for name in precisions}
 
     def _measure_drift(self, folder: Path) -> None:
         meter = DriftMeter(self.bundle, self.material, self.settings, folder)
         self.progress(0, len(self.variants))
         self.reference = meter.reference()
-        found = measure_all(meter, self.variants, self.reference, self.progress)
-        for drift, painted in found:
+        if self.reference:
+            runner = {"torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
+            found = f"the bundle's FP32 graph in {runner[self.reference[0].backend]}"
+            self.environment["method"]["reference"] = found
+        for drift, painted in measure_all(meter, self.variants, self.reference, self.progress):
             self.drifts[drift.variant] = drift
             if painted:
                 self.painted[drift.variant] = painted
@@ -166,18 +205,18 @@ def _environment(bundle: Bundle, request: Request, material: Material) -> dict[s
             "pictures": len(material.pictures),
             "clip_from": material.clip_source,
             "clip_frames": len(material.clip),
-            "reference": "the bundle's FP32 ONNX artifact in ONNX Runtime",
+            "reference": None,
             "loadgen": loadgen.installed(),
         },
     }
 
 
 def _style(request: Request) -> Callable[[list[Any]], float] | None:
-    if request.features is None and request.paintings is None:
+    if request.features is None and request.targets is None:
         return None
-    if request.features is None or request.paintings is None:
-        raise UsageError("KID needs both --features and --paintings")
-    return load_style(request.features, request.paintings)
+    if request.features is None or request.targets is None:
+        raise UsageError("KID needs both --features and --targets")
+    return load_style(request.features, request.targets)
 
 
 def _make_folder(out: Path, overwrite: bool) -> None:

@@ -26,7 +26,7 @@ def load_style(features: Path, paintings: Path) -> Callable[[list[Pixels]], floa
     from ..evaluation.features import load_features
 
     if not paintings.is_dir():
-        raise UsageError(f"folder {paintings} does not exist; name another with --paintings")
+        raise UsageError(f"folder {paintings} does not exist; name another with --targets")
     paths = spread(list_pictures(paintings), _PAINTINGS)
     if len(paths) < 2:
         raise UsageError(f"folder {paintings} holds {len(paths)} pictures; KID needs at least 2")

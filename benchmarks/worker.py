@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -33,6 +34,8 @@ class Worker:
             "turn": self.turn,
             "paint": self.paint,
             "loadgen": self.loadgen,
+            "layers": self.layers,
+            "roof": self.roof,
         }
 
     def open(
@@ -58,9 +61,12 @@ class Worker:
         chosen, self.scenario, self.in_flight = Variant(**variant), scenario, in_flight
         pictures = list(np.load(frames))
         opened, backend = Bundle.open(bundle), find_runner(chosen.backend)
-        path = opened.path(find_artifact(opened, chosen))  # its hash is checked outside the timing
+        artifact = find_artifact(opened, chosen)
+        path = (
+            opened.path(artifact) if artifact else Path()
+        )  # its hash is checked outside the timing
         clock = _Clock()
-        for library in backend.library.split(" or "):  # which one of them is here it finds out
+        for library in re.split(" or | and ", backend.library):  # which is here it finds out
             with contextlib.suppress(ImportError):
                 importlib.import_module(library)
         clock.lap("import_ms")
@@ -71,7 +77,7 @@ class Worker:
         clock.lap("prepare_ms")
         stylizer(pictures[0])
         clock.lap("first_ms")
-        self.painter = Painter(stylizer, pictures)
+        self.painter, self.backend, self.path = Painter(stylizer, pictures), backend, path
         return {**clock.laps, "base_mb": base_mb, "rss_mb": peak_mb()}
 
     def turn(self, seconds: float, frames: int, settle: int, fps: float) -> dict[str, Any]:
@@ -106,6 +112,19 @@ class Worker:
             self.painter, self.scenario, self.in_flight, seconds, frames, Path(folder), expected_ms
         )
         return asdict(found)
+
+    def layers(self) -> dict[str, Any]:
+        """Has the library tell where the time of a frame goes."""
+        from .layers import profile
+
+        return {"layers": profile(self.backend.name, self.path, self.painter.pictures[0])}
+
+    def roof(self, graphs: list[str], seconds: float) -> dict[str, Any]:
+        """Measures what a large convolution reaches in the same library."""
+        from .roofline import reached
+
+        engines = [self.backend.load(Path(graph)) for graph in graphs]
+        return {"gmac_s": reached(engines, seconds)}
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from pleinair.benchmarks.compare import compare
-from pleinair.benchmarks.devices import merge, to_markdown
+from pleinair.benchmarks.devices import BEGIN, END, merge, to_markdown
 from pleinair.benchmarks.results import read_results
 from pleinair.errors import PleinairError, UsageError
 
@@ -111,6 +111,34 @@ def test_devices_in_one_table_keep_their_owners_to_themselves(measured, cli):
     assert "command" not in text
     assert "rounds_p50_ms" not in text
     assert to_markdown(merged).count("| onnxruntime | int8 |") == 2
-    run = cli("bench", "table", measured[0] / "results.json")
-    assert run.code == 0
-    assert run.out.startswith("| device | model |")
+    assert to_markdown(merged).startswith("| device |")
+
+
+def test_a_table_grows_by_one_device_after_another(measured, cli, tmp_path):
+    one = measured[0] / "results.json"
+    first = cli("bench", "table", one, "--json")
+    assert first.code == 0
+    (tmp_path / "devices.json").write_text(first.out)
+    second = cli("bench", "table", tmp_path / "devices.json", one, "--json")
+    assert len(json.loads(second.out)["devices"]) == 2
+    (tmp_path / "devices.json").write_text('{"devices": [{}]}')
+    refused = cli("bench", "table", tmp_path / "devices.json")
+    assert "is no table of devices" in refused.error()
+    assert refused.code == 1
+
+
+def test_a_table_goes_between_its_marks(measured, cli, tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n\n{BEGIN}\nold\n{END}\nafter\n")
+    for _ in range(2):
+        run = cli("bench", "table", measured[0] / "results.json", "--into", page)
+        assert run.code == 0
+    text = page.read_text()
+    assert text.startswith("before\n") and text.endswith(f"{END}\nafter\n")
+    assert text.count("| onnxruntime | int8 |") == 1
+    assert "old" not in text
+    page.write_text("no marks")
+    run = cli("bench", "table", measured[0] / "results.json", "--into", page)
+    assert "to put the table between" in run.error()
+    assert run.code == 2
+    assert page.read_text() == "no marks"

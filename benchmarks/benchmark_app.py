@@ -1,0 +1,67 @@
+"""OpenVINO's own benchmark_app on the same artifact, shape and threads: a second opinion.
+
+It runs as the program that it is, after each turn of a case of ours, so both meet the same machine.
+It times inference alone, on a frame that it fills once; ours times frames in, frames out.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ..errors import BackendError
+
+_CODE = "from openvino.tools.benchmark.main import main; main()"
+
+
+def installed() -> bool:
+    """Whether it came with OpenVINO."""
+    try:
+        return importlib.util.find_spec("openvino.tools.benchmark") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def median_ms(
+    path: Path, size: tuple[int, int], frames: int, cores: list[int], timeout: float
+) -> float:
+    """Runs it, synchronously, for so many frames; returns the median that it reports.
+
+    Raises:
+        BackendError: It failed; says why.
+    """
+    model = path / "model.xml" if path.is_dir() else path
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", _CODE, "-m", str(model), "-d", "CPU"]
+        command += ["-shape", f"[1,{size[1]},{size[0]},3]", "-api", "sync"]
+        command += ["-hint", "none", "-nstreams", "1", "-nthreads", str(len(cores))]
+        command += ["-infer_precision", "f32"]
+        command += ["-niter", str(frames), "-report_type", "no_counters"]
+        command += ["-report_folder", folder, "-json_stats"]
+        try:
+            subprocess.run(
+                command,
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                preexec_fn=None if sys.platform == "win32" else lambda: _pin(cores),
+            )
+        except subprocess.CalledProcessError as error:
+            said = (error.stdout + error.stderr).strip().splitlines()
+            raise BackendError(f"benchmark_app: {said[-1] if said else error}") from error
+        except subprocess.TimeoutExpired as error:
+            raise BackendError(f"benchmark_app: no end within {timeout:g} seconds") from error
+        report = next(Path(folder).glob("*.json"))
+        found = json.loads(report.read_text(encoding="utf-8"))
+    return float(found["execution_results"]["latency (ms)"])
+
+
+def _pin(cores: list[int]) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)

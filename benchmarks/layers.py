@@ -1,0 +1,168 @@
+"""Where a frame's time goes, layer by layer, as the library itself tells.
+
+Layers here are what the library runs: it joins several of the graph's into one. A convolution has
+its multiply-adds beside its time, so that one far from the roof is seen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ..errors import BackendError
+from ..pictures import Pixels
+
+_FRAMES, _UNTIMED = 12, 3
+Layer = dict[str, Any]  # {"name", "kind", "ms", "macs"}; macs is None but for convolutions
+
+
+def profile(backend: str, path: Path, picture: Pixels) -> list[Layer]:
+    """Returns the layers in the order in which they run, with their median times.
+
+    Args:
+        backend: One of ``PROFILED``.
+        path: The artifact.
+        picture: uint8 RGB [H, W, 3]; H and W multiples of the bundle's stride.
+
+    Raises:
+        BackendError: This backend tells nothing of its layers.
+    """
+    if backend not in PROFILED:
+        raise BackendError(f"backend {backend} tells nothing of its layers")
+    return PROFILED[backend](path, picture)
+
+
+def _onnxruntime(path: Path, picture: Pixels) -> list[Layer]:
+    """By ONNX Runtime's own profile."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = os.cpu_count() or 1
+    options.enable_profiling = True
+    with tempfile.TemporaryDirectory() as folder:
+        options.profile_file_prefix = str(Path(folder, "profile"))
+        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        given = session.get_inputs()[0].name
+        for _ in range(_UNTIMED + _FRAMES):
+            session.run(None, {given: picture[None]})
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    times: dict[str, list[float]] = defaultdict(list)
+    kinds: dict[str, str] = {}
+    outs: dict[str, list[int]] = {}
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            name = re.sub(r"(_nchwc|_quant|_token_\d+)*_kernel_time$", "", event["name"])
+            kinds[name] = event["args"]["op_name"]
+            outs[name] = next(iter(event["args"]["output_type_shape"][0].values()), [])
+            times[name].append(event["dur"] / 1000)
+    weights = _weights(path)
+    return [
+        {
+            "name": name,
+            "kind": kinds[name],
+            "ms": float(np.median(taken[_UNTIMED:])),
+            "macs": _macs(outs[name], weights.get(name)) if "Conv" in kinds[name] else None,
+        }
+        for name, taken in times.items()
+    ]
+
+
+def _openvino(path: Path, picture: Pixels) -> list[Layer]:
+    """By OpenVINO's performance counters."""
+    import openvino as ov
+
+    core = ov.Core()
+    model = core.read_model(path / "model.xml" if path.is_dir() else path)
+    model.reshape([1, *picture.shape])
+    macs = {
+        op.get_friendly_name(): int(
+            np.prod(op.output(0).get_shape()) * np.prod(op.input(1).get_shape()[1:])
+        )
+        for op in model.get_ops()
+        if op.get_type_name() == "Convolution"
+    }
+    options = {
+        "PERF_COUNT": True,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": os.cpu_count() or 1,
+    }
+    compiled = core.compile_model(model, "CPU", options)
+    joined = {
+        op.get_friendly_name(): str(op.get_rt_info()["originalLayersNames"].value).split(",")
+        for op in compiled.get_runtime_model().get_ops()
+    }
+    request = compiled.create_infer_request()
+    times: dict[str, list[float]] = defaultdict(list)
+    kinds: dict[str, str] = {}
+    for _ in range(_UNTIMED + _FRAMES):
+        request.infer({0: picture[None]})
+        for info in request.get_profiling_info():
+            if info.status == ov.ProfilingInfo.Status.EXECUTED:
+                kinds[info.node_name] = f"{info.node_type} {info.exec_type}"
+                times[info.node_name].append(1000 * info.real_time.total_seconds())
+    return [
+        {
+            "name": name,
+            "kind": kinds[name],
+            "ms": float(np.median(taken[_UNTIMED:])),
+            "macs": next((macs[n] for n in joined.get(name, [name]) if n in macs), None),
+        }
+        for name, taken in times.items()
+    ]
+
+
+PROFILED: Final[dict[str, Callable[[Path, Pixels], list[Layer]]]] = {
+    "openvino": _openvino,
+    "onnxruntime": _onnxruntime,
+}
+
+
+def _macs(out: list[int], weights: list[int] | None) -> int | None:
+    """Of a convolution: its positions times its weights.
+
+    Args:
+        out: Its output's shape; channels second, and then perhaps padded, or last.
+        weights: Their shape.
+    """
+    if not weights or len(out) != 4:
+        return None
+    last = out[3] == weights[0] and out[1] != weights[0]
+    positions = out[1] * out[2] if last else out[2] * out[3]
+    return int(positions * np.prod(weights))
+
+
+def _weights(path: Path) -> dict[str, list[int]]:
+    """Shapes of the convolutions' weights, by each name that a layer made of one may bear."""
+    import onnx
+
+    graph = onnx.load(path).graph
+    shapes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    made = {node.output[0]: node for node in graph.node}
+    found: dict[str, list[int]] = {}
+    for node in graph.node:
+        given = node.input[1] if node.op_type == "Conv" else ""
+        source = made[given].input[0] if given in made else given  # behind a DequantizeLinear
+        if source in shapes:
+            names = (node.name, *_joined(node.output[0], graph.node))
+            found |= dict.fromkeys(names, shapes[source])
+    return found
+
+
+def _joined(value: str, nodes: Sequence[Any]) -> list[str]:
+    """A value and those that are made of it alone, which may be one layer with it."""
+    names = [value]
+    while True:
+        users = [node for node in nodes if names[-1] in node.input]
+        if len(users) != 1 or users[0].op_type == "Conv":
+            return names
+        names.append(users[0].output[0])
