@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import MediaError, UsageError
 from ..pictures import Pixels, is_picture, list_pictures, read_picture
+from .colour import Colour, Decoded
 from .frame import Frame
 
 TIMEOUT = 10.0  # seconds that a stream may be silent
@@ -119,13 +120,14 @@ class VideoSource(Source):
             self.container.close()
             why = "".join(f": {problem}" for problem in self.problems[:1])
             raise MediaError(f"{path} holds no frame that can be decoded{why}")
+        self.colour = Colour.of(self.first)
         self.size = (self.first.width, self.first.height)
         if _quarter_turns(self.first.rotation) % 2:
             self.size = self.size[::-1]
 
     def frames(self) -> Iterator[Frame]:
         """Yields frames until the end, or until nothing more can be decoded."""
-        decoded, index = self.first, 0
+        decoded, index, to_rgb = self.first, 0, Decoded()
         started = time.perf_counter()
         first: float | None = None  # time of the first frame
         while decoded is not None:
@@ -133,9 +135,7 @@ class VideoSource(Source):
                 first = decoded.time if first is None else first
                 time.sleep(max(0.0, started + decoded.time - first - time.perf_counter()))
             captured = time.perf_counter()
-            rgb = upright(
-                decoded.to_ndarray(format="rgb24", interpolation="AREA"), decoded.rotation
-            )
+            rgb = upright(to_rgb(decoded), decoded.rotation)
             pts = decoded.pts if self.has_clock else None
             yield Frame(rgb, index, pts, decoded.time_base, captured=captured)
             index += 1
