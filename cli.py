@@ -50,7 +50,9 @@ _WrongUsage = cast(type[Exception], typer.BadParameter.__bases__[0])
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Model = Annotated[str, typer.Option(help="A shipped model's name, or a bundle's folder or zip.")]
-Backend = Annotated[str, typer.Option(help="auto, openvino or onnxruntime.")]
+Backend = Annotated[
+    str, typer.Option(help="auto, openvino, onnxruntime ... or with a device: onnxruntime:cuda.")
+]
 Precision = Annotated[str, typer.Option(help="auto, int8, fp16 or fp32.")]
 Strength = Annotated[float, typer.Option(min=0, max=1, help="1 paints, 0 leaves the original.")]
 Steady = Annotated[
@@ -505,7 +507,15 @@ def doctor(as_json: Json = False) -> None:
     for row in found["backends"] + found["parts"]:
         lacks = f"missing: {row['install']}" if row["install"] else row.get("missing")
         _add(table, row["name"], lacks or row["version"] or "installed")
-    _say(found, as_json, table)
+    chosen = Table("bundle", "rows", "in flight", "auto takes", "ms a frame", title="measured here")
+    for row in found["choices"]:
+        key, c = row["key"], row["choice"]
+        best = min(
+            m["ms"] for m in row["measured"] if m["path"] == c["path"] and m["way"] == c["way"]
+        )
+        taken = f"{c['backend']} {c['precision']} {c['way']}"
+        _add(chosen, key["bundle"], str(key["rows"]), str(key["in_flight"]), taken, f"{best:.1f}")
+    _say(found, as_json, Group(table, chosen) if found["choices"] else table)
 
 
 def main() -> None:
