@@ -105,7 +105,7 @@ class Stylizer:
 
 
 def load(
-    model: str | Path = "monet",
+    model: str | Path | Bundle = "monet",
     backend: str = "auto",
     precision: str = "auto",
     color: Literal["bgr", "rgb"] = "bgr",
@@ -116,7 +116,7 @@ def load(
     """Loads a model.
 
     Args:
-        model: A shipped model's name, or a bundle's folder or zip.
+        model: A shipped model's name, a bundle's folder or zip, or an open bundle.
         backend: ``"auto"`` (the fastest here, by a short measurement that is remembered), a
             backend's name, or that and one of its ways, e.g. ``"onnxruntime:cuda"``.
         precision: ``"auto"`` (the smallest that the bundle has) or ``int8``, ``fp16``, ``fp32``.
@@ -130,7 +130,7 @@ def load(
         BundleError: The bundle is damaged.
         BackendError: No backend here can run the bundle.
     """
-    bundle = Bundle.open(model)
+    bundle = model if isinstance(model, Bundle) else Bundle.open(model)
     name, _, way = backend.partition(":")
     artifacts = _candidates(bundle, name, way, precision, in_flight)
     if not artifacts:
