@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -50,7 +51,9 @@ _WrongUsage = cast(type[Exception], typer.BadParameter.__bases__[0])
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Model = Annotated[str, typer.Option(help="A shipped model's name, or a bundle's folder or zip.")]
-Backend = Annotated[str, typer.Option(help="auto, openvino or onnxruntime.")]
+Backend = Annotated[
+    str, typer.Option(help="auto, openvino, onnxruntime ... or with a device: onnxruntime:cuda.")
+]
 Precision = Annotated[str, typer.Option(help="auto, int8, fp16 or fp32.")]
 Strength = Annotated[float, typer.Option(min=0, max=1, help="1 paints, 0 leaves the original.")]
 Steady = Annotated[
@@ -90,20 +93,51 @@ def demo(
 
 @app.command()
 def translate(
-    source: Annotated[str, typer.Argument(metavar="IN", help="A picture, folder or video.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The same kind of thing.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="IN", help="A picture, video, folder or pattern ('a/**/*.jpg')."),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A file like it, or a folder.")],
     model: Model = "monet",
     backend: Backend = "auto",
     precision: Precision = "auto",
     strength: Strength = 1.0,
     steady: Steady = False,
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Where videos begin: seconds or 1:02:03.5.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="And where they end.")] = None,
+    codec: Annotated[str, typer.Option(help="h264, hevc or av1.")] = "h264",
+    quality: Annotated[
+        int, typer.Option(min=0, max=51, help="Of videos: lower is better and larger.")
+    ] = 20,
+    preset: Annotated[
+        str, typer.Option(help="ultrafast ... medium ... slower: time for smaller files.")
+    ] = "veryfast",
+    hardware: Annotated[
+        bool, typer.Option("--hardware", help="Encode on the graphics card.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be painted, and paint nothing.")
+    ] = False,
     overwrite: Overwrite = False,
     stats: Annotated[Path | None, typer.Option(help="Write the timings to this JSON file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Paint a picture, a folder of pictures or a video; audio and timing are kept."""
+    """Paint pictures, videos and folders of them; sound, subtitles and timing are kept.
+
+    What was interrupted goes on where it was left when the same command is given again.
+    """
+    from .runtime.encoding import Encoding
+    from .runtime.translate import preview
     from .runtime.translate import translate as run
 
+    part = {"start": _parse_time("--start", start), "end": _parse_time("--end", end)}
+    if dry_run:
+        rows = preview(source, out, **part)
+        lines = [f"{r['source']} -> {r['target']}{' (exists)' * r['exists']}" for r in rows]
+        _say({"items": rows}, as_json, "\n".join(lines))
+        return
     if stats and (stats.is_dir() or not stats.parent.is_dir()):
         raise UsageError(f"--stats {stats} is no file in an existing folder")
     with _progress(f"painting {source}") as advance:
@@ -115,12 +149,15 @@ def translate(
             precision=precision,
             strength=strength,
             steady=steady,
+            **part,
+            encoding=Encoding(codec, quality, preset, hardware),
             overwrite=overwrite,
             progress=advance,
         )
     if stats:
         stats.write_text(json.dumps(result.stats(), indent=2) + "\n", encoding="utf-8")
-    _say(result.stats(), as_json, f"{_summary(result.stats())}\nwrote {out}")
+    kept = f"{result.kept} were painted before, now " if result.kept else ""
+    _say(result.stats(), as_json, f"{kept}{_summary(result.stats())}\nwrote {out}")
     _end_with(result.problems)
 
 
@@ -546,7 +583,15 @@ def doctor(as_json: Json = False) -> None:
     for row in found["backends"] + found["parts"]:
         lacks = f"missing: {row['install']}" if row["install"] else row.get("missing")
         _add(table, row["name"], lacks or row["version"] or "installed")
-    _say(found, as_json, table)
+    chosen = Table("bundle", "rows", "in flight", "auto takes", "ms a frame", title="measured here")
+    for row in found["choices"]:
+        key, c = row["key"], row["choice"]
+        best = min(
+            m["ms"] for m in row["measured"] if m["path"] == c["path"] and m["way"] == c["way"]
+        )
+        taken = f"{c['backend']} {c['precision']} {c['way']}"
+        _add(chosen, key["bundle"], str(key["rows"]), str(key["in_flight"]), taken, f"{best:.1f}")
+    _say(found, as_json, Group(table, chosen) if found["choices"] else table)
 
 
 def main() -> None:
@@ -554,10 +599,11 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     signal.signal(signal.SIGTERM, _interrupt)
+    left = ""  # what an interruption leaves behind
     try:
         status = app(arguments, prog_name="pleinair", standalone_mode=False)
-    except (typer.Abort, KeyboardInterrupt):
-        status = 130
+    except (typer.Abort, KeyboardInterrupt) as end:
+        status, left = 130, str(end)
     except _WrongUsage as error:
         _complain(_usage(error))
         status = 2
@@ -574,7 +620,7 @@ def main() -> None:
         _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         status = 1
     if status == 130:
-        console.print("interrupted")
+        console.print(f"interrupted; {left}" if left else "interrupted", soft_wrap=True)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -649,6 +695,19 @@ def _score_table(scores: Scores, dimensions: int) -> Table:
         cells = ("-" if value is None else f"{value:.4g}" for value in (painted, original))
         _add(table, name, *cells, meaning)
     return table
+
+
+def _parse_time(option: str, text: str | None) -> float | None:
+    """Seconds of ``12.5``, ``1:02`` or ``1:02:03``."""
+    if text is None:
+        return None
+    parts = text.split(":")
+    if len(parts) > 3 or not all(re.fullmatch(r"\d+(\.\d+)?", part) for part in parts):
+        raise UsageError(f"{option} {text!r} is no time; write seconds, 1:02 or 1:02:03.5")
+    seconds = 0.0
+    for part in parts:
+        seconds = 60 * seconds + float(part)
+    return seconds
 
 
 def _parse_size(text: str | None) -> tuple[int, int] | None:

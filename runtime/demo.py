@@ -34,6 +34,7 @@ def run_demo(
         progress=progress,
     )
     before = demo_still()
+    assert result.stylizer is not None
     after = result.stylizer(before)
     middle = before.shape[1] // 2
     together = np.hstack([before[:, :middle], after[:, middle:]])

@@ -7,10 +7,10 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
 from .backends import BACKENDS
+from .tuning import processor, remembered
 
 # What each part of pleinair needs beside the base install: (part, library, install line).
 _PARTS = (
@@ -20,12 +20,12 @@ _PARTS = (
 
 
 def examine() -> dict[str, Any]:
-    """Returns the machine, the backends and the parts, each with its version or install line."""
+    """Returns the machine, its backends and parts with how to get them, and what auto chose."""
     return {
         "machine": {
             "system": platform.platform(),
             "python": platform.python_version(),
-            "processor": _processor(),
+            "processor": processor(),
             "cores": os.cpu_count(),
         },
         "backends": [
@@ -39,6 +39,7 @@ def examine() -> dict[str, Any]:
             for backend in BACKENDS.values()
         ],
         "parts": [_part(*part) for part in _PARTS],
+        "choices": list(remembered()),
     }
 
 
@@ -53,15 +54,3 @@ def _part(name: str, library: str, install: str) -> dict[str, Any]:
         "version": version,
         "install": None if available else install,
     }
-
-
-def _processor() -> str:
-    """The processor's name; Linux keeps it in a file, elsewhere Python knows."""
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
-            names = [
-                line.split(":", 1)[1].strip() for line in file if line.startswith("model name")
-            ]
-        return names[0] if names else platform.machine()
-    except OSError:
-        return platform.processor() or platform.machine()

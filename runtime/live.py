@@ -14,11 +14,12 @@ import numpy as np
 from ..errors import MediaError, UsageError
 from ..pictures import Pixels
 from .adaptive import AdaptivePainter
+from .opening import open_sink
 from .pipeline import Pipeline, Report
-from .sinks import VIDEO_SUFFIXES, open_sink
 from .sources import open_source
 from .steady import Steady
 from .stylizer import Stylizer, load
+from .video_sink import VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True)

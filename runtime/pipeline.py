@@ -54,6 +54,20 @@ class Report:
         """Frames a second, from start to end."""
         return self.frames / self.seconds if self.seconds else 0.0
 
+    def add(self, other: Report) -> None:
+        """Takes in what another run did."""
+        self.frames += other.frames
+        self.seconds += other.seconds
+        self.dropped += other.dropped
+        self.size = other.size or self.size
+        for mine, theirs in (
+            (self.decode, other.decode),
+            (self.infer, other.infer),
+            (self.encode, other.encode),
+        ):
+            mine.seconds += theirs.seconds
+            mine.calls += theirs.calls
+
 
 class Pipeline:
     """Runs frames from a source through a painter into a sink.

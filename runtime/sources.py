@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import MediaError, UsageError
 from ..pictures import Pixels, is_picture, list_pictures, read_picture
+from .colour import Colour, Decoded
 from .frame import Frame
 
 TIMEOUT = 10.0  # seconds that a stream may be silent
@@ -72,19 +73,20 @@ class Source:
 class PictureSource(Source):
     """One picture or several; what cannot be decoded is a problem, not the end."""
 
-    def __init__(self, paths: list[Path], label: str) -> None:
+    def __init__(self, paths: list[Path], label: str, names: list[str] | None = None) -> None:
         super().__init__()
         self.paths, self.label, self.count = paths, label, len(paths)
+        self.names = names or [path.name for path in paths]
 
     def frames(self) -> Iterator[Frame]:
-        """Yields the pictures; each keeps its file's name."""
-        for index, path in enumerate(self.paths):
+        """Yields the pictures; each keeps its name."""
+        for index, (path, name) in enumerate(zip(self.paths, self.names, strict=True)):
             try:
                 rgb, alpha = read_picture(path)
             except MediaError as error:
                 self.problems.append(str(error))
                 continue
-            yield Frame(rgb, index, name=path.name, alpha=alpha)
+            yield Frame(rgb, index, name=name, alpha=alpha)
 
 
 class VideoSource(Source):
@@ -93,9 +95,17 @@ class VideoSource(Source):
     Args:
         path: A file or URL.
         realtime: Yield a file's frames at the pace at which a camera would.
+        start: Seconds from the beginning at which to begin; times then count from there.
+        end: Seconds from the beginning at which to end.
     """
 
-    def __init__(self, path: str, realtime: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        realtime: bool = False,
+        start: float | None = None,
+        end: float | None = None,
+    ) -> None:
         super().__init__()
         self.label = self.path = path
         self.is_url = "://" in path
@@ -110,22 +120,55 @@ class VideoSource(Source):
         self.stream = self.container.streams.video[0]
         self.stream.thread_type = "AUTO"
         self.fps = self.stream.average_rate or self.stream.guessed_rate
-        self.count = self.stream.frames or None
         # FFmpeg numbers the pictures of a bare MJPEG stream as if there were 25 a second.
         self.has_clock = "jpeg" not in self.container.format.name
-        self.decoder = self._decode()
-        self.first = next(self.decoder, None)  # only a frame knows its rotation
+        begins = (self.container.start_time or 0) / 1e6
+        self.start_time = None if start is None else begins + start
+        self.end_time = None if end is None else begins + end
+        self.count = self._count(start, end)
+        self.decoder = self._part()
+        self.first: av.VideoFrame | None = next(self.decoder, None)  # it alone knows the rotation
         if self.first is None:
             self.container.close()
             why = "".join(f": {problem}" for problem in self.problems[:1])
-            raise MediaError(f"{path} holds no frame that can be decoded{why}")
+            part = "" if start is None else f" after {start:g} seconds"
+            raise MediaError(f"{path} holds no frame that can be decoded{part}{why}")
+        self.skipped = 0
+        self.colour = Colour.of(self.first)
+        self.time_base = self.first.time_base or Fraction(1, 90_000)
         self.size = (self.first.width, self.first.height)
-        if _quarter_turns(self.first.rotation) % 2:
+        self.is_turned = _quarter_turns(self.first.rotation) % 2 == 1
+        if self.is_turned:
             self.size = self.size[::-1]
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Title, date and the like."""
+        return dict(self.container.metadata)
+
+    @property
+    def pixel_aspect(self) -> Fraction | None:
+        """Width to height of a pixel, upright."""
+        aspect = self.stream.codec_context.sample_aspect_ratio
+        return 1 / aspect if aspect and self.is_turned else aspect
+
+    @property
+    def colour_tags(self) -> tuple[int, int, int]:
+        """Primaries, transfer and matrix, as the stream says them."""
+        context = self.stream.codec_context
+        return context.color_primaries, context.color_trc, context.colorspace
+
+    def skip(self, frames: int) -> Pixels | None:
+        """Passes over frames that were painted before; returns the last of them."""
+        last = None
+        while self.first is not None and self.skipped < frames:
+            last, self.first = self.first, next(self.decoder, None)
+            self.skipped += 1
+        return None if last is None else upright(Decoded()(last), last.rotation)
 
     def frames(self) -> Iterator[Frame]:
         """Yields frames until the end, or until nothing more can be decoded."""
-        decoded, index = self.first, 0
+        decoded, index, to_rgb = self.first, self.skipped, Decoded()
         started = time.perf_counter()
         first: float | None = None  # time of the first frame
         while decoded is not None:
@@ -133,14 +176,47 @@ class VideoSource(Source):
                 first = decoded.time if first is None else first
                 time.sleep(max(0.0, started + decoded.time - first - time.perf_counter()))
             captured = time.perf_counter()
-            rgb = upright(
-                decoded.to_ndarray(format="rgb24", interpolation="AREA"), decoded.rotation
+            rgb = upright(to_rgb(decoded), decoded.rotation)
+            yield Frame(
+                rgb,
+                index,
+                self._pts(decoded),
+                decoded.time_base,
+                decoded.duration or 0,
+                captured=captured,
             )
-            pts = decoded.pts if self.has_clock else None
-            yield Frame(rgb, index, pts, decoded.time_base, captured=captured)
             index += 1
             with self.reading:
                 decoded = next(self.decoder, None)
+
+    def _pts(self, decoded: av.VideoFrame) -> int | None:
+        """A frame's time, counted from where the painted part starts."""
+        if not self.has_clock or decoded.pts is None or self.start_time is None:
+            return decoded.pts if self.has_clock else None
+        return max(0, decoded.pts - round(self.start_time / self.time_base))
+
+    def _part(self) -> Iterator[av.VideoFrame]:
+        """Yields the frames between start and end."""
+        if self.start_time is not None:
+            self.container.seek(int(self.start_time * 1e6))
+        half = 0.5 / float(self.fps or 1000)  # a time that is written is seldom exact
+        for frame in self._decode():
+            if self.start_time is not None and (frame.time or 0.0) < self.start_time - half:
+                continue
+            if self.end_time is not None and (frame.time or 0.0) >= self.end_time - half:
+                return
+            yield frame
+
+    def _count(self, start: float | None, end: float | None) -> int | None:
+        """How many frames there should be."""
+        whole = self.stream.frames or None
+        if (start is None and end is None) or not self.fps:
+            return whole
+        seconds = self.container.duration / 1e6 if self.container.duration else end
+        if seconds is None:
+            return None
+        last = seconds if end is None else min(end, seconds)
+        return max(1, round((last - (start or 0.0)) * self.fps))
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Yields what can be decoded, and notes as one problem what cannot."""
@@ -175,6 +251,8 @@ class VideoSource(Source):
 
     def _is_cut_off(self, packets: int, end: float | None) -> bool:
         """Whether the file announced more: by its index (MP4), or by its duration (Matroska)."""
+        if self.start_time is not None:  # the index tells of all frames, not of the part's
+            return False
         if packets < len(self.stream.index_entries):
             return True
         announced = re.fullmatch(
@@ -228,12 +306,16 @@ class CameraSource(Source):
         self.capture.release()
 
 
-def open_source(spec: str, realtime: bool = False) -> Source:
+def open_source(
+    spec: str, realtime: bool = False, start: float | None = None, end: float | None = None
+) -> Source:
     """Opens a source by its spelling.
 
     Args:
         spec: A camera's index (``"0"``), a URL, or the path of a picture, folder or video.
         realtime: Give a file's frames at the pace at which a camera would.
+        start: Where in a video file to begin, in seconds.
+        end: Where to end.
 
     Raises:
         UsageError: There is no such file.
@@ -255,7 +337,7 @@ def open_source(spec: str, realtime: bool = False) -> Source:
         raise MediaError(f"{path} is empty")
     if is_picture(path):
         return PictureSource([path], str(path))
-    return VideoSource(str(path), realtime)
+    return VideoSource(str(path), realtime, start, end)
 
 
 def open_container(path: str) -> av.container.InputContainer:

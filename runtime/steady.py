@@ -51,6 +51,10 @@ class Steady:
         self.painted = painted
         return painted
 
+    def prime(self, original: Pixels, painted: Pixels) -> None:
+        """Goes on after a frame that was steadied before, in another process."""
+        self.grey, self.painted = _reduced(original), painted
+
     def _blend(self, before: _Array, grey: _Array, old: Pixels, new: Pixels) -> Pixels:
         if old.shape != new.shape or min(new.shape[:2]) < _SMALLEST:
             return new

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +15,8 @@ import numpy as np
 from ..bundle import Artifact, Bundle
 from ..errors import BackendError, UsageError, unknown_name
 from ..pictures import Pixels
-from .backends import BACKENDS, Backend, Engine, find_backend
+from .backends import BACKENDS, Engine, find_backend
+from .tuning import PATIENCE, Candidate, Task, recall, remember, seconds_a_frame, ways_of
 
 PRECISIONS = ("int8", "w8", "fp16", "fp32")
 
@@ -24,6 +27,7 @@ class Choice:
 
     backend: str
     precision: str
+    way: str = ""  # of the backend: a device, or how it uses the cores
 
 
 class Stylizer:
@@ -101,7 +105,7 @@ class Stylizer:
 
 
 def load(
-    model: str | Path = "monet",
+    model: str | Path | Bundle = "monet",
     backend: str = "auto",
     precision: str = "auto",
     color: Literal["bgr", "rgb"] = "bgr",
@@ -112,8 +116,9 @@ def load(
     """Loads a model.
 
     Args:
-        model: A shipped model's name, or a bundle's folder or zip.
-        backend: ``"auto"`` (the fastest here, by a short measurement) or a backend's name.
+        model: A shipped model's name, a bundle's folder or zip, or an open bundle.
+        backend: ``"auto"`` (the fastest here, by a short measurement that is remembered), a
+            backend's name, or that and one of its ways, e.g. ``"onnxruntime:cuda"``.
         precision: ``"auto"`` (the smallest that the bundle has) or ``int8``, ``fp16``, ``fp32``.
         color: Channel order of the pictures that will be painted.
         strength: 1 is the painting, 0 the picture itself.
@@ -125,52 +130,74 @@ def load(
         BundleError: The bundle is damaged.
         BackendError: No backend here can run the bundle.
     """
-    bundle = Bundle.open(model)
-    candidates = [
-        (row, artifact)
-        for row in (BACKENDS.values() if backend == "auto" else [find_backend(backend)])
-        if row.available or backend != "auto"
-        for artifact in [_artifact(bundle, row, precision)]
-        if artifact is not None
-    ]
-    if not candidates:
-        missing = "" if backend == "auto" else find_backend(backend).missing
+    bundle = model if isinstance(model, Bundle) else Bundle.open(model)
+    name, _, way = backend.partition(":")
+    artifacts = _candidates(bundle, name, way, precision, in_flight)
+    if not artifacts:
+        missing = "" if name == "auto" else find_backend(name).missing
         raise BackendError(missing or _nothing_runs(bundle, backend, precision))
-    stylizers, failures = [], []
-    for row, artifact in candidates:
-        choice = Choice(row.name, artifact.precision)
-        try:
-            engine = row.load(bundle.path(artifact), in_flight)
-            stylizer = Stylizer(bundle, engine, choice, color, strength)
-            if size:
-                stylizer.prepare(*size)
-            stylizers.append(stylizer)
-        except BackendError as error:  # with "auto" the next one may do
-            failures.append(error)
-    if not stylizers:
-        raise failures[0]
-    return stylizers[0] if len(stylizers) == 1 else min(stylizers, key=lambda s: _seconds(s, size))
+
+    def make(candidate: Candidate) -> Stylizer:
+        path = bundle.path(artifacts[candidate])
+        engine = BACKENDS[candidate.backend].load(path, in_flight, candidate.way)
+        choice = Choice(candidate.backend, candidate.precision, candidate.way)
+        stylizer = Stylizer(bundle, engine, choice, color, strength)
+        if size:
+            stylizer.prepare(*size)
+        return stylizer
+
+    if len(artifacts) == 1:
+        return make(next(iter(artifacts)))
+    task = Task(bundle, backend, precision, in_flight, size)
+    if (known := recall(task)) in artifacts:
+        with contextlib.suppress(BackendError):  # then it is measured anew
+            return make(known)
+    return _best(task, artifacts, make)
 
 
-def _artifact(bundle: Bundle, backend: Backend, precision: str) -> Artifact | None:
+def _candidates(
+    bundle: Bundle, backend: str, way: str, precision: str, in_flight: int
+) -> dict[Candidate, Artifact]:
+    """Returns what can paint: each backend's ways with its artifacts, the smallest first."""
     if precision not in ("auto", *PRECISIONS):
         raise UsageError(unknown_name("precision", precision, ("auto", *PRECISIONS)))
-    wanted = PRECISIONS if precision == "auto" else (precision,)
-    found = (
-        bundle.find(target, name, backend.runs) for name in wanted for target in backend.targets
-    )
-    return next((artifact for artifact in found if artifact), None)
+    rows = BACKENDS.values() if backend == "auto" else [find_backend(backend)]
+    usable = [row for row in rows if row.available]
+    found = {}
+    for name in PRECISIONS if precision == "auto" else (precision,):
+        for row in usable:
+            fitting = (bundle.find(target, name, row.runs) for target in row.targets)
+            artifact = next(filter(None, fitting), None)
+            for one in [way] if way else ways_of(row, in_flight):
+                if artifact:
+                    found[Candidate.of(row, artifact, one)] = artifact
+    return found
 
 
-def _seconds(stylizer: Stylizer, size: tuple[int, int] | None, runs: int = 3) -> float:
-    """The best time of a few frames, after a first one."""
-    frame = np.random.default_rng(0).integers(0, 256, (*(size or (256, 256)), 3), np.uint8)
-    times = []
-    for _ in range(runs + 1):
-        start = time.perf_counter()
-        stylizer(frame)
-        times.append(time.perf_counter() - start)
-    return min(times[1:])
+def _best(
+    task: Task, candidates: Iterable[Candidate], make: Callable[[Candidate], Stylizer]
+) -> Stylizer:
+    """Measures the candidates and returns the best; one that fails is none."""
+    times: dict[Candidate, float] = {}
+    failures = []
+    loaded: dict[Candidate, Stylizer] = {}
+    end = time.perf_counter() + PATIENCE
+    for candidate in candidates:
+        if times and time.perf_counter() > end:
+            break  # those to come are the larger precisions
+        try:
+            stylizer = make(candidate)
+            shortest = min(times.values(), default=float("inf"))
+            seconds = seconds_a_frame(stylizer, task.size, task.in_flight, shortest)
+        except BackendError as error:
+            failures.append(error)
+            continue
+        times[candidate] = seconds
+        if seconds < shortest:
+            loaded[candidate] = stylizer
+    if not times:
+        raise failures[0]
+    return loaded[remember(task, times)]
 
 
 def _nothing_runs(bundle: Bundle, backend: str, precision: str) -> str:

@@ -1,42 +1,60 @@
-"""Files to files: a picture, a folder of pictures or a video, painted without losing anything."""
+"""Files to files: pictures, folders and videos, painted without losing anything."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import av
+
+from ..bundle import Bundle
 from ..errors import MediaError, UsageError
-from ..pictures import is_picture
+from .encoding import DEFAULT, Encoding
+from .job import Job, identity
 from .pipeline import Pipeline, Report
-from .sinks import VIDEO_SUFFIXES, open_file_sink
-from .sources import PictureSource, Source, open_source
+from .plan import Item, Plan, make_plan
+from .segments import LENGTH
+from .sinks import FolderSink, PictureSink
+from .sources import PictureSource, VideoSource, open_source
 from .steady import Steady
-from .stylizer import Stylizer, load
+from .stylizer import Choice, Stylizer, load
+from .video_sink import AGAIN, VideoSink, job_folder
 
 Progress = Callable[[int, int | None], None]  # frames done, frames in all if known
 
 
-@dataclass(frozen=True)
+@dataclass
 class Translation:
-    """What was done, and what went wrong along the way."""
+    """What was done, and what went wrong along the way.
 
-    report: Report
-    stylizer: Stylizer
-    problems: list[str]
+    Attributes:
+        report: Times and counts of what was painted now.
+        stylizer: What painted.
+        kept: Frames and pictures that an interrupted run had painted before.
+        problems: What could not be read, or only in part.
+    """
+
+    report: Report = field(default_factory=Report)
+    stylizer: Stylizer | None = None
+    kept: int = 0
+    problems: list[str] = field(default_factory=list)
 
     def stats(self) -> dict[str, Any]:
         """The object that ``translate --stats`` writes."""
         report = self.report
+        choice = self.stylizer.choice if self.stylizer else Choice("", "")
         return {
             "frames": report.frames,
+            "kept": self.kept,
             "seconds": round(report.seconds, 3),
             "fps": round(report.fps, 2),
             "size": list(report.size or (0, 0)),
-            "backend": self.stylizer.choice.backend,
-            "precision": self.stylizer.choice.precision,
+            "backend": choice.backend,
+            "precision": choice.precision,
             "stages": {
                 "decode_ms": round(report.decode.mean_ms, 3),
                 "infer_ms": round(report.infer.mean_ms, 3),
@@ -44,6 +62,23 @@ class Translation:
             },
             "dropped": report.dropped,
         }
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a translation is to look, beside the model itself."""
+
+    strength: float = 1.0  # 1 is the painting, 0 the original
+    steady: bool = False  # whether a video's paint is kept from trembling, see ``Steady``
+    start: float | None = None  # where in videos to begin, in seconds
+    end: float | None = None  # and where to end
+
+    def __post_init__(self) -> None:
+        start = 0.0 if self.start is None else self.start
+        if not start >= 0:
+            raise UsageError(f"start must not be negative, got {start:g}")
+        if self.end is not None and not self.end > start:
+            raise UsageError(f"end must be after the start, {start:g} seconds; got {self.end:g}")
 
 
 def translate(
@@ -55,19 +90,28 @@ def translate(
     precision: str = "auto",
     strength: float = 1.0,
     steady: bool = False,
+    start: float | None = None,
+    end: float | None = None,
+    encoding: Encoding = DEFAULT,
     overwrite: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Translation:
-    """Paints a picture, a folder of pictures or a video.
+    """Paints a picture, a video, a folder of both, or what fits a pattern such as ``"*.jpg"``.
+
+    A job that was interrupted goes on from its last segment of 96 frames when the same is asked for
+    again, and ends with the same bits.
 
     Args:
-        source: What to paint. A folder's pictures are painted one by one, names kept.
-        out: Where to: a file of the same kind, or a folder.
+        source: What to paint.
+        out: Where to: a file of the same kind, or a folder, in which names and structure are kept.
         model: A shipped model's name, or a bundle's folder or zip.
         backend: ``"auto"`` or a backend's name.
         precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
         strength: 1 is the painting, 0 the original.
         steady: Whether a video's paint is kept from trembling, see ``Steady``; it takes time.
+        start: Where in videos to begin, in seconds.
+        end: Where in videos to end.
+        encoding: What videos are encoded with.
         overwrite: Whether existing files may be replaced.
         progress: Called after each frame.
 
@@ -75,50 +119,204 @@ def translate(
         UsageError: The request does not fit together.
         MediaError: Nothing could be read, or the output cannot be written.
     """
-    if str(source).isdecimal() and not Path(source).exists():
-        raise UsageError(f"{source} does not exist; to paint a camera use live")
-    with open_source(str(source)) as opened:
-        target = _check_target(opened, Path(source), Path(out), overwrite)
-        in_flight = 1 if isinstance(opened, PictureSource) else os.cpu_count() or 1
-        size = (opened.size[1], opened.size[0]) if opened.size else None
-        stylizer = load(model, backend, precision, "rgb", strength, in_flight, size)
-        moving = steady and not isinstance(opened, PictureSource)
-        pipeline = Pipeline(opened, stylizer, in_flight, Steady() if moving else None)
-        with open_file_sink(target, opened) as sink:
-            report = pipeline.run(sink, progress=lambda done: progress(done, opened.count))
-            if report.frames == 0:
-                raise MediaError("; ".join(opened.problems) or f"{source} holds no frames")
-    return Translation(report, stylizer, opened.problems)
+    plan = make_plan(source, out)
+    if encoding.hardware:
+        _ = encoding.encoder  # says now if there is none
+    look = Look(strength, steady, start, end)
+    work = _Work(Bundle.open(model), backend, precision, look, encoding, progress)
+    work.run(plan, overwrite)
+    if not (work.result.report.frames or work.result.kept):
+        raise MediaError("; ".join(work.result.problems) or f"{source} holds no frames")
+    return work.result
 
 
-def _check_target(opened: Source, source: Path, out: Path, overwrite: bool) -> Path:
-    """Returns the file or folder to write, or says why it cannot be that one."""
-    kind = _kind(opened, source)
-    if kind == "picture" and out.is_dir():
-        out = out / source.name
-    if out.exists() and source.exists() and out.resolve() == source.resolve():
-        raise UsageError(f"output {out} is the input; give another name")
-    if kind == "folder":
-        assert isinstance(opened, PictureSource)
-        if out.suffix and not out.is_dir():
-            raise UsageError(f"{source} is a folder, so the output must be one too, not {out}")
-        written = [out / path.name for path in opened.paths]
-    else:
-        fits = is_picture(out) if kind == "picture" else out.suffix.lower() in VIDEO_SUFFIXES
-        if not fits:
-            suffixes = ".jpg, .png ..." if kind == "picture" else ", ".join(sorted(VIDEO_SUFFIXES))
-            raise UsageError(f"{source} is a {kind}, so the output must end in {suffixes}: {out}")
-        if out.is_dir():
-            raise UsageError(f"output {out} is a folder; give the name of a {kind}")
-        written = [out]
-    taken = [path for path in written if path.exists()]
+def preview(
+    source: str | Path, out: str | Path, start: float | None = None, end: float | None = None
+) -> list[dict[str, Any]]:
+    """Returns what ``translate`` would paint, a row each, and paints nothing.
+
+    A row has ``source``, ``target``, ``kind`` (picture or video), ``exists`` (the target does), and
+    for videos ``frames``, ``size`` and ``fps``, where the file says them.
+    """
+    rows = []
+    for item in make_plan(source, out).items:
+        row: dict[str, Any] = {
+            "source": str(item.source),
+            "target": str(item.target),
+            "kind": "video" if item.is_video else "picture",
+            "exists": item.target.exists(),
+        }
+        if item.is_video:
+            try:
+                with open_source(str(item.source), start=start, end=end) as video:
+                    row |= {"frames": video.count, "size": list(video.size or ())}
+                    row["fps"] = round(float(video.fps), 3) if video.fps else None
+            except MediaError as error:
+                row["problem"] = str(error)
+        rows.append(row)
+    return rows
+
+
+class _Work:
+    """One translation under way."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        backend: str,
+        precision: str,
+        look: Look,
+        encoding: Encoding,
+        progress: Progress,
+    ) -> None:
+        self.bundle, self.backend, self.precision = bundle, backend, precision
+        self.look, self.encoding, self.progress = look, encoding, progress
+        self.result = Translation()
+
+    def run(self, plan: Plan, overwrite: bool) -> None:
+        """Paints what no earlier run has painted."""
+        if plan.folder is None:
+            _check_free([item.target for item in plan.items], overwrite)
+            self._paint(plan.items, lambda item: None)
+            return
+        folder = plan.folder
+        sources = [identity(item.source) for item in plan.items]
+        job = Job(job_folder(folder.resolve()), self._request() | {"sources": sources})
+        done = job.done() if job.resumed else set()
+        left = [i for i in plan.items if str(i.target) not in done or not i.target.exists()]
+        _check_free([item.target for item in left], overwrite)
+        self.result.kept = len(plan.items) - len(left)
+        job.begin({})
+        try:
+            self._paint(left, lambda item: job.mark(str(item.target)), folder)
+        except BaseException:
+            if not job.done():
+                job.remove()
+            raise
+        job.remove()
+
+    def _paint(
+        self, items: list[Item], finished: Callable[[Item], None], folder: Path | None = None
+    ) -> None:
+        pictures = [item for item in items if not item.is_video]
+        if pictures:
+            self._paint_pictures(pictures, finished, folder)
+        for item in items:
+            if item.is_video:
+                try:
+                    self._paint_video(item)
+                except MediaError as error:
+                    if folder is None or _is_last_word(error):
+                        raise
+                    self.result.problems.append(str(error))  # the others can be painted
+                    continue
+                finished(item)
+
+    def _paint_pictures(
+        self, items: list[Item], finished: Callable[[Item], None], folder: Path | None
+    ) -> None:
+        of_name = {str(i.target.relative_to(folder)): i for i in items} if folder else {}
+        source = PictureSource(
+            [item.source for item in items],
+            str(folder or items[0].source),
+            list(of_name) or None,
+        )
+        stylizer = load(self.bundle, self.backend, self.precision, "rgb", self.look.strength)
+        sink = (
+            FolderSink(folder, lambda name: finished(of_name[name]))
+            if folder
+            else PictureSink(items[0].target)
+        )
+        with source, sink:
+            pipeline = Pipeline(source, stylizer)
+            report = pipeline.run(sink, progress=lambda n: self.progress(n, len(items)))
+            self._note(report, stylizer, source.problems)
+
+    def _paint_video(self, item: Item) -> None:
+        look = self.look
+        with open_source(str(item.source), start=look.start, end=look.end) as source:
+            assert isinstance(source, VideoSource)
+            job = Job(job_folder(item.target), self._request() | {"source": identity(item.source)})
+            at_once = frames_at_once()
+            backend, precision = self.backend, self.precision
+            if job.resumed:
+                backend, precision = job.notes["backend"], job.notes["precision"]
+            size = (source.size or (0, 0))[::-1]
+            stylizer = load(self.bundle, backend, precision, "rgb", look.strength, at_once, size)
+            choice = stylizer.choice
+            named = f"{choice.backend}:{choice.way}" if choice.way else choice.backend
+            job.begin({"backend": named, "precision": choice.precision})
+            sink = VideoSink(item.target, source, self.encoding, True, look.steady)
+            with _going_on(sink), sink:
+                finish = self._resume(source, sink)
+                pipeline = Pipeline(source, stylizer, at_once, finish)
+                before = sink.frames_done
+                report = pipeline.run(
+                    sink, progress=lambda n: self.progress(before + n, source.count)
+                )
+                self.result.kept += before
+                self._note(report, stylizer, source.problems)
+                if not (report.frames or before):
+                    raise MediaError("; ".join(source.problems) or f"{item.source} holds no frames")
+
+    def _resume(self, source: VideoSource, sink: VideoSink) -> Steady | None:
+        """Passes over what is painted; returns what finishes the frames to come."""
+        last = source.skip(sink.frames_done)
+        if not self.look.steady:
+            return None
+        steady, painted = Steady(), sink.last()
+        if last is not None and painted is not None:
+            steady.prime(last, painted)
+        return steady
+
+    def _note(self, report: Report, stylizer: Stylizer, problems: list[str]) -> None:
+        self.result.report.add(report)
+        self.result.stylizer = stylizer
+        self.result.problems += problems
+
+    def _request(self) -> dict[str, Any]:
+        """All that the output depends on, beside the source."""
+        from .. import __version__
+
+        return {
+            "pleinair": __version__,
+            "av": av.__version__,
+            "cores": os.cpu_count(),
+            "segment": LENGTH,
+            "model": sorted(artifact.sha256 for artifact in self.bundle.manifest.artifacts),
+            "backend": self.backend,
+            "precision": self.precision,
+            "look": asdict(self.look),
+            "encoding": asdict(self.encoding),
+        }
+
+
+def frames_at_once() -> int:
+    """How many frames of a video are painted at once: one more than there are cores.
+
+    Frames are handed on in their order; the one more keeps a core from waiting for the other's.
+    """
+    return (os.cpu_count() or 1) + 1
+
+
+@contextmanager
+def _going_on(sink: VideoSink) -> Iterator[None]:
+    """Says with an interruption that the same command goes on from there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if sink.done:
+            raise KeyboardInterrupt(AGAIN) from None
+        raise
+
+
+def _is_last_word(error: MediaError) -> bool:
+    """Whether what failed would fail for all files: a full disk, say, and not a damaged video."""
+    return isinstance(error.__cause__, OSError) and "cannot be written" in str(error)
+
+
+def _check_free(targets: list[Path], overwrite: bool) -> None:
+    taken = [path for path in targets if path.exists()]
     if taken and not overwrite:
         more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
         raise UsageError(f"{taken[0]}{more} exists; add --overwrite to replace it")
-    return out
-
-
-def _kind(opened: Source, source: Path) -> Literal["folder", "picture", "video"]:
-    if not isinstance(opened, PictureSource):
-        return "video"
-    return "folder" if source.is_dir() else "picture"

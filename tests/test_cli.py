@@ -265,7 +265,8 @@ def test_models_and_doctor(cli):
     assert cli("doctor").code == 0
     found = json.loads(cli("models", "--json").out)
     assert "monet" in [model["name"] for model in found["models"]]
-    assert set(json.loads(cli("doctor", "--json").out)) == {"machine", "backends", "parts"}
+    found = json.loads(cli("doctor", "--json").out)
+    assert set(found) == {"machine", "backends", "parts", "choices"}
 
 
 def test_doctor_shows_whole_install_lines(cli, monkeypatch):

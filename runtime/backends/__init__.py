@@ -2,7 +2,9 @@
 
 A backend is a module with a function ``load(path, in_flight)`` and a row in ``BACKENDS``, the table
 that the command line, ``doctor`` and the choice at ``auto`` read. Nothing heavy is imported here.
-Where an artifact is for one kind of device, a function ``device()`` says which is here.
+Where an artifact is for one kind of device, a function ``device()`` says which is here. Where a
+library has several ways to run an artifact (devices, providers, uses of the cores), a function
+``ways(in_flight)`` names those that this machine has, and ``load`` takes one as its third argument.
 """
 
 from __future__ import annotations
@@ -82,17 +84,40 @@ class Backend:
         """Whether an artifact for a kind of device, or for any if that is empty, runs with it."""
         return self.available and device == self.device() if self.by_device else not device
 
-    def load(self, path: Path, in_flight: int = 1) -> Engine:
+    def ways(self, in_flight: int = 1) -> list[str]:
+        """Names the ways in which it can run an artifact here, the usual one first.
+
+        Args:
+            in_flight: How many frames will be painted at once.
+
+        Raises:
+            BackendError: The library is missing.
+        """
+        module = self._module()
+        return list(module.ways(in_flight)) if hasattr(module, "ways") else [""]
+
+    def load(self, path: Path, in_flight: int = 1, way: str = "") -> Engine:
         """Loads an artifact.
 
         Args:
             path: The artifact's file or folder.
             in_flight: How many frames will be painted at once; 1 asks for the shortest delay.
+            way: One of ``ways``; the usual one if empty.
 
         Raises:
+            UsageError: There is no such way here.
             BackendError: The library is missing or refuses the artifact.
         """
-        engine: Engine = self._module().load(path, in_flight)
+        module = self._module()
+        if not way:
+            plain: Engine = module.load(path, in_flight)
+            return plain
+        ways = self.ways(in_flight)
+        if way not in ways:
+            raise UsageError(
+                unknown_name(f"device of backend {self.name!r}", way, filter(None, ways))
+            )
+        engine: Engine = module.load(path, in_flight, way)
         return engine
 
     def _module(self) -> Any:

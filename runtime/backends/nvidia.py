@@ -7,16 +7,15 @@ runs on, Jetsons among them. Neither reads the other's engines.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib
 import importlib.util
-import os
-from pathlib import Path
 from typing import Any
 
 from ...errors import BackendError
+from ..kept import keep, kept
 
+__all__ = ["INSTALL", "LIBRARIES", "cuda", "cuda_runtime", "gpu", "keep", "kept", "libraries"]
 LIBRARIES = ("tensorrt_rtx", "tensorrt")  # the one that needs no GPU to build, first
 INSTALL = 'pip install "pleinair[tensorrt]"'
 
@@ -108,21 +107,3 @@ def gpu() -> str:
     major = cuda("cudaDeviceGetAttribute", attributes.cudaDevAttrComputeCapabilityMajor, 0)
     minor = cuda("cudaDeviceGetAttribute", attributes.cudaDevAttrComputeCapabilityMinor, 0)
     return f"sm{major}{minor}"
-
-
-def kept(name: str) -> Path:
-    """Returns where this user's machine keeps a file that only saves time."""
-    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(folder) / "pleinair" / name
-
-
-def keep(path: Path, content: bytes) -> None:
-    """Writes such a file in one go; a machine where that fails only takes longer next time."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            beside.unlink()

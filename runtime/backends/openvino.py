@@ -1,7 +1,9 @@
-"""OpenVINO on the CPU."""
+"""OpenVINO: CPU, and Intel's GPU and NPU where they are."""
 
 from __future__ import annotations
 
+import functools
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,24 +13,34 @@ import openvino as ov
 from ...pictures import Frames
 from . import Engine, mapped_errors
 
+# How the cores of a CPU share work: a frame for each, or all on one frame and then the next.
+_ON_CPU = {"streams": "THROUGHPUT", "cores": "LATENCY"}
+
 
 class OpenVinoEngine:
-    """A compiled model for any size, and a faster one for the size that ``prepare`` named."""
+    """A compiled model for any size, and a faster one for the size that ``prepare`` named.
 
-    def __init__(self, path: Path, in_flight: int) -> None:
+    Args:
+        path: An .onnx file or a folder with an IR.
+        in_flight: How many frames are painted at once.
+        way: ``streams`` or ``cores`` of the CPU, or another of OpenVINO's devices.
+    """
+
+    def __init__(self, path: Path, in_flight: int, way: str) -> None:
         self.path = path
-        self.options = {
-            "PERFORMANCE_HINT": "LATENCY" if in_flight == 1 else "THROUGHPUT",
-            "PERFORMANCE_HINT_NUM_REQUESTS": in_flight,
+        self.device = "CPU" if way in _ON_CPU else way.upper()
+        self.options: dict[str, Any] = {"PERFORMANCE_HINT": _ON_CPU.get(way, "LATENCY")}
+        if self.device == "CPU":
+            # More frames than cores wait their turn, so that no core ever waits for one.
+            streams = min(in_flight, os.cpu_count() or 1)
+            self.options["PERFORMANCE_HINT_NUM_REQUESTS"] = streams
             # On processors with AVX512-BF16 but no AMX the default, bfloat16, is slower than this.
-            "INFERENCE_PRECISION_HINT": "f32",
-        }
-        self.core = ov.Core()
+            self.options["INFERENCE_PRECISION_HINT"] = "f32"
         self.requests = threading.local()  # an infer request serves one call at a time
         self.compiled: dict[tuple[int, int] | None, Any] = {}
         self.lock = threading.Lock()
         with mapped_errors("openvino", f"load {path}"):
-            self.model = self.core.read_model(path / "model.xml" if path.is_dir() else path)
+            self.model = _core().read_model(path / "model.xml" if path.is_dir() else path)
 
     def prepare(self, height: int, width: int) -> None:
         """Compiles for one size; an earlier size's compiled model is dropped."""
@@ -37,7 +49,7 @@ class OpenVinoEngine:
                 return
             model = self.model.clone()
             model.reshape([1, height, width, 3])
-            fitting = self.core.compile_model(model, "CPU", self.options)
+            fitting = _core().compile_model(model, self.device, self.options)
             self.compiled = {k: v for k, v in self.compiled.items() if k is None}
             self.compiled[height, width] = fitting
 
@@ -46,14 +58,14 @@ class OpenVinoEngine:
         height, width = frames.shape[1:3]
         with mapped_errors("openvino", f"paint a {width}x{height} frame"):
             request = self._request(self.compiled.get((height, width)) or self._any_size())
-            request.infer({0: frames})
+            request.infer({0: frames}, share_inputs=True)  # they are not copied
             painted: Frames = request.get_output_tensor().data.copy()
             return painted
 
     def _any_size(self) -> Any:
         with self.lock:
             if None not in self.compiled:
-                self.compiled[None] = self.core.compile_model(self.model, "CPU", self.options)
+                self.compiled[None] = _core().compile_model(self.model, self.device, self.options)
             return self.compiled[None]
 
     def _request(self, compiled: Any) -> Any:
@@ -64,6 +76,19 @@ class OpenVinoEngine:
         return mine["request"]
 
 
-def load(path: Path, in_flight: int) -> Engine:
+@functools.cache
+def _core() -> Any:
+    """Returns the one core of this process: making one takes longer than reading a model."""
+    return ov.Core()
+
+
+def ways(in_flight: int) -> list[str]:
+    """Names the ways to use the CPU, and the other devices that OpenVINO finds."""
+    with mapped_errors("openvino", "look for devices"):
+        others = [name.lower() for name in _core().available_devices if name != "CPU"]
+    return [*(["streams", "cores"] if in_flight > 1 else ["cores"]), *others]
+
+
+def load(path: Path, in_flight: int, way: str = "") -> Engine:
     """Loads an .onnx file or a folder with an IR."""
-    return OpenVinoEngine(path, in_flight)
+    return OpenVinoEngine(path, in_flight, way or ("streams" if in_flight > 1 else "cores"))

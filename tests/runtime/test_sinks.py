@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from pleinair.errors import MediaError
 from pleinair.runtime.frame import Frame
-from pleinair.runtime.sinks import FolderSink, NullSink, PictureSink, VideoSink, open_sink
+from pleinair.runtime.opening import open_sink
+from pleinair.runtime.sinks import FolderSink, NullSink, PictureSink
 from pleinair.runtime.sources import Source
+from pleinair.runtime.video_sink import VideoSink
 
 NOISE = np.random.default_rng(0).integers(0, 256, (96, 168, 3), np.uint8)
 

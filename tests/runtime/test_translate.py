@@ -8,7 +8,7 @@ from pleinair.errors import MediaError, UsageError
 from pleinair.runtime.sources import open_source
 from pleinair.runtime.translate import translate
 
-STATS = {"frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped"}
+STATS = {"frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped", "kept"}
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
 
 

@@ -1,0 +1,25 @@
+"""Files that only save time: what was measured or compiled on this user's machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+
+def kept(name: str) -> Path:
+    """Returns where this user's machine keeps a file that only saves time."""
+    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(folder) / "pleinair" / name
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Writes such a file in one go; a machine where that fails only takes longer next time."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            beside.unlink()
