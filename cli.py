@@ -405,7 +405,7 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a bundle's hashes and manifest, and measure its drift on this machine."""
+    """Check a bundle's manifest, hashes and graphs, and measure its drift on this machine."""
     from .runtime.demo_clip import DEMO_CLIP
     from .runtime.verify import verify as run
 
@@ -417,7 +417,12 @@ def verify(
             here = m.get("error") or (f"{m['psnr_db']:.1f}" if m else "-")
             there = f"{row['manifest']['psnr_db']:.1f}"
             _add(table, name, row["hash"], m.get("backend", "-"), here, there)
-    _say(found, as_json, table)
+    wrong = [
+        f"{row['path']}: {said}"
+        for row in found["artifacts"]
+        for said in [*row["differs"], *([row["graph"]] if row["graph"] not in ("", "ok") else [])]
+    ]
+    _say(found, as_json, Group(table, *map(Text, wrong)))
     if not found["ok"]:
         raise typer.Exit(1)
 

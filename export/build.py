@@ -11,11 +11,11 @@ from pathlib import Path
 from .. import __version__
 from ..bundle import Artifact, Drift, Skipped, bytes_of, sha256_of
 from ..errors import BackendError, ExportError
+from ..metrics import Bars
 from ..pictures import Frames
 from .checkpoints import Trained
 from .drift import (
     ROUNDED,
-    Bars,
     BudgetMissed,
     Paint,
     difference,

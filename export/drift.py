@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -12,56 +10,17 @@ from torch import nn
 from .. import metrics
 from ..bundle import Drift
 from ..errors import ExportError, UsageError, unknown_name
-from ..metrics import Difference
+from ..metrics import BARS, Bars, Difference
 from ..pictures import Frames
 from .frame_graph import FrameGraph
+
+ROUNDED = ("w8", "int8")  # what a budget is for
 
 Paint = Callable[[Frames], Frames]
 
 
 class BudgetMissed(ExportError):
     """An artifact drifts more than ``--max-drift`` allows."""
-
-
-@dataclass(frozen=True)
-class Bars:
-    """What a drift must keep to; a bar that is none is not asked for."""
-
-    psnr: float | None = None  # dB, at least
-    ssim: float | None = None  # at least
-    delta_e: float | None = None  # mean CIEDE2000, at most
-
-    def missed(self, found: Difference) -> list[str]:
-        """Says which bars are missed."""
-        missed = []
-        if self.psnr is not None and found.psnr_db < self.psnr:
-            missed.append(f"PSNR {found.psnr_db:.2f} dB < {self.psnr:g}")
-        if self.ssim is not None and found.ssim < self.ssim:
-            missed.append(f"SSIM {found.ssim:.4f} < {self.ssim:g}")
-        if self.delta_e is not None and found.delta_e > self.delta_e:
-            missed.append(f"CIEDE2000 {found.delta_e:.2f} > {self.delta_e:g}")
-        return missed
-
-    def margin(self, found: Difference) -> float:
-        """Returns how many dB of error there are to the nearest bar; negative where it is missed.
-
-        An error that is half as large is 6 dB further from each of the bars.
-        """
-        margins = [
-            found.psnr_db - self.psnr if self.psnr is not None else math.inf,
-            _decibels((1 - self.ssim) / (1 - found.ssim + 1e-9), 10) if self.ssim else math.inf,
-            _decibels(self.delta_e / (found.delta_e + 1e-9), 20) if self.delta_e else math.inf,
-        ]
-        return min(margins)
-
-
-BARS = {
-    "fp32": Bars(60.0, 0.999, 0.1),
-    "fp16": Bars(55.0, 0.995, 0.5),
-    "w8": Bars(38.0, 0.98, 1.0),
-    "int8": Bars(38.0, 0.98, 1.0),
-}
-ROUNDED = ("w8", "int8")  # what a budget is for
 
 
 def parse_budget(texts: Iterable[str]) -> Bars | None:
@@ -125,7 +84,3 @@ def measure(
         p99_abs=found.p99_abs,
         verdict="misses: " + ", ".join(missed) if missed else "holds",
     )
-
-
-def _decibels(ratio: float, factor: int) -> float:
-    return factor * math.log10(ratio)

@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..bundle import Layer, Quantization
+from ..metrics import BARS, Bars
 from ..pictures import Frames
 from ..runtime.backends import find_backend
-from .drift import BARS, Bars, BudgetMissed, Paint, difference
+from .drift import BudgetMissed, Paint, difference
 from .quantize import Quantizer, Scheme
 from .ranges import RULES
 
 RESERVE = 0.3  # dB: the photographs that are searched with are not those that are judged with
 PICTURES = 16
+FEW = 4  # of them are enough to put layers in order
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,15 @@ class Search:
         gains: dict[str, float] = {}
         spared: list[str] = []
         if self.budget and not self._holds(path, rule, spared, tried[rule]):
-            gains, spared = self._spare(path, rule, tried[rule])
+            gains, spared = self._spare(path, rule)
         self.quantizer.write(path, self.scheme, rule, spared)
         return Quantized(path, self._record(rule, tried, gains, spared))
 
-    def _spare(self, path: Path, rule: str, plain: float) -> tuple[dict[str, float], list[str]]:
+    def _spare(self, path: Path, rule: str) -> tuple[dict[str, float], list[str]]:
         """Returns what leaving each layer in float gains, and the fewest that must be."""
         layers = self.quantizer.layers
-        gains = {layer: self._margin(path, rule, [layer]) - plain for layer in layers}
+        few = self._margin(path, rule, count=FEW)
+        gains = {layer: self._margin(path, rule, [layer], FEW) - few for layer in layers}
         order = sorted(layers, key=lambda layer: -gains[layer])
         count = bisect_left(
             range(len(order) + 1),
@@ -103,9 +106,12 @@ class Search:
         self.quantizer.write(path, self.scheme, rule, spared)
         return self.judge(self.backend.load(path)) >= 0
 
-    def _margin(self, path: Path, rule: str, spared: Sequence[str] = ()) -> float:
+    def _margin(
+        self, path: Path, rule: str, spared: Sequence[str] = (), count: int = PICTURES
+    ) -> float:
         self.quantizer.write(path, self.scheme, rule, spared)
-        found = difference(self.backend.load(path), self.frames, self.wanted)
+        frames, wanted = self.frames[:count], self.wanted[:count]
+        found = difference(self.backend.load(path), frames, wanted)
         return self.bars.margin(found)
 
     def _best_reached(self, path: Path, rule: str, spared: Sequence[str]) -> str:

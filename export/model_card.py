@@ -47,6 +47,7 @@ def model_card(manifest: Manifest) -> str:
             ("target", "precision", "path", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict"),
             map(_artifact, manifest.artifacts),
         ),
+        _sensitive_layers(manifest),
         "## Training\n\n" + _training(training, about.get("data", "")),
         _scores(training),
         f"## Limits\n\n{about['limits']}" if about.get("limits") else "",
@@ -107,6 +108,27 @@ def _artifact(artifact: Artifact) -> tuple[str, ...]:
         f"{drift.delta_e:.2f}",
         drift.verdict,
     )
+
+
+def _sensitive_layers(manifest: Manifest) -> str:
+    """What had to stay float for INT8 to hold its budget, and what each layer would have gained."""
+    found = {
+        a.target: a.quantization.layers
+        for a in manifest.artifacts
+        if a.quantization and a.quantization.layers
+    }
+    parts = [
+        f"INT8 for {target}, by sensitivity:\n\n"
+        + _table(
+            ("layer", "share of multiply-adds", "gain in float", "stays float"),
+            [
+                (x.name, f"{x.macs:.1%}", f"{x.gain_db:+.2f} dB", "yes" if x.float else "")
+                for x in layers
+            ],
+        )
+        for target, layers in found.items()
+    ]
+    return "\n\n".join(["## Layers", *parts]) if parts else ""
 
 
 def _training(training: Training, data: str) -> str:

@@ -46,7 +46,7 @@ def _mse(seen: Histogram) -> tuple[float, float]:
         rounded = (seen.counts[cut == 0].sum()) * ((high - low) / LEVELS) ** 2 / 12
         cost = rounded + (seen.counts * cut**2).sum()
         if cost < least:
-            best, least = (low, high), cost
+            best, least = (float(low), float(high)), float(cost)
     return best
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..metrics import Bars
 from ..pictures import Frames
 from .calibration import middle
-from .drift import Bars, Paint
+from .drift import Paint
 from .half import Wide, wide_layers
 from .int8_search import Quantized, Search
 from .observe import observe
