@@ -1,72 +1,191 @@
-"""How fast the whole of ``translate`` is: file in, file out, against a plain loop in the same run.
+"""How fast the whole of ``translate`` is: file in, file out, stage by stage, against a plain loop.
 
-    python -m pleinair.benchmarks.translate_speed [--clip CLIP] [--model MODEL] [--runs 5]
+    python -m pleinair.benchmarks.translate_speed [CLIP ...] [--runs 5] [--seconds 4]
 
-The plain loop is what one writes first: OpenCV reads a frame, ONNX Runtime paints it with the same
-INT8 graph on all cores, OpenCV writes it, then the next. The two take turns, so a machine whose
-speed drifts hits both; medians are printed, and their ratio is the figure to quote.
+Three contenders take turns, so a machine whose speed drifts hits all alike; medians are printed:
+
+- ``translate`` with the backend and hints that ``auto`` chooses here;
+- ``translate`` with ONNX Runtime on the CPU, which shows what pipelining alone gives;
+- the plain loop that one writes first: OpenCV reads a frame, ONNX Runtime paints it with the same
+  INT8 graph on as many threads, OpenCV writes it, then the next.
+
+Overhead is wall time over the processor time that decoding, painting and encoding take when each
+runs alone, divided by the cores: 1.0 is a pipeline that wastes nothing. Two cores that share caches
+and memory do less than one alone does twice, and that counts as overhead too.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
+import numpy as np
 import onnxruntime as ort
 
 from ..bundle import Bundle
 from ..errors import BundleError, MediaError
+from ..pictures import Pixels
 from ..runtime.demo_clip import DEMO_CLIP
-from ..runtime.translate import Translation, translate
+from ..runtime.encoding import DEFAULT
+from ..runtime.frame import Frame
+from ..runtime.sources import Source, open_source
+from ..runtime.stylizer import Stylizer
+from ..runtime.translate import Translation, frames_at_once, translate
+from ..runtime.video_sink import VideoSink
+
+STAGES = ("decode", "paint", "encode")
 
 
 def main() -> None:
-    """Runs both in turn and prints medians."""
+    """Measures each clip and prints medians."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--clip", type=Path, default=DEMO_CLIP)
+    parser.add_argument("clips", nargs="*", default=[str(DEMO_CLIP)])
     parser.add_argument("--model", default="monet")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, help="of each clip; all if not given")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
+    found = [measure(clip, options) for clip in options.clips]
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def measure(clip: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Lets the contenders take turns on one clip, then times each stage alone."""
     ours: list[Translation] = []
-    theirs: list[float] = []
+    fps: dict[str, list[float]] = {"translate": [], "onnxruntime": [], "loop": []}
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out.mp4")
-        for run in range(options.runs):
-            ours.append(translate(options.clip, out, options.model, overwrite=True))
-            theirs.append(plain_loop(options.clip, out, options.model))
-            print(f"run {run + 1}: translate {ours[-1].report.fps:.1f} fps, loop {theirs[-1]:.1f}")
-    show(ours, theirs)
+
+        def run(backend: str, precision: str) -> Translation:
+            return translate(
+                clip,
+                out,
+                options.model,
+                backend=backend,
+                precision=precision,
+                end=options.seconds,
+                overwrite=True,
+            )
+
+        run("auto", "auto")  # measures and remembers the choice
+        for number in range(options.runs):
+            ours.append(run("auto", "auto"))
+            fps["translate"].append(ours[-1].report.fps)
+            fps["onnxruntime"].append(run("onnxruntime:cpu", "int8").report.fps)
+            fps["loop"].append(plain_loop(clip, out, options.model, options.seconds))
+            turn = ", ".join(f"{name} {values[-1]:.1f}" for name, values in fps.items())
+            print(f"run {number + 1}: {turn}", flush=True)
+        alone = stages_alone(clip, out, ours[-1].stylizer, options)
+    return show(clip, ours, fps, alone)
 
 
-def show(ours: list[Translation], theirs: list[float]) -> None:
-    """Prints the medians and the stages of the median run."""
-    middle = sorted(ours, key=lambda t: t.report.fps)[len(ours) // 2]
-    stats, loop = middle.stats(), statistics.median(theirs)
-    stages = ", ".join(f"{name} {value:.1f}" for name, value in stats["stages"].items())
-    print(f"translate, median: {stats['fps']:.1f} fps with {stats['backend']} {stats['precision']}")
-    print(f"  a frame's wall time in each stage (they overlap): {stages}")
-    print(f"plain loop, median: {loop:.1f} fps")
-    print(f"ratio: {stats['fps'] / loop:.2f}")
+def show(
+    clip: str, ours: list[Translation], fps: dict[str, list[float]], alone: dict[str, float]
+) -> dict[str, Any]:
+    """Prints the medians of one clip and returns them."""
+    middle = {name: statistics.median(values) for name, values in fps.items()}
+    cores, (stats, *_) = os.cpu_count() or 1, [t.stats() for t in ours]
+    ideal = sum(alone.values()) / cores
+    overhead = 1000 / middle["translate"] / ideal
+    width, height = stats["size"]
+    print(f"{clip}, {stats['frames']} frames of {width}x{height}, {cores} cores, medians:")
+    chosen = ours[0].stylizer.choice if ours[0].stylizer else None
+    print(f"  translate {middle['translate']:.1f} fps with {chosen}")
+    print(f"  translate {middle['onnxruntime']:.1f} fps with onnxruntime: pipelining alone")
+    print(f"  plain loop {middle['loop']:.1f} fps")
+    print(
+        f"  ratio to the loop: {middle['translate'] / middle['loop']:.2f}, by pipelining alone"
+        f" {middle['onnxruntime'] / middle['loop']:.2f}"
+    )
+    each = ", ".join(f"{stage} {alone[stage]:.1f}" for stage in STAGES)
+    print(f"  processor ms a frame of each stage alone: {each}")
+    print(f"  wall ms a frame {1000 / middle['translate']:.1f}, at best {ideal:.1f}", end="")
+    print(f": overhead {overhead:.2f}")
+    return {
+        "clip": Path(clip).name,
+        "frames": stats["frames"],
+        "size": stats["size"],
+        "cores": cores,
+        "fps": fps,
+        "median_fps": middle,
+        "choice": str(chosen),
+        "alone_ms": alone,
+        "overhead": overhead,
+    }
 
 
-def plain_loop(clip: Path, out: Path, model: str) -> float:
+def stages_alone(
+    clip: str, out: Path, stylizer: Stylizer | None, options: argparse.Namespace
+) -> dict[str, float]:
+    """Processor milliseconds a frame of each stage with nothing beside it: the best of three."""
+    assert stylizer is not None
+    with open_source(clip, end=options.seconds) as source:
+        frames = list(islice(source.frames(), 90))
+
+    def decode() -> None:
+        with open_source(clip, end=options.seconds) as source:
+            for _ in islice(source.frames(), len(frames)):
+                pass
+
+    def paint() -> list[Pixels]:
+        with ThreadPoolExecutor(frames_at_once()) as pool:
+            return list(pool.map(stylizer, (frame.rgb for frame in frames)))
+
+    painted = paint()
+
+    def encode() -> None:
+        with open_source(clip, end=options.seconds) as source:
+            _encode(out, source, frames, painted)
+
+    works: dict[str, Callable[[], object]] = dict(zip(STAGES, (decode, paint, encode), strict=True))
+    return {name: _processor_ms(work) / len(frames) for name, work in works.items()}
+
+
+def _encode(out: Path, source: Source, frames: list[Frame], painted: Iterable[Pixels]) -> None:
+    with VideoSink(out, source, DEFAULT) as sink:
+        for frame, rgb in zip(frames, painted, strict=True):
+            sink.write(Frame(rgb, frame.index, frame.pts, frame.time_base, frame.duration))
+
+
+def _processor_ms(work: Callable[[], object]) -> float:
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return 1000 * min(times)
+
+
+def plain_loop(clip: str, out: Path, model: str, seconds: float | None) -> float:
     """Reads, paints and writes one frame after another; returns frames a second."""
     bundle = Bundle.open(model)
     artifact = bundle.find("onnx", "int8")
     if artifact is None:
         raise BundleError(f"{bundle.root} has no onnx int8 artifact")
-    session = ort.InferenceSession(bundle.path(artifact), providers=["CPUExecutionProvider"])
-    reader = cv2.VideoCapture(str(clip))
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = os.cpu_count() or 1
+    session = ort.InferenceSession(
+        bundle.path(artifact), options, providers=["CPUExecutionProvider"]
+    )
+    reader = cv2.VideoCapture(clip)
     width = int(reader.get(cv2.CAP_PROP_FRAME_WIDTH)) // 8 * 8
     height = int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT)) // 8 * 8
     fps = reader.get(cv2.CAP_PROP_FPS)
     writer = cv2.VideoWriter(str(out), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
+    session.run(None, {"frame": np.zeros((1, height, width, 3), np.uint8)})  # as ours is prepared
     frames, start = 0, time.perf_counter()
-    while True:
+    while seconds is None or frames < seconds * fps:
         good, bgr = reader.read()
         if not good:
             break

@@ -95,8 +95,8 @@ class VideoSource(Source):
     Args:
         path: A file or URL.
         realtime: Yield a file's frames at the pace at which a camera would.
-        start: Seconds from the beginning at which to begin; times then count from there.
-        end: Seconds from the beginning at which to end.
+        start: Seconds from the first frame at which to begin; times then count from there.
+        end: Seconds from the first frame at which to end.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class VideoSource(Source):
         self.fps = self.stream.average_rate or self.stream.guessed_rate
         # FFmpeg numbers the pictures of a bare MJPEG stream as if there were 25 a second.
         self.has_clock = "jpeg" not in self.container.format.name
-        begins = (self.container.start_time or 0) / 1e6
+        begins = float((self.stream.start_time or 0) * (self.stream.time_base or 0))
         self.start_time = None if start is None else begins + start
         self.end_time = None if end is None else begins + end
         self.count = self._count(start, end)

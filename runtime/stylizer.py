@@ -15,6 +15,7 @@ import numpy as np
 from ..bundle import Artifact, Bundle
 from ..errors import BackendError, UsageError, unknown_name
 from ..pictures import Pixels
+from . import tiles
 from .backends import BACKENDS, Engine, find_backend
 from .tuning import PATIENCE, Candidate, Task, recall, remember, seconds_a_frame, ways_of
 
@@ -62,7 +63,7 @@ class Stylizer:
         """Paints a uint8 picture [H, W, 3]; returns one of the same shape.
 
         Sizes that are no multiple of the generator's stride are padded by repeating the border
-        and cropped again, never stretched.
+        and cropped again, never stretched. Beyond 24 megapixels it is painted by tiles.
 
         Raises:
             UsageError: It is no uint8 [H, W, 3].
@@ -83,6 +84,11 @@ class Stylizer:
             raise UsageError(f"expected a uint8 picture [H, W, 3], got {got}")
         if self.strength == 0:
             return picture.copy()
+        if picture.shape[0] * picture.shape[1] > tiles.WHOLE:
+            return self._by_tiles(picture)
+        return self._whole(picture)
+
+    def _whole(self, picture: Pixels) -> Pixels:
         height, width = picture.shape[:2]
         rows, columns = self._padded(height, width)
         frame = picture if self.color == "rgb" else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
@@ -93,8 +99,21 @@ class Stylizer:
         painted = self.engine(np.ascontiguousarray(frame)[None])[0, :height, :width]
         if self.color == "bgr":
             painted = cv2.cvtColor(painted, cv2.COLOR_RGB2BGR)
-        if self.strength < 1:
-            painted = cv2.addWeighted(painted, self.strength, picture, 1 - self.strength, 0)
+        strength = self.strength
+        if strength < 1:
+            painted = cv2.addWeighted(painted, strength, picture, 1 - strength, 0)
+        return painted
+
+    def _by_tiles(self, picture: Pixels) -> Pixels:
+        manifest, painted = self.bundle.manifest, np.empty_like(picture)
+        multiple = manifest.frame.multiple_of
+        margin = tiles.margin_of(manifest.generator.receptive_field, multiple)
+        for top, bottom, first, last in tiles.spans(picture.shape[0], margin, multiple):
+            for left, right, begin, end in tiles.spans(picture.shape[1], margin, multiple):
+                tile = self._whole(picture[top:bottom, left:right])
+                painted[first:last, begin:end] = tile[
+                    first - top : last - top, begin - left : end - left
+                ]
         return painted
 
     def _padded(self, height: int, width: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -258,6 +259,9 @@ class _Work:
                 self._note(report, stylizer, source.problems)
                 if not (report.frames or before):
                     raise MediaError("; ".join(source.problems) or f"{item.source} holds no frames")
+                painted = time.perf_counter()
+            # Joining the segments belongs to it.
+            self.result.report.seconds += time.perf_counter() - painted
 
     def _resume(self, source: VideoSource, sink: VideoSink) -> Steady | None:
         """Passes over what is painted; returns what finishes the frames to come."""
