@@ -151,7 +151,17 @@ class FeatureDiscriminator(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Scores features, one (B, C, h, w) per layer; returns (B, 1, h', w') per layer."""
         scale = self.get_buffer("scale")
-        return [head(s * f) for head, s, f in zip(self.heads, scale, features, strict=True)]
+        return [_score(*of) for of in zip(self.heads, scale, features, strict=True)]
+
+
+def _score(head: nn.Module, scale: Tensor, features: Tensor) -> Tensor:
+    """Returns ``head(scale * features)``, scaling the first convolution's weights instead."""
+    first, *rest = head.children()
+    assert isinstance(first, nn.Conv2d)
+    h = nn.functional.conv2d(features, scale * first.weight, first.bias)
+    for layer in rest:
+        h = layer(h)
+    return h
 
 
 def _head(channels: int, width: int, halvings: int) -> nn.Sequential:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 # ---- adversarial objectives -----------------------------------------------------------------
@@ -203,18 +205,50 @@ def noise_consistency(
 
 
 def gram(features: Tensor) -> Tensor:
-    """Gram matrices of features (B, C, h, w) about their mean, ``F F^T / (h w)``: (B, C, C).
+    """Gram matrices of features (B, C, h, w) about their mean, ``F F^T / n - m m^T``: (B, C, C).
 
-    Gatys et al. 2016 do not subtract the mean over the picture. Here it is left out, so that the
-    matrix speaks of texture alone: a mean is brightness and tint, which differ from one photograph
-    to the next, and a generator that chases them swings from batch to batch.
+    F are the features as (C, n) with n = h w, m their mean. Gatys et al. 2016 do not subtract it.
+    Here it is left out, so that the matrix speaks of texture alone: a mean is brightness and tint,
+    which differ from one photograph to the next, and a generator that chases them swings from batch
+    to batch.
     """
-    with full_precision(features):
-        flat = features.flatten(2).float()
-        flat = flat - flat.mean(-1, keepdim=True)
-        flat = flat / flat.shape[-1] ** 0.5
-        product: Tensor = flat @ flat.transpose(1, 2)
-        return product
+    product: Tensor = _Gram.apply(features)
+    return product
+
+
+class _Gram(torch.autograd.Function):
+    """Never makes the centred features, which are many times larger than the matrix.
+
+    The matrix is of float32, since it is a difference. The gradient is ``S (F - m) / n``, with
+    ``S`` the incoming one plus its transpose, and is multiplied in the features' own type, but for
+    float16: there it could leave the range.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        with full_precision(features):
+            rows = _rows(features).float()
+            mean = rows.mean(1, keepdim=True)
+            ctx.save_for_backward(features, mean)
+            inner = rows.transpose(1, 2) @ rows / rows.shape[1]
+            return inner - mean.transpose(1, 2) @ mean
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        features, mean = ctx.saved_tensors
+        kind = torch.float32 if features.dtype == torch.float16 else features.dtype
+        with full_precision(features):
+            rows = _rows(features).to(kind)
+            both = (gradient + gradient.transpose(1, 2)) / rows.shape[1]
+            slope = torch.baddbmm((-mean @ both).to(kind), rows, both.to(kind))
+        maps: Tensor = slope.to(features.dtype).unflatten(1, features.shape[2:])
+        return maps.permute(0, 3, 1, 2)
+
+
+def _rows(features: Tensor) -> Tensor:
+    """Returns (B, C, h, w) as (B, h w, C): of channels_last, without a copy."""
+    return features.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def content(original: Tensor, painted: Tensor) -> Tensor:

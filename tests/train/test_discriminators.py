@@ -3,7 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 from pleinair.errors import UsageError
-from pleinair.train.discriminators import DISCRIMINATORS, create_discriminator
+from pleinair.train.discriminators import (
+    DISCRIMINATORS,
+    FeatureDiscriminator,
+    create_discriminator,
+)
 from torch import nn
 
 
@@ -87,3 +91,16 @@ def test_names_are_the_reference_projects() -> None:
 def test_unknown_names_get_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'patch'"):
         create_discriminator("path")
+
+
+def test_judges_of_features_see_them_at_the_scale_that_was_set() -> None:
+    judge = FeatureDiscriminator([4, 8], [1, 0])
+    features = [torch.randn(2, 4, 8, 8), torch.randn(2, 8, 8, 8)]
+    wanted = judge(features)
+    loud = [100 * features[0], 3 * features[1]]
+    judge.get_buffer("scale").copy_(torch.tensor([1 / 100, 1 / 3]))
+    for found, score in zip(judge(loud), wanted, strict=True):
+        torch.testing.assert_close(found, score)
+    judge.set_scale(loud)
+    wanted_scale = torch.stack([1 / f.std() for f in loud])
+    torch.testing.assert_close(judge.get_buffer("scale"), wanted_scale)

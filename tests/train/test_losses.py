@@ -143,6 +143,31 @@ def test_gram_is_the_covariance_of_channels() -> None:
     torch.testing.assert_close(losses.gram(features), wanted, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_gram_and_its_gradient_are_those_of_centred_features(
+    half: torch.dtype, layout: torch.memory_format
+) -> None:
+    features = (60 * torch.randn(2, 5, 24, 16) + 40).relu()  # as VGG's: skewed, far from zero
+    features = features.to(memory_format=layout).requires_grad_()
+    centred = features.flatten(2) - features.flatten(2).mean(-1, keepdim=True)
+    wanted = centred @ centred.transpose(1, 2) / (24 * 16)
+    pull = torch.randn(2, 5, 5)  # not symmetric
+    (slope,) = torch.autograd.grad((pull * wanted).sum(), features)
+    found = losses.gram(features)
+    torch.testing.assert_close(found, wanted, atol=1e-2, rtol=1e-5)
+    (found_slope,) = torch.autograd.grad((pull * found).sum(), features)
+    torch.testing.assert_close(found_slope, slope, atol=1e-5, rtol=1e-5)
+    with torch.autocast("cpu", half):  # the matrix is of float32 all the same
+        rounded = features.detach().to(half).requires_grad_()
+        found = losses.gram(rounded)
+    assert found.dtype == torch.float32
+    assert (found - wanted).norm() < 5e-3 * wanted.norm()
+    (found_slope,) = torch.autograd.grad((pull * found).sum(), rounded)
+    assert found_slope.dtype == half
+    assert (found_slope - slope).norm() < 1e-2 * slope.norm()
+
+
 def test_mean_gram_style_is_zero_at_its_target_and_pulls_towards_it() -> None:
     paintings = [torch.randn(4, 3, 8, 8)]
     style = losses.MeanGramStyle([3], momentum=0.5)
