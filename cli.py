@@ -696,6 +696,8 @@ def _score_table(scores: Scores, dimensions: int) -> Table:
         ("strength", s.strength, 0, "mean change in grey levels"),
         ("lattice", s.lattice, 1, "above 1 is a regular pattern of 8, 4 or 2 pixels"),
         ("flicker", s.flicker, 1, "above 1 is unsteadier than the clip; needs --clip"),
+        ("L1 to the pair", s.pair_l1, s.pair_l1_photographs, "grey levels; needs pairs"),
+        ("CIEDE2000 to it", s.pair_delta_e, s.pair_delta_e_photographs, "colours; needs pairs"),
     ):
         cells = ("-" if value is None else f"{value:.4g}" for value in (painted, original))
         _add(table, name, *cells, meaning)

@@ -37,6 +37,10 @@ class Scores(BaseModel):
     strength: float  # mean absolute difference to the originals in grey levels
     lattice: float | None  # over that of the originals; 1 adds none
     flicker: float | None  # over that of the clip, if there was one; 1 adds none
+    pair_l1: float | None  # mean absolute difference to the picture that it shall be, if known
+    pair_l1_photographs: float | None  # of the originals to the same: what painting nothing scores
+    pair_delta_e: float | None  # mean CIEDE2000, likewise
+    pair_delta_e_photographs: float | None
 
 
 class Evaluator:
@@ -47,12 +51,14 @@ class Evaluator:
         targets: Pictures of the domain that the painted ones shall belong to, at least 2.
         features: The network that compares them.
         progress: Called after each picture.
+        paired: Whether each picture shall become the target of the same number.
 
     Attributes:
         dimensions: How many features a picture has; FID needs more pictures than that.
 
     Raises:
-        UsageError: There are fewer than 2 pictures of either kind.
+        UsageError: There are fewer than 2 pictures of either kind, or not as many of both though
+            they are pairs.
     """
 
     def __init__(
@@ -61,13 +67,17 @@ class Evaluator:
         targets: Sequence[Pixels],
         features: Features,
         progress: Progress = lambda done, total: None,
+        paired: bool = False,
     ) -> None:
         if min(len(pictures), len(targets)) < 2:
             raise UsageError(
                 "an evaluation needs at least 2 pictures and 2 targets, got"
                 f" {len(pictures)} and {len(targets)}"
             )
+        if paired and len(pictures) != len(targets):
+            raise UsageError(f"{len(pictures)} pictures and {len(targets)} targets are no pairs")
         self.pictures, self._features = pictures, features
+        self._partners = targets if paired else None
         total = len(pictures) + len(targets)
         self._spectrum = Spectrum()
         self._originals = features(self._spectrum.passing(_counted(pictures, progress, 0, total)))
@@ -93,16 +103,23 @@ class Evaluator:
             MediaError: The clip has fewer than two frames, or they are too small or differ in size.
         """
         spectrum, changes = Spectrum(), list[tuple[float, float, float]]()
+        misses: list[tuple[float, float, float, float]] = []
 
         def painted() -> Iterator[Pixels]:
             for original in _counted(self.pictures, progress, 0, len(self.pictures)):
                 picture = paint(original)
+                if self._partners is not None:
+                    partner = self._partners[len(changes)]
+                    misses.append((*_miss(partner, picture), *_miss(partner, original)))
                 changes.append(_change(original, picture))
                 yield picture
 
         vectors = self._features(spectrum.passing(painted()))
         ssim, delta_e, strength = np.mean(changes, axis=0)
         distance, frechet = kid(vectors, self._targets), fid(vectors, self._targets)
+        l1, delta_e_pair, l1_before, delta_e_before = (
+            np.mean(misses, axis=0) if misses else [None] * 4
+        )
         trembling = None if clip is None else flicker((frame, paint(frame)) for frame in clip)
         return Scores(
             pictures=len(vectors),
@@ -117,6 +134,10 @@ class Evaluator:
             strength=round(float(strength), 3),
             lattice=_ratio(spectrum.lattice(), self._spectrum.lattice()),
             flicker=_rounded(trembling),
+            pair_l1=_rounded(l1),
+            pair_l1_photographs=_rounded(l1_before),
+            pair_delta_e=_rounded(delta_e_pair),
+            pair_delta_e_photographs=_rounded(delta_e_before),
         )
 
 
@@ -137,6 +158,23 @@ def _change(original: Pixels, painted: Pixels) -> tuple[float, float, float]:
     )
 
 
+def _miss(partner: Pixels, picture: Pixels) -> tuple[float, float]:
+    """Mean absolute difference in grey levels and mean CIEDE2000 of a pair.
+
+    Raises:
+        UsageError: They are of different size.
+    """
+    if partner.shape != picture.shape:
+        raise UsageError(
+            f"a picture is {picture.shape[1]}x{picture.shape[0]}, but what it shall become"
+            f" {partner.shape[1]}x{partner.shape[0]}; a pair's pictures must have the same size"
+        )
+    return (
+        float(cv2.absdiff(partner, picture).mean()),
+        float(metrics.delta_e(partner, picture).mean()),
+    )
+
+
 def _ratio(painted: float | None, originals: float | None) -> float | None:
     """None where one is missing, or the originals' is no distance: KID may be 0 or below."""
     if painted is None or originals is None or originals <= 0:
@@ -145,4 +183,4 @@ def _ratio(painted: float | None, originals: float | None) -> float | None:
 
 
 def _rounded(score: float | None) -> float | None:
-    return None if score is None else round(score, 4)
+    return None if score is None else round(float(score), 4)

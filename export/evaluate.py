@@ -20,7 +20,7 @@ from ..pictures import Pixels
 from ..runtime.sources import open_source
 from ..runtime.stylizer import load
 from ..train.checkpoint import GENERATOR
-from ..train.held_out import held_out_pictures
+from ..train.held_out import are_pairs, held_out_pictures
 from ..train.recipe import Recipe, validate_recipe
 from .checkpoints import Trained, load_trained
 from .model_card import save_scores
@@ -59,7 +59,7 @@ def evaluate(
     precision: str = "auto",
     show: Show = _show_nothing,
 ) -> Evaluation:
-    """Scores a generator: distance to the target domain, content, lattice, flicker.
+    """Scores a generator: distance to the target domain, content, lattice, flicker, pairs.
 
     Args:
         model: A run's folder, a generator's file, or a bundle's name, folder or zip.
@@ -86,8 +86,9 @@ def evaluate(
     reverse = trained is not None and trained.reverse
     originals, targets = _find_pictures(recipe, reverse, data, source, target, pictures)
     features = features or (recipe.evaluate.features if recipe else None)
+    paired = recipe is not None and are_pairs(recipe, originals, targets)
     with show("features of originals and targets") as progress:
-        evaluator = Evaluator(originals, targets, load_features(features), progress)
+        evaluator = Evaluator(originals, targets, load_features(features), progress, paired)
     with show(f"painting with {model}") as progress, _clip_frames(clip, progress) as frames:
         scores = evaluator.score(paint, frames, progress)
     if sheet:

@@ -96,6 +96,11 @@ def target_folder(data: DataSection) -> Path:
     return data.root / (data.target if apart else data.source)
 
 
+def holds_pairs(data: DataSection) -> bool:
+    """Whether each picture of one folder is both: source and target, side by side or grey."""
+    return data.mode == "colorization" or (data.mode == "aligned" and not data.target)
+
+
 def load_picture(path: Path) -> Tensor:
     """Reads a picture as uint8 RGB (3, H, W), turned as its EXIF says.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..evaluation.folder import PictureFolder
 from ..pictures import Pixels
-from .domains import load_source, load_target, target_folder
+from .domains import holds_pairs, load_source, load_target, target_folder
 from .recipe import DataSection, Recipe
 
 
@@ -27,6 +27,8 @@ def held_out_pictures(
         UsageError: A folder does not exist or holds fewer than two pictures.
     """
     root = recipe.data.root
+    if holds_pairs(recipe.data):
+        source, target = source or target, target or source
     pictures = root / source if source else held_out_folder(recipe, reverse)
     targets = root / target if target else held_out_folder(recipe, not reverse)
     return (
@@ -35,15 +37,26 @@ def held_out_pictures(
     )
 
 
+def are_pairs(recipe: Recipe, pictures: PictureFolder, targets: PictureFolder) -> bool:
+    """Whether each picture shall become the target of the same number, and of the same name."""
+    names, others = ([path.stem for path in folder.paths] for folder in (pictures, targets))
+    return recipe.data.mode in ("aligned", "colorization") and names == others
+
+
 def held_out_folder(recipe: Recipe, reverse: bool) -> Path:
     """Returns where the recipe keeps pictures of the source domain, or of the target's."""
-    named = recipe.evaluate.target if reverse else recipe.evaluate.source
+    source, target = recipe.evaluate.source, recipe.evaluate.target
+    if holds_pairs(recipe.data):
+        source, target = source or target, target or source
+    named = target if reverse else source
     return recipe.data.root / named if named else sample_folder(recipe.data, reverse)
 
 
 def sample_folder(data: DataSection, reverse: bool = False) -> Path:
     """Returns where the pictures of sample grids lie, of the way there or of the way back."""
-    return target_folder(data) if reverse else data.root / (data.samples or data.source)
+    if reverse and not holds_pairs(data):
+        return target_folder(data)
+    return data.root / (data.samples or data.source)
 
 
 def read_for(data: DataSection, reverse: bool, path: Path) -> Pixels:

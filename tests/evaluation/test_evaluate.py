@@ -6,11 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from pleinair.evaluation.scores import Scores
 from pleinair.export.evaluate import evaluate
-from pleinair.pictures import read_picture
+from pleinair.metrics import delta_e
+from pleinair.pictures import list_pictures, read_picture, spread, write_picture
 from pleinair.train.generators import create_generator
 
 BUNDLE = ("evaluate", "monet", "--backend", "onnxruntime", "--precision", "int8")
@@ -90,6 +92,44 @@ def test_a_run_of_colorization_paints_grey_pictures(cli, run, photos, mean_colou
     assert found["measured"]["features"] == str(mean_colour)
     above = read_picture(run / "sheet.png")[0][:288]
     assert (above.max(2) == above.min(2)).all()
+
+
+def test_a_run_of_pairs_is_scored_against_their_other_halves(
+    cli, run, tmp_path, photos, mean_colour
+):
+    state = torch.load(run / "generator.pt")
+    state["recipe"]["data"] |= {"mode": "colorization", "source": "none", "samples": "photos"}
+    state["recipe"]["evaluate"] = {"features": str(mean_colour)}
+    state["state"]["up_full.weight"] *= 0  # paints nothing
+    torch.save(state, run / "generator.pt")
+    done = cli("evaluate", run, "--pictures", 3, "--json")
+    assert (done.code, done.err) == (0, "")
+    scores = Scores.model_validate(json.loads(done.out)["scores"])
+    wanted, colours = [], []
+    for path in spread(list_pictures(photos), 3):
+        rgb = read_picture(path)[0]
+        grey = np.repeat(np.rint(rgb @ [0.299, 0.587, 0.114])[..., None], 3, 2)
+        wanted.append(np.abs(rgb - grey).mean())
+        colours.append(delta_e(rgb, grey.astype(np.uint8)).mean())
+    assert scores.pair_l1 == scores.pair_l1_photographs
+    assert scores.pair_l1 == pytest.approx(np.mean(wanted), abs=0.05)
+    assert scores.pair_delta_e == scores.pair_delta_e_photographs
+    assert scores.pair_delta_e == pytest.approx(np.mean(colours), abs=0.05)
+    table = cli("evaluate", run, "--pictures", 3, "--source", "paintings")
+    assert "L1 to the pair" in table.out
+
+
+def test_a_pair_of_two_sizes(cli, run, photos, tmp_path, mean_colour):
+    for name, side in (("source", 64), ("target", 72)):
+        for number in range(2):
+            write_picture(tmp_path / name / f"{number}.png", np.zeros((side, 64, 3), np.uint8))
+    state = torch.load(run / "generator.pt")
+    state["recipe"]["data"] = {"mode": "aligned", "root": str(tmp_path)}
+    state["recipe"]["data"] |= {"source": "source", "target": "target"}
+    torch.save(state, run / "generator.pt")
+    done = cli("evaluate", run, "--features", mean_colour)
+    assert "64x64, but what it shall become 64x72" in done.error()
+    assert done.code == 2
 
 
 def test_wrong_requests(cli, tmp_path, run, photos, mean_colour, monkeypatch):
