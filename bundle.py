@@ -136,6 +136,7 @@ class Skipped(_Part):
     target: str
     precision: str
     reason: str  # with the remedy
+    drifts: bool = False  # more than it was allowed to
 
 
 class Manifest(_Part):

@@ -393,7 +393,8 @@ def export(
         _add(table, s.target, s.precision, *"----", f"not built: {s.reason}", "-")
     _say(manifest.model_dump(mode="json"), as_json, table)
     built = {a.precision for a in manifest.artifacts}
-    if any(s.target in (target or ()) for s in manifest.skipped) or {*(precision or ())} - built:
+    failed = any(s.drifts or s.target in (target or ()) for s in manifest.skipped)
+    if failed or {*(precision or ())} - built:
         raise typer.Exit(1)
 
 

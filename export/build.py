@@ -62,17 +62,20 @@ class Build:
         """Returns what was built, and what could not be.
 
         Raises:
-            ExportError: Nothing could be built, or something cannot hold the budget.
+            ExportError: Nothing could be built.
         """
         artifacts: list[Artifact] = []
         skipped: list[Skipped] = []
         for target, precision in plan:
             try:
                 artifacts += self._artifacts(target, precision)
-            except BudgetMissed:
-                raise
             except (ExportError, BackendError) as error:
-                skipped.append(Skipped(target=target.name, precision=precision, reason=str(error)))
+                drifts = isinstance(error, BudgetMissed)
+                skipped.append(
+                    Skipped(
+                        target=target.name, precision=precision, reason=str(error), drifts=drifts
+                    )
+                )
                 self.progress(f"{target.name} {precision}: not built: {error}")
         if not artifacts:
             raise ExportError("; ".join(dict.fromkeys(s.reason for s in skipped)))
@@ -101,8 +104,8 @@ class Build:
         drift = measure(built.paint, precision, self.held_out, self.wanted, budget)
         if budget and drift.verdict != "holds":
             raise BudgetMissed(
-                f"{target.name} {precision} {drift.verdict}, so nothing is kept; allow more"
-                " --max-drift, or leave it out with --target or --precision"
+                f"{target.name} {precision} {drift.verdict}, and has no layers that could stay"
+                " float; ask for less with --max-drift, or leave it out with --target"
             )
         return drift
 

@@ -51,7 +51,8 @@ def export(
     """Exports a generator to a bundle.
 
     Half of the calibration photographs set the INT8 ranges, the other half measure drift. What
-    cannot be built is listed in the manifest, with the reason, and does not stop the rest.
+    cannot be built, or cannot hold ``max_drift``, is listed in the manifest, with the reason, and
+    does not stop the rest.
 
     Args:
         source: A run's folder, a ``generator.pt``, a shipped model's name, a bundle, or a float
@@ -70,7 +71,7 @@ def export(
 
     Raises:
         UsageError: Something asked for does not exist.
-        ExportError: The generator cannot be exported, or cannot hold ``max_drift``.
+        ExportError: Nothing of what was asked for can be built.
         BundleError: ``out`` exists or cannot be written.
     """
     plan, budget = _plan(targets, precisions), parse_budget(max_drift)

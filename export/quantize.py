@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx
 from onnx import NodeProto, numpy_helper
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.calibrate import save_tensors_data
+from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
 
 from ..pictures import Frames
 from .observe import Observed, values_of
@@ -61,6 +61,7 @@ class Quantizer:
         self.nodes = list(self.model.graph.node)
         self.frame = _FrameTensors.of(self.nodes)
         self.by_name = {_layer(n): n for n in self.nodes if n.op_type == "Conv"}
+        self.ranges: dict[str, TensorsData] = {}
         self.rounded: dict[tuple[str, int], tuple[Any, Any]] = {}
 
     @property
@@ -81,7 +82,9 @@ class Quantizer:
         """
         kind = QuantType.QInt8 if scheme.signed else QuantType.QUInt8
         known = path.with_suffix(".ranges")
-        save_tensors_data(ranges_by(rule, self.observed), known)
+        if rule not in self.ranges:
+            self.ranges[rule] = ranges_by(rule, self.observed)
+        save_tensors_data(self.ranges[rule], known)
         with quiet():
             quantize_static(
                 self.float_path,

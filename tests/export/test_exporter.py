@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 import torch
 from pleinair.bundle import Bundle, Manifest, sha256_of
 from pleinair.errors import BundleError, ExportError, PleinairError, UsageError
-from pleinair.export import exporter
+from pleinair.export import build, exporter
 from pleinair.export.calibration import load_frames
 from pleinair.export.checkpoints import load_trained
+from pleinair.export.drift import measure, reference_pictures
 from pleinair.export.exporter import export
+from pleinair.export.workshop import Workshop
 from pleinair.runtime.backends import BACKENDS
 from torch import nn
 
@@ -174,17 +177,54 @@ def test_an_interrupted_export_leaves_nothing(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(exporter, "measure", interrupted)
+    monkeypatch.setattr(build, "measure", interrupted)
     with pytest.raises(KeyboardInterrupt):
         export(run, tmp_path / "b", calibration=photos)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_leaves_nothing(
+    run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(exporter, "write_picture", full)
+    with pytest.raises(ExportError, match=r"cannot be written: .*No space left"):
+        export(run, tmp_path / "b", targets=["onnx"], precisions=["fp32"], calibration=photos)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_layers_that_leave_float16_stay_in_float32(photos: Path, tmp_path: Path) -> None:
+    class Wide(nn.Module):
+        stride = 1
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.narrow = nn.Conv2d(3, 4, 3, padding=1)
+            self.wide = nn.Conv2d(4, 4, 1)
+            self.norm = nn.InstanceNorm2d(4)
+            self.exit = nn.Conv2d(4, 3, 1)
+            nn.init.constant_(self.wide.weight, 3e5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.tanh(self.exit(self.norm(self.wide(self.narrow(x)))))
+
+    torch.manual_seed(0)
+    frames = load_frames(photos, 8, 4)
+    workshop = Workshop(Wide().eval(), frames, {}, tmp_path)
+    reasons = {name: layer.reason for name, layer in workshop.wide_layers.items()}
+    assert set(reasons) == {"wide", "norm"}
+    assert "float16 ends at 65504" in reasons["wide"]
+    assert "sums squares" in reasons["norm"]
+    engine = BACKENDS["onnxruntime"].load(workshop.float_graph(torch.float16))
+    wanted = reference_pictures(workshop.generator, frames)
+    assert measure(engine, "fp16", frames, wanted).psnr_db >= 50
+
+
 def test_the_drift_gate_sees_a_swapped_colour_order(
     run: Path, bundle: Path, photos: Path, tmp_path: Path
 ) -> None:
-    from pleinair.export.drift import measure, reference_pictures
-
     engine = BACKENDS["onnxruntime"].load(bundle / "fp32.onnx")
     frames = load_frames(photos, 8, 4)
     wanted = reference_pictures(load_trained(run).generator, [f[..., ::-1].copy() for f in frames])
