@@ -165,14 +165,23 @@ def translate(
 def live(
     source: Annotated[str, typer.Option(help="A camera's index, a URL or a file.")] = "0",
     sink: Annotated[
-        str, typer.Option(help="window, null, or a video file to record to.")
+        str,
+        typer.Option(
+            help="window, http (a page for browsers; http:PORT, http:HOST:PORT),"
+            " virtual-camera, null, or a video file to record to."
+        ),
     ] = "window",
     model: Model = "monet",
     backend: Backend = "auto",
     precision: Precision = "auto",
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Paint at this size.")] = None,
-    strength: Strength = 1.0,
-    mirror: Annotated[bool, typer.Option("--mirror", help="Mirror the picture.")] = False,
+    strength: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="1 paints, 0 leaves the original; as last time if none."),
+    ] = None,
+    mirror: Annotated[
+        bool | None, typer.Option("--mirror/--no-mirror", help="Mirror; as last time if none.")
+    ] = None,
     side_by_side: Annotated[
         bool, typer.Option("--side-by-side", help="Show the original to the left.")
     ] = False,
@@ -186,11 +195,19 @@ def live(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Paint a camera, a stream or a clip as it plays; the newest frame wins."""
+    """Paint a camera, a stream or a clip as it plays; the newest frame wins.
+
+    In a window h shows the keys. Strength, mirror and the divider are kept for the next time.
+    """
+    from .runtime.controls import Controls, read_settings
     from .runtime.live import Look
     from .runtime.live import live as run
 
-    look = Look(_parse_size(size), mirror, side_by_side, steady, target_fps)
+    look = Look(_parse_size(size), False, side_by_side, steady, target_fps)
+    interactive = sink == "window" or sink.partition(":")[0] == "http"
+    controls = Controls(**(read_settings() if interactive else {}))
+    controls.strength = controls.strength if strength is None else strength
+    controls.mirror = controls.mirror if mirror is None else mirror
     with _progress(f"painting {source} live") as advance:
         result = run(
             source,
@@ -198,11 +215,12 @@ def live(
             model,
             backend=backend,
             precision=precision,
-            strength=strength,
             look=look,
+            controls=controls,
             duration=duration,
             overwrite=overwrite,
             progress=lambda done: advance(done, None),
+            say=_print_line,
         )
     stats = result.stats()
     delay = stats["latency_ms"]

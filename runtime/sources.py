@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class Source:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
+        self.say: Callable[[str], None] = lambda sentence: None  # what happens along the way
         self.reading = threading.Lock()  # held by whoever is in the middle of a read
 
     def frames(self) -> Iterator[Frame]:
