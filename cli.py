@@ -550,6 +550,19 @@ def models(as_json: Json = False) -> None:
 
 
 @app.command()
+def cameras(as_json: Json = False) -> None:
+    """List the cameras that live can paint, by index, name, size and rate."""
+    from .runtime.cameras import list_cameras
+
+    found = list_cameras()
+    table = Table("--source", "name", "size", "fps")
+    for c in found:
+        _add(table, str(c.index), c.name, f"{c.size[0]}x{c.size[1]}", f"{c.fps:g}")
+    text = table if found else "no camera gives pictures here"
+    _say({"cameras": [asdict(c) for c in found]}, as_json, text)
+
+
+@app.command()
 def doctor(as_json: Json = False) -> None:
     """Show what works on this machine, and the install line for what does not."""
     from .runtime.doctor import examine

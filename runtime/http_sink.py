@@ -212,7 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         inline = "'unsafe-inline'"
         policy = (
-            f"default-src 'self'; script-src {inline}; style-src {inline}; frame-ancestors 'none'"
+            f"default-src 'self'; img-src 'self' data:; script-src {inline}; style-src {inline};"
+            " frame-ancestors 'none'"
         )
         self.send_header("Content-Security-Policy", policy)
         self.end_headers()

@@ -19,7 +19,7 @@ from .adaptive import AdaptivePainter
 from .controls import Controls
 from .opening import SCREENS, is_screen, open_sink
 from .pipeline import Pipeline, Report
-from .sources import open_source
+from .reconnect import open_live
 from .steady import Steady
 from .stylizer import Stylizer, load
 from .video_sink import VIDEO_SUFFIXES
@@ -191,7 +191,7 @@ def live(
         controls = Controls(strength=strength, mirror=look.mirror)
     controls.style = str(model)
     controls.styles = [controls.style, *(n for n in shipped_models() if n != controls.style)]
-    with open_source(source, realtime=True) as opened:
+    with open_live(source) as opened:
         opened.say = say
         size = look.size or opened.size
 
