@@ -4,8 +4,10 @@
 
     paint = pleinair.load("monet")
     painted = paint(frame)  # uint8 [H, W, 3], OpenCV's BGR; color="rgb" for RGB
+    pleinair.translate("film.mp4", "painted.mp4")
+    pleinair.live("0", sink="http")
 
-Importing this package imports nothing heavy; ``load`` does, when it is called.
+Importing this package imports nothing heavy; the functions do, when they are first used.
 """
 
 from __future__ import annotations
@@ -16,16 +18,40 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .bundle import Bundle
     from .errors import PleinairError
+    from .runtime.controls import Controls
+    from .runtime.encoding import Encoding
+    from .runtime.live import LiveResult, Look, live
     from .runtime.stylizer import Stylizer, load
+    from .runtime.translate import Translation, translate
 
 __version__ = "0.1.0"
-__all__ = ["Bundle", "PleinairError", "Stylizer", "__version__", "load"]
+__all__ = [
+    "Bundle",
+    "Controls",
+    "Encoding",
+    "LiveResult",
+    "Look",
+    "PleinairError",
+    "Stylizer",
+    "Translation",
+    "__version__",
+    "live",
+    "load",
+    "translate",
+]
 
 _WHERE = {
     "Bundle": ".bundle",
+    "Controls": ".runtime.controls",
+    "Encoding": ".runtime.encoding",
+    "LiveResult": ".runtime.live",
+    "Look": ".runtime.live",
     "PleinairError": ".errors",
     "Stylizer": ".runtime.stylizer",
+    "Translation": ".runtime.translate",
+    "live": ".runtime.live",
     "load": ".runtime.stylizer",
+    "translate": ".runtime.translate",
 }
 
 

@@ -165,14 +165,23 @@ def translate(
 def live(
     source: Annotated[str, typer.Option(help="A camera's index, a URL or a file.")] = "0",
     sink: Annotated[
-        str, typer.Option(help="window, null, or a video file to record to.")
+        str,
+        typer.Option(
+            help="window, http (a page for browsers; http:PORT, http:HOST:PORT),"
+            " virtual-camera, null, or a video file to record to."
+        ),
     ] = "window",
     model: Model = "monet",
     backend: Backend = "auto",
     precision: Precision = "auto",
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Paint at this size.")] = None,
-    strength: Strength = 1.0,
-    mirror: Annotated[bool, typer.Option("--mirror", help="Mirror the picture.")] = False,
+    strength: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="1 paints, 0 leaves the original; as last time if none."),
+    ] = None,
+    mirror: Annotated[
+        bool | None, typer.Option("--mirror/--no-mirror", help="Mirror; as last time if none.")
+    ] = None,
     side_by_side: Annotated[
         bool, typer.Option("--side-by-side", help="Show the original to the left.")
     ] = False,
@@ -186,11 +195,19 @@ def live(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Paint a camera, a stream or a clip as it plays; the newest frame wins."""
+    """Paint a camera, a stream or a clip as it plays; the newest frame wins.
+
+    In a window h shows the keys. Strength, mirror and the divider are kept for the next time.
+    """
+    from .runtime.controls import Controls, read_settings
     from .runtime.live import Look
     from .runtime.live import live as run
 
-    look = Look(_parse_size(size), mirror, side_by_side, steady, target_fps)
+    look = Look(_parse_size(size), False, side_by_side, steady, target_fps)
+    interactive = sink == "window" or sink.partition(":")[0] == "http"
+    controls = Controls(**(read_settings() if interactive else {}))
+    controls.strength = controls.strength if strength is None else strength
+    controls.mirror = controls.mirror if mirror is None else mirror
     with _progress(f"painting {source} live") as advance:
         result = run(
             source,
@@ -198,11 +215,12 @@ def live(
             model,
             backend=backend,
             precision=precision,
-            strength=strength,
             look=look,
+            controls=controls,
             duration=duration,
             overwrite=overwrite,
             progress=lambda done: advance(done, None),
+            say=_print_line,
         )
     stats = result.stats()
     delay = stats["latency_ms"]
@@ -576,6 +594,19 @@ def models(as_json: Json = False) -> None:
         precisions = " ".join(a.precision for a in m.artifacts)
         _add(table, m.name, m.title, m.generator.architecture, precisions, m.description)
     _say({"models": [m.model_dump(mode="json") for m in manifests]}, as_json, table)
+
+
+@app.command()
+def cameras(as_json: Json = False) -> None:
+    """List the cameras that live can paint, by index, name, size and rate."""
+    from .runtime.cameras import list_cameras
+
+    found = list_cameras()
+    table = Table("--source", "name", "size", "fps")
+    for c in found:
+        _add(table, str(c.index), c.name, f"{c.size[0]}x{c.size[1]}", f"{c.fps:g}")
+    text = table if found else "no camera gives pictures here"
+    _say({"cameras": [asdict(c) for c in found]}, as_json, text)
 
 
 @app.command()

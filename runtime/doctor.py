@@ -34,7 +34,7 @@ def examine() -> dict[str, Any]:
                 "available": backend.available,
                 "version": backend.version,
                 "missing": backend.missing or None,
-                "install": None if backend.installed else backend.install,
+                "install": None if backend.installed or backend.broken else backend.install,
             }
             for backend in BACKENDS.values()
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..errors import MediaError, UsageError
+from ..bundle import shipped_models
+from ..errors import MediaError, PleinairError, UsageError
 from ..pictures import Pixels
 from .adaptive import AdaptivePainter
-from .opening import open_sink
+from .controls import Controls
+from .opening import SCREENS, is_screen, open_sink
 from .pipeline import Pipeline, Report
-from .sources import open_source
+from .reconnect import open_live
 from .steady import Steady
 from .stylizer import Stylizer, load
 from .video_sink import VIDEO_SUFFIXES
@@ -32,27 +35,85 @@ class Look:
     steady: bool = False  # keep the paint from trembling
     target_fps: float | None = None  # paint as small as this needs; what is shown keeps its size
 
-    def painter(self, stylizer: Stylizer) -> Callable[[Pixels], Pixels]:
-        """Returns the function that the pipeline calls for each frame, in their order."""
-        steady = Steady() if self.steady else None
+
+class LivePainter:
+    """Paints frames in their order, as the controls say at each.
+
+    Args:
+        look: What does not change along the way.
+        controls: What does.
+        load_style: Loads a model by its name; called in the background.
+        stylizer: Paints until another style is asked for.
+    """
+
+    def __init__(
+        self,
+        look: Look,
+        controls: Controls,
+        load_style: Callable[[str], Stylizer],
+        stylizer: Stylizer,
+    ) -> None:
+        self.look, self.controls, self.load_style = look, controls, load_style
+        self.pool = ThreadPoolExecutor(1, "style")
+        self.coming: tuple[str, Future[Stylizer]] | None = None
+        self.last: Pixels | None = None
+        self._take(stylizer, controls.style)
+
+    def __call__(self, rgb: Pixels) -> Pixels:
+        """Paints uint8 [H, W, 3]."""
+        look, controls = self.look, self.controls
+        if controls.paused and self.last is not None:
+            return self.last
+        self._follow()
+        self.stylizer.strength = controls.strength
+        if look.size and look.size != (rgb.shape[1], rgb.shape[0]):
+            rgb = cv2.resize(rgb, look.size, interpolation=cv2.INTER_AREA)
+        if controls.mirror:
+            rgb = np.ascontiguousarray(rgb[:, ::-1])
+        painted = self.fitted(rgb)
+        if controls.compare:
+            painted = _divided(rgb, painted, controls.divider)
+        self.last = np.hstack([rgb, painted]) if look.side_by_side else painted
+        return self.last
+
+    def what(self) -> str:
+        """Says what paints, and at which size."""
+        choice, size = self.stylizer.choice, getattr(self.fitted, "size", None)
+        at = f" at {size[0]}x{size[1]}" if size else ""
+        return f"{self.style} {choice.backend} {choice.precision}{at}"
+
+    def _follow(self) -> None:
+        """Loads the style that is asked for, and takes it up when it is ready."""
+        controls = self.controls
+        if self.coming is None and controls.style != self.style:
+            self.coming = controls.style, self.pool.submit(self.load_style, controls.style)
+        elif self.coming and self.coming[1].done():
+            name, loaded = self.coming
+            self.coming = None
+            try:
+                self._take(loaded.result(), name)
+            except PleinairError as error:
+                controls.message, controls.style = str(error), self.style
+
+    def _take(self, stylizer: Stylizer, style: str) -> None:
+        self.stylizer, self.style = stylizer, style
+        steady = Steady() if self.look.steady else None
 
         def stylize(rgb: Pixels) -> Pixels:
             painted = stylizer(rgb)
             return steady(rgb, painted) if steady else painted
 
-        fitted: Callable[[Pixels], Pixels] = stylize
-        if self.target_fps:
-            fitted = AdaptivePainter(stylize, stylizer.prepare, self.target_fps)
+        self.fitted: Callable[[Pixels], Pixels] = stylize
+        if self.look.target_fps:
+            self.fitted = AdaptivePainter(stylize, stylizer.prepare, self.look.target_fps)
 
-        def paint(rgb: Pixels) -> Pixels:
-            if self.size and self.size != (rgb.shape[1], rgb.shape[0]):
-                rgb = cv2.resize(rgb, self.size, interpolation=cv2.INTER_AREA)
-            if self.mirror:
-                rgb = np.ascontiguousarray(rgb[:, ::-1])
-            painted = fitted(rgb)
-            return np.hstack([rgb, painted]) if self.side_by_side else painted
 
-        return paint
+def _divided(original: Pixels, painted: Pixels, divider: float) -> Pixels:
+    """The original left of the divider, a part of the width, and the painting right of it."""
+    at = round(divider * original.shape[1])
+    both = np.hstack([original[:, :at], painted[:, at:]])
+    both[:, max(0, at - 1) : at + 1] = 255
+    return both
 
 
 @dataclass(frozen=True)
@@ -94,23 +155,29 @@ def live(
     precision: str = "auto",
     strength: float = 1.0,
     look: Look = Look(),
+    controls: Controls | None = None,
     duration: float | None = None,
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> LiveResult:
     """Paints a live source until it ends, the viewer quits or ``duration`` seconds are over.
 
     Args:
         source: A camera's index, a URL, or a file (played at its own pace).
-        sink: ``"window"``, ``"null"``, or a video file to record to.
+        sink: ``"window"``, ``"http"`` (a page for browsers; also ``"http:PORT"`` or
+            ``"http:HOST:PORT"``), ``"virtual-camera"``, ``"null"``, or a video file to record to.
         model: A shipped model's name, or a bundle's folder or zip.
         backend: ``"auto"`` or a backend's name.
         precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
         strength: 1 is the painting, 0 the original.
         look: Size, mirror, side by side, steadiness, frame rate to hold.
+        controls: What can be changed along the way, also from another thread; made of ``strength``
+            and ``look`` if not given.
         duration: Seconds.
         overwrite: Whether an existing recording may be replaced.
         progress: Called after each frame.
+        say: Called with what the viewer should know, e.g. the page's address.
 
     Raises:
         UsageError: The request does not fit together.
@@ -118,28 +185,35 @@ def live(
     """
     if duration is not None and not duration >= 0:
         raise UsageError(f"duration must be a number of seconds, got {duration}")
-    if sink not in ("window", "null"):
+    if not is_screen(sink):
         _check_recording(sink, source, overwrite)
-    with open_source(source, realtime=True) as opened:
+    if controls is None:
+        controls = Controls(strength=strength, mirror=look.mirror)
+    controls.style = str(model)
+    controls.styles = [controls.style, *(n for n in shipped_models() if n != controls.style)]
+    with open_live(source) as opened:
+        opened.say = say
         size = look.size or opened.size
-        stylizer = load(
-            model, backend, precision, "rgb", strength, size=(size[1], size[0]) if size else None
-        )
-        pipeline = Pipeline(opened, look.painter(stylizer))
-        title = f"pleinair: {stylizer.bundle.manifest.title}"
-        with open_sink(sink, opened, title) as out:
+
+        def load_style(name: str) -> Stylizer:
+            shape = (size[1], size[0]) if size else None
+            return load(name, backend, precision, "rgb", strength, size=shape)
+
+        painter = LivePainter(look, controls, load_style, load_style(controls.style))
+        pipeline = Pipeline(opened, painter)
+        with open_sink(sink, opened, controls, painter.what, say) as out:
             # Ctrl-C is how one ends a recording that has no other end; it is kept.
             with contextlib.suppress(KeyboardInterrupt):
                 pipeline.run(out, duration, progress)
             if not pipeline.report.frames and opened.problems:
                 raise MediaError("; ".join(opened.problems))
-    return LiveResult(pipeline.report, stylizer, opened.problems)
+    return LiveResult(pipeline.report, painter.stylizer, opened.problems)
 
 
 def _check_recording(sink: str, source: str, overwrite: bool) -> None:
     path = Path(sink)
     if path.suffix.lower() not in VIDEO_SUFFIXES:
-        known = f"window, null, or a video file ({', '.join(sorted(VIDEO_SUFFIXES))})"
+        known = f"{', '.join(SCREENS)}, or a video file ({', '.join(sorted(VIDEO_SUFFIXES))})"
         raise UsageError(f"sink {sink!r} is none of {known}")
     if path.is_dir():
         raise UsageError(f"sink {sink} is a folder; give the name of a video")

@@ -1,35 +1,56 @@
-"""Opens sinks by their spelling."""
+"""Opens the sinks of live by their spelling."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from ..pictures import is_picture
-from .sinks import FolderSink, NullSink, PictureSink, Sink, WindowSink
+from .controls import Controls
+from .http_sink import HttpSink
+from .sinks import NullSink, Sink
 from .sources import Source
-from .video_sink import VIDEO_SUFFIXES, VideoSink
+from .takes import Takes
+from .video_sink import VideoSink
+from .virtual_camera import VirtualCameraSink
+from .window import WindowSink
+
+SCREENS = ("window", "http", "virtual-camera", "null")
 
 
-def open_sink(spec: str, source: Source, title: str = "pleinair") -> Sink:
-    """Opens a sink by its spelling.
+def is_screen(spec: str) -> bool:
+    """Whether a spelling is no file to record to."""
+    return spec.partition(":")[0] in SCREENS
+
+
+def open_sink(
+    spec: str,
+    source: Source,
+    controls: Controls | None = None,
+    what: Callable[[], str] = lambda: "",
+    say: Callable[[str], None] = lambda sentence: None,
+) -> Sink:
+    """Opens a sink.
 
     Args:
-        spec: ``"window"``, ``"null"``, or the path of a picture, video or folder.
+        spec: ``"window"``, ``"http"`` or ``"http:HOST:PORT"``, ``"virtual-camera"``, ``"null"``, or
+            a video's path.
         source: What the frames come from.
-        title: The window's title.
+        controls: What the viewer can change.
+        what: Says what paints.
+        say: Called with what the viewer should know, such as the address of the page.
 
     Raises:
+        UsageError: The address is none.
         MediaError: It cannot be opened.
     """
-    if spec == "null":
+    kind, _, address = spec.partition(":")
+    controls = controls or Controls()
+    if kind == "null":
         return NullSink()
-    if spec == "window":
-        return WindowSink(title)
-    return open_file_sink(Path(spec), source)
-
-
-def open_file_sink(path: Path, source: Source) -> Sink:
-    """Opens a video, picture or folder, whatever its name may mean elsewhere."""
-    if path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir():
-        return VideoSink(path, source)
-    return PictureSink(path) if is_picture(path) and not path.is_dir() else FolderSink(path)
+    if kind == "window":
+        return WindowSink("pleinair", controls, Takes(source, controls), what)
+    if kind == "virtual-camera":
+        return VirtualCameraSink(source)
+    if kind == "http":
+        return HttpSink(address, controls, Takes(source, controls), what, say)
+    return VideoSink(Path(spec), source)

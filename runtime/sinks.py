@@ -1,4 +1,4 @@
-"""Where painted frames go: a picture, a folder, a window, nowhere; videos have their own room.
+"""Where painted frames go: a picture, a folder, nowhere; others have modules of their own.
 
 A sink is a context manager. What it writes appears under its final name only when it is closed
 without an error, and never half.
@@ -7,14 +7,10 @@ without an error, and never half.
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-
-import cv2
 
 from ..errors import MediaError
 from ..pictures import Pixels, write_picture
@@ -94,43 +90,6 @@ class FolderSink(Sink):
         if self.is_new:
             with contextlib.suppress(OSError):
                 self.folder.rmdir()
-
-    discard = finish
-
-
-class WindowSink(Sink):
-    """Shows frames in a window; q, Escape or closing the window ends it."""
-
-    def __init__(self, title: str) -> None:
-        if sys.platform == "linux" and not (
-            os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-        ):
-            raise MediaError("there is no display for a window; give --sink a file, or null")
-        self.title = title
-        self.opened = False
-
-    def write(self, frame: Frame) -> bool:
-        """Shows one frame."""
-        try:
-            if not self.opened:
-                cv2.namedWindow(self.title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
-                cv2.resizeWindow(self.title, frame.rgb.shape[1], frame.rgb.shape[0])
-                self.opened = True
-            cv2.imshow(self.title, cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2BGR))
-            key = cv2.waitKey(1) & 0xFF
-            return key not in (ord("q"), 27) and self._visible()
-        except cv2.error as error:
-            raise MediaError(
-                f"OpenCV cannot show a window here ({error.err}); give --sink a file, or null"
-            ) from error
-
-    def _visible(self) -> bool:
-        return cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) >= 1
-
-    def finish(self) -> None:
-        """Closes the window."""
-        if self.opened:
-            cv2.destroyAllWindows()
 
     discard = finish
 

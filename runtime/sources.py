@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Source:
     Attributes:
         label: How messages name it.
         live: Frames arrive at their own pace; whoever is late loses some.
+        can_return: Once it has failed, it may be opened again: a camera, a stream.
         size: (width, height), if it is the same for all frames.
         fps: Frames a second, if known.
         count: How many frames there should be, if known.
@@ -38,12 +39,14 @@ class Source:
 
     label = ""
     live = False
+    can_return = False
     size: tuple[int, int] | None = None
     fps: Fraction | None = None
     count: int | None = None
 
     def __init__(self) -> None:
         self.problems: list[str] = []
+        self.say: Callable[[str], None] = lambda sentence: None  # what happens along the way
         self.reading = threading.Lock()  # held by whoever is in the middle of a read
 
     def frames(self) -> Iterator[Frame]:
@@ -108,7 +111,7 @@ class VideoSource(Source):
     ) -> None:
         super().__init__()
         self.label = self.path = path
-        self.is_url = "://" in path
+        self.is_url = self.can_return = "://" in path
         self.live = self.is_url or realtime
         try:
             self.container = open_container(path)
@@ -270,7 +273,7 @@ class VideoSource(Source):
 class CameraSource(Source):
     """A camera by its index, through OpenCV."""
 
-    live = True
+    live = can_return = True
 
     def __init__(self, index: int) -> None:
         super().__init__()

@@ -181,7 +181,7 @@ def _candidates(
     if precision not in ("auto", *PRECISIONS):
         raise UsageError(unknown_name("precision", precision, ("auto", *PRECISIONS)))
     rows = BACKENDS.values() if backend == "auto" else [find_backend(backend)]
-    usable = [row for row in rows if row.available]
+    usable = [row for row in rows if row.available and (row.in_auto or backend != "auto")]
     found = {}
     for name in PRECISIONS if precision == "auto" else (precision,):
         for row in usable:

@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import Colorspace
 
 from ..errors import MediaError
 from ..pictures import Pixels
@@ -24,6 +25,7 @@ from .streams import StreamCopy
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v"})
 FAST = Encoding(quality=23, preset="ultrafast")  # what is live must not wait for its encoder
+_OWN_COLOUR, _OWN_TAGS = Colour(Colorspace.ITU709), (1, 1, 1)  # where the source says nothing
 AGAIN = "what is painted is kept: the same command goes on from there"
 
 
@@ -136,7 +138,7 @@ class VideoSink(Sink):
     def _start(self, first: Frame, time_base: Fraction) -> None:
         """Settles the format by the first frame, and opens the file: it may refuse the sound."""
         source, size = self.source, (first.rgb.shape[1], first.rgb.shape[0])
-        colour, aspect, tags = Colour(), None, (2, 2, 2)
+        colour, aspect, tags = _OWN_COLOUR, None, _OWN_TAGS
         if isinstance(source, VideoSource):
             colour, aspect, tags = source.colour, source.pixel_aspect, source.colour_tags
         rate = source.fps or Fraction(30)

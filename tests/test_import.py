@@ -43,7 +43,11 @@ def test_the_runtime_leaves_training_and_export_alone(names):
 def test_public_names():
     import pleinair
 
-    assert set(dir(pleinair)) == {"Bundle", "PleinairError", "Stylizer", "__version__", "load"}
+    verbs = {"live", "load", "translate"}
+    results = {"LiveResult", "Stylizer", "Translation"}
+    settings = {"Bundle", "Controls", "Encoding", "Look"}
+    rest = {"PleinairError", "__version__"}
+    assert set(dir(pleinair)) == verbs | results | settings | rest
     assert all(getattr(pleinair, name) for name in dir(pleinair))
     with pytest.raises(AttributeError, match="no attribute 'paint'"):
         pleinair.paint  # noqa: B018

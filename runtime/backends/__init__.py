@@ -22,6 +22,8 @@ from typing import Any, Protocol
 from ...errors import BackendError, UsageError, unknown_name
 from ...pictures import Frames
 
+GROUP = "pleinair.backends"
+
 
 class Engine(Protocol):
     """A loaded artifact. Safe to call from several threads at once."""
@@ -44,15 +46,21 @@ class Backend:
     distribution: str  # the same on PyPI, for its version
     install: str  # how to get it
     by_device: bool = False  # whether an artifact is for one kind of device, which its module names
+    module: str = ""  # what has ``load``; the one of its name in this folder if empty
+    in_auto: bool = True  # whether ``auto`` measures it
+    broken: str = ""  # why a third party's cannot be used
 
     @property
     def installed(self) -> bool:
         """Whether its library is installed (it is not imported for that)."""
-        return any(map(importlib.util.find_spec, self.library.split(" or ")))
+        libraries = self.library.split(" or ") if self.library else []
+        return any(map(importlib.util.find_spec, libraries))
 
     @property
     def missing(self) -> str:
         """What keeps it from running here, with the remedy; empty if nothing does."""
+        if self.broken:
+            return self.broken
         try:
             self.device()
         except BackendError as error:
@@ -121,10 +129,10 @@ class Backend:
         return engine
 
     def _module(self) -> Any:
-        if not self.installed:
-            raise BackendError(self._not_installed())
+        if self.broken or not self.installed:
+            raise BackendError(self.broken or self._not_installed())
         with mapped_errors(self.name, "be imported"):
-            return importlib.import_module(f".{self.name}", __name__)
+            return importlib.import_module(self.module or f".{self.name}", __name__)
 
     def _not_installed(self) -> str:
         return f"backend {self.name!r} is not installed; run: {self.install}"
@@ -157,8 +165,37 @@ BACKENDS = {
             'pip install "pleinair[coreml]"',
             by_device=True,  # which is a Mac
         ),
+        Backend(
+            "opencv",
+            ("onnx",),
+            "cv2",
+            "opencv-python",
+            "pip install opencv-python",
+            in_auto=False,  # it is never the quickest
+        ),
     )
 }
+
+
+def registered() -> Iterator[Backend]:
+    """Yields third parties' backends: entry points of the group ``pleinair.backends``.
+
+    Each names a ``Backend`` whose ``module`` has ``load``, as the modules here have. One that
+    cannot be imported is listed with the reason.
+    """
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        try:
+            backend = entry.load()
+            if not isinstance(backend, Backend):
+                raise TypeError(f"{entry.value} is no pleinair.runtime.backends.Backend")
+            yield backend
+        except Exception as error:
+            why = f"backend {entry.name!r} of {entry.value} cannot be used: {error}; update it"
+            yield Backend(entry.name, (), "", entry.name, "", broken=why)
+
+
+for _backend in registered():
+    BACKENDS.setdefault(_backend.name, _backend)  # ours keep their names
 
 
 def find_backend(name: str) -> Backend:

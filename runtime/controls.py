@@ -1,0 +1,144 @@
+"""What the viewer of a live picture can change while it runs, by key, by page, or by program."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError, unknown_name
+from .kept import keep
+
+# What a key does, for the help overlay; `Controls.press` is the other half of this table.
+KEYS = {
+    "q": "quit",
+    "h": "help",
+    "space": "pause",
+    "m": "mirror",
+    "c": "compare with the original",
+    ", .": "move the divider",
+    "- +": "strength",
+    "n": "next style",
+    "s": "snapshot",
+    "r": "record",
+}
+_STEP = 0.1
+_KEPT = ("strength", "mirror", "compare", "divider")
+
+
+@dataclass
+class Controls:
+    """The state of a live picture. Fields are set by one thread and read by others.
+
+    Attributes:
+        strength: 1 is the painting, 0 the original.
+        mirror: Whether the picture is mirrored.
+        compare: Whether the original is shown left of the divider.
+        divider: Where that is, as a part of the width.
+        paused: Whether the picture stands still.
+        style: The model that paints, one of ``styles``.
+        message: What the viewer should read, e.g. where a snapshot was written.
+    """
+
+    strength: float = 1.0
+    mirror: bool = False
+    compare: bool = False
+    divider: float = 0.5
+    paused: bool = False
+    style: str = "monet"
+    styles: list[str] = field(default_factory=lambda: ["monet"])
+    help: bool = False
+    recording: bool = False
+    snapshot: bool = False  # wanted with the next frame
+    quit: bool = False
+    message: str = ""
+
+    def set(self, changes: dict[str, Any]) -> None:
+        """Changes several fields; all or none.
+
+        Raises:
+            UsageError: A name is unknown or a value does not fit.
+        """
+        for name, value in changes.items():
+            _check(name, value, self.styles)
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def press(self, key: str) -> None:
+        """Does what a key stands for; others do nothing."""
+        toggles = {"h": "help", " ": "paused", "m": "mirror", "c": "compare", "r": "recording"}
+        if key in toggles:
+            setattr(self, toggles[key], not getattr(self, toggles[key]))
+        elif key in ("-", "+", "="):
+            self.strength = _within(self.strength + (-_STEP if key == "-" else _STEP))
+        elif key in (",", "."):
+            self.divider = _within(self.divider + (-_STEP / 2 if key == "," else _STEP / 2))
+        elif key == "n":
+            self.style = self.styles[(self.styles.index(self.style) + 1) % len(self.styles)]
+        elif key == "s":
+            self.snapshot = True
+        elif key in ("q", "\x1b"):
+            self.quit = True
+
+    def state(self) -> dict[str, Any]:
+        """Returns what a page shows."""
+        names = (*_KEPT, "paused", "style", "styles", "recording", "message")
+        return {name: getattr(self, name) for name in names}
+
+    def save(self) -> None:
+        """Keeps the settings for the next run."""
+        values = {name: getattr(self, name) for name in _KEPT}
+        keep(settings_file(), json.dumps(values, indent=2).encode())
+
+
+def settings_file() -> Path:
+    """Returns where the settings of live are kept between runs."""
+    folder = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(folder) / "pleinair" / "live.json"
+
+
+def read_settings() -> dict[str, Any]:
+    """Returns the settings of the last run; none if there was none.
+
+    Raises:
+        UsageError: The file was changed to something that cannot be read.
+    """
+    path = settings_file()
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"settings file {path} cannot be read: {error}; delete it") from None
+    if not isinstance(values, dict):
+        raise UsageError(f"settings file {path} holds no settings; delete it")
+    for name, value in values.items():
+        try:
+            if name not in _KEPT:
+                raise UsageError(unknown_name("setting", name, _KEPT))
+            _check(name, value, [])
+        except UsageError as error:
+            raise UsageError(f"settings file {path}: {error}; correct or delete it") from None
+    return values
+
+
+def _check(name: str, value: object, styles: list[str]) -> None:
+    if name in ("strength", "divider"):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= float(value) <= 1:  # type: ignore[arg-type]
+            raise UsageError(f"{name} must be a number from 0 to 1, got {value!r}")
+    elif name in ("mirror", "compare", "paused", "recording", "snapshot"):
+        if not isinstance(value, bool):
+            raise UsageError(f"{name} must be true or false, got {value!r}")
+    elif name == "style":
+        if value not in styles:
+            raise UsageError(unknown_name("style", str(value), styles))
+    else:
+        known = (*_KEPT, "paused", "recording", "snapshot", "style")
+        raise UsageError(unknown_name("control", name, known))
+
+
+def _within(value: float) -> float:
+    return round(min(1.0, max(0.0, value)), 3)

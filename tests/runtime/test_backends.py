@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+import types
+
+import cv2
+import numpy as np
+import pytest
+from pleinair.errors import BackendError
+from pleinair.pictures import read_picture
+from pleinair.runtime import backends
+from pleinair.runtime.backends import BACKENDS, Backend, registered
+from pleinair.runtime.stylizer import load
+
+
+class Negative:
+    """What a third party's engine may do."""
+
+    def prepare(self, height, width):
+        pass
+
+    def __call__(self, frames):
+        return 255 - frames
+
+
+THEIRS = types.ModuleType("their_backend")
+THEIRS.load = lambda path, in_flight: Negative()
+THEIRS.BACKEND = Backend("negative", ("onnx",), "numpy", "numpy", "", module="their_backend")
+THEIRS.NONE = 3
+
+
+@pytest.fixture
+def third_party(monkeypatch):
+    """Registers entry points as an installed package does."""
+    monkeypatch.setitem(sys.modules, "their_backend", THEIRS)
+
+    def register(**points: str) -> list[Backend]:
+        entries = [importlib.metadata.EntryPoint(n, v, backends.GROUP) for n, v in points.items()]
+        monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: entries)
+        found = list(registered())
+        for backend in found:
+            monkeypatch.setitem(BACKENDS, backend.name, backend)
+        return found
+
+    return register
+
+
+def test_a_third_partys_backend_paints(third_party, photos):
+    third_party(negative="their_backend:BACKEND")
+    photo, _ = read_picture(photos / "00.jpg")
+    paint = load("monet", "negative", color="rgb")
+    assert paint.choice.backend == "negative"
+    assert np.array_equal(paint(photo), 255 - photo)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("no_such_module:BACKEND", "No module named 'no_such_module'"),
+        ("their_backend:NOTHING", "NOTHING"),
+        ("their_backend:NONE", "is no pleinair.runtime.backends.Backend"),
+    ],
+)
+def test_one_that_cannot_be_used_is_listed_with_the_reason(third_party, cli, value, why):
+    (broken,) = third_party(theirs=value)
+    assert not broken.available
+    with pytest.raises(BackendError, match=f"backend 'theirs' of {value} cannot be used: .*{why}"):
+        load("monet", "theirs")
+    assert cli("doctor").code == 0
+    assert load("monet", "onnxruntime").choice.backend == "onnxruntime"
+
+
+def test_opencv_is_asked_for_by_name_only():
+    assert BACKENDS["opencv"].available
+    assert not BACKENDS["opencv"].in_auto
+
+
+@pytest.mark.skipif(int(cv2.__version__.partition(".")[0]) < 5, reason="needs OpenCV 5")
+@pytest.mark.parametrize("precision", ["int8", "fp16", "fp32"])
+def test_opencv_paints_as_onnx_runtime_does(photos, precision):
+    photo, _ = read_picture(photos / "03.jpg")
+    ours = load("monet", "opencv", precision, color="rgb")(photo)
+    theirs = load("monet", "onnxruntime", precision, color="rgb")(photo)
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
+
+
+def test_opencv_refuses_what_is_no_network(tmp_path):
+    (tmp_path / "x.onnx").write_bytes(b"no network")
+    with pytest.raises(BackendError, match="opencv failed to load"):
+        BACKENDS["opencv"].load(tmp_path / "x.onnx")

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from pleinair.runtime import cameras, reconnect
+from pleinair.runtime.live import live
+
+FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
+
+
+class Capture:
+    """Cameras that give some pictures before they are pulled out; 7 is never there."""
+
+    plugged = 0  # how often a camera was opened
+    sizes = ((8, 6),)
+    pictures = 3
+
+    def __init__(self, index):
+        self.index, self.left = index, self.pictures
+        Capture.plugged += 1
+        self.size = self.sizes[min(Capture.plugged, len(self.sizes)) - 1]
+
+    def isOpened(self):
+        return self.index != 7
+
+    def set(self, *_):
+        return True
+
+    def get(self, what):
+        return {
+            cv2.CAP_PROP_FRAME_WIDTH: float(self.size[0]),
+            cv2.CAP_PROP_FRAME_HEIGHT: float(self.size[1]),
+        }.get(what, 30.0)
+
+    def read(self):
+        self.left -= 1
+        if self.left < 0:
+            return False, None
+        return True, np.zeros((self.size[1], self.size[0], 3), np.uint8)
+
+    def release(self):
+        self.left = -1
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch):
+    monkeypatch.setattr(cv2, "VideoCapture", Capture)
+    monkeypatch.setattr(Capture, "plugged", 0)
+    monkeypatch.setattr(reconnect, "_PAUSE", 0.01)
+
+
+def test_an_unplugged_camera_is_waited_for(monkeypatch):
+    """It comes back, with pictures of another size; black ones are pictures too."""
+    monkeypatch.setattr(Capture, "sizes", ((8, 6), (16, 12)))
+    said = []
+    result = live("0", "null", **FAST, duration=1.5, say=said.append)
+    assert Capture.plugged > 2
+    assert result.report.frames > 3
+    assert result.report.size == (16, 12)
+    assert said[:2] == [
+        "camera 0 stopped after 3 frames; waiting for it to come back",
+        "camera 0 is back",
+    ]
+
+
+def test_a_camera_that_stays_away(monkeypatch):
+    monkeypatch.setattr(reconnect, "PATIENCE", 0.2)
+    monkeypatch.setattr(Capture, "isOpened", lambda self: Capture.plugged == 1)
+    result = live("0", "null", **FAST)
+    assert result.report.frames + result.report.dropped == 3
+    assert result.problems == ["camera 0 stopped after 3 frames; not back within 0.2 seconds"]
+
+
+def test_cameras_are_listed(tmp_path, monkeypatch, cli):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr(cameras, "_DEVICES", tmp_path)
+    for index, name in ((10, "Microscope"), (2, "Laptop"), (7, "In use")):
+        (tmp_path / f"video{index}").mkdir()
+        (tmp_path / f"video{index}" / "name").write_text(f"{name}\n")
+    found = json.loads(cli("cameras", "--json").out)["cameras"]
+    assert [(c["index"], c["name"]) for c in found] == [(2, "Laptop"), (10, "Microscope")]
+    assert (found[0]["size"], found[0]["fps"]) == ([8, 6], 30.0)
+    assert "Microscope" in cli("cameras").out
+
+
+def test_there_may_be_no_camera(tmp_path, monkeypatch, cli):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr(cameras, "_DEVICES", tmp_path)
+    assert cli("cameras").out == "no camera gives pictures here\n"
+    monkeypatch.setattr("sys.platform", "win32")
+    assert len(json.loads(cli("cameras", "--json").out)["cameras"]) == 7
