@@ -6,6 +6,7 @@ flips. A run that resumes at step s simply goes on with item ``s * batch``; noth
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -128,7 +129,17 @@ def make_loader(recipe: Recipe, first_step: int, rank: int = 0, world: int = 1) 
         batch_size=None,  # the data set makes them itself
         num_workers=recipe.data.workers,
         pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_leave_group,
         # A DataLoader draws a base seed from the global generator; ours is left alone for resume.
         generator=torch.Generator().manual_seed(recipe.seed),
     )
     return Loader(loader)
+
+
+def _leave_group(_: int) -> None:
+    """Ctrl-C and SIGTERM may go to a whole group: a run saves itself first, and needs its loaders.
+
+    They are not told to ignore signals, because by one they are ended.
+    """
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError, unknown_name
-from .layers import init_normal
+from .layers import InstanceNorm2d, init_normal
+from .winograd import WinogradConv2d
 
 DISCRIMINATORS = ("patch", "n_layers", "pixel", "global")
 
@@ -53,8 +54,11 @@ class PatchDiscriminator(nn.Module):
             nn.LeakyReLU(0.2, True),
         ]
         for n, (width, wider) in enumerate(pairwise(widths), 1):
-            stack.append(nn.Conv2d(width, wider, 4, stride=2 if n < layers else 1, padding=1))
-            stack += [nn.InstanceNorm2d(wider), nn.LeakyReLU(0.2, True)]
+            if n < layers:
+                stack.append(nn.Conv2d(width, wider, 4, stride=2, padding=1))
+            else:
+                stack.append(WinogradConv2d(width, wider, 4, padding=1))
+            stack += [InstanceNorm2d(wider), nn.LeakyReLU(0.2, True)]
         stack.append(nn.Conv2d(widths[-1], 1, 4, padding=1))
         self.model = nn.Sequential(*stack)
         init_normal(self)
@@ -77,7 +81,7 @@ class PixelDiscriminator(nn.Module):
             nn.Conv2d(3, ndf, 1),
             nn.LeakyReLU(0.2, True),
             nn.Conv2d(ndf, 2 * ndf, 1),
-            nn.InstanceNorm2d(2 * ndf),
+            InstanceNorm2d(2 * ndf),
             nn.LeakyReLU(0.2, True),
             nn.Conv2d(2 * ndf, 1, 1),
         )
@@ -103,7 +107,7 @@ class GlobalDiscriminator(nn.Module):
         ]
         for width in (ndf, 2 * ndf):
             layers.append(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1))
-            layers += [nn.InstanceNorm2d(2 * width), nn.LeakyReLU(0.2, True)]
+            layers += [InstanceNorm2d(2 * width), nn.LeakyReLU(0.2, True)]
         layers += [nn.Conv2d(4 * ndf, 8 * ndf, 4, stride=2, padding=1), nn.LeakyReLU(0.2, True)]
         layers += [nn.AdaptiveAvgPool2d(1), nn.Conv2d(8 * ndf, 1, 1), nn.Flatten()]
         self.model = nn.Sequential(*layers)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 NORMS = ("instance", "batch", "none")
 
@@ -11,7 +13,23 @@ def make_norm(norm: str, channels: int) -> nn.Module:
     """Returns one of ``NORMS``; instance norm has no parameters, batch norm has weight and bias."""
     if norm == "batch":
         return nn.BatchNorm2d(channels)
-    return nn.InstanceNorm2d(channels) if norm == "instance" else nn.Identity()
+    return InstanceNorm2d(channels) if norm == "instance" else nn.Identity()
+
+
+class InstanceNorm2d(nn.InstanceNorm2d):
+    """Instance norm that leaves the channels last in memory where they are.
+
+    On a CPU torch's own first lays such a picture out anew, which takes several times as long as to
+    normalise it. Batch norm does not, and of one picture it is the same function.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalises each channel of each picture of ``x`` (B, C, H, W)."""
+        last = x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last)
+        if torch.compiler.is_compiling() or not last:
+            return super().forward(x)
+        one_by_one = [F.batch_norm(p, None, None, training=True, eps=self.eps) for p in x.split(1)]
+        return torch.cat(one_by_one) if len(one_by_one) > 1 else one_by_one[0]
 
 
 def needs_bias(norm: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from .layers import init_normal, make_norm, needs_bias
+from .winograd import WinogradConv2d
 
 
 class ResnetGenerator(nn.Module):
@@ -56,11 +57,12 @@ class ResnetBlock(nn.Module):
     def __init__(self, width: int, norm: str = "instance", dropout: bool = False) -> None:
         super().__init__()
         bias = needs_bias(norm)
-        layers: list[nn.Module] = [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3, bias=bias)]
+        layers: list[nn.Module] = [nn.ReflectionPad2d(1)]
+        layers.append(WinogradConv2d(width, width, 3, bias=bias))
         layers += [make_norm(norm, width), nn.ReLU(inplace=True)]
         if dropout:
             layers.append(nn.Dropout(0.5))
-        layers += [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3, bias=bias)]
+        layers += [nn.ReflectionPad2d(1), WinogradConv2d(width, width, 3, bias=bias)]
         layers.append(make_norm(norm, width))
         self.conv_block = nn.Sequential(*layers)
 

@@ -157,7 +157,16 @@ class _Loop:
     def run(self) -> None:
         """Takes all steps that are left; Ctrl-C and SIGTERM end it after a whole one, saved."""
         with _signals(self._stop):
-            self._run()
+            try:
+                self._run()
+            except RuntimeError as error:
+                lost = isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
+                if self.trainer.fabric.world_size == 1 or not lost:
+                    raise
+                raise TrainingError(
+                    "another process of this run has ended, and so does this one; why, it says"
+                    f" itself ({str(error).splitlines()[0]})"
+                ) from error
 
     def _stop(self, *_: object) -> None:
         self.stopping = True

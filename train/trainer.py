@@ -48,9 +48,9 @@ class Trainer:
     def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
         self.recipe, self.fabric, self.step = recipe, fabric, 0
         self.best_kid = math.inf
-        # Tensor cores want the channels last; on a CPU instance norms are slower so.
-        on_gpu = fabric.device.type == "cuda"
-        self.layout = torch.channels_last if on_gpu else torch.contiguous_format
+        # Convolutions are quicker with the channels last, on a CPU those that change the size most.
+        last = fabric.device.type in ("cpu", "cuda")
+        self.layout = torch.channels_last if last else torch.contiguous_format
         torch.manual_seed(recipe.seed)  # the same networks in every process
         self._make_networks()
         self._make_frozen()
@@ -97,8 +97,7 @@ class Trainer:
             texture = loss.projected or loss.style or distil.style
             layers = set(loss.texture_layers if texture else ())
             layers |= {loss.content_layer} if loss.content or distil.content else set()
-            vgg = VGG16(loss.vgg, sorted(layers), loss.vgg_custom)
-            self.vgg = self._place(vgg, torch.channels_last)  # so it pools faster, on a CPU too
+            self.vgg = self._place(VGG16(loss.vgg, sorted(layers), loss.vgg_custom))
         if loss.style:
             self.style = MeanGramStyle(channels).to(self.fabric.device)
             self.networks["style"] = self.style
@@ -154,9 +153,9 @@ class Trainer:
         self.sides[name], wrapped = self.fabric.setup(side, optimizer)
         self.optimizers[name] = wrapped
 
-    def _place(self, module: _M, layout: torch.memory_format | None = None) -> _M:
+    def _place(self, module: _M) -> _M:
         placed = module.to(self.fabric.device)
-        return convert_conv2d_weight_memory_format(placed, layout or self.layout)
+        return convert_conv2d_weight_memory_format(placed, self.layout)
 
     # ---- one step ------------------------------------------------------------------------------
 

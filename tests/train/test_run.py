@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -21,6 +22,7 @@ from pleinair.train.stats import Stats
 from pleinair.train.trainer import Trainer
 
 Make = Callable[..., Recipe]
+DATA = Path(__file__).parent.parent / "data"
 
 RUN = """
 import sys
@@ -296,6 +298,35 @@ def test_an_interrupted_run_ends_after_a_whole_step(
     train(recipe, tmp_path / "parts", "cpu")
     whole, parts = (load_state(tmp_path / name / "checkpoint.pt") for name in ("whole", "parts"))
     assert states_equal(whole, parts)
+
+
+def test_a_signal_to_the_whole_group_ends_a_run_after_a_step(
+    make_recipe: Make, tmp_path: Path
+) -> None:
+    """As of Ctrl-C in a terminal, or of a cluster: those that load pictures get it too."""
+    recipe = make_recipe(optim={"steps": 10**6}, data={"workers": 1})
+    command = [sys.executable, "-c", RUN, recipe.model_dump_json(), str(tmp_path)]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    stats, deadline = tmp_path / "stats.jsonl", time.monotonic() + 120
+    while not (stats.exists() and stats.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert said.rstrip().endswith("KeyboardInterrupt")
+    assert load_state(tmp_path / "checkpoint.pt")["step"] >= 1
+
+
+def test_processes_end_when_one_of_them_fails(make_recipe: Make, tmp_path: Path) -> None:
+    shutil.copytree(DATA, tmp_path / "data")
+    (tmp_path / "data" / "photos" / "05.jpg").write_text("no picture")
+    data = {"root": str(tmp_path / "data"), "crop": 32, "max_corrupt": 0}
+    recipe = make_recipe(data=data, optim={"steps": 100}, compute={"devices": 2})
+    (tmp_path / "run.py").write_text(RUN)
+    command = [sys.executable, tmp_path / "run.py", recipe.model_dump_json(), tmp_path / "run"]
+    done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode != 0
+    assert "05.jpg" in done.stderr
+    assert "TrainingError: another process of this run has ended" in done.stderr
 
 
 def test_what_a_run_will_need_later_is_missed_at_once(make_recipe: Make, tmp_path: Path) -> None:
