@@ -118,8 +118,10 @@ class VideoSink(Sink):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.container = av.open(f"file:{self.temporary}", "w", options=options)
+            # PyAV opens it only with the first frame, where a refusal looks like one of the sound.
+            self.temporary.write_bytes(b"")
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise MediaError(f"{path} cannot be written: {error}") from error
+            raise MediaError(f"{path} cannot be written: {_reason(error)}") from error
 
     def write(self, frame: Frame) -> bool:
         """Encodes one frame, and the audio up to it."""
@@ -138,7 +140,7 @@ class VideoSink(Sink):
             if self.audio:
                 self.audio.copy_until(self.time)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise MediaError(f"{self.path} cannot be written: {error}") from error
+            raise MediaError(f"{self.path} cannot be written: {_reason(error)}") from error
         return True
 
     def finish(self) -> None:
@@ -154,7 +156,7 @@ class VideoSink(Sink):
             self.container.close()
             self.temporary.replace(self.path)
         except (av.error.FFmpegError, OSError) as error:
-            raise MediaError(f"{self.path} cannot be written: {error}") from error
+            raise MediaError(f"{self.path} cannot be written: {_reason(error)}") from error
         finally:
             self.temporary.unlink(missing_ok=True)
 
@@ -206,6 +208,11 @@ class VideoSink(Sink):
             ) from error
         self.stream = stream
         return stream
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the temporary file's name."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _copy_picture_properties(original: av.VideoStream, copy: av.VideoStream) -> None:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError, UsageError
-from ..pictures import Pixels, is_picture, list_pictures, read_picture
+from ..pictures import SUFFIXES, Pixels, is_picture, list_pictures, read_picture
 from .frame import Frame
 
 TIMEOUT = 10.0  # seconds that a stream may be silent
@@ -249,7 +249,7 @@ def open_source(spec: str, realtime: bool = False) -> Source:
     if path.is_dir():
         pictures = list_pictures(path)
         if not pictures:
-            raise MediaError(f"folder {path} holds no pictures")
+            raise MediaError(f"folder {path} holds no pictures ({', '.join(sorted(SUFFIXES))})")
         return PictureSource(pictures, str(path))
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty")

@@ -62,7 +62,7 @@ def translate(
 
     Args:
         source: What to paint. A folder's pictures are painted one by one, names kept.
-        out: Where to: a file of the same kind, or a folder.
+        out: Where to: a file of the same kind, or a folder to put it into.
         model: A shipped model's name, or a bundle's folder or zip.
         backend: ``"auto"`` or a backend's name.
         precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
@@ -94,22 +94,25 @@ def translate(
 def _check_target(opened: Source, source: Path, out: Path, overwrite: bool) -> Path:
     """Returns the file or folder to write, or says why it cannot be that one."""
     kind = _kind(opened, source)
-    if kind == "picture" and out.is_dir():
+    if kind != "folder" and out.is_dir():
         out = out / source.name
     if out.exists() and source.exists() and out.resolve() == source.resolve():
         raise UsageError(f"output {out} is the input; give another name")
     if kind == "folder":
         assert isinstance(opened, PictureSource)
-        if out.suffix and not out.is_dir():
+        looks_like_file = is_picture(out) or out.suffix.lower() in VIDEO_SUFFIXES
+        if out.is_file() or (looks_like_file and not out.is_dir()):
             raise UsageError(f"{source} is a folder, so the output must be one too, not {out}")
         written = [out / path.name for path in opened.paths]
     else:
         fits = is_picture(out) if kind == "picture" else out.suffix.lower() in VIDEO_SUFFIXES
         if not fits:
             suffixes = ".jpg, .png ..." if kind == "picture" else ", ".join(sorted(VIDEO_SUFFIXES))
-            raise UsageError(f"{source} is a {kind}, so the output must end in {suffixes}: {out}")
+            raise UsageError(
+                f"{source} is read as a {kind}, so the output must end in {suffixes}: {out}"
+            )
         if out.is_dir():
-            raise UsageError(f"output {out} is a folder; give the name of a {kind}")
+            raise UsageError(f"output {out} is a folder; give another name")
         written = [out]
     taken = [path for path in written if path.exists()]
     if taken and not overwrite:

@@ -19,6 +19,9 @@ from .demo_clip import DEMO_CLIP
 from .sources import open_source
 from .stylizer import Choice, Stylizer
 
+_TWICE = 6.0  # dB: the error is twice as large; pictures alone make less of a difference
+_UNSEEN = 50.0  # dB: nobody sees a difference beyond this
+
 
 def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12) -> dict[str, Any]:
     """Checks every artifact and, with each backend here that can run it, its drift.
@@ -31,7 +34,10 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         count: How many pictures to measure with.
 
     Returns:
-        ``{"bundle", "ok", "artifacts": [{target, precision, path, hash, manifest, measured}]}``
+        ``{"bundle", "ok", "problems": [sentence],
+        "artifacts": [{target, precision, path, hash, manifest, measured}]}``. A problem is a hash
+        that differs, a backend that fails, or an error that is visible and more than twice as
+        large as the manifest says.
 
     Raises:
         UsageError: There is no such model or picture.
@@ -44,9 +50,9 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         raise MediaError(f"{pictures} holds no picture to measure with")
     wanted = None
     if reference:
-        with contextlib.suppress(BundleError):  # said below, in its row
+        with contextlib.suppress(BundleError, BackendError):  # said below, in its row
             wanted = _paint_all(bundle, reference, BACKENDS["onnxruntime"], frames)
-    rows = []
+    rows, problems = [], []
     for artifact in bundle.manifest.artifacts:
         row: dict[str, Any] = {
             "target": artifact.target,
@@ -60,23 +66,50 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
             bundle.path(artifact)
         except BundleError as error:
             row["hash"] = str(error)
+            problems.append(str(error))
             continue
         row["hash"] = "ok"
         for backend in BACKENDS.values():
             here = backend.available and backend.runs(artifact.device)
-            if here and artifact.target in backend.targets and wanted:
-                row["measured"].append(_measure(bundle, artifact, backend, frames, wanted))
-    good = all(r["hash"] == "ok" and not any("error" in m for m in r["measured"]) for r in rows)
-    return {"bundle": bundle.manifest.name, "ok": good, "artifacts": rows}
+            if here and artifact.target in backend.targets:
+                found = _measure(bundle, artifact, backend, frames, wanted)
+                row["measured"] += [found] if found else []
+                problems += _problems(artifact, found)
+    return {
+        "bundle": bundle.manifest.name,
+        "ok": not problems,
+        "problems": problems,
+        "artifacts": rows,
+    }
+
+
+def _problems(artifact: Artifact, found: dict[str, Any]) -> list[str]:
+    if "error" in found:
+        return [found["error"]]
+    expected = artifact.drift.psnr_db
+    if found and found["psnr_db"] < min(expected - _TWICE, _UNSEEN):
+        return [
+            f"{artifact.target} {artifact.precision} with {found['backend']} is further from FP32"
+            f" here, {found['psnr_db']:.1f} dB, than the manifest says, {expected:.1f} dB;"
+            " use another --backend or --precision on this machine"
+        ]
+    return []
 
 
 def _measure(
-    bundle: Bundle, artifact: Artifact, backend: Backend, frames: list[Pixels], wanted: list[Pixels]
+    bundle: Bundle,
+    artifact: Artifact,
+    backend: Backend,
+    frames: list[Pixels],
+    wanted: list[Pixels] | None,
 ) -> dict[str, Any]:
+    """One row: the drift, or what failed; nothing where there is no reference."""
     try:
         painted = _paint_all(bundle, artifact, backend, frames)
     except BackendError as error:
         return {"backend": backend.name, "error": str(error)}
+    if wanted is None:
+        return {}
     found = metrics.compare(zip(wanted, painted, strict=True))
     return {
         "backend": backend.name,
