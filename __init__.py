@@ -11,6 +11,8 @@ Importing this package imports nothing heavy; ``load`` does, when it is called.
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Bundle", "PleinairError", "Stylizer", "__version__", "load"]
+
+# ONNX Runtime (from 1.29) and OpenVINO send usage data unless kept from it before their import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it is optional
 
 _WHERE = {
     "Bundle": ".bundle",
