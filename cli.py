@@ -105,7 +105,9 @@ def demo(
 @app.command()
 def translate(
     source: Annotated[str, typer.Argument(metavar="IN", help="A picture, folder or video.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The same kind of thing.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The same kind of thing, or a folder for it.")
+    ],
     model: Model = "monet",
     backend: Backend = "auto",
     precision: Precision = "auto",
@@ -527,6 +529,7 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     _interrupted.clear()
+    sys.unraisablehook = _unraisable
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and shells want it
             signal.signal(number, _interrupt)
@@ -558,6 +561,12 @@ def _interrupt(*_: object) -> None:
     """SIGTERM ends a verb as Ctrl-C does: what was half-written goes away."""
     _interrupted.set()
     raise KeyboardInterrupt
+
+
+def _unraisable(problem: Any) -> None:
+    """Says what Python could not raise, but for an interrupt, which is noted already."""
+    if problem.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(problem)
 
 
 def _usage(error: Exception) -> str:

@@ -44,6 +44,7 @@ def cli(monkeypatch, capfd) -> Callable[..., Run]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     # A shell may start the tests with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
 
     def run(*arguments: object) -> Run:
         monkeypatch.setattr(sys, "argv", ["pleinair", *map(str, arguments)])
