@@ -6,10 +6,11 @@ PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test lint clean
 
-# What the live filter needs, and OpenVINO, the fastest backend on most CPUs; no torch.
+# What the live filter needs, and OpenVINO, the fastest backend on most CPUs; no torch. Python
+# compiles what it imports when it does: the environment stays 30 MB smaller than with all of it.
 $(DEMO_VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEMO_VENV)
-	$(DEMO_VENV)/bin/python $(PIP) -e ".[openvino]"
+	$(DEMO_VENV)/bin/python $(PIP) --no-compile -e ".[openvino]"
 	touch $@
 
 $(DEV_VENV)/ready: pyproject.toml constraints.txt

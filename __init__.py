@@ -13,6 +13,8 @@ Importing this package imports nothing heavy; the functions do, when they are fi
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ __all__ = [
     "load",
     "translate",
 ]
+
+# ONNX Runtime (from 1.29) and OpenVINO send usage data unless kept from it before their import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it is optional
 
 _WHERE = {
     "Bundle": ".bundle",

@@ -24,6 +24,7 @@ from .errors import BundleError, UsageError, unknown_name
 SCHEMA_VERSION: Final = 1
 MANIFEST = "manifest.json"
 SHIPPED = Path(__file__).parent / "models"
+_AGAIN = "export or download the bundle again"
 
 
 def _stays_inside(path: str) -> str:
@@ -194,10 +195,10 @@ class Bundle:
             root = _unzip(path, Path(folder.name))
             return cls(root, _read_manifest(root, str(path)), str(path), folder)
         if path.exists():
-            raise BundleError(f"{path} is no bundle: neither a folder nor a zip file")
-        raise UsageError(
-            "no such path, and " + unknown_name("model", str(source), shipped_models())
-        )
+            raise BundleError(
+                f"{path} is no bundle: neither a folder nor a whole zip file; {_AGAIN}"
+            )
+        raise UsageError(unknown_name("model or path", str(source), shipped_models()))
 
     def find(
         self, target: str, precision: str, runs: Callable[[str], bool] = lambda device: not device
@@ -224,15 +225,16 @@ class Bundle:
         """
         path, root = self.root / artifact.path, self.root.resolve()
         if not path.exists():
-            raise BundleError(f"{self.label}: artifact {artifact.path} is missing; export it again")
+            raise BundleError(f"{self.label}: artifact {artifact.path} is missing; {_AGAIN}")
         if not all(file.resolve().is_relative_to(root) for file in (path, *path.rglob("*"))):
-            raise BundleError(f"{self.label}: artifact {artifact.path} links out of the bundle")
+            raise BundleError(
+                f"{self.label}: artifact {artifact.path} links out of the bundle; {_AGAIN}"
+            )
         if artifact.path not in self._checked:
             if sha256_of(path) != artifact.sha256:
                 raise BundleError(
                     f"{self.label}: artifact {artifact.path} does not have the sha256 that"
-                    f" {MANIFEST} names: it was changed or"
-                    " damaged; export or download the bundle again"
+                    f" {MANIFEST} names: it was changed or damaged; {_AGAIN}"
                 )
             self._checked.add(artifact.path)
         return path
@@ -292,9 +294,10 @@ def _read_manifest(root: Path, label: str) -> Manifest:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BundleError(f"{label} is no bundle: it has no {MANIFEST}") from None
+        raise BundleError(_no_manifest(label)) from None
     except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON
-        raise BundleError(f"{label}: {MANIFEST} cannot be read: {error}") from error
+        said = error.strerror if isinstance(error, OSError) else f"it is no JSON ({error})"
+        raise BundleError(f"{label}: {MANIFEST} cannot be read: {said}; {_AGAIN}") from error
     version = values.get("schema_version") if isinstance(values, dict) else None
     if version != SCHEMA_VERSION:
         raise BundleError(
@@ -306,7 +309,8 @@ def _read_manifest(root: Path, label: str) -> Manifest:
     except ValidationError as error:
         problem = error.errors()[0]
         field = ".".join(str(part) for part in problem["loc"])
-        raise BundleError(f"{label}: {MANIFEST}: field {field}: {problem['msg']}") from None
+        said = problem["msg"].removeprefix("Value error, ")  # which is how pydantic quotes ours
+        raise BundleError(f"{label}: {MANIFEST}: field {field}: {said}; {_AGAIN}") from None
 
 
 def _unzip(path: Path, folder: Path) -> Path:
@@ -317,14 +321,18 @@ def _unzip(path: Path, folder: Path) -> Path:
                 try:
                     _stays_inside(member.rstrip("/"))
                 except ValueError as error:
-                    raise BundleError(f"{path}: {member!r}: {error}") from None
+                    raise BundleError(f"{path}: {member!r}: {error}; {_AGAIN}") from None
             archive.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:
         # RuntimeError: encrypted, or packed by a method that Python lacks
-        raise BundleError(f"{path} is a damaged zip file: {error}") from error
+        raise BundleError(f"{path} is a damaged zip file: {error}; {_AGAIN}") from error
     if (folder / MANIFEST).exists():
         return folder
     inner = [child for child in folder.iterdir() if (child / MANIFEST).exists()]
     if len(inner) != 1:
-        raise BundleError(f"{path} is no bundle: it has no {MANIFEST}")
+        raise BundleError(_no_manifest(path))
     return inner[0]
+
+
+def _no_manifest(source: str | Path) -> str:
+    return f"{source} is no bundle: it has no {MANIFEST}; give the folder or zip that export wrote"

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -33,6 +34,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
+from . import __version__
 from .errors import PleinairError, UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ app = typer.Typer(
     help="Train compact CycleGAN generators, export them with measured drift, paint live video.",
 )
 console = Console(stderr=True)
+# Some libraries swallow an interrupt that meets them while they are imported.
+_interrupted = threading.Event()
 # The base of typer's errors of usage; they are click's, or those of typer's own copy of click.
 _WrongUsage = cast(type[Exception], typer.BadParameter.__bases__[0])
 
@@ -62,9 +66,19 @@ Steady = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version."),
+    ] = False,
 ) -> None:
     """Options before the verb."""
     # `main` looks for --debug itself: it must know even when parsing fails.
@@ -432,18 +446,13 @@ def verify(
     table = Table("artifact", "hash", "backend", "PSNR dB here", "in the manifest")
     for row in found["artifacts"]:
         name = f"{row['target']} {row['precision']}"
+        whole = "ok" if row["hash"] == "ok" else "bad"
         for m in row["measured"] or [{}]:
-            here = m.get("error") or (f"{m['psnr_db']:.1f}" if m else "-")
+            here = f"{m['psnr_db']:.1f}" if "psnr_db" in m else "-"
             there = f"{row['manifest']['psnr_db']:.1f}"
-            _add(table, name, row["hash"], m.get("backend", "-"), here, there)
-    wrong = [
-        f"{row['path']}: {said}"
-        for row in found["artifacts"]
-        for said in [*row["differs"], *([row["graph"]] if row["graph"] not in ("", "ok") else [])]
-    ]
-    _say(found, as_json, Group(table, *map(Text, wrong)))
-    if not found["ok"]:
-        raise typer.Exit(1)
+            _add(table, name, whole, m.get("backend", "-"), here, there)
+    _say(found, as_json, table)
+    _end_with(found["problems"])
 
 
 class _RunByDefault(TyperGroup):
@@ -635,7 +644,11 @@ def main() -> None:
     """Runs the command line; turns our errors into a sentence and an exit status."""
     debug = "--debug" in sys.argv[1:]
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
-    signal.signal(signal.SIGTERM, _interrupt)
+    _interrupted.clear()
+    sys.unraisablehook = _unraisable
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and shells want it
+            signal.signal(number, _interrupt)
     left = ""  # what an interruption leaves behind
     try:
         status = app(arguments, prog_name="pleinair", standalone_mode=False)
@@ -663,7 +676,14 @@ def main() -> None:
 
 def _interrupt(*_: object) -> None:
     """SIGTERM ends a verb as Ctrl-C does: what was half-written goes away."""
+    _interrupted.set()
     raise KeyboardInterrupt
+
+
+def _unraisable(problem: Any) -> None:
+    """Says what Python could not raise, but for an interrupt, which is noted already."""
+    if problem.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(problem)
 
 
 def _usage(error: Exception) -> str:
@@ -671,7 +691,8 @@ def _usage(error: Exception) -> str:
     said: str = cast(Any, error).format_message().rstrip(".")
     context = getattr(error, "ctx", None)
     verb = context.command_path if context else "pleinair"
-    return f"{said}; see {verb} --help" if said else ""
+    joined = " See" if said.endswith("?") else "; see"
+    return f"{said}{joined} {verb} --help" if said else ""
 
 
 def _print_line(sentence: str) -> None:
@@ -797,4 +818,10 @@ def _progress(title: str) -> Iterator[Any]:
     still = not console.is_terminal or os.environ.get("LOCAL_RANK", "0") != "0"
     with Progress(*columns, console=console, transient=True, disable=still) as bar:
         task = bar.add_task(escape(title), total=None)
-        yield lambda done, total=None: bar.update(task, completed=done, total=total)
+
+        def advance(done: int, total: int | None = None) -> None:
+            if _interrupted.is_set():
+                raise KeyboardInterrupt
+            bar.update(task, completed=done, total=total)
+
+        yield advance

@@ -96,7 +96,7 @@ def write_picture(path: Path, rgb: Pixels, alpha: Alpha | None = None) -> None:
     temporary = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        data.tofile(temporary)
+        temporary.write_bytes(data.tobytes())  # unlike tofile it says why it fails
         temporary.replace(path)
     except OSError as error:
         raise MediaError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -71,16 +71,19 @@ def _of_one(source: Path, out: Path) -> Plan:
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:
         suffixes = ", ".join(sorted(fits))
-        raise UsageError(f"{source} is a {kind}, so the output must end in {suffixes}: {out}")
+        raise UsageError(
+            f"{source} is read as a {kind}, so the output must end in {suffixes}: {out}"
+        )
     _is_no_input(source, out)
     if out.is_dir():
-        raise UsageError(f"output {out} is a folder; give the name of a {kind}")
+        raise UsageError(f"output {out} is a folder; give another name")
     return Plan([Item(source, out, is_video)], None)
 
 
 def _of_many(root: Path, files: list[Path], out: Path, label: str) -> Plan:
     _is_no_input(root, out)
-    if not out.is_dir() and (out.exists() or out.suffix):
+    looks_like_file = is_picture(out) or out.suffix.lower() in VIDEO_SUFFIXES
+    if not out.is_dir() and (out.exists() or looks_like_file):
         raise UsageError(f"{label} may be many files, so the output must be a folder, not {out}")
     if not files:
         raise MediaError(f"{label} holds no pictures or videos")

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError, UsageError
-from ..pictures import Pixels, is_picture, list_pictures, read_picture
+from ..pictures import SUFFIXES, Pixels, is_picture, list_pictures, read_picture
 from .colour import Colour, Decoded
 from .frame import Frame
 
@@ -334,7 +334,7 @@ def open_source(
     if path.is_dir():
         pictures = list_pictures(path)
         if not pictures:
-            raise MediaError(f"folder {path} holds no pictures")
+            raise MediaError(f"folder {path} holds no pictures ({', '.join(sorted(SUFFIXES))})")
         return PictureSource(pictures, str(path))
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty")

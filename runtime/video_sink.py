@@ -74,6 +74,8 @@ class VideoSink(Sink):
         with self._failing():
             path.parent.mkdir(parents=True, exist_ok=True)
             self.container = av.open(f"file:{self.temporary}", "w", options=options)
+            # PyAV opens it only with the first frame, where a refusal looks like one of the sound.
+            self.temporary.write_bytes(b"")
 
     @property
     def frames_done(self) -> int:

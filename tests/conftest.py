@@ -49,7 +49,10 @@ def cli(monkeypatch, capfd) -> Callable[..., Run]:
     """Runs the command line in this process; also catches what C libraries print."""
     from pleinair.cli import main
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # A shell may start the tests with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
 
     def run(*arguments: object) -> Run:
         monkeypatch.setattr(sys, "argv", ["pleinair", *map(str, arguments)])
@@ -60,7 +63,8 @@ def cli(monkeypatch, capfd) -> Callable[..., Run]:
         return Run(int(ended.value.code or 0), out, err)
 
     yield run
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

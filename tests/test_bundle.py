@@ -54,9 +54,9 @@ def test_find_what_is_not_there(bundle):
 
 
 def test_unknown_names_offer_the_nearest(tmp_path):
-    with pytest.raises(UsageError, match="unknown model 'mone'; did you mean 'monet'"):
+    with pytest.raises(UsageError, match="unknown model or path 'mone'; did you mean 'monet'"):
         Bundle.open("mone")
-    with pytest.raises(UsageError, match="no such path"):
+    with pytest.raises(UsageError, match=r"unknown model or path .*nowhere'; known: monet"):
         Bundle.open(tmp_path / "nowhere")
 
 
@@ -110,7 +110,10 @@ def test_a_folder_that_links_out_is_refused(bundle, tmp_path, edit):
         (lambda m: m["frame"].update(color="BGR"), "field frame.color"),
         (lambda m: m["artifacts"][1].update(sha256="abc"), "field artifacts.1.sha256"),
         (lambda m: m["artifacts"][0].update(path="../x.onnx"), "field artifacts.0.path"),
-        (lambda m: m["artifacts"][0].update(path="/etc/passwd"), "must stay inside the bundle"),
+        (
+            lambda m: m["artifacts"][0].update(path="/etc/passwd"),
+            "artifacts.0.path: the path must stay inside the bundle; export",
+        ),
         (lambda m: m["artifacts"][0].update(path="C:\\x.onnx"), "must stay inside the bundle"),
         (lambda m: m["artifacts"][0]["drift"].pop("ssim"), "field artifacts.0.drift.ssim"),
     ],
@@ -138,7 +141,7 @@ def test_a_folder_without_a_manifest(tmp_path):
 
 def test_a_file_that_is_no_zip(tmp_path):
     (tmp_path / "x.zip").write_text("hello")
-    with pytest.raises(BundleError, match="neither a folder nor a zip"):
+    with pytest.raises(BundleError, match="neither a folder nor a whole zip"):
         Bundle.open(tmp_path / "x.zip")
 
 

@@ -11,6 +11,8 @@ import sys
 import time
 import zipfile
 
+import pleinair
+import pleinair.runtime.translate
 import pytest
 
 FAST = ("--backend", "onnxruntime", "--precision", "int8", "--strength", 0)
@@ -68,8 +70,8 @@ def test_bad_sources(here, cli, content, source, out, code, message):
         (["good.jpg"], 2, "output good.jpg is the input"),
         (["./good.jpg", "--overwrite"], 2, "output good.jpg is the input"),
         (["."], 2, "is the input"),
-        (["o.mp4"], 2, "good.jpg is a picture, so the output must end in"),
-        (["o"], 2, "good.jpg is a picture, so the output must end in"),
+        (["o.mp4"], 2, "good.jpg is read as a picture, so the output must end in"),
+        (["o"], 2, "good.jpg is read as a picture, so the output must end in"),
         (["good.jpg/below/o.png"], 1, "cannot be written: Not a directory"),
         (["o.png", "--stats", "nowhere/s.json"], 2, "--stats nowhere/s.json"),
         (["o" * 300 + ".png"], 1, "File name too long"),
@@ -85,11 +87,15 @@ def test_bad_requests(here, cli, arguments, code, message):
 
 def test_videos_and_folders_ask_for_their_like(here, cli, make_video, photos):
     make_video(here / "in.mp4")
-    assert "is a video, so the output must end in" in cli("translate", "in.mp4", "o.png").error()
+    assert (
+        "is read as a video, so the output must end in"
+        in cli("translate", "in.mp4", "o.png").error()
+    )
     assert "is a folder, so the output must be one too" in cli("translate", photos, "o.mp4").error()
-    (here / "o.mp4").mkdir()
+    (here / "o.mp4" / "in.mp4").mkdir(parents=True)
     run = cli("translate", "in.mp4", "o.mp4", "--overwrite")
-    assert (run.code, "output o.mp4 is a folder" in run.error()) == (2, True)
+    assert (run.code, "output o.mp4/in.mp4 is a folder" in run.error()) == (2, True)
+    assert "must be one too, not good.jpg" in cli("translate", photos, "good.jpg").error()
     assert "cannot be written" in cli("translate", "in.mp4", "good.jpg/o.mp4", *FAST).error()
     assert "cannot be made" in cli("translate", photos, "good.jpg/o", *FAST).error()
     assert names(here) == ["good.jpg", "in.mp4", "o.mp4"]
@@ -109,7 +115,8 @@ def test_an_existing_output(here, cli):
 
 def test_a_folder_without_pictures(here, cli):
     (here / "[x]").mkdir()
-    assert cli("translate", "[x]", "out").error() == "folder [x] holds no pictures"
+    error = cli("translate", "[x]", "out").error()
+    assert error.startswith("folder [x] holds no pictures (.bmp, .jpeg, .jpg")
     assert not (here / "out").exists()
 
 
@@ -232,6 +239,27 @@ def test_a_signal_leaves_nothing_half_written(tmp_path, demo_clip, number):
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_a_library_swallows_still_counts(cli, here, make_video, monkeypatch, number):
+    """Extension modules that are just being imported do that."""
+    make_video(here / "in.mp4")
+    load = pleinair.runtime.translate.load
+
+    class Dropped:
+        def __del__(self) -> None:  # from where Python raises nothing
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+
+    def swallow(*arguments: object) -> object:
+        Dropped()
+        return load(*arguments)
+
+    monkeypatch.setattr("pleinair.runtime.translate.load", swallow)
+    run = cli("translate", "in.mp4", "o.mp4", *FAST)
+    assert (run.code, run.out, run.err) == (130, "", "interrupted\n")
+    assert names(here) == ["good.jpg", "in.mp4"]
+
+
 def test_verify(cli, bundle, photos, tmp_path):
     run = cli("verify", bundle, "--pictures", photos, "--json")
     assert run.code == 0
@@ -244,7 +272,8 @@ def test_verify(cli, bundle, photos, tmp_path):
     assert [row["hash"] == "ok" for row in found["artifacts"]].count(False) == 1
     run = cli("verify", bundle, "--pictures", photos)
     assert run.code == 1
-    assert "sha256" in run.out
+    assert "artifact int8.onnx does not have the sha256" in run.error()
+    assert "bad" in run.out
 
 
 def test_bad_bundles(cli, bundle, here, edit):
@@ -296,7 +325,12 @@ def test_help_and_wrong_verbs(cli):
     assert "translate" in nothing.out + nothing.err
     wrong = cli("translat")
     assert wrong.code == 2
-    assert "translat" in wrong.error()
+    assert wrong.error().endswith("Did you mean 'translate', 'train'? See pleinair --help")
+
+
+def test_version(cli):
+    run = cli("--version")
+    assert (run.code, run.out, run.err) == (0, f"{pleinair.__version__}\n", "")
 
 
 def test_debug_shows_the_traceback(cli, monkeypatch, capfd):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -38,6 +39,20 @@ def test_the_runtime_leaves_training_and_export_alone(names):
     assert f"pleinair.runtime.{names[0]}" in loaded
     assert not {m for m in loaded if m.split(".")[0] in ("torch", "torchvision", "onnx")}
     assert not {m for m in loaded if m.startswith(("pleinair.train", "pleinair.export"))}
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_painting_reports_to_nobody(tmp_path, backend):
+    """Both libraries keep an identity in the home folder for the usage data they send."""
+    pytest.importorskip(backend)
+    code = f"""
+import numpy, pleinair
+pleinair.load("monet", {backend!r})(numpy.zeros((16, 16, 3), numpy.uint8))
+"""
+    quiet = ("CI", "TF_BUILD", "JENKINS_URL", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    env = {k: v for k, v in os.environ.items() if k not in quiet} | {"HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=env)
+    assert not {path.name for path in tmp_path.rglob("*")} & {"intel", "Microsoft", "deviceid"}
 
 
 def test_public_names():

@@ -7,7 +7,7 @@ from pleinair.errors import MediaError
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.opening import open_sink
 from pleinair.runtime.sinks import FolderSink, NullSink
-from pleinair.runtime.sources import Source
+from pleinair.runtime.sources import Source, open_source
 from pleinair.runtime.video_sink import VideoSink
 
 NOISE = np.random.default_rng(0).integers(0, 256, (96, 168, 3), np.uint8)
@@ -47,6 +47,15 @@ def test_an_error_leaves_nothing_and_keeps_what_was_there(tmp_path, frames):
         raise KeyboardInterrupt
     assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
     assert (tmp_path / "x.mp4").read_text() == "old"
+
+
+def test_a_place_that_cannot_be_written_to_is_not_blamed_on_the_sound(tmp_path, make_video):
+    (tmp_path / ".x.part.mp4").mkdir()
+    with (
+        open_source(str(make_video(tmp_path / "in.mp4", audio="aac"))) as source,
+        pytest.raises(MediaError, match=r"x\.mp4 cannot be written: Is a directory"),
+    ):
+        VideoSink(tmp_path / "x.mp4", source)
 
 
 def test_a_video_without_frames_is_not_written(tmp_path):

@@ -192,9 +192,20 @@ def test_a_folder_may_bear_a_sinks_name(tmp_path, photos, monkeypatch, name):
     assert len(list((tmp_path / name).iterdir())) == len(list(photos.iterdir()))
 
 
-def test_a_picture_into_a_folder(tmp_path, photos):
-    translate(photos / "00.jpg", tmp_path, **FAST)
-    assert [path.name for path in tmp_path.iterdir()] == ["00.jpg"]
+def test_a_picture_or_video_into_a_folder(tmp_path, photos, make_video):
+    (tmp_path / "out").mkdir()
+    translate(photos / "00.jpg", tmp_path / "out", **FAST)
+    translate(make_video(tmp_path / "in.mp4", frames=2), tmp_path / "out", **FAST)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["00.jpg", "in.mp4"]
+
+
+def test_a_folder_may_have_a_dot_in_its_name(tmp_path, photos):
+    translate(photos, tmp_path / "painted 24.12.2026", **FAST)
+    assert (tmp_path / "painted 24.12.2026" / "00.jpg").exists()
+    (tmp_path / "notes").write_text("mine")
+    for name in ("notes", "new.mp4", "new.jpg"):
+        with pytest.raises(UsageError, match=f"must be one too, not .*{name}"):
+            translate(photos, tmp_path / name, **FAST, overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["12:30.mp4", "%d [x].mp4", "ü.mkv"])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from pleinair.bundle import sha256_of
 from pleinair.errors import MediaError, UsageError
 from pleinair.pictures import read_picture
 from pleinair.runtime.backends import BACKENDS
@@ -36,6 +37,26 @@ def test_a_changed_artifact_is_reported_beside_the_good_ones(bundle, photos, pre
         changed = row["precision"] == precision
         assert ("sha256" in row["hash"]) == changed
         assert (row["measured"] == []) == (changed or precision == "fp32")  # no reference
+
+
+def test_an_artifact_that_does_not_load_is_reported_beside_the_good_ones(bundle, photos, edit):
+    (bundle / "fp32.onnx").write_bytes(b"no graph")
+    edit(bundle, lambda m: m["artifacts"][0].update(sha256=sha256_of(bundle / "fp32.onnx")))
+    found = verify(bundle, photos, count=1)
+    assert not found["ok"]
+    assert any("onnxruntime failed to load" in problem for problem in found["problems"])
+    assert [row["hash"] for row in found["artifacts"]] == ["ok"] * 3
+
+
+def test_a_drift_that_is_larger_here_is_a_problem(bundle, photos, edit):
+    edit(bundle, lambda m: m["artifacts"][2]["drift"].update(psnr_db=98.0))  # fp16's is unseen
+    found = verify(bundle, photos, count=2)
+    assert [a["precision"] for a in found["artifacts"]] == ["fp32", "fp16", "int8"]
+    assert not found["ok"]
+    assert all(
+        "int8" in problem and "than the manifest says, 98.0 dB" in problem
+        for problem in found["problems"]
+    )
 
 
 def test_nothing_to_measure_with(tmp_path):
