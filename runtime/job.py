@@ -47,7 +47,8 @@ class Job:
             beside.write_text(json.dumps(value, indent=2), encoding="utf-8")
             beside.replace(self.folder / _REQUEST)
         except OSError as error:
-            raise MediaError(f"{self.folder} cannot be written: {error.strerror}") from error
+            said = f"{self.folder.parent} cannot be written to: {error.strerror}"
+            raise MediaError(said) from error
 
     def done(self) -> set[str]:
         """Returns the names that were marked."""

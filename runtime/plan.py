@@ -52,13 +52,17 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
     """
     path, out = Path(source), Path(out)
     if path.is_dir():
-        return _of_many(path, _inside(path, out), out, f"folder {path}")
+        wrong = f"{path} is a folder, so the output must be one too"
+        return _of_many(path, _inside(path, out), out, f"folder {path}", wrong)
     if path.exists():
         return _of_one(path, out)
     if glob.has_magic(str(source)):
         found = [Path(name) for name in sorted(glob.glob(str(source), recursive=True))]  # noqa: PTH207
+        if not found:
+            raise UsageError(f"{source} does not exist, and nothing fits it as a pattern")
         files = [one for one in found if one.is_file() and _paintable(one)]
-        return _of_many(_fixed_part(path), files, out, f"pattern {source}")
+        wrong = f"pattern {source} may fit many files, so the output must be a folder"
+        return _of_many(_fixed_part(path), files, out, f"pattern {source}", wrong)
     if str(source).isdecimal():
         raise UsageError(f"{source} does not exist; to paint a camera use live")
     raise UsageError(f"{source} does not exist")
@@ -80,13 +84,14 @@ def _of_one(source: Path, out: Path) -> Plan:
     return Plan([Item(source, out, is_video)], None)
 
 
-def _of_many(root: Path, files: list[Path], out: Path, label: str) -> Plan:
+def _of_many(root: Path, files: list[Path], out: Path, label: str, wrong: str) -> Plan:
     _is_no_input(root, out)
     looks_like_file = is_picture(out) or out.suffix.lower() in VIDEO_SUFFIXES
     if not out.is_dir() and (out.exists() or looks_like_file):
-        raise UsageError(f"{label} may be many files, so the output must be a folder, not {out}")
+        raise UsageError(f"{wrong}, not {out}")
     if not files:
-        raise MediaError(f"{label} holds no pictures or videos")
+        kinds = ", ".join(sorted(SUFFIXES | _READ))
+        raise MediaError(f"{label} holds no pictures or videos ({kinds})")
     items = []
     for path in files:
         name = path.relative_to(root)

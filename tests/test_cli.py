@@ -60,7 +60,7 @@ def test_bad_sources(here, cli, content, source, out, code, message):
     ("arguments", "code", "message"),
     [
         (["o.png", "--model", "mone"], 2, "did you mean 'monet'?"),
-        (["o.png", "--backend", "openvin"], 2, "did you mean 'openvino'?"),
+        (["o.png", "--backend", "openvin"], 2, "did you mean 'openvino' or 'opencv'?"),
         (["o.png", "--precision", "int4"], 2, "did you mean 'int8'?"),
         (["o.png", "--strength", "1.5"], 2, "'--strength'"),
         (["o.png", "--strength", "nan"], 2, "trength"),
@@ -97,7 +97,10 @@ def test_videos_and_folders_ask_for_their_like(here, cli, make_video, photos):
     assert (run.code, "output o.mp4/in.mp4 is a folder" in run.error()) == (2, True)
     assert "must be one too, not good.jpg" in cli("translate", photos, "good.jpg").error()
     assert "cannot be written" in cli("translate", "in.mp4", "good.jpg/o.mp4", *FAST).error()
-    assert "cannot be made" in cli("translate", photos, "good.jpg/o", *FAST).error()
+    assert (
+        "good.jpg cannot be written to: Not a directory"
+        in cli("translate", photos, "good.jpg/o", *FAST).error()
+    )
     assert names(here) == ["good.jpg", "in.mp4", "o.mp4"]
 
 
@@ -116,7 +119,7 @@ def test_an_existing_output(here, cli):
 def test_a_folder_without_pictures(here, cli):
     (here / "[x]").mkdir()
     error = cli("translate", "[x]", "out").error()
-    assert error.startswith("folder [x] holds no pictures (.bmp, .jpeg, .jpg")
+    assert error.startswith("folder [x] holds no pictures or videos (.3gp, .avi, .bmp")
     assert not (here / "out").exists()
 
 
@@ -151,9 +154,9 @@ def test_stats_and_json_are_the_same_object(here, cli, make_video):
     assert (run.code, run.err) == (0, "")
     stats = json.loads(run.out)
     assert json.loads((here / "s.json").read_text()) == stats
-    assert list(stats) == [
-        *("frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped")
-    ]
+    assert set(stats) == {
+        *("frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped", "kept")
+    }
     assert set(stats["stages"]) == {"decode_ms", "infer_ms", "encode_ms"}
     assert (stats["frames"], stats["size"], stats["dropped"]) == (12, [64, 48], 0)
     assert (stats["backend"], stats["precision"]) == ("onnxruntime", "int8")
@@ -225,18 +228,17 @@ def test_a_signal_leaves_nothing_half_written(tmp_path, demo_clip, number):
     )
     try:
         for _ in range(600):
-            if any(path.stat().st_size for path in tmp_path.iterdir()):
+            if (tmp_path / ".out.part.mp4").exists():
                 break
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
-        assert names(tmp_path) == [".out.part.mp4"]
         os.kill(process.pid, number)
         out_text, err_text = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 130
     assert (out_text, err_text) == ("", "interrupted\n")
-    assert names(tmp_path) == []
+    assert names(tmp_path) == []  # no segment was complete
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
