@@ -97,6 +97,7 @@ def test_one_bad_video_among_good_ones(album, tmp_path):
         ("in", "in", UsageError, "is the input"),
         ("in/a.jpg", "out.mp4", UsageError, "is a picture, so the output must end in"),
         ("in/w.mkv", "out.jpg", UsageError, "is a video, so the output must end in"),
+        ("http://127.0.0.1/x.mp4", "out.mp4", UsageError, "is a stream.*use live"),
         ("7", "out.mp4", UsageError, "to paint a camera use live"),
     ],
 )
