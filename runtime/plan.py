@@ -51,6 +51,8 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
         MediaError: There is nothing to paint in it.
     """
     path, out = Path(source), Path(out)
+    if "://" in str(source):
+        raise UsageError(f"{source} is a stream, not a file; to record it painted use live --sink")
     if path.is_dir():
         wrong = f"{path} is a folder, so the output must be one too"
         return _of_many(path, _inside(path, out), out, f"folder {path}", wrong)

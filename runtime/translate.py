@@ -247,7 +247,12 @@ class _Work:
             choice = stylizer.choice
             named = f"{choice.backend}:{choice.way}" if choice.way else choice.backend
             job.begin({"backend": named, "precision": choice.precision})
-            sink = VideoSink(item.target, source, self.encoding, True, look.steady)
+            try:
+                sink = VideoSink(item.target, source, self.encoding, True, look.steady)
+            except MediaError:
+                if not job.resumed:
+                    job.remove()
+                raise
             with _going_on(sink), sink:
                 finish = self._resume(source, sink)
                 pipeline = Pipeline(source, stylizer, at_once, finish)

@@ -91,12 +91,14 @@ def test_one_bad_video_among_good_ones(album, tmp_path):
 @pytest.mark.parametrize(
     ("source", "out", "kind", "message"),
     [
-        ("none/*.jpg", "out", MediaError, "holds no pictures or videos"),
-        ("in", "out.mp4", UsageError, "the output must be a folder"),
+        ("none/*.jpg", "out", UsageError, "does not exist, and nothing fits it"),
+        ("in/*.txt", "out", MediaError, "holds no pictures or videos"),
+        ("in", "out.mp4", UsageError, "the output must be one too"),
         ("in/*", "out.jpg", UsageError, "the output must be a folder"),
         ("in", "in", UsageError, "is the input"),
-        ("in/a.jpg", "out.mp4", UsageError, "is a picture, so the output must end in"),
-        ("in/w.mkv", "out.jpg", UsageError, "is a video, so the output must end in"),
+        ("in/a.jpg", "out.mp4", UsageError, "is read as a picture, so the output must end in"),
+        ("in/w.mkv", "out.jpg", UsageError, "is read as a video, so the output must end in"),
+        ("http://127.0.0.1/x.mp4", "out.mp4", UsageError, "is a stream.*use live"),
         ("7", "out.mp4", UsageError, "to paint a camera use live"),
     ],
 )
