@@ -9,7 +9,8 @@ from .controls import KEYS, Controls
 from .meter import Meter
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_WHITE, _RED, _BLACK = (255, 255, 255), (230, 40, 40), (0, 0, 0)
+_WHITE, _RED = (255, 255, 255), (230, 40, 40)
+_DARKER = 0.4  # the picture behind words, which can be read then on any
 
 
 def draw(rgb: Pixels, controls: Controls, meter: Meter, what: str) -> Pixels:
@@ -33,10 +34,10 @@ def draw(rgb: Pixels, controls: Controls, meter: Meter, what: str) -> Pixels:
     lines = [figures, controls.message or "h: help"]
     if controls.help:
         lines += [f"{key:>6}  {does}" for key, does in KEYS.items()]
-    for number, text in enumerate(filter(None, lines), 1):
-        at = (line // 2, number * line)
-        cv2.putText(rgb, text, at, _FONT, size, _BLACK, max(2, round(5 * size)), cv2.LINE_AA)
-        cv2.putText(rgb, text, at, _FONT, size, _WHITE, max(1, round(1.6 * size)), cv2.LINE_AA)
+    behind = rgb[: len(lines) * line + line // 2]
+    cv2.convertScaleAbs(behind, behind, _DARKER)
+    for number, text in enumerate(lines, 1):
+        cv2.putText(rgb, text, (line // 2, number * line), _FONT, size, _WHITE, 1, cv2.LINE_AA)
     if controls.recording:
         cv2.circle(rgb, (width - line, line), line // 3, _RED, -1, cv2.LINE_AA)
     return rgb
