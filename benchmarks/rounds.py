@@ -28,7 +28,6 @@ from .settings import Settings
 from .watch import Watch
 
 _LEAST = 20  # frames of benchmark_app: it does not warm up
-_ROOF_SECONDS = 1.0
 _KEEP_FREE = 0.1  # of the machine's memory, while cases wait in theirs
 Progress = Callable[[int, int], None]
 
@@ -192,7 +191,7 @@ class Rounds:
         try:
             if graphs and "onnx" in find_runner(case.variant.backend).targets:
                 asked = [str(graph) for graph in graphs]
-                answer = worker.ask("roof", graphs=asked, seconds=_ROOF_SECONDS)
+                answer = worker.ask("roof", graphs=asked, seconds=self.settings.roof)
                 measured.roof_gmac_s = answer["gmac_s"]
             if case.variant.backend in PROFILED:
                 measured.layers = worker.ask("layers")["layers"]

@@ -79,7 +79,8 @@ class Bench:
         self.variants, self.skipped = plan_variants(
             self.bundle, request.backends, request.precisions, request.peers
         )
-        if not self.variants:
+        # Peers alone are no benchmark of ours, unless they were asked for by name.
+        if not any(v.backend in (request.backends or BACKENDS) for v in self.variants):
             raise BackendError(_nothing_runs(self.bundle, self.skipped))
         self.sizes = list(request.sizes or DEFAULT_SIZES)
         cases = plan_cases(self.variants, self.sizes, request.scenarios or SCENARIOS)

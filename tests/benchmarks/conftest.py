@@ -14,6 +14,7 @@ QUICK = {
     "rounds": 2,
     "warmup": 0.0,
     "settle": 1,
+    "roof": 0.1,
     "pictures": 2,
     "clip_frames": 2,
 }

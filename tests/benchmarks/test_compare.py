@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 from pleinair.benchmarks.compare import compare
-from pleinair.benchmarks.devices import BEGIN, END, merge, to_markdown
+from pleinair.benchmarks.devices import BEGIN, END, merge, read_devices, to_markdown
 from pleinair.benchmarks.results import read_results
 from pleinair.errors import PleinairError, UsageError
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "benchmarks.json"
 
 
 @pytest.fixture
@@ -142,3 +146,11 @@ def test_a_table_goes_between_its_marks(measured, cli, tmp_path):
     assert "to put the table between" in run.error()
     assert run.code == 2
     assert page.read_text() == "no marks"
+
+
+def test_the_table_of_the_readme_is_made_of_the_results_in_the_repository():
+    table = (ROOT / "README.md").read_text().partition(BEGIN)[2].partition(END)[0].strip()
+    if not RESULTS.exists():
+        assert table == ""  # no figures without what they were made of
+    else:
+        assert table == to_markdown(read_devices([RESULTS])).strip()

@@ -111,6 +111,7 @@ def test_peers_take_part_in_the_same_rounds(quick, tmp_path, monkeypatch):
     baseline = next(row for row in found["results"] if row["backend"] == "resnet_9blocks")
     assert baseline["p50_ms"] > 10 * found["results"][0]["p50_ms"]
     assert baseline["psnr_db"] is None  # another generator
+    assert "times as fast as resnet_9blocks" in (tmp_path / "out" / "results.md").read_text()
     beside = next(row for row in found["results"] if row["backend"] == "openvino")["benchmark_app"]
     assert len(beside["rounds_p50_ms"]) == 2
     assert beside["ratio_ci"][0] <= beside["ratio"] <= beside["ratio_ci"][1]

@@ -17,10 +17,14 @@ from pleinair.pictures import list_pictures, read_picture
 def mean_colour(tmp_path_factory):
     """A feature network that knows the mean colour of a picture."""
     taken = helper.make_tensor_value_info("picture", TensorProto.FLOAT, (1, 3, 32, 32))
-    node = helper.make_node("GlobalAveragePool", ["picture"], ["features"])
+    nodes = [
+        helper.make_node("Constant", [], ["white"], value_float=255.0),
+        helper.make_node("Div", ["picture", "white"], ["scaled"]),
+        helper.make_node("GlobalAveragePool", ["scaled"], ["features"]),
+    ]
     given = helper.make_empty_tensor_value_info("features")
     model = helper.make_model(
-        helper.make_graph([node], "features", [taken], [given]),
+        helper.make_graph(nodes, "features", [taken], [given]),
         ir_version=8,
         opset_imports=[helper.make_opsetid("", 18)],
     )
@@ -36,7 +40,7 @@ def read_all(folder):
 def test_kid_is_smallest_for_the_paintings_themselves(mean_colour, photos):
     paintings = photos.parent / "paintings"
     kid = load_style(mean_colour, paintings)
-    assert abs(kid(read_all(paintings))) < abs(kid([255 - p for p in read_all(photos)]))
+    assert kid(read_all(paintings)) < kid([255 - photo for photo in read_all(photos)])
 
 
 def test_kid_stands_in_the_results(quick, mean_colour, photos, tmp_path):
@@ -46,7 +50,7 @@ def test_kid_stands_in_the_results(quick, mean_colour, photos, tmp_path):
     )  # fmt: skip
     scores = [drift["kid"] for drift in found["drift"]]
     assert all(isinstance(score, float) for score in scores)
-    assert scores[0] == pytest.approx(scores[1], rel=0.1)  # quantization keeps the mean colour
+    assert scores[0] == pytest.approx(scores[1], rel=0.2)  # quantization keeps the mean colour
 
 
 def test_no_paintings(mean_colour, tmp_path):
@@ -65,6 +69,6 @@ def test_lpips_where_its_weights_are(photos, tmp_path, monkeypatch):
     file.parent.mkdir()
     torch.save(torchvision.models.alexnet().state_dict(), file)
     lpips = load_lpips()
-    a, b = (read_picture(path)[0][:128, :128] for path in list_pictures(photos)[:2])
-    assert lpips([(a, a)]) == 0
-    assert lpips([(a, b)]) > 0
+    photo = read_picture(list_pictures(photos)[0])[0]
+    assert lpips([(photo, photo)]) == 0
+    assert lpips([(photo, 255 - photo)]) > 0
