@@ -54,12 +54,21 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
     if "://" in str(source):
         raise UsageError(f"{source} is a stream, not a file; to record it painted use live --sink")
     if path.is_dir():
+        _is_no_input(path, out)
+        if not out.is_dir() and (out.exists() or out.suffix):
+            raise UsageError(f"{path} is a folder, so the output must be one too, not {out}")
         return _of_many(path, _inside(path, out), out, f"folder {path}")
     if path.exists():
         return _of_one(path, out)
     if glob.has_magic(str(source)):
         found = [Path(name) for name in sorted(glob.glob(str(source), recursive=True))]  # noqa: PTH207
         files = [one for one in found if one.is_file() and _paintable(one)]
+        if not found:
+            raise UsageError(f"{source} does not exist, and nothing fits it as a pattern")
+        if not out.is_dir() and (out.exists() or out.suffix):
+            raise UsageError(
+                f"{source} may be several files, so the output must be a folder: {out}"
+            )
         return _of_many(_fixed_part(path), files, out, f"pattern {source}")
     if str(source).isdecimal():
         raise UsageError(f"{source} does not exist; to paint a camera use live")
@@ -81,9 +90,6 @@ def _of_one(source: Path, out: Path) -> Plan:
 
 
 def _of_many(root: Path, files: list[Path], out: Path, label: str) -> Plan:
-    _is_no_input(root, out)
-    if not out.is_dir() and (out.exists() or out.suffix):
-        raise UsageError(f"{label} may be many files, so the output must be a folder, not {out}")
     if not files:
         raise MediaError(f"{label} holds no pictures or videos")
     items = []

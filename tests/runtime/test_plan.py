@@ -91,8 +91,9 @@ def test_one_bad_video_among_good_ones(album, tmp_path):
 @pytest.mark.parametrize(
     ("source", "out", "kind", "message"),
     [
-        ("none/*.jpg", "out", MediaError, "holds no pictures or videos"),
-        ("in", "out.mp4", UsageError, "the output must be a folder"),
+        ("none/*.jpg", "out", UsageError, "does not exist, and nothing fits it as a pattern"),
+        ("in/*.txt", "out", MediaError, "holds no pictures or videos"),
+        ("in", "out.mp4", UsageError, "is a folder, so the output must be one too"),
         ("in/*", "out.jpg", UsageError, "the output must be a folder"),
         ("in", "in", UsageError, "is the input"),
         ("in/a.jpg", "out.mp4", UsageError, "is a picture, so the output must end in"),
