@@ -50,7 +50,6 @@ class Translation:
         choice = self.stylizer.choice if self.stylizer else Choice("", "")
         return {
             "frames": report.frames,
-            "kept": self.kept,
             "seconds": round(report.seconds, 3),
             "fps": round(report.fps, 2),
             "size": list(report.size or (0, 0)),
@@ -62,6 +61,7 @@ class Translation:
                 "encode_ms": round(report.encode.mean_ms, 3),
             },
             "dropped": report.dropped,
+            "kept": self.kept,
         }
 
 

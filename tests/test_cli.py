@@ -145,7 +145,7 @@ def test_stats_and_json_are_the_same_object(here, cli, make_video):
     stats = json.loads(run.out)
     assert json.loads((here / "s.json").read_text()) == stats
     assert list(stats) == [
-        *("frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped")
+        *("frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped", "kept")
     ]
     assert set(stats["stages"]) == {"decode_ms", "infer_ms", "encode_ms"}
     assert (stats["frames"], stats["size"], stats["dropped"]) == (12, [64, 48], 0)
@@ -218,11 +218,12 @@ def test_a_signal_leaves_nothing_half_written(tmp_path, demo_clip, number):
     )
     try:
         for _ in range(600):
-            if any(path.stat().st_size for path in tmp_path.iterdir()):
+            if (tmp_path / ".out.part.mp4").exists():
                 break
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
-        assert names(tmp_path) == [".out.part.mp4"]
+        time.sleep(0.5)
+        assert names(tmp_path) == [".out.mp4.job", ".out.part.mp4"]
         os.kill(process.pid, number)
         out_text, err_text = process.communicate(timeout=60)
     finally:
