@@ -22,11 +22,12 @@ class Job:
 
     Args:
         folder: Where; it need not exist.
+        output: Whose, for messages.
         request: All that the output depends on, as JSON can say it.
     """
 
-    def __init__(self, folder: Path, request: dict[str, Any]) -> None:
-        self.folder, self.request = folder, json.loads(json.dumps(request))
+    def __init__(self, folder: Path, output: Path, request: dict[str, Any]) -> None:
+        self.folder, self.output, self.request = folder, output, json.loads(json.dumps(request))
         self.notes: dict[str, Any] = {}
         self.resumed = self._find()
 
@@ -47,8 +48,7 @@ class Job:
             beside.write_text(json.dumps(value, indent=2), encoding="utf-8")
             beside.replace(self.folder / _REQUEST)
         except OSError as error:
-            said = f"{self.folder.parent} cannot be written to: {error.strerror}"
-            raise MediaError(said) from error
+            raise MediaError(f"{self.output} cannot be written: {error.strerror}") from error
 
     def done(self) -> set[str]:
         """Returns the names that were marked."""

@@ -50,7 +50,6 @@ class Translation:
         choice = self.stylizer.choice if self.stylizer else Choice("", "")
         return {
             "frames": report.frames,
-            "kept": self.kept,
             "seconds": round(report.seconds, 3),
             "fps": round(report.fps, 2),
             "size": list(report.size or (0, 0)),
@@ -62,6 +61,7 @@ class Translation:
                 "encode_ms": round(report.encode.mean_ms, 3),
             },
             "dropped": report.dropped,
+            "kept": self.kept,
         }
 
 
@@ -182,7 +182,7 @@ class _Work:
             return
         folder = plan.folder
         sources = [identity(item.source) for item in plan.items]
-        job = Job(job_folder(folder.resolve()), self._request() | {"sources": sources})
+        job = Job(job_folder(folder.resolve()), folder, self._request() | {"sources": sources})
         done = job.done() if job.resumed else set()
         left = [i for i in plan.items if str(i.target) not in done or not i.target.exists()]
         _check_free([item.target for item in left], overwrite)
@@ -237,7 +237,8 @@ class _Work:
         look = self.look
         with open_source(str(item.source), start=look.start, end=look.end) as source:
             assert isinstance(source, VideoSource)
-            job = Job(job_folder(item.target), self._request() | {"source": identity(item.source)})
+            request = self._request() | {"source": identity(item.source)}
+            job = Job(job_folder(item.target), item.target, request)
             at_once = frames_at_once()
             backend, precision = self.backend, self.precision
             if job.resumed:

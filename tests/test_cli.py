@@ -97,10 +97,7 @@ def test_videos_and_folders_ask_for_their_like(here, cli, make_video, photos):
     assert (run.code, "output o.mp4/in.mp4 is a folder" in run.error()) == (2, True)
     assert "must be one too, not good.jpg" in cli("translate", photos, "good.jpg").error()
     assert "cannot be written" in cli("translate", "in.mp4", "good.jpg/o.mp4", *FAST).error()
-    assert (
-        "good.jpg cannot be written to: Not a directory"
-        in cli("translate", photos, "good.jpg/o", *FAST).error()
-    )
+    assert "cannot be written" in cli("translate", photos, "good.jpg/o", *FAST).error()
     assert names(here) == ["good.jpg", "in.mp4", "o.mp4"]
 
 
