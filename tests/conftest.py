@@ -79,8 +79,13 @@ def demo_clip() -> Path:
 
 @pytest.fixture
 def bundle(tmp_path) -> Path:
-    """A copy of the shipped bundle, to be damaged."""
-    return Path(shutil.copytree(ROOT / "models" / "monet", tmp_path / "bundle"))
+    """A copy of the shipped bundle with its ONNX files alone, to be damaged."""
+    copy = tmp_path / "bundle"
+    shutil.copytree(ROOT / "models" / "monet", copy, ignore=shutil.ignore_patterns("*.openvino"))
+    values = json.loads((copy / "manifest.json").read_text())
+    values["artifacts"] = [a for a in values["artifacts"] if a["target"] == "onnx"]
+    (copy / "manifest.json").write_text(json.dumps(values))
+    return copy
 
 
 @pytest.fixture
