@@ -1,6 +1,6 @@
 """What a training step costs, in time and memory, for each generator.
 
-    python -m pleinair.benchmarks.train_presets [--crop 256] [--batch 1] [--steps 3]
+    python -m pleinair.benchmarks.train_presets [GENERATOR ...] [--precision fp32] [--steps 3]
 
 Each is trained in a process of its own, both directions with LSGAN, cycle and identity losses as in
 the paper, so that its peak memory is its own: resident memory on a CPU, allocated on a GPU.
@@ -21,14 +21,15 @@ from rich.console import Console
 from rich.table import Table
 
 from ..train.data import Batch
-from ..train.generators import GENERATORS
+from ..train.generators import GENERATORS, check_options
 from ..train.recipe import validate_recipe
 from ..train.run import make_fabric
 from ..train.trainer import Trainer
+from .machine import describe_machine
 from .memory import peak_mb
 
 
-def measure(generator: str, crop: int, batch: int, steps: int) -> dict[str, float]:
+def measure(generator: str, precision: str, crop: int, batch: int, steps: int) -> dict[str, float]:
     """Trains in this process; returns seconds a step and the peak memory in MB."""
     recipe = validate_recipe(
         {
@@ -36,6 +37,7 @@ def measure(generator: str, crop: int, batch: int, steps: int) -> dict[str, floa
             "data": {"root": ".", "crop": crop},
             "model": {"generator": generator},
             "optim": {"steps": steps + 1},
+            "compute": {"precision": precision},
         },
         "benchmark",
     )
@@ -52,26 +54,35 @@ def measure(generator: str, crop: int, batch: int, steps: int) -> dict[str, floa
 
 
 def main(
+    generators: Annotated[list[str] | None, typer.Argument(help="All by default.")] = None,
+    precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
     crop: Annotated[int, typer.Option(help="Side of the pictures.")] = 256,
     batch: Annotated[int, typer.Option(help="Pictures a step.")] = 1,
     steps: Annotated[int, typer.Option(help="Timed steps.")] = 3,
-    only: Annotated[str, typer.Option(hidden=True)] = "",
+    alone: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Prints the table."""
-    if only:
-        print(json.dumps(measure(only, crop, batch, steps)))
+    names = generators or list(GENERATORS)
+    for name in names:
+        check_options(name, {})
+    if alone:
+        print(json.dumps(measure(names[0], precision, crop, batch, steps)))
         return
-    title = f"a training step, {crop}x{crop}, batch {batch}"
-    table = Table("generator", "s a step", "peak MB", title=title)
-    for name in GENERATORS:
-        found = _in_its_own_process(name, crop, batch, steps)
-        table.add_row(name, f"{found['seconds']:.2f}", f"{found['peak_mb']:.0f}")
+    machine = describe_machine()
+    title = f"a training step, {crop}x{crop}, batch {batch}, {precision}"
+    caption = f"{machine['cpu']}, {machine['logical_cores']} cores, {' '.join(machine['flags'])}"
+    table = Table("generator", "s a step", "of the first", "peak MB", title=title, caption=caption)
+    sizes = ["--crop", str(crop), "--batch", str(batch), "--steps", str(steps)]
+    found = [_in_its_own_process(name, "--precision", precision, *sizes) for name in names]
+    for name, one in zip(names, found, strict=True):
+        share = one["seconds"] / found[0]["seconds"]
+        table.add_row(name, f"{one['seconds']:.2f}", f"{share:.2f}", f"{one['peak_mb']:.0f}")
     Console().print(table)
 
 
-def _in_its_own_process(name: str, crop: int, batch: int, steps: int) -> dict[str, Any]:
-    numbers = ["--crop", str(crop), "--batch", str(batch), "--steps", str(steps)]
-    command = [sys.executable, "-m", "pleinair.benchmarks.train_presets", "--only", name, *numbers]
+def _in_its_own_process(name: str, *options: str) -> dict[str, Any]:
+    module = "pleinair.benchmarks.train_presets"
+    command = [sys.executable, "-m", module, name, "--alone", *options]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr.strip().splitlines()[-1]}")
