@@ -32,11 +32,12 @@ def frame_graph(
         wide: Layers that compute in float32 all the same, by name.
     """
     generator = copy.deepcopy(generator).cpu().eval()
-    kind = EdgeFrameGraph if isinstance(generator, EdgeGenerator) else FrameGraph
-    graph = kind(generator, dtype).eval()  # type: ignore[arg-type]
+    graph: nn.Module = FrameGraph(generator)
+    if isinstance(generator, EdgeGenerator):
+        graph = EdgeFrameGraph(generator, dtype)
     if dtype != torch.float32:
         _compute_in(generator, dtype, wide)
-    return graph
+    return graph.eval()
 
 
 def _compute_in(generator: nn.Module, dtype: torch.dtype, wide: Mapping[str, Wide]) -> None:
@@ -64,16 +65,16 @@ class _Computing(nn.Module):
 class FrameGraph(nn.Module):
     """The frame graph of any generator."""
 
-    def __init__(self, generator: nn.Module, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, generator: nn.Module) -> None:
         super().__init__()
-        self.generator, self.dtype = generator, dtype
+        self.generator = generator
 
     def forward(self, frame: Tensor) -> Tensor:
         """Paints uint8 RGB [1, H, W, 3]; H and W multiples of the generator's stride."""
         x = (
             frame.float().permute(0, 3, 1, 2) / 127.5 - 1.0
         )  # cast first: TensorRT's parser wants it
-        painted = (self.generator(x.to(self.dtype)).float() + 1.0) * 127.5
+        painted = (self.generator(x).float() + 1.0) * 127.5
         out: Tensor = painted.clamp(0, 255).round().permute(0, 2, 3, 1).to(torch.uint8)
         return out
 

@@ -79,7 +79,8 @@ class _Graph:
     def _add_layer(self, node: NodeProto, options: dict[str, Any]) -> None:
         first, *rest = node.input
         weights = [None if name == "" else self._constant(name) for name in rest]
-        name = re.sub(r"\W", "_", rest[0].removesuffix(".weight") if rest else node.output[0])
+        named_by = next(filter(None, rest), node.output[0])  # its weight, if it has one
+        name = re.sub(r"\W", "_", named_by.removesuffix(".weight"))
         while hasattr(self.root, name):
             name += "_"
         self.root.add_module(name, LAYERS[node.op_type](options, *weights))
