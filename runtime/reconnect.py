@@ -35,26 +35,31 @@ class ReconnectingSource(Source):
 
     def frames(self) -> Iterator[Frame]:
         """Yields frames, of all connections."""
-        index = 0
+        index, lost, last = 0, False, time.monotonic()
         while True:
             for frame in self.inner.frames():
+                if lost:
+                    self.say(f"{self.label} is back")
+                    lost = False
                 yield replace(frame, index=index, pts=None)
-                index += 1
+                index, last = index + 1, time.monotonic()
             if not self.inner.problems or self.closed.is_set():
                 return
             why = self.inner.problems[-1]
-            self.say(f"{why}; waiting for it to come back")
+            if not lost and index:
+                self.say(f"{why}; waiting for it to come back")
+                lost = True
             self.inner.close()
-            again = self._wait()
+            # What never gave a frame is not waited for.
+            again = self._wait(last + PATIENCE) if index else None
             if again is None:
-                waited = "" if self.closed.is_set() else f"; not back within {PATIENCE:g} seconds"
+                tried = lost and not self.closed.is_set()
+                waited = f"; not back within {PATIENCE:g} seconds" if tried else ""
                 self.problems.append(f"{why}{waited}")
                 return
             self.inner = again
-            self.say(f"{self.label} is back")
 
-    def _wait(self) -> Source | None:
-        end = time.monotonic() + PATIENCE
+    def _wait(self, end: float) -> Source | None:
         while time.monotonic() < end and not self.closed.wait(min(_PAUSE, PATIENCE)):
             try:
                 return self.open_one()

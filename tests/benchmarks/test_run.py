@@ -191,7 +191,7 @@ def test_nothing_can_run(quick, tmp_path, monkeypatch):
     import importlib.util
 
     real = importlib.util.find_spec
-    hidden = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "torch")
+    hidden = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "torch", "cv2")
     monkeypatch.setattr(
         importlib.util,
         "find_spec",

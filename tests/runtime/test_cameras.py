@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from pleinair.errors import MediaError
 from pleinair.runtime import cameras, reconnect
 from pleinair.runtime.live import live
 
@@ -72,6 +73,27 @@ def test_a_camera_that_stays_away(monkeypatch):
     result = live("0", "null", **FAST)
     assert result.report.frames + result.report.dropped == 3
     assert result.problems == ["camera 0 stopped after 3 frames; not back within 0.2 seconds"]
+
+
+def test_a_camera_that_opens_but_gives_nothing(monkeypatch):
+    monkeypatch.setattr(Capture, "pictures", 0)
+    with pytest.raises(MediaError, match="camera 0 stopped after 0 frames"):
+        live("0", "null", **FAST)
+    assert Capture.plugged == 1
+
+
+def test_a_camera_that_comes_back_without_pictures_is_given_up(monkeypatch):
+    monkeypatch.setattr(reconnect, "PATIENCE", 0.3)
+    monkeypatch.setattr(Capture, "sizes", ((8, 6),))
+    read = Capture.read
+    monkeypatch.setattr(
+        Capture, "read", lambda self: read(self) if Capture.plugged == 1 else (False, None)
+    )
+    said = []
+    result = live("0", "null", **FAST, say=said.append)
+    assert Capture.plugged > 2
+    assert "not back within 0.3 seconds" in result.problems[0]
+    assert len(said) == 1
 
 
 def test_cameras_are_listed(tmp_path, monkeypatch, cli):
