@@ -244,14 +244,15 @@ def test_ctrl_c_reports_what_was_measured(tmp_path, photos):
     command = [sys.executable, "-m", "pleinair", "bench", "monet", "--out", str(out)]
     command += ["--backend", "onnxruntime", "--precision", "int8", "--size", "64x48"]
     command += ["--scenario", "single-stream", "--duration", "600", "--pictures", str(photos)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell may have it ignored
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed)
     try:
         _wait_for_a_round(process, out / "results.json")
-    except BaseException:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+    finally:
         process.kill()
-        raise
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in said
     found = json.loads((out / "results.json").read_text())
