@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import onnx
 import pytest
@@ -246,7 +247,7 @@ def test_ctrl_c_reports_what_was_measured(tmp_path, photos):
     command += ["--scenario", "single-stream", "--duration", "600", "--pictures", str(photos)]
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell may have it ignored
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed)
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed)  # noqa: PLW1509
     try:
         _wait_for_a_round(process, out / "results.json")
         process.send_signal(signal.SIGINT)
