@@ -421,9 +421,8 @@ def export(
         size, psnr, ssim = f"{a.bytes / 1e3:.0f}", f"{d.psnr_db:.1f}", f"{d.ssim:.4f}"
         figures = (size, psnr, ssim, f"{d.delta_e:.2f}", d.verdict, f"{a.seconds:.0f}")
         _add(table, what, a.precision, *figures)
-    for s in manifest.skipped:
-        _add(table, s.target, s.precision, *"----", f"not built: {s.reason}", "-")
-    _say(manifest.model_dump(mode="json"), as_json, table)
+    not_built = [f"not built: {s.target} {s.precision}: {s.reason}" for s in manifest.skipped]
+    _say(manifest.model_dump(mode="json"), as_json, Group(table, *map(Text, not_built)))
     built = {a.precision for a in manifest.artifacts}
     failed = any(s.drifts or s.target in (target or ()) for s in manifest.skipped)
     if failed or {*(precision or ())} - built:

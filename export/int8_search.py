@@ -20,6 +20,7 @@ from ..metrics import BARS, Bars
 from ..pictures import Frames
 from ..runtime.backends import find_backend
 from .drift import BudgetMissed, Paint, difference
+from .openvino_ir import write_ir
 from .quantize import Quantizer, Scheme
 from .ranges import RULES
 
@@ -104,19 +105,27 @@ class Search:
         if margin < 0:
             return False
         self.quantizer.write(path, self.scheme, rule, spared)
-        return self.judge(self.backend.load(path)) >= 0
+        return self.judge(self._engine(path)) >= 0
+
+    def _engine(self, path: Path) -> Paint:
+        """What will run: OpenVINO reads an IR otherwise than the ONNX graph that it is made of."""
+        if self.scheme.backend == "openvino":
+            ir = path.with_suffix(".openvino")
+            write_ir(path, ir, {})
+            path = ir
+        return self.backend.load(path)
 
     def _margin(
         self, path: Path, rule: str, spared: Sequence[str] = (), count: int = PICTURES
     ) -> float:
         self.quantizer.write(path, self.scheme, rule, spared)
         frames, wanted = self.frames[:count], self.wanted[:count]
-        found = difference(self.backend.load(path), frames, wanted)
+        found = difference(self._engine(path), frames, wanted)
         return self.bars.margin(found)
 
     def _best_reached(self, path: Path, rule: str, spared: Sequence[str]) -> str:
         self.quantizer.write(path, self.scheme, rule, spared)
-        found = difference(self.backend.load(path), self.frames, self.wanted)
+        found = difference(self._engine(path), self.frames, self.wanted)
         return (
             f"INT8 for {self.scheme.name} cannot hold --max-drift: with every convolution in float"
             f" it still misses {', '.join(self.bars.missed(found)) or 'it on other photographs'};"

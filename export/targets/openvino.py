@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import openvino as ov
-
-from ...errors import ExportError
 from ...runtime.backends import find_backend
+from ..openvino_ir import write_ir
 from ..quantize import OPENVINO
 from ..workshop import Workshop
 from . import Built
@@ -22,13 +20,6 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     found = workshop.int8_graph(OPENVINO) if precision == "int8" else None
     graph = found.path if found else workshop.float_graph()
     path = folder / f"{precision}.openvino"
-    path.mkdir()
-    try:
-        model = ov.convert_model(graph)
-        for key, text in workshop.metadata.items():
-            model.set_rt_info(text, ["pleinair", key])
-        ov.save_model(model, path / "model.xml", compress_to_fp16=precision == "fp16")
-    except Exception as error:  # OpenVINO raises bare RuntimeErrors
-        raise ExportError(f"OpenVINO cannot convert the generator: {error}") from error
+    write_ir(graph, path, workshop.metadata, halve=precision == "fp16")
     engine = find_backend("openvino").load(path)
     yield Built(path, engine, "openvino", quantization=found.record if found else None)
