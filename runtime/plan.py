@@ -55,7 +55,7 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
         raise UsageError(f"{source} is a stream, not a file; to record it painted use live --sink")
     if path.is_dir():
         _is_no_input(path, out)
-        if not out.is_dir() and (out.exists() or out.suffix):
+        if out.is_file() or (_looks_like_file(out) and not out.is_dir()):
             raise UsageError(f"{path} is a folder, so the output must be one too, not {out}")
         return _of_many(path, _inside(path, out), out, f"folder {path}")
     if path.exists():
@@ -65,7 +65,7 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
         files = [one for one in found if one.is_file() and _paintable(one)]
         if not found:
             raise UsageError(f"{source} does not exist, and nothing fits it as a pattern")
-        if not out.is_dir() and (out.exists() or out.suffix):
+        if out.is_file() or (_looks_like_file(out) and not out.is_dir()):
             raise UsageError(
                 f"{source} may be several files, so the output must be a folder: {out}"
             )
@@ -82,7 +82,9 @@ def _of_one(source: Path, out: Path) -> Plan:
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:
         suffixes = ", ".join(sorted(fits))
-        raise UsageError(f"{source} is a {kind}, so the output must end in {suffixes}: {out}")
+        raise UsageError(
+            f"{source} is read as a {kind}, so the output must end in {suffixes}: {out}"
+        )
     _is_no_input(source, out)
     if out.is_dir():
         raise UsageError(f"output {out} is a folder; give the name of a {kind}")
@@ -129,6 +131,10 @@ def _fixed_part(pattern: Path) -> Path:
             break
         fixed /= part
     return fixed
+
+
+def _looks_like_file(path: Path) -> bool:
+    return is_picture(path) or path.suffix.lower() in _READ
 
 
 def _video_name(name: str) -> str:

@@ -68,8 +68,8 @@ def test_bad_sources(here, cli, content, source, out, code, message):
         (["good.jpg"], 2, "output good.jpg is the input"),
         (["./good.jpg", "--overwrite"], 2, "output good.jpg is the input"),
         (["."], 2, "is the input"),
-        (["o.mp4"], 2, "good.jpg is a picture, so the output must end in"),
-        (["o"], 2, "good.jpg is a picture, so the output must end in"),
+        (["o.mp4"], 2, "good.jpg is read as a picture, so the output must end in"),
+        (["o"], 2, "good.jpg is read as a picture, so the output must end in"),
         (["good.jpg/below/o.png"], 1, "cannot be written: Not a directory"),
         (["o.png", "--stats", "nowhere/s.json"], 2, "--stats nowhere/s.json"),
         (["o" * 300 + ".png"], 1, "File name too long"),
@@ -85,7 +85,10 @@ def test_bad_requests(here, cli, arguments, code, message):
 
 def test_videos_and_folders_ask_for_their_like(here, cli, make_video, photos):
     make_video(here / "in.mp4")
-    assert "is a video, so the output must end in" in cli("translate", "in.mp4", "o.png").error()
+    assert (
+        "is read as a video, so the output must end in"
+        in cli("translate", "in.mp4", "o.png").error()
+    )
     assert "is a folder, so the output must be one too" in cli("translate", photos, "o.mp4").error()
     (here / "o.mp4").mkdir()
     assert cli("translate", "in.mp4", "o.mp4", *FAST).code == 0
