@@ -88,8 +88,7 @@ def _of_one(source: Path, out: Path) -> Plan:
 
 def _of_many(root: Path, files: list[Path], out: Path, label: str, wrong: str) -> Plan:
     _is_no_input(root, out)
-    looks_like_file = is_picture(out) or out.suffix.lower() in VIDEO_SUFFIXES
-    if not out.is_dir() and (out.exists() or looks_like_file):
+    if not out.is_dir() and (out.exists() or _looks_like_file(out)):
         raise UsageError(f"{wrong}, not {out}")
     if not files:
         kinds = ", ".join(sorted(SUFFIXES | _READ))
@@ -131,6 +130,10 @@ def _fixed_part(pattern: Path) -> Path:
             break
         fixed /= part
     return fixed
+
+
+def _looks_like_file(path: Path) -> bool:
+    return is_picture(path) or path.suffix.lower() in _READ
 
 
 def _video_name(name: str) -> str:

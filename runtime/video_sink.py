@@ -73,6 +73,7 @@ class VideoSink(Sink):
         options = {} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"}
         with self._failing():
             path.parent.mkdir(parents=True, exist_ok=True)
+            self.temporary.write_bytes(b"")  # PyAV opens it only with the first frame
             self.container = av.open(f"file:{self.temporary}", "w", options=options)
             # PyAV opens it only with the first frame, where a refusal looks like one of the sound.
             self.temporary.write_bytes(b"")
