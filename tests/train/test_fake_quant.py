@@ -54,6 +54,7 @@ def test_fine_tuning_lowers_what_rounding_costs(
     torch.manual_seed(0)
     generator = create_generator("edge_s")
     grow(generator)
+    generator.keep_flat()
     state = {
         "format": "pleinair-generator-1",
         "architecture": "edge_s",
