@@ -76,11 +76,11 @@ def foreign_generator(
             model = version_converter.convert_version(_any_size(model), OPSET)
     except Exception as error:  # it raises bare RuntimeErrors
         raise ExportError(f"{path} cannot be converted to opset {OPSET}: {error}") from error
+    body = to_module(model, path)
     options = ort.SessionOptions()
     options.log_severity_level = 4  # sizes that do not fit are tried
     session = ort.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-    stride = _stride(session, path)
-    generator = ForeignGenerator(to_module(model, path), *input_range, stride)
+    generator = ForeignGenerator(body, *input_range, _stride(session, path))
     _check_agreement(generator, session, path)
     return generator
 

@@ -100,16 +100,27 @@ def _of_frame_graph(model: onnx.ModelProto, path: Path) -> nn.Module:
     """The generator that was wrapped into an FP32 frame graph."""
     if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
         raise ExportError(f"{path} is in INT8 already; give the float model")
-    weights = {
-        tensor.name.removeprefix("generator."): torch.from_numpy(
-            numpy_helper.to_array(tensor).copy()
-        )
-        for tensor in model.graph.initializer
-    }
-    if "gather" in weights:
-        return _edge_generator(weights, path)
+    if any(tensor.name == "gather" for tensor in model.graph.initializer):
+        return _edge_generator(_weights(model), path)
     inside = _without_frame(model, path)
     return foreign_generator(inside, path, (-1.0, 1.0))
+
+
+def _weights(model: onnx.ModelProto) -> dict[str, torch.Tensor]:
+    """The state dict of an edge generator's frame graph.
+
+    Biases go by the convolution that has them: those that are equal share one tensor in the file,
+    and those that are zero are not in it.
+    """
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    weights = {}
+    for node in model.graph.node:
+        if node.op_type == "Conv" and node.input[1].startswith("generator."):
+            layer = node.input[1].removeprefix("generator.").removesuffix(".weight")
+            weight, *bias = (torch.from_numpy(tensors[name].copy()) for name in node.input[1:])
+            weights[f"{layer}.weight"] = weight
+            weights[f"{layer}.bias"] = bias[0] if bias else weight.new_zeros(len(weight))
+    return weights
 
 
 def _edge_generator(weights: dict[str, torch.Tensor], path: Path) -> nn.Module:

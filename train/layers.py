@@ -32,6 +32,17 @@ class InstanceNorm2d(nn.InstanceNorm2d):
         return torch.cat(one_by_one) if len(one_by_one) > 1 else one_by_one[0]
 
 
+def use_torchs_layers(network: nn.Module) -> None:
+    """Turns layers that only train faster into those of torch that they are, in place.
+
+    For what looks at a network layer by layer, as quantization does.
+    """
+    for module in network.modules():
+        for base in (nn.Conv2d, nn.InstanceNorm2d):
+            if isinstance(module, base):
+                module.__class__ = base
+
+
 def needs_bias(norm: str) -> bool:
     """Whether a convolution inside a network of that norm has a bias: the reference's rule.
 

@@ -15,6 +15,7 @@ import copy
 from torch import Tensor, nn
 
 from ...train.generators import EdgeGenerator
+from ...train.layers import use_torchs_layers
 
 
 class ImageGraph(nn.Module):
@@ -93,6 +94,7 @@ class _Change(nn.Module):
 def image_graph(generator: nn.Module) -> ImageGraph:
     """Returns the image graph of a generator, which is copied and left as it was."""
     generator = copy.deepcopy(generator).cpu().float().eval()
+    use_torchs_layers(generator)
     if isinstance(generator, EdgeGenerator):
         return EdgeImageGraph(generator).eval()
     return PlainImageGraph(generator).eval()

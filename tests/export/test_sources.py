@@ -197,7 +197,7 @@ def test_onnx_files_that_are_something_else(
         (bundle / "fp32.onnx", {"input_range": (0, 1)}, UsageError, "takes bytes"),
         (style, {"input_range": (1, 0)}, UsageError, "BLACK,WHITE"),
         (bundle, {"input_range": (0, 1)}, UsageError, "is for a float .onnx"),
-        ("no-such-model", {}, UsageError, "no such path"),
+        ("no-such-model", {}, UsageError, "unknown model or path"),
     ):
         with pytest.raises(kind, match=said):
             export(source, tmp_path / "b", calibration=photos, **options)
