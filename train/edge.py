@@ -26,6 +26,9 @@ EDGE_SIZES = {
 }
 
 
+ROUNDING = 1e-6  # of what a kernel's weights add up to, in float32
+
+
 class EdgeGenerator(nn.Module):
     """A small generator made of nothing but what INT8 hardware runs well.
 
@@ -124,7 +127,9 @@ class EdgeGenerator(nn.Module):
 
 def _equalise(weight: Tensor, answer: Tensor) -> None:
     """Shifts the weights (4 C, I, h, w) that give ``answer`` (4 C, I), evenly, to that of C."""
-    weight -= ((answer - _mean_of_four(answer)) / weight[0, 0].numel())[..., None, None]
+    uneven = answer - _mean_of_four(answer)
+    uneven[uneven.abs() < ROUNDING] = 0  # or each update would round the weights anew
+    weight -= (uneven / weight[0, 0].numel())[..., None, None]
 
 
 def _mean_of_four(values: Tensor) -> Tensor:
