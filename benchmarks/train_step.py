@@ -29,6 +29,7 @@ from torch.nn import functional as F
 
 from ..train.data import Batch
 from ..train.discriminators import create_discriminator
+from ..train.folded import FoldedConv2d
 from ..train.generators import create_generator
 from ..train.image_pool import ImagePool
 from ..train.layers import InstanceNorm2d
@@ -38,7 +39,11 @@ from ..train.trainer import Trainer
 from ..train.winograd import WinogradConv2d
 
 # Our layers, which compute the same in another way, and what they are called as.
-PLAIN = {WinogradConv2d: nn.Conv2d, InstanceNorm2d: nn.InstanceNorm2d}
+PLAIN = {
+    FoldedConv2d: nn.Conv2d,
+    WinogradConv2d: nn.Conv2d,
+    InstanceNorm2d: nn.InstanceNorm2d,
+}
 CYCLE, IDENTITY = 10.0, 5.0
 Step = Callable[[], dict[str, float]]
 

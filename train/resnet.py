@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from .folded import FoldedConv2d
 from .layers import init_normal, make_norm, needs_bias
 from .winograd import WinogradConv2d
 
@@ -41,7 +42,7 @@ class ResnetGenerator(nn.Module):
                 )
             )
             layers += [make_norm(norm, width // 2), nn.ReLU(inplace=True)]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, 3, 7), nn.Tanh()]
+        layers += [nn.ReflectionPad2d(3), FoldedConv2d(ngf, 3, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
         init_normal(self)
 
