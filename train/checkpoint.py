@@ -56,7 +56,9 @@ def load_state(path: Path) -> dict[str, Any]:
         ) from error
     except Exception as error:  # torch raises half a dozen types for a damaged file
         said = str(error).strip().splitlines() or [type(error).__name__]
-        raise TrainingError(f"{path} is no readable checkpoint ({said[0]})") from error
+        raise TrainingError(
+            f"{path} is no readable checkpoint: it is cut short, or something else ({said[0]})"
+        ) from error
     if not isinstance(state, dict):
         raise TrainingError(f"{path} is no pleinair checkpoint: it holds a {type(state).__name__}")
     return state

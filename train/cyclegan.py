@@ -6,6 +6,7 @@ call forward and one backward, which is what distributed data parallel training 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from .recipe import Recipe
 
 Weights = Mapping[str, float]
 Terms = dict[str, Tensor]
+
+KEPT = 32 * 2**20  # bytes; what is larger, glibc asks of the system anew each time, page by page
 
 
 class Draw(NamedTuple):
@@ -255,11 +258,21 @@ def make_judges(recipe: Recipe) -> nn.ModuleDict:
 def together(network: nn.Module, *batches: Tensor) -> Sequence[Tensor]:
     """Passes several batches through a network at once: its weights are fetched once.
 
-    With batch normalisation a picture's result would depend on its company; then one by one.
+    With batch normalisation a picture's result would depend on its company; then one by one. So
+    too where results would be so large that a CPU's memory is slower than the passes.
     """
-    if any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+    joined = torch.cat(batches)
+    normed = any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    if normed or (joined.device.type == "cpu" and _first_result(network, joined) > KEPT):
         return [network(batch) for batch in batches]
-    return torch.split(network(torch.cat(batches)), [len(batch) for batch in batches])
+    return torch.split(network(joined), [len(batch) for batch in batches])
+
+
+def _first_result(network: nn.Module, pictures: Tensor) -> int:
+    """Bytes of what the first convolution makes of pictures, mostly the largest layer's."""
+    first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
+    values = pictures[:, 0].numel() // math.prod(first.stride) * first.out_channels
+    return values * (2 if torch.is_autocast_enabled("cpu") else 4)
 
 
 def mean(terms: Iterable[Tensor]) -> Tensor:

@@ -159,7 +159,11 @@ class _Loop:
         with _signals(self._stop):
             try:
                 self._run()
+            except (ConnectionError, EOFError) as error:  # of the queue from a loader
+                raise self._unread(error) from error
             except RuntimeError as error:
+                if "DataLoader worker" in str(error):
+                    raise self._unread(error) from error
                 lost = isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
                 if self.trainer.fabric.world_size == 1 or not lost:
                     raise
@@ -197,6 +201,15 @@ class _Loop:
             return list(flags)
         raised = torch.tensor([float(flag) for flag in flags], device=fabric.device)
         return [bool(flag) for flag in fabric.all_reduce(raised, reduce_op="sum")]
+
+    def _unread(self, error: Exception) -> TrainingError:
+        """What ends the processes that read pictures is mostly a machine out of memory."""
+        return TrainingError(
+            f"a process that reads pictures has ended at step {self.trainer.step}"
+            f" ({str(error).strip() or type(error).__name__}); the last checkpoint is kept in"
+            f" {self.out}, and the same command goes on from it; if memory is short, with"
+            " --set data.workers=0"
+        )
 
     def _diverged(self, what: str) -> TrainingError:
         return TrainingError(

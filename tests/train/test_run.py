@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -314,6 +315,23 @@ def test_a_signal_to_the_whole_group_ends_a_run_after_a_step(
     _, said = process.communicate(timeout=60)
     assert said.rstrip().endswith("KeyboardInterrupt")
     assert load_state(tmp_path / "checkpoint.pt")["step"] >= 1
+
+
+def test_a_run_whose_loaders_are_killed_says_so_and_goes_on(
+    make_recipe: Make, tmp_path: Path
+) -> None:
+    recipe = make_recipe(optim={"steps": 12}, data={"workers": 1}, log={"checkpoint_every": 1})
+
+    def kill(step: int, _: dict[str, float]) -> None:
+        if step == 2:
+            for loader in multiprocessing.active_children():
+                loader.kill()
+
+    with pytest.raises(TrainingError, match="a process that reads pictures has ended at step"):
+        train(recipe, tmp_path, "cpu", report=kill)
+    assert load_state(tmp_path / "checkpoint.pt")["step"] >= 2
+    train(recipe, tmp_path, "cpu")
+    assert load_state(tmp_path / "checkpoint.pt")["step"] == 12
 
 
 def test_processes_end_when_one_of_them_fails(make_recipe: Make, tmp_path: Path) -> None:
