@@ -54,7 +54,7 @@ _interrupted = threading.Event()
 _WrongUsage = cast(type[Exception], typer.BadParameter.__bases__[0])
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Model = Annotated[str, typer.Option(help="A shipped model's name, or a bundle's folder or zip.")]
+Model = Annotated[str, typer.Option(help="A shipped model's name, a bundle, or a checkpoint.")]
 Backend = Annotated[
     str, typer.Option(help="auto, openvino, onnxruntime ... or with a device: onnxruntime:cuda.")
 ]

@@ -16,6 +16,7 @@ from ..bundle import Bundle
 from ..errors import MediaError, UsageError
 from .encoding import DEFAULT, Encoding
 from .job import Job, identity
+from .models import open_model
 from .pipeline import Pipeline, Report
 from .plan import Item, Plan, make_plan
 from .segments import LENGTH
@@ -105,7 +106,7 @@ def translate(
     Args:
         source: What to paint.
         out: Where to: a file of the same kind, or a folder, in which names and structure are kept.
-        model: A shipped model's name, or a bundle's folder or zip.
+        model: A shipped model's name, a bundle's folder or zip, or a checkpoint.
         backend: ``"auto"`` or a backend's name.
         precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
         strength: 1 is the painting, 0 the original.
@@ -124,7 +125,7 @@ def translate(
     if encoding.hardware:
         _ = encoding.encoder  # says now if there is none
     look = Look(strength, steady, start, end)
-    work = _Work(Bundle.open(model), backend, precision, look, encoding, progress)
+    work = _Work(open_model(model), backend, precision, look, encoding, progress)
     work.run(plan, overwrite)
     if not (work.result.report.frames or work.result.kept):
         raise MediaError("; ".join(work.result.problems) or f"{source} holds no frames")
