@@ -179,6 +179,8 @@ def translate(
     figures = result.stats()
     if stats:
         stats.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    for note in result.notes:
+        _print_line(note)
     _say(figures, as_json, f"{_translated(figures)}\nwrote {out}")
     _end_with(result.problems)
 

@@ -118,9 +118,7 @@ class _Graph:
         while hasattr(self.root, name):
             name += "_"
         layer = LAYERS[node.op_type](options, *weights)
-        kinds = [
-            torch.from_numpy(w).dtype for w in weights if w is not None and w.dtype.kind == "f"
-        ]
+        kinds = [_type_of(w) for w in weights if w is not None and w.dtype.kind == "f"]
         self.root.add_module(name, layer.to(self._kind(kinds[0])) if kinds else layer)
         self._name(node, self.graph.call_module(name, (self._value(first),)))
 
@@ -154,6 +152,10 @@ class _Graph:
     def _kind(self, dtype: torch.dtype) -> torch.dtype:
         """What numbers of a format become."""
         return self.floats if self.floats and dtype.is_floating_point else dtype
+
+
+def _type_of(array: Any) -> torch.dtype:
+    return TYPES[helper.np_dtype_to_tensor_dtype(array.dtype)]
 
 
 class _Unknown(Exception):
@@ -304,7 +306,7 @@ class _Quantize(nn.Module):
     def __init__(self, o: dict[str, Any], scale: Any, zero: Any) -> None:
         super().__init__()
         _one_scale(scale)
-        self.scale, self.zero, self.dtype = float(scale), int(zero), torch.from_numpy(zero).dtype
+        self.scale, self.zero, self.dtype = float(scale), int(zero), _type_of(zero)
 
     def forward(self, x: Tensor) -> Tensor:
         ends = torch.iinfo(self.dtype)
@@ -317,7 +319,7 @@ class _Dequantize(nn.Module):
         super().__init__()
         _one_scale(scale)
         self.scale, self.zero = float(scale), int(zero)
-        self.dtype = torch.from_numpy(scale).dtype
+        self.dtype = _type_of(scale)
 
     def forward(self, q: Tensor) -> Tensor:
         return (q.to(self.dtype) - self.zero) * self.scale

@@ -48,7 +48,8 @@ class CorpusResult:
     Attributes:
         rows: An object for each input, in the order of names: ``source``, ``target``, ``worker``
             (host and process), ``attempts``, ``seconds`` (of the last attempt), ``frames``,
-            ``error`` (empty if there is an output), ``problems`` (with what there is).
+            ``error`` (empty if there is an output), ``problems`` (with what there is), ``notes``
+            (what was left out on purpose).
         seconds: Wall time, with Ray's start.
     """
 
@@ -61,6 +62,11 @@ class CorpusResult:
         return [
             said for row in self.rows for said in filter(None, [row["error"], *row["problems"]])
         ]
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out on purpose."""
+        return [note for row in self.rows for note in row["notes"]]
 
     def stats(self) -> dict[str, Any]:
         """The object that ``translate --engine ray`` prints."""
@@ -232,12 +238,12 @@ def _paint_row(row: dict[str, Any], order: Order, ledger: str) -> dict[str, Any]
 def _attempt(piece: Piece, order: Order, attempt: int) -> dict[str, Any]:
     """Paints one piece and reports."""
     started = time.perf_counter()
-    frames, error, problems = 0, "", list[str]()
+    frames, error, problems, notes = 0, "", list[str](), list[str]()
     if attempt > ATTEMPTS:
         error = f"{piece.source} was given up: {ATTEMPTS} workers died painting it"
     else:
         try:
-            frames, problems = _paint(piece, order)
+            frames, problems, notes = _paint(piece, order)
         except (PleinairError, OSError) as failure:
             error = str(failure)
     return {
@@ -249,18 +255,19 @@ def _attempt(piece: Piece, order: Order, attempt: int) -> dict[str, Any]:
         "frames": frames,
         "error": error,
         "problems": problems,
+        "notes": notes,
     }
 
 
-def _paint(piece: Piece, order: Order) -> tuple[int, list[str]]:
-    """Paints one piece; returns its frames and what is wrong with it."""
+def _paint(piece: Piece, order: Order) -> tuple[int, list[str], list[str]]:
+    """Paints one piece; returns its frames, problems and notes."""
     if not is_remote(piece.target):
         Path(piece.target).parent.mkdir(parents=True, exist_ok=True)
     with as_local(piece.source) as source, to_be_written(piece.target) as target:
         if not piece.is_video:
             rgb, alpha = read_picture(source)
             write_picture(target, _stylizer(order)(rgb), alpha)
-            return 1, []
+            return 1, [], []
         look = order.look
         result = translate(
             source,
@@ -275,7 +282,7 @@ def _paint(piece: Piece, order: Order) -> tuple[int, list[str]]:
             encoding=order.encoding,
             overwrite=True,  # what was there before was asked for at the start
         )
-        return result.report.frames + result.kept, result.problems
+        return result.report.frames + result.kept, result.problems, result.notes
 
 
 @functools.lru_cache(maxsize=1)  # a worker's process lives on from piece to piece

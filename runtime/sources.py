@@ -22,6 +22,7 @@ from .colour import Colour, Decoded
 from .frame import Frame
 
 TIMEOUT = 10.0  # seconds that a stream may be silent
+_DARK, _DARKEST = 30, 20  # the frame by which a camera should have shown more than such grey levels
 
 
 class Source:
@@ -295,13 +296,19 @@ class CameraSource(Source):
 
     def frames(self) -> Iterator[Frame]:
         """Yields frames until the camera stops giving any."""
-        index = 0
+        index, is_black = 0, True
         while True:
             with self.reading:
                 good, bgr = self.capture.read()
             if not good:
                 self.problems.append(f"{self.label} stopped after {index} frames")
                 return
+            is_black = is_black and index <= _DARK and int(bgr.max()) < _DARKEST
+            if is_black and index == _DARK:
+                self.say(
+                    f"{self.label} gives black pictures: its cover is closed, or another program or"
+                    " the system's privacy settings keep it; try another --source index"
+                )
             yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), index)
             index += 1
 

@@ -232,12 +232,18 @@ def _best(
 
 
 def _nothing_runs(bundle: Bundle, backend: str, precision: str) -> str:
-    has = ", ".join(
-        f"{a.target} {a.precision} {a.device}".rstrip() for a in bundle.manifest.artifacts
-    )
+    has = ", ".join(map(_whose, bundle.manifest.artifacts))
     missing = "; ".join(row.install for row in BACKENDS.values() if not row.installed)
     return (
         f"{bundle.label} has no artifact that backend {backend!r} can run at precision"
         f" {precision!r} here; it has: {has}"
         + (f"; to install more backends: {missing}" if missing else "")
     )
+
+
+def _whose(artifact: Artifact) -> str:
+    """Says what an artifact is, and what could run it on which machine."""
+    kind = f"{artifact.target} {artifact.precision}"
+    able = [row.name for row in BACKENDS.values() if artifact.target in row.targets]
+    by = f" (backend {' or '.join(able)})" if able else ""
+    return f"{kind} for {artifact.device}{by}" if artifact.device else f"{kind}{by}"

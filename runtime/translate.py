@@ -23,6 +23,7 @@ from .segments import LENGTH
 from .sinks import FolderSink, PictureSink
 from .sources import PictureSource, VideoSource, open_source
 from .steady import Steady
+from .streams import left_out
 from .stylizer import Choice, Stylizer, load
 from .video_sink import AGAIN, VideoSink, job_folder
 
@@ -38,12 +39,14 @@ class Translation:
         stylizer: What painted.
         kept: Frames and pictures that an interrupted run had painted before.
         problems: What could not be read, or only in part.
+        notes: What was left out on purpose.
     """
 
     report: Report = field(default_factory=Report)
     stylizer: Stylizer | None = None
     kept: int = 0
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def stats(self) -> dict[str, Any]:
         """The object that ``translate --stats`` writes."""
@@ -263,6 +266,7 @@ class _Work:
                     sink, progress=lambda n: self.progress(before + n, source.count)
                 )
                 self.result.kept += before
+                self.result.notes += filter(None, [left_out(source)])
                 self._note(report, stylizer, source.problems)
                 if not (report.frames or before):
                     raise MediaError("; ".join(source.problems) or f"{item.source} holds no frames")
