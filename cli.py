@@ -617,9 +617,11 @@ def models(as_json: Json = False) -> None:
 @app.command()
 def cameras(as_json: Json = False) -> None:
     """List the cameras that live can paint, by index, name, size and rate."""
-    from .runtime.cameras import list_cameras
+    from .runtime.cameras import list_cameras, names_missing
 
     found = list_cameras()
+    if found and (how := names_missing()):
+        _print_line(how)
     table = Table("--source", "name", "size", "fps")
     for c in found:
         _add(table, str(c.index), c.name, f"{c.size[0]}x{c.size[1]}", f"{c.fps:g}")

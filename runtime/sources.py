@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -25,7 +26,7 @@ TIMEOUT = 10.0  # seconds that a stream may be silent
 _DARK, _DARKEST = 30, 20  # the frame by which a camera should have shown more than such grey levels
 
 
-class Source:
+class Source(ABC):
     """Frames, and what is known of them before the first one.
 
     Attributes:
@@ -50,9 +51,9 @@ class Source:
         self.say: Callable[[str], None] = lambda sentence: None  # what happens along the way
         self.reading = threading.Lock()  # held by whoever is in the middle of a read
 
+    @abstractmethod
     def frames(self) -> Iterator[Frame]:
         """Yields every frame once, in order."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Frees the device or file.
@@ -64,7 +65,7 @@ class Source:
             self._free()
             self.reading.release()
 
-    def _free(self) -> None:
+    def _free(self) -> None:  # noqa: B027  # most have nothing to free
         pass
 
     def __enter__(self) -> Source:
@@ -72,6 +73,14 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class EmptySource(Source):
+    """No frames: what is known of those that come from elsewhere."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Yields nothing."""
+        return iter(())
 
 
 class PictureSource(Source):

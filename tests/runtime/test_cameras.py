@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
+import types
 
 import cv2
 import numpy as np
@@ -157,3 +159,36 @@ def test_there_may_be_no_camera(tmp_path, monkeypatch, cli):
     assert cli("cameras").out == "no camera gives pictures here\n"
     monkeypatch.setattr("sys.platform", "win32")
     assert len(json.loads(cli("cameras", "--json").out)["cameras"]) == 7
+
+
+class Listing:
+    """What cv2-enumerate-cameras says on Windows: Media Foundation counts in its own order."""
+
+    __spec__ = "found"
+    supported_backends = (cv2.CAP_MSMF, cv2.CAP_DSHOW)
+
+    @staticmethod
+    def enumerate_cameras(api):
+        names = {cv2.CAP_MSMF: ["Webcam", "Microscope"], cv2.CAP_DSHOW: ["Microscope", "OBS"]}
+        return [types.SimpleNamespace(index=i, name=name) for i, name in enumerate(names[api])]
+
+
+def test_off_linux_a_library_knows_the_names(monkeypatch, cli):
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setattr(
+        cv2.videoio_registry,
+        "getCameraBackends",
+        lambda: (cv2.CAP_FFMPEG, cv2.CAP_MSMF, cv2.CAP_DSHOW),
+    )
+    monkeypatch.setitem(sys.modules, "cv2_enumerate_cameras", Listing)
+    found = json.loads(cli("cameras", "--json").out)["cameras"]
+    assert [(c["index"], c["name"]) for c in found] == [(0, "Webcam"), (1, "Microscope")]
+
+
+def test_off_linux_without_it_the_cameras_are_numbered(monkeypatch, cli):
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setitem(sys.modules, "cv2_enumerate_cameras", None)
+    monkeypatch.setattr(cameras.importlib.util, "find_spec", lambda name: None)
+    done = cli("cameras")
+    assert "camera 0" in done.out
+    assert 'pip install "pleinair[cameras]"' in done.err
