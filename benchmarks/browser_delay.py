@@ -181,7 +181,7 @@ def webrtc(pictures: list[Pixels], seconds: float, codec: str) -> dict[str, Any]
     return figures(sender, page.shown, time.process_time() - began)
 
 
-class browser:  # noqa: N801  # used as a function
+class browser:  # used as a function
     """A headless Chromium that shows a page."""
 
     def __init__(self, url: str) -> None:
