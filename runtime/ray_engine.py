@@ -2,43 +2,33 @@
 
 A ledger, an actor beside the caller, knows which piece was begun how often and which is done. So a
 piece whose worker died is painted again, one that was done before is not, and one that kills its
-workers is given up. Outputs appear whole under their names: there is one for each input.
+workers is given up. Outputs appear whole under their names: there is one for each input. Should the
+caller die, its notes beside a local output folder (``Job``) say what the same request need not do.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import os
-import socket
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import BackendError, PleinairError, UsageError
-from ..pictures import read_picture, write_picture
-from .corpus import Piece, as_local, exists, find_pieces, is_remote, to_be_written
+from ..errors import BackendError, UsageError
+from .corpus import Piece, exists, find_pieces, is_remote
 from .encoding import DEFAULT, Encoding
+from .job import Job, identity
 from .models import open_model
-from .stylizer import Stylizer, load
-from .translate import Look, Progress, translate
+from .ray_worker import Ledger, Order, paint_row
+from .translate import Look, Progress
+from .video_sink import job_folder
 
-ATTEMPTS = 3  # after which a piece is taken for what kills its workers
 _BLOCKS = 1000  # pieces are handed out by so many blocks at most
-
-
-@dataclass(frozen=True)
-class Order:
-    """How all of a corpus is painted."""
-
-    model: str
-    backend: str
-    precision: str
-    look: Look
-    encoding: Encoding
 
 
 @dataclass
@@ -97,6 +87,9 @@ def translate_corpus(
 ) -> CorpusResult:
     """Paints a corpus on the Ray cluster that is there, or on this machine alone.
 
+    What was interrupted goes on with what is left when the same is asked for again, if the output
+    is local.
+
     The cluster is the one that ``RAY_ADDRESS`` names or that runs on this machine; without one Ray
     is started for the time being. Local paths must mean the same on all of its machines, and
     pleinair must be installed there.
@@ -120,27 +113,83 @@ def translate_corpus(
     """
     ray = _import_ray()
     pieces = find_pieces(source, out)
-    taken = [] if overwrite else [piece.target for piece in pieces if exists(piece.target)]
-    if taken:
-        more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
-        raise UsageError(f"{taken[0]}{more} exists; add --overwrite to replace it")
-    open_model(model)  # says now if there is none
+    model_hashes = sorted(a.sha256 for a in open_model(model).manifest.artifacts)
     name = str(Path(model).resolve()) if Path(model).exists() else str(model)
     order = Order(name, backend, precision, look, encoding)
-    started, result = time.perf_counter(), CorpusResult()
+    notes = _Notes(pieces, out, asdict(order) | {"model": model_hashes})
+    notes.begin(overwrite)
+    started = time.perf_counter()
     ours = not ray.is_initialized()
     try:
         if ours:
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
-        result.rows = _run(ray, pieces, order, progress)
+        for number, report in _run(ray, notes.left, order):
+            notes.take(number, report)
+            progress(len(notes.done), len(pieces))
     except (ray.exceptions.RayError, ConnectionError) as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise BackendError(f"Ray failed: {said[0]}; see the logs of its cluster") from error
     finally:
+        notes.leave()
         if ours:
             ray.shutdown()
-    result.seconds = time.perf_counter() - started
-    return result
+    rows = [notes.done[number] for number in range(len(pieces))]
+    return CorpusResult(rows, time.perf_counter() - started)
+
+
+class _Notes:
+    """What is done; beside a local output folder kept for the next time.
+
+    Args:
+        pieces: All of the corpus.
+        out: The output.
+        request: All else that the outputs depend on.
+    """
+
+    def __init__(self, pieces: list[Piece], out: str | Path, request: dict[str, Any]) -> None:
+        self.pieces, self.done = pieces, dict[int, dict[str, Any]]()
+        self.job: Job | None = None
+        if not is_remote(out):
+            sources = [
+                p.source if is_remote(p.source) else identity(Path(p.source)) for p in pieces
+            ]
+            folder = job_folder(Path(out).resolve())
+            self.job = Job(folder, Path(out), request | {"engine": "ray", "sources": sources})
+
+    @property
+    def left(self) -> dict[int, Piece]:
+        """The pieces that are to be painted, by number."""
+        return {n: piece for n, piece in enumerate(self.pieces) if n not in self.done}
+
+    def begin(self, overwrite: bool) -> None:
+        """Recalls what is done; the same request's own outputs may be replaced.
+
+        Raises:
+            UsageError: There are others.
+        """
+        resumed = self.job is not None and self.job.resumed
+        if self.job and resumed:
+            reports = {report["source"]: report for report in map(json.loads, self.job.done())}
+            for number, piece in enumerate(self.pieces):
+                if piece.source in reports and exists(piece.target):
+                    self.done[number] = reports[piece.source]
+        taken = [p.target for p in self.pieces if exists(p.target)]
+        if taken and not (overwrite or resumed):
+            more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
+            raise UsageError(f"{taken[0]}{more} exists; add --overwrite to replace it")
+        if self.job:
+            self.job.begin({})
+
+    def take(self, number: int, report: dict[str, Any]) -> None:
+        """Notes a report."""
+        self.done[number] = report
+        if self.job and not report["error"]:
+            self.job.mark(json.dumps(report))
+
+    def leave(self) -> None:
+        """Clears the notes away, unless there is something left that they are for."""
+        if self.job and (not self.left or not self.done):
+            self.job.remove()
 
 
 def preview_corpus(
@@ -174,117 +223,30 @@ def _import_ray() -> Any:
     return ray
 
 
-def _run(ray: Any, pieces: list[Piece], order: Order, progress: Progress) -> list[dict[str, Any]]:
+def _run(ray: Any, pieces: dict[int, Piece], order: Order) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields the report of each piece, by its number, as they come."""
+    if not pieces:
+        return
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+    name = f"pleinair-{uuid.uuid4().hex}"
+    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
         ray.get_runtime_context().get_node_id(), soft=False
     )
-    ledger_name = f"pleinair-{uuid.uuid4().hex}"
-    ledger = (
-        ray.remote(Ledger).options(name=ledger_name, num_cpus=0, scheduling_strategy=place).remote()
-    )
-    rows = [{"number": n, **asdict(piece)} for n, piece in enumerate(pieces)]
+    beside_us = ray.remote(Ledger).options(name=name, num_cpus=0, scheduling_strategy=here)
+    ledger = beside_us.remote()
+    rows = [{"number": number, **asdict(piece)} for number, piece in pieces.items()]
     painted = ray.data.from_items(rows, override_num_blocks=min(len(rows), _BLOCKS)).map(
-        functools.partial(_paint_row, order=order, ledger=ledger_name),
+        functools.partial(paint_row, order=order, ledger=name),
         num_cpus=_share(ray),  # Ray starts tasks again without end; the ledger gives up
     )
-    done = {}
     for row in painted.iter_rows():
-        done[row["number"]] = row["report"]
-        progress(len(done), len(rows))
+        yield row["number"], row["report"]
     ray.kill(ledger)
-    return [done[number] for number in range(len(rows))]
 
 
 def _share(ray: Any) -> float:
     """Processors for each worker: all of the smallest machine, for painting uses all there are."""
     found = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
     return float(min(filter(None, found), default=1))
-
-
-class Ledger:
-    """Who began what how often, and what is done."""
-
-    def __init__(self) -> None:
-        self.begun: dict[int, int] = {}
-        self.done: dict[int, dict[str, Any]] = {}
-
-    def begin(self, number: int) -> tuple[int, dict[str, Any] | None]:
-        """Returns which attempt this is, and what an earlier one has reported."""
-        if number not in self.done:
-            self.begun[number] = self.begun.get(number, 0) + 1
-        return self.begun[number], self.done.get(number)
-
-    def end(self, number: int, report: dict[str, Any]) -> None:
-        """Notes that a piece is done."""
-        self.done[number] = report
-
-
-def _paint_row(row: dict[str, Any], order: Order, ledger: str) -> dict[str, Any]:
-    """Paints one piece in a worker, unless an attempt before has."""
-    import ray
-
-    book, number = ray.get_actor(ledger), row["number"]
-    attempt, report = ray.get(book.begin.remote(number))
-    if report is None:
-        piece = Piece(row["source"], row["target"], row["is_video"])
-        report = _attempt(piece, order, attempt)
-        ray.get(book.end.remote(number, report))
-    return {"number": number, "report": report}
-
-
-def _attempt(piece: Piece, order: Order, attempt: int) -> dict[str, Any]:
-    """Paints one piece and reports."""
-    started = time.perf_counter()
-    frames, error, problems, notes = 0, "", list[str](), list[str]()
-    if attempt > ATTEMPTS:
-        error = f"{piece.source} was given up: {ATTEMPTS} workers died painting it"
-    else:
-        try:
-            frames, problems, notes = _paint(piece, order)
-        except (PleinairError, OSError) as failure:
-            error = str(failure)
-    return {
-        "source": piece.source,
-        "target": piece.target,
-        "worker": f"{socket.gethostname()}:{os.getpid()}",
-        "attempts": min(attempt, ATTEMPTS),
-        "seconds": round(time.perf_counter() - started, 3),
-        "frames": frames,
-        "error": error,
-        "problems": problems,
-        "notes": notes,
-    }
-
-
-def _paint(piece: Piece, order: Order) -> tuple[int, list[str], list[str]]:
-    """Paints one piece; returns its frames, problems and notes."""
-    if not is_remote(piece.target):
-        Path(piece.target).parent.mkdir(parents=True, exist_ok=True)
-    with as_local(piece.source) as source, to_be_written(piece.target) as target:
-        if not piece.is_video:
-            rgb, alpha = read_picture(source)
-            write_picture(target, _stylizer(order)(rgb), alpha)
-            return 1, [], []
-        look = order.look
-        result = translate(
-            source,
-            target,
-            order.model,
-            backend=order.backend,
-            precision=order.precision,
-            strength=look.strength,
-            steady=look.steady,
-            start=look.start,
-            end=look.end,
-            encoding=order.encoding,
-            overwrite=True,  # what was there before was asked for at the start
-        )
-        return result.report.frames + result.kept, result.problems, result.notes
-
-
-@functools.lru_cache(maxsize=1)  # a worker's process lives on from piece to piece
-def _stylizer(order: Order) -> Stylizer:
-    return load(order.model, order.backend, order.precision, "rgb", order.look.strength)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pleinair.errors import BackendError, UsageError
 from pleinair.runtime.ray_engine import translate_corpus
-from pleinair.runtime.translate import translate
+from pleinair.runtime.translate import Look, translate
 
 HOW: dict[str, Any] = {"backend": "onnxruntime:cpu", "precision": "int8"}
 
@@ -51,20 +51,19 @@ def corpus(tmp_path: Path, photos: Path, make_video: Any) -> Path:
     return folder
 
 
-def kill_a_worker_in(folder: Path) -> None:
+def kill_a_worker_in(folder: Path, over: threading.Event) -> None:
     """Waits for a video that is half done, and kills the process that paints it."""
     import psutil
 
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        for half_done in folder.glob("films/.*.part.*"):
-            for process in psutil.process_iter(["name"]):
-                if process.info["name"].startswith("ray::") and any(
-                    file.path == str(half_done) for file in process.open_files()
-                ):
+    while not over.wait(0.02):
+        half_done = {str(path) for path in folder.glob("films/.*.part.*")}
+        for process in psutil.process_iter(["name"]) if half_done else ():
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                if process.info["name"].startswith("ray::") and half_done & {
+                    file.path for file in process.open_files()
+                }:
                     os.kill(process.pid, signal.SIGKILL)
                     return
-        time.sleep(0.02)
 
 
 @pytest.mark.slow
@@ -72,10 +71,12 @@ def test_one_output_for_each_input_though_a_worker_dies(
     cluster: Any, corpus: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    killer = threading.Thread(target=kill_a_worker_in, args=(out,))
+    over = threading.Event()
+    killer = threading.Thread(target=kill_a_worker_in, args=(out, over))
     killer.start()
     seen: list[tuple[int, int | None]] = []
     result = translate_corpus(corpus, out, **HOW, progress=lambda *done: seen.append(done))
+    over.set()
     killer.join()
     rows = {Path(row["source"]).name: row for row in result.rows}
     names = {"00.jpg", "01.jpg", "bad.png", "a.mp4", "b.mp4", "c.mp4", "cut.mp4"}
@@ -111,6 +112,34 @@ def test_addresses_and_the_report(cluster: Any, photos: Path, tmp_path: Path, cl
     assert [row["exists"] for row in rows] == [True, True]
 
 
+def test_an_interrupted_corpus_goes_on_with_what_is_left(
+    cluster: Any, photos: Path, tmp_path: Path
+) -> None:
+    corpus, out = tmp_path / "corpus", tmp_path / "out"
+    corpus.mkdir()
+    for index in range(4):
+        name = f"0{index}.jpg"
+        (corpus / name).write_bytes((photos / name).read_bytes())
+
+    def interrupt(done: int, total: int | None) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        translate_corpus(corpus, out, **HOW, progress=interrupt)
+    with pytest.raises(UsageError, match="exists; add --overwrite"):
+        translate_corpus(corpus, out, **HOW, look=Look(strength=0.5))  # another request
+    first = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    result = translate_corpus(corpus, out, **HOW)
+    assert [Path(row["target"]).name for row in result.rows] == [f"0{i}.jpg" for i in range(4)]
+    assert result.problems == []
+    again = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    assert sum(again[name] == at for name, at in first.items()) >= 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "out"]
+    with pytest.raises(UsageError, match="exists; add --overwrite"):
+        translate_corpus(corpus, out, **HOW)
+
+
 def test_an_engine_that_is_none(cli: Any, photos: Path, tmp_path: Path) -> None:
     done = cli("translate", photos, tmp_path / "out", "--engine", "rai")
     assert (done.code, "did you mean 'ray'?" in done.error()) == (2, True)
@@ -127,13 +156,12 @@ def test_without_ray_it_says_how_to_get_it(
 def test_a_piece_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
     from pleinair.runtime.corpus import Piece
     from pleinair.runtime.encoding import DEFAULT
-    from pleinair.runtime.ray_engine import ATTEMPTS, Ledger, Order, _attempt
-    from pleinair.runtime.translate import Look
+    from pleinair.runtime.ray_worker import ATTEMPTS, Ledger, Order, attempt
 
     ledger = Ledger()
     attempts = [ledger.begin(0)[0] for _ in range(ATTEMPTS + 1)]
     order = Order("monet", "auto", "auto", Look(), DEFAULT)
-    report = _attempt(Piece("a.jpg", str(tmp_path / "a.jpg"), False), order, attempts[-1])
+    report = attempt(Piece("a.jpg", str(tmp_path / "a.jpg"), False), order, attempts[-1])
     assert "was given up: 3 workers died" in report["error"]
     ledger.end(0, report)
     assert ledger.begin(0) == (ATTEMPTS + 1, report)
