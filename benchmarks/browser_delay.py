@@ -123,7 +123,7 @@ def mjpeg(pictures: list[Pixels], seconds: float) -> dict[str, Any]:
     said: list[str] = []
     with open_sink("http:0", EmptySource(), Controls(), say=said.append) as sink:
         page = Page(None)
-        with browser(f"{page.url}#mjpeg,{said[0].removeprefix('open ')}stream"):
+        with Browser(f"{page.url}#mjpeg,{said[0].removeprefix('open ')}stream"):
             sender, began = Sender(pictures), time.process_time()
             for number in range(int(seconds * FPS)):
                 time.sleep(sender.due(number))
@@ -173,7 +173,7 @@ def webrtc(pictures: list[Pixels], seconds: float, codec: str) -> dict[str, Any]
         return asyncio.run_coroutine_threadsafe(connect(offer), loop).result(10)
 
     page, began = Page(answer), time.process_time()
-    with browser(f"{page.url}#webrtc,"):
+    with Browser(f"{page.url}#webrtc,"):
         time.sleep(seconds + 1.5)
     for peer in peers:
         asyncio.run_coroutine_threadsafe(peer.close(), loop).result(10)
@@ -181,7 +181,7 @@ def webrtc(pictures: list[Pixels], seconds: float, codec: str) -> dict[str, Any]
     return figures(sender, page.shown, time.process_time() - began)
 
 
-class browser:  # used as a function
+class Browser:  # used as a function
     """A headless Chromium that shows a page."""
 
     def __init__(self, url: str) -> None:

@@ -131,7 +131,8 @@ class VideoSource(Source):
             self.container.close()
             raise MediaError(f"{path} has no video stream")
         self.stream = self.container.streams.video[0]
-        self.stream.thread_type = "AUTO"
+        # Threads that decode whole frames side by side hold one back each, which is delay.
+        self.stream.thread_type = "SLICE" if self.is_url else "AUTO"
         self.fps = self.stream.average_rate or self.stream.guessed_rate
         # FFmpeg numbers the pictures of a bare MJPEG stream as if there were 25 a second.
         self.has_clock = "jpeg" not in self.container.format.name
