@@ -232,18 +232,18 @@ def _best(
 
 
 def _nothing_runs(bundle: Bundle, backend: str, precision: str) -> str:
-    has = ", ".join(map(_whose, bundle.manifest.artifacts))
+    artifacts = bundle.manifest.artifacts
+    has = ", ".join(
+        f"{a.target} {a.precision}" + f" for {a.device}" * bool(a.device) for a in artifacts
+    )
+    able = {
+        target: " or ".join(row.name for row in BACKENDS.values() if target in row.targets)
+        for target in dict.fromkeys(a.target for a in artifacts)
+    }
+    runs = "; ".join(f"{target} runs with {names}" for target, names in able.items() if names)
     missing = "; ".join(row.install for row in BACKENDS.values() if not row.installed)
     return (
         f"{bundle.label} has no artifact that backend {backend!r} can run at precision"
-        f" {precision!r} here; it has: {has}"
+        f" {precision!r} here; it has: {has}; {runs}"
         + (f"; to install more backends: {missing}" if missing else "")
     )
-
-
-def _whose(artifact: Artifact) -> str:
-    """Says what an artifact is, and what could run it on which machine."""
-    kind = f"{artifact.target} {artifact.precision}"
-    able = [row.name for row in BACKENDS.values() if artifact.target in row.targets]
-    by = f" (backend {' or '.join(able)})" if able else ""
-    return f"{kind} for {artifact.device}{by}" if artifact.device else f"{kind}{by}"

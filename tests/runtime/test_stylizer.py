@@ -148,7 +148,7 @@ def test_a_bundle_for_other_machines_says_for_which(bundle, edit, monkeypatch):
 
     edit(bundle, for_a_gpu)
     monkeypatch.setattr(Backend, "available", property(lambda self: self.name != "tensorrt"))
-    said = r"has no artifact .* here; it has: tensorrt fp16 for sm86 \(backend tensorrt\)"
+    said = r"has no artifact .* here; it has: tensorrt fp16 for sm86; tensorrt runs with tensorrt"
     with pytest.raises(BackendError, match=said):
         load(bundle)
 

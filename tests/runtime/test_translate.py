@@ -111,7 +111,8 @@ def test_a_stream_of_data_is_left_out_with_a_sentence(tmp_path, make_video, pack
         assert [stream.type for stream in container.streams] == ["video", "audio", "data"]
     done = cli("translate", source, tmp_path / "out.mov", "--backend", "onnxruntime")
     assert done.code == 0
-    assert f"{source}: its data will not be kept" in done.err.replace("\n", "")
+    said = f"{source}: its data will not be kept"
+    assert said.replace(" ", "") in "".join(done.err.split())  # which breaks lines
     with av.open(str(tmp_path / "out.mov")) as container:
         assert [stream.type for stream in container.streams] == ["video", "audio"]
     assert [d for _, d in packets(tmp_path / "out.mov")] == [d for _, d in packets(source)]
