@@ -35,7 +35,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from . import __version__
-from .errors import PleinairError, UsageError
+from .errors import PleinairError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from .evaluation.scores import Scores
@@ -54,7 +54,7 @@ _interrupted = threading.Event()
 _WrongUsage = cast(type[Exception], typer.BadParameter.__bases__[0])
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Model = Annotated[str, typer.Option(help="A shipped model's name, or a bundle's folder or zip.")]
+Model = Annotated[str, typer.Option(help="A shipped model's name, a bundle, or a checkpoint.")]
 Backend = Annotated[
     str, typer.Option(help="auto, openvino, onnxruntime ... or with a device: onnxruntime:cuda.")
 ]
@@ -111,7 +111,7 @@ def translate(
         str,
         typer.Argument(metavar="IN", help="A picture, video, folder or pattern ('a/**/*.jpg')."),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A file like it, or a folder.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="A file like it, or a folder.")],
     model: Model = "monet",
     backend: Backend = "auto",
     precision: Precision = "auto",
@@ -131,6 +131,10 @@ def translate(
     hardware: Annotated[
         bool, typer.Option("--hardware", help="Encode on the graphics card.")
     ] = False,
+    engine: Annotated[
+        str,
+        typer.Option(help="local, or ray: a cluster; IN may be a .txt list or an fsspec address."),
+    ] = "local",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be painted, and paint nothing.")
     ] = False,
@@ -143,35 +147,41 @@ def translate(
     What was interrupted goes on where it was left when the same command is given again.
     """
     from .runtime.encoding import Encoding
-    from .runtime.translate import preview
+    from .runtime.ray_engine import preview_corpus
+    from .runtime.ray_engine import translate_corpus as run_corpus
+    from .runtime.translate import Look, preview
     from .runtime.translate import translate as run
 
+    if engine not in ("local", "ray"):
+        raise UsageError(unknown_name("engine", engine, ("local", "ray")))
     part = {"start": _parse_time("--start", start), "end": _parse_time("--end", end)}
     if dry_run:
-        rows = preview(source, out, **part)
+        rows = preview(source, out, **part) if engine == "local" else preview_corpus(source, out)
         lines = [f"{r['source']} -> {r['target']}{' (exists)' * r['exists']}" for r in rows]
         _say({"items": rows}, as_json, "\n".join(lines))
         return
     if stats and (stats.is_dir() or not stats.parent.is_dir()):
         raise UsageError(f"--stats {stats} is no file in an existing folder")
+    look, encoding = Look(strength, steady, **part), Encoding(codec, quality, preset, hardware)
     with _progress(f"painting {source}") as advance:
-        result = run(
-            source,
-            out,
-            model,
-            backend=backend,
-            precision=precision,
-            strength=strength,
-            steady=steady,
-            **part,
-            encoding=Encoding(codec, quality, preset, hardware),
-            overwrite=overwrite,
-            progress=advance,
+        painting: dict[str, Any] = {
+            "backend": backend,
+            "precision": precision,
+            "encoding": encoding,
+            "overwrite": overwrite,
+            "progress": advance,
+        }
+        result = (
+            run_corpus(source, out, model, look=look, **painting)
+            if engine == "ray"
+            else run(source, out, model, **asdict(look), **painting)
         )
+    figures = result.stats()
     if stats:
-        stats.write_text(json.dumps(result.stats(), indent=2) + "\n", encoding="utf-8")
-    kept = f"{result.kept} were painted before, now " if result.kept else ""
-    _say(result.stats(), as_json, f"{kept}{_summary(result.stats())}\nwrote {out}")
+        stats.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    for note in result.notes:
+        _print_line(note)
+    _say(figures, as_json, f"{_translated(figures)}\nwrote {out}")
     _end_with(result.problems)
 
 
@@ -607,9 +617,11 @@ def models(as_json: Json = False) -> None:
 @app.command()
 def cameras(as_json: Json = False) -> None:
     """List the cameras that live can paint, by index, name, size and rate."""
-    from .runtime.cameras import list_cameras
+    from .runtime.cameras import list_cameras, names_missing
 
     found = list_cameras()
+    if found and (how := names_missing()):
+        _print_line(how)
     table = Table("--source", "name", "size", "fps")
     for c in found:
         _add(table, str(c.index), c.name, f"{c.size[0]}x{c.size[1]}", f"{c.fps:g}")
@@ -725,6 +737,14 @@ def _summary(stats: dict[str, Any]) -> str:
     count = stats["frames"]
     what = "1 picture" if count == 1 else f"{count} frames of {width}x{height}"
     return f"{what} at {stats['fps']:.1f} fps with {stats['backend']} {stats['precision']}"
+
+
+def _translated(stats: dict[str, Any]) -> str:
+    if "items" in stats:
+        cut = f"{stats['outputs']} of {stats['inputs']} painted, {stats['frames']} frames"
+        return f"{cut} at {stats['fps']:.1f} fps by {len(stats['workers'])} workers"
+    kept = f"{stats['kept']} were painted before, now " if stats["kept"] else ""
+    return f"{kept}{_summary(stats)}"
 
 
 def _end_with(problems: list[str]) -> None:

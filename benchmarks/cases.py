@@ -88,7 +88,8 @@ def plan_variants(
         if precision not in PRECISIONS:
             raise UsageError(unknown_name("precision", precision, PRECISIONS))
     rows: list[Backend | Peer] = [find_runner(name) for name in dict.fromkeys(backends)]
-    rows = rows or [*BACKENDS.values(), *(peer for peer in PEERS.values() if peer.usual)]
+    ours = [row for row in BACKENDS.values() if row.name not in PEERS]  # PyTorch is a peer here
+    rows = rows or [*ours, *(peer for peer in PEERS.values() if peer.usual)]
     if peers:
         rows += [peer for peer in PEERS.values() if peer not in rows and peer.name != BASELINE]
     has = {artifact.precision for artifact in bundle.manifest.artifacts}

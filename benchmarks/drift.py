@@ -1,7 +1,7 @@
 """How far each variant's pictures are from the FP32 reference, on the same real photographs.
 
-The reference is the bundle's FP32 graph in PyTorch, node by node (``torch_graph.py``). Without
-PyTorch it is the same graph in ONNX Runtime: how far that is from PyTorch was measured at export
+The reference is the bundle's FP32 graph in PyTorch (``eager/onnx_module.py``). Without PyTorch
+it is the same graph in ONNX Runtime: how far that is from PyTorch was measured at export
 and stands in the manifest.
 """
 

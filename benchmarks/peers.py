@@ -105,24 +105,26 @@ def _opencv(path: Path) -> Callable[[Frames], Frames]:
 
 
 def _torch(path: Path) -> Callable[[Frames], Frames]:
-    from .torch_graph import TorchGraph, in_torch
+    from ..eager.frames import in_torch
+    from ..eager.onnx_module import load_module
 
-    return in_torch(TorchGraph(path))
+    return in_torch(load_module(path))
 
 
 def _compiled(path: Path) -> Callable[[Frames], Frames]:
     import torch
 
-    from .torch_graph import TorchGraph, in_torch
+    from ..eager.frames import in_torch
+    from ..eager.onnx_module import load_module
 
-    return in_torch(torch.compile(TorchGraph(path), dynamic=False))
+    return in_torch(torch.compile(load_module(path), dynamic=False))
 
 
 def _baseline(_: Path) -> Callable[[Frames], Frames]:
+    from ..eager.frames import FrameGraph, in_torch
     from ..train.generators import create_generator
-    from .torch_graph import Pictures, in_torch
 
-    return in_torch(Pictures(create_generator(BASELINE).eval()))
+    return in_torch(FrameGraph(create_generator(BASELINE).eval()))
 
 
 PEERS = {

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..bundle import Training, sha256_of
-from ..errors import ExportError, TrainingError, UsageError
-from ..train.checkpoint import GENERATOR, generator_file
+from ..errors import ExportError, TrainingError
+from ..train.checkpoint import run_generator
 from ..train.load import LoadedGenerator, load_generator
 
 
@@ -27,12 +27,7 @@ def load_trained(source: Path) -> Trained:
         UsageError: There is no such file.
         ExportError: It is no generator of pleinair, or does not fit its architecture.
     """
-    path = source
-    if source.is_dir():  # a run with a student is for the student
-        student = source / generator_file("student")
-        path = student if student.is_file() else source / GENERATOR
-    if not path.is_file():
-        raise UsageError(f"{source} is no run: {path} does not exist")
+    path = run_generator(source)
     try:
         loaded = load_generator(path)
     except TrainingError as error:

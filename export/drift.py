@@ -9,10 +9,10 @@ from torch import nn
 
 from .. import metrics
 from ..bundle import Drift
+from ..eager.frames import FrameGraph
 from ..errors import ExportError, UsageError, unknown_name
 from ..metrics import BARS, Bars, Difference
 from ..pictures import Frames
-from .frame_graph import FrameGraph
 
 ROUNDED = ("w8", "int8")  # what a budget is for
 

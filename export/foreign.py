@@ -12,9 +12,9 @@ import torch
 from onnx import TensorProto, version_converter
 from torch import Tensor, nn
 
-from ..errors import ExportError
+from ..eager.onnx_module import CONTROL_FLOW, OPSET, to_module
+from ..errors import BackendError, ExportError
 from .onnx_graph import quiet
-from .onnx_module import CONTROL_FLOW, OPSET, to_module
 
 STRIDES = tuple(2**i for i in range(10))
 LEAST = 32  # pixels a side that are tried
@@ -76,7 +76,10 @@ def foreign_generator(
             model = version_converter.convert_version(_any_size(model), OPSET)
     except Exception as error:  # it raises bare RuntimeErrors
         raise ExportError(f"{path} cannot be converted to opset {OPSET}: {error}") from error
-    body = to_module(model, path)
+    try:
+        body = to_module(model, path, torch.float32)
+    except BackendError as error:
+        raise ExportError(f"{error}, which an export to other targets needs") from error
     options = ort.SessionOptions()
     options.log_severity_level = 4  # sizes that do not fit are tried
     session = ort.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])

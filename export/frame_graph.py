@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..eager.frames import FrameGraph
 from ..train.generators import EdgeGenerator
 from .half import Wide
 
@@ -59,23 +60,6 @@ class _Computing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.module(x.to(self.dtype)).to(self.returns)
-        return out
-
-
-class FrameGraph(nn.Module):
-    """The frame graph of any generator."""
-
-    def __init__(self, generator: nn.Module) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, frame: Tensor) -> Tensor:
-        """Paints uint8 RGB [1, H, W, 3]; H and W multiples of the generator's stride."""
-        x = (
-            frame.float().permute(0, 3, 1, 2) / 127.5 - 1.0
-        )  # cast first: TensorRT's parser wants it
-        painted = (self.generator(x).float() + 1.0) * 127.5
-        out: Tensor = painted.clamp(0, 255).round().permute(0, 2, 3, 1).to(torch.uint8)
         return out
 
 

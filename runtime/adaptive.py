@@ -19,10 +19,12 @@ _MEMORY = 0.8  # of the running mean of times
 
 
 class Governor:
-    """Decides how small to paint, from how long painting takes.
+    """Decides how small to paint, from how long a frame takes.
 
-    It falls soon and grows late, and grows only where the next size, whose time it foresees by its
-    area, leaves room: so it does not swing.
+    Painting takes time by its area; what showing it large takes does not hang on how small it was,
+    and is not there at full size. From both follows what a frame would take at another size. The
+    governor falls soon and grows late, to the largest size that fits, and grows only where that
+    leaves room: so it does not swing.
 
     Args:
         fps: The frame rate to hold.
@@ -31,32 +33,46 @@ class Governor:
     def __init__(self, fps: float) -> None:
         self.budget = _SHARE / fps
         self.rung = self.slow = self.quick = 0
-        self.mean: float | None = None
+        self.painting: float | None = None  # running means, in seconds
+        self.enlarging = 0.0
 
     @property
     def scale(self) -> float:
         """What to paint at, as a part of the full width and height."""
         return SCALES[self.rung]
 
-    def note(self, seconds: float) -> None:
-        """Takes in how long one frame took at the present scale."""
-        mean = seconds if self.mean is None else _MEMORY * self.mean + (1 - _MEMORY) * seconds
-        self.mean = mean
-        self.slow = self.slow + 1 if mean > self.budget else 0
-        larger = SCALES[max(0, self.rung - 1)]
-        foreseen = mean * (larger / self.scale) ** 2
-        self.quick = self.quick + 1 if self.rung and foreseen < _ROOM * self.budget else 0
+    def note(self, painting: float, enlarging: float = 0.0) -> None:
+        """Takes in how long one frame took at the present scale, in its two parts."""
+        self.painting = _mean(self.painting, painting)
+        if self.rung:
+            self.enlarging = _mean(self.enlarging or None, enlarging)
+        larger = self._largest(0, _ROOM * self.budget)
+        self.slow = self.slow + 1 if self._foreseen(self.rung) > self.budget else 0
+        self.quick = self.quick + 1 if larger < self.rung else 0
         if self.slow >= _SLOW and self.rung < len(SCALES) - 1:
-            self._move(1)
+            self._move(self._largest(self.rung + 1, self.budget))
         elif self.quick >= _QUICK:
-            self._move(-1)
+            self._move(larger)
 
-    def _move(self, by: int) -> None:
-        before = self.scale
-        self.rung += by
-        self.slow = self.quick = 0
-        assert self.mean is not None
-        self.mean *= (self.scale / before) ** 2
+    def _foreseen(self, rung: int) -> float:
+        """Seconds that a frame would take at a scale."""
+        assert self.painting is not None
+        painting = self.painting * (SCALES[rung] / self.scale) ** 2
+        return painting + self.enlarging if rung else painting
+
+    def _largest(self, first: int, seconds: float) -> int:
+        """The first scale, from some on, at which a frame would fit; the last if none does."""
+        rungs = range(first, len(SCALES))
+        return next((rung for rung in rungs if self._foreseen(rung) <= seconds), rungs[-1])
+
+    def _move(self, rung: int) -> None:
+        assert self.painting is not None
+        self.painting *= (SCALES[rung] / self.scale) ** 2
+        self.rung, self.slow, self.quick = rung, 0, 0
+
+
+def _mean(mean: float | None, value: float) -> float:
+    return value if mean is None else _MEMORY * mean + (1 - _MEMORY) * value
 
 
 class AdaptivePainter:
@@ -86,10 +102,13 @@ class AdaptivePainter:
         started = time.perf_counter()
         if self.size != (rgb.shape[1], rgb.shape[0]):
             small = cv2.resize(rgb, self.size, interpolation=cv2.INTER_AREA)
-        painted = enlarge(self.paint(small), small, rgb)
+        begun = time.perf_counter()
+        painted = self.paint(small)
+        done = time.perf_counter()
+        shown = enlarge(painted, small, rgb)
         if self.coming is None:  # what is being prepared takes time from painting
-            self.governor.note(time.perf_counter() - started)
-        return painted
+            self.governor.note(done - begun, begun - started + time.perf_counter() - done)
+        return shown
 
     def _follow(self, rgb: Pixels) -> None:
         """Moves to the governor's size, once the engine is ready for that."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +42,24 @@ def list_cameras() -> list[Camera]:
 
 def _candidates() -> list[tuple[int, str]]:
     """Indices with names, where the system gives any."""
-    if sys.platform != "linux":
+    if sys.platform == "linux":
+        devices = [path for path in _DEVICES.glob("video*") if path.name[5:].isdecimal()]
+        return sorted((int(path.name[5:]), _name(path)) for path in devices)
+    try:
+        import cv2_enumerate_cameras as listing
+    except ModuleNotFoundError:
         return [(index, f"camera {index}") for index in range(_MOST)]
-    devices = [path for path in _DEVICES.glob("video*") if path.name[5:].isdecimal()]
-    return sorted((int(path.name[5:]), _name(path)) for path in devices)
+    # Systems count cameras each in their own way: that counts which OpenCV tries first.
+    known = listing.supported_backends
+    first = next(api for api in cv2.videoio_registry.getCameraBackends() if api in known)
+    return sorted((found.index, found.name) for found in listing.enumerate_cameras(first))
+
+
+def names_missing() -> str:
+    """Says how to get the names of cameras where that takes another library; empty elsewhere."""
+    if sys.platform == "linux" or importlib.util.find_spec("cv2_enumerate_cameras"):
+        return ""
+    return 'for the names of cameras run: pip install "pleinair[cameras]"'
 
 
 def _name(device: Path) -> str:

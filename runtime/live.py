@@ -167,7 +167,7 @@ def live(
         source: A camera's index, a URL, or a file (played at its own pace).
         sink: ``"window"``, ``"http"`` (a page for browsers; also ``"http:PORT"`` or
             ``"http:HOST:PORT"``), ``"virtual-camera"``, ``"null"``, or a video file to record to.
-        model: A shipped model's name, or a bundle's folder or zip.
+        model: A shipped model's name, a bundle's folder or zip, or a checkpoint.
         backend: ``"auto"`` or a backend's name.
         precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
         strength: 1 is the painting, 0 the original.

@@ -62,9 +62,9 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
         found = [Path(name) for name in sorted(glob.glob(str(source), recursive=True))]  # noqa: PTH207
         if not found:
             raise UsageError(f"{source} does not exist, and nothing fits it as a pattern")
-        files = [one for one in found if one.is_file() and _paintable(one)]
+        files = [one for one in found if one.is_file() and paintable(one)]
         wrong = f"pattern {source} may fit many files, so the output must be a folder"
-        return _of_many(_fixed_part(path), files, out, f"pattern {source}", wrong)
+        return _of_many(fixed_part(path), files, out, f"pattern {source}", wrong)
     if str(source).isdecimal():
         raise UsageError(f"{source} does not exist; to paint a camera use live")
     raise UsageError(f"{source} does not exist")
@@ -73,7 +73,7 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
 def _of_one(source: Path, out: Path) -> Plan:
     is_video = not is_picture(source)
     if out.is_dir():
-        out = out / (source.name if not is_video else _video_name(source.name))
+        out = out / (source.name if not is_video else video_name(source.name))
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:
         suffixes = ", ".join(sorted(fits))
@@ -97,7 +97,7 @@ def _of_many(root: Path, files: list[Path], out: Path, label: str, wrong: str) -
     for path in files:
         name = path.relative_to(root)
         is_video = not is_picture(path)
-        target = out / (name.with_name(_video_name(name.name)) if is_video else name)
+        target = out / (name.with_name(video_name(name.name)) if is_video else name)
         _is_no_input(path, target)
         items.append(Item(path, target, is_video))
     # Pictures first: they are many and small, and a video's painter is another one.
@@ -110,19 +110,18 @@ def _inside(folder: Path, out: Path) -> list[Path]:
     return [
         path
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and _paintable(path, folder)
-        and not path.resolve().is_relative_to(painted)
+        if path.is_file() and paintable(path, folder) and not path.resolve().is_relative_to(painted)
     ]
 
 
-def _paintable(path: Path, root: Path | None = None) -> bool:
+def paintable(path: Path, root: Path | None = None) -> bool:
+    """Says by its name whether a file is a picture or video, and not hidden below the root."""
     names = path.relative_to(root).parts if root else path.parts[-1:]
     hidden = any(name.startswith(".") for name in names)
     return not hidden and (is_picture(path) or path.suffix.lower() in _READ)
 
 
-def _fixed_part(pattern: Path) -> Path:
+def fixed_part(pattern: Path) -> Path:
     """The folders of a pattern before its first wildcard."""
     fixed = Path(pattern.anchor)
     for part in pattern.parts[1 if pattern.anchor else 0 : -1]:
@@ -136,7 +135,8 @@ def _looks_like_file(path: Path) -> bool:
     return is_picture(path) or path.suffix.lower() in _READ
 
 
-def _video_name(name: str) -> str:
+def video_name(name: str) -> str:
+    """Returns what a painted video is called: as before, or with .mkv behind it."""
     return name if Path(name).suffix.lower() in VIDEO_SUFFIXES else f"{name}.mkv"
 
 

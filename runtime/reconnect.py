@@ -37,6 +37,7 @@ class ReconnectingSource(Source):
         """Yields frames, of all connections."""
         index, lost, last = 0, False, time.monotonic()
         while True:
+            self.inner.say = self.say
             for frame in self.inner.frames():
                 if lost:
                     self.say(f"{self.label} is back")

@@ -7,6 +7,7 @@ without an error, and never half.
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,17 +18,17 @@ from ..pictures import Pixels, write_picture
 from .frame import Frame
 
 
-class Sink:
+class Sink(ABC):
     """Takes painted frames in order."""
 
+    @abstractmethod
     def write(self, frame: Frame) -> bool:
         """Takes one frame; returns False to ask for the end."""
-        raise NotImplementedError
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027  # not all keep what they are given
         """Makes what was written final."""
 
-    def discard(self) -> None:
+    def discard(self) -> None:  # noqa: B027
         """Leaves nothing of it behind."""
 
     def __enter__(self) -> Sink:

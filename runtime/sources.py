@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -22,9 +23,10 @@ from .colour import Colour, Decoded
 from .frame import Frame
 
 TIMEOUT = 10.0  # seconds that a stream may be silent
+_DARK, _DARKEST = 30, 20  # the frame by which a camera should have shown more than such grey levels
 
 
-class Source:
+class Source(ABC):
     """Frames, and what is known of them before the first one.
 
     Attributes:
@@ -49,9 +51,9 @@ class Source:
         self.say: Callable[[str], None] = lambda sentence: None  # what happens along the way
         self.reading = threading.Lock()  # held by whoever is in the middle of a read
 
+    @abstractmethod
     def frames(self) -> Iterator[Frame]:
         """Yields every frame once, in order."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Frees the device or file.
@@ -63,7 +65,7 @@ class Source:
             self._free()
             self.reading.release()
 
-    def _free(self) -> None:
+    def _free(self) -> None:  # noqa: B027  # most have nothing to free
         pass
 
     def __enter__(self) -> Source:
@@ -71,6 +73,14 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class EmptySource(Source):
+    """No frames: what is known of those that come from elsewhere."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Yields nothing."""
+        return iter(())
 
 
 class PictureSource(Source):
@@ -121,7 +131,8 @@ class VideoSource(Source):
             self.container.close()
             raise MediaError(f"{path} has no video stream")
         self.stream = self.container.streams.video[0]
-        self.stream.thread_type = "AUTO"
+        # Threads that decode whole frames side by side hold one back each, which is delay.
+        self.stream.thread_type = "SLICE" if self.is_url else "AUTO"
         self.fps = self.stream.average_rate or self.stream.guessed_rate
         # FFmpeg numbers the pictures of a bare MJPEG stream as if there were 25 a second.
         self.has_clock = "jpeg" not in self.container.format.name
@@ -295,13 +306,19 @@ class CameraSource(Source):
 
     def frames(self) -> Iterator[Frame]:
         """Yields frames until the camera stops giving any."""
-        index = 0
+        index, is_black = 0, True
         while True:
             with self.reading:
                 good, bgr = self.capture.read()
             if not good:
                 self.problems.append(f"{self.label} stopped after {index} frames")
                 return
+            is_black = is_black and index <= _DARK and int(bgr.max()) < _DARKEST
+            if is_black and index == _DARK:
+                self.say(
+                    f"{self.label} gives black pictures: its cover is closed, or another program or"
+                    " the system's privacy settings keep it; try another --source index"
+                )
             yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), index)
             index += 1
 

@@ -12,6 +12,13 @@ from .sources import VideoSource, open_container
 _KINDS = ("audio", "subtitle")
 
 
+def left_out(source: VideoSource) -> str:
+    """Says what of a file is neither painted nor copied; empty if that is nothing."""
+    names = {"data": "data", "attachment": "attachments"}
+    kinds = sorted({names[s.type] for s in source.container.streams if s.type in names})
+    return f"{source.label}: its {' and '.join(kinds)} will not be kept" if kinds else ""
+
+
 class StreamCopy:
     """Copies a file's sound and subtitles, a little at a time, so that they interleave.
 

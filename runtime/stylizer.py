@@ -16,7 +16,8 @@ from ..bundle import Artifact, Bundle
 from ..errors import BackendError, UsageError, unknown_name
 from ..pictures import Pixels
 from . import tiles
-from .backends import BACKENDS, Engine, find_backend
+from .backends import BACKENDS, Backend, Engine, find_backend
+from .models import open_model
 from .tuning import PATIENCE, Candidate, Task, recall, remember, seconds_a_frame, ways_of
 
 PRECISIONS = ("int8", "w8", "fp16", "fp32")
@@ -135,7 +136,7 @@ def load(
     """Loads a model.
 
     Args:
-        model: A shipped model's name, a bundle's folder or zip, or an open bundle.
+        model: A shipped model's name, a bundle's folder or zip, an open bundle, or a checkpoint.
         backend: ``"auto"`` (the fastest here, by a short measurement that is remembered), a
             backend's name, or that and one of its ways, e.g. ``"onnxruntime:cuda"``.
         precision: ``"auto"`` (the smallest that the bundle has) or ``int8``, ``fp16``, ``fp32``.
@@ -149,7 +150,7 @@ def load(
         BundleError: The bundle is damaged.
         BackendError: No backend here can run the bundle.
     """
-    bundle = model if isinstance(model, Bundle) else Bundle.open(model)
+    bundle = open_model(model)
     name, _, way = backend.partition(":")
     artifacts = _candidates(bundle, name, way, precision, in_flight)
     if not artifacts:
@@ -181,15 +182,26 @@ def _candidates(
     if precision not in ("auto", *PRECISIONS):
         raise UsageError(unknown_name("precision", precision, ("auto", *PRECISIONS)))
     rows = BACKENDS.values() if backend == "auto" else [find_backend(backend)]
-    usable = [row for row in rows if row.available and (row.in_auto or backend != "auto")]
-    found = {}
-    for name in PRECISIONS if precision == "auto" else (precision,):
-        for row in usable:
+    usable = [row for row in rows if row.available]
+    precisions = PRECISIONS if precision == "auto" else (precision,)
+    measured = [row for row in usable if row.in_auto]
+    others = [row for row in usable if not row.in_auto]
+    return _pairs(bundle, measured, way, precisions, in_flight) or _pairs(
+        bundle, others, way, precisions, in_flight
+    )
+
+
+def _pairs(
+    bundle: Bundle, rows: list[Backend], way: str, precisions: Iterable[str], in_flight: int
+) -> dict[Candidate, Artifact]:
+    found: dict[Candidate, Artifact] = {}
+    for name in precisions:
+        for row in rows:
             fitting = (bundle.find(target, name, row.runs) for target in row.targets)
             artifact = next(filter(None, fitting), None)
-            for one in [way] if way else ways_of(row, in_flight):
-                if artifact:
-                    found[Candidate.of(row, artifact, one)] = artifact
+            if artifact:
+                ways = [way] if way or not row.in_auto else ways_of(row, in_flight)
+                found |= {Candidate.of(row, artifact, one): artifact for one in ways}
     return found
 
 
@@ -220,12 +232,18 @@ def _best(
 
 
 def _nothing_runs(bundle: Bundle, backend: str, precision: str) -> str:
+    artifacts = bundle.manifest.artifacts
     has = ", ".join(
-        f"{a.target} {a.precision} {a.device}".rstrip() for a in bundle.manifest.artifacts
+        f"{a.target} {a.precision}" + f" for {a.device}" * bool(a.device) for a in artifacts
     )
+    able = {
+        target: " or ".join(row.name for row in BACKENDS.values() if target in row.targets)
+        for target in dict.fromkeys(a.target for a in artifacts)
+    }
+    runs = "; ".join(f"{target} runs with {names}" for target, names in able.items() if names)
     missing = "; ".join(row.install for row in BACKENDS.values() if not row.installed)
     return (
         f"{bundle.label} has no artifact that backend {backend!r} can run at precision"
-        f" {precision!r} here; it has: {has}"
+        f" {precision!r} here; it has: {has}; {runs}"
         + (f"; to install more backends: {missing}" if missing else "")
     )

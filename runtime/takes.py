@@ -11,7 +11,7 @@ from ..errors import MediaError
 from ..pictures import write_picture
 from .controls import Controls
 from .frame import Frame
-from .sources import Source
+from .sources import EmptySource, Source
 from .video_sink import VideoSink
 
 
@@ -26,7 +26,7 @@ class Takes:
 
     def __init__(self, source: Source, controls: Controls, folder: Path | None = None) -> None:
         self.controls, self.folder = controls, folder or Path.cwd()
-        self.clock = Source()  # a recording has the time of the clock, and no sound
+        self.clock = EmptySource()  # a recording has the time of the clock, and no sound
         self.clock.live, self.clock.fps = True, source.fps or Fraction(30)
         self.video: VideoSink | None = None
 

@@ -16,12 +16,14 @@ from ..bundle import Bundle
 from ..errors import MediaError, UsageError
 from .encoding import DEFAULT, Encoding
 from .job import Job, identity
+from .models import open_model
 from .pipeline import Pipeline, Report
 from .plan import Item, Plan, make_plan
 from .segments import LENGTH
 from .sinks import FolderSink, PictureSink
 from .sources import PictureSource, VideoSource, open_source
 from .steady import Steady
+from .streams import left_out
 from .stylizer import Choice, Stylizer, load
 from .video_sink import AGAIN, VideoSink, job_folder
 
@@ -37,12 +39,14 @@ class Translation:
         stylizer: What painted.
         kept: Frames and pictures that an interrupted run had painted before.
         problems: What could not be read, or only in part.
+        notes: What was left out on purpose.
     """
 
     report: Report = field(default_factory=Report)
     stylizer: Stylizer | None = None
     kept: int = 0
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def stats(self) -> dict[str, Any]:
         """The object that ``translate --stats`` writes."""
@@ -105,7 +109,7 @@ def translate(
     Args:
         source: What to paint.
         out: Where to: a file of the same kind, or a folder, in which names and structure are kept.
-        model: A shipped model's name, or a bundle's folder or zip.
+        model: A shipped model's name, a bundle's folder or zip, or a checkpoint.
         backend: ``"auto"`` or a backend's name.
         precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
         strength: 1 is the painting, 0 the original.
@@ -124,7 +128,7 @@ def translate(
     if encoding.hardware:
         _ = encoding.encoder  # says now if there is none
     look = Look(strength, steady, start, end)
-    work = _Work(Bundle.open(model), backend, precision, look, encoding, progress)
+    work = _Work(open_model(model), backend, precision, look, encoding, progress)
     work.run(plan, overwrite)
     if not (work.result.report.frames or work.result.kept):
         raise MediaError("; ".join(work.result.problems) or f"{source} holds no frames")
@@ -262,6 +266,7 @@ class _Work:
                     sink, progress=lambda n: self.progress(before + n, source.count)
                 )
                 self.result.kept += before
+                self.result.notes += filter(None, [left_out(source)])
                 self._note(report, stylizer, source.problems)
                 if not (report.frames or before):
                     raise MediaError("; ".join(source.problems) or f"{item.source} holds no frames")

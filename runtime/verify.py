@@ -25,7 +25,7 @@ _UNSEEN = 50.0  # dB: nobody sees a difference beyond this
 
 
 def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12) -> dict[str, Any]:
-    """Checks every artifact and, with each backend here that can run it, its drift.
+    """Checks every artifact and, with each backend that ``auto`` may choose here, its drift.
 
     The reference is the bundle's own FP32 artifact in ONNX Runtime, so no PyTorch is needed.
 
@@ -74,7 +74,7 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         if row["graph"] not in ("ok", ""):
             problems.append(f"{artifact.path}: {row['graph']}; export it again")
         for backend in BACKENDS.values():
-            here = backend.available and backend.runs(artifact.device)
+            here = backend.in_auto and backend.available and backend.runs(artifact.device)
             if here and artifact.target in backend.targets:
                 found = _measure(bundle, artifact, backend, frames, wanted)
                 row["measured"] += [found] if found else []

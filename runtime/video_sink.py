@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import shutil
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -152,11 +153,14 @@ class VideoSink(Sink):
         assert isinstance(stream, av.VideoStream)
         stream.time_base = time_base
         configure(stream.codec_context, self.encoding, self.form)
+        refusing: AbstractContextManager[None] = contextlib.nullcontext()
         if isinstance(source, VideoSource):
             self.container.metadata.update(source.metadata)
             with self._refusing(source):
                 self.copied = StreamCopy.of(source, self.container)
-        with self._refusing(source) if self.copied else contextlib.nullcontext():
+            if self.copied:
+                refusing = self._refusing(source)
+        with refusing:
             self.container.start_encoding()
         self.stream = stream
 
@@ -221,11 +225,11 @@ class VideoSink(Sink):
             raise MediaError(f"{self.path} cannot be written: {said}{kept}") from error
 
     @contextlib.contextmanager
-    def _refusing(self, source: Source) -> Any:
+    def _refusing(self, source: VideoSource) -> Any:
         try:
             yield
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            kinds = {s.type for s in getattr(source, "container").streams}  # noqa: B009
+            kinds = {stream.type for stream in source.container.streams}
             what = "sound or subtitles" if "subtitle" in kinds else "sound"
             raise MediaError(
                 f"{self.path} cannot hold the {what} of {source.label}; give a .mkv"

@@ -111,11 +111,13 @@ def make_video() -> Callable[..., Path]:
         frames: int = 12,
         times: list[int] | None = None,
         audio: str | None = None,
+        audio_seconds: float | None = None,
         rotation: int = 0,
         gop: int = 12,
         color: tuple[int, int, int] | None = None,
         colorspace: int = 2,
         faststart: bool = True,
+        timecode: str = "",
     ) -> Path:
         width, height = size
         mp4 = path.suffix != ".mkv"
@@ -128,6 +130,8 @@ def make_video() -> Callable[..., Path]:
             stream.options = {"g": str(gop), "crf": "18"}
             stream.time_base = stream.codec_context.time_base = Fraction(1, 25)
             stream.codec_context.colorspace = colorspace
+            if timecode:  # MOV keeps it in a stream of data
+                stream.metadata["timecode"] = timecode
             if rotation:
                 stream.set_display_rotation(rotation)
             sound = out.add_stream(audio, rate=48000, layout="mono") if audio else None
@@ -146,7 +150,7 @@ def make_video() -> Callable[..., Path]:
                 out.mux(stream.encode(picture))
             out.mux(stream.encode(None))
             if sound is not None:
-                _add_sound(out, sound, seconds=frames / 25)
+                _add_sound(out, sound, audio_seconds or frames / 25)
         return path
 
     return make

@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from ...bundle import Bundle
 from ...errors import BackendError, UsageError, unknown_name
 from ...pictures import Frames
 
 GROUP = "pleinair.backends"
+CHECKPOINT = "checkpoint"  # the target of what is not exported yet
 
 
 class Engine(Protocol):
@@ -47,7 +49,7 @@ class Backend:
     install: str  # how to get it
     by_device: bool = False  # whether an artifact is for one kind of device, which its module names
     module: str = ""  # what has ``load``; the one of its name in this folder if empty
-    in_auto: bool = True  # whether ``auto`` measures it
+    in_auto: bool = True  # whether ``auto`` measures it; else it is the last resort
     broken: str = ""  # why a third party's cannot be used
 
     @property
@@ -128,6 +130,17 @@ class Backend:
         engine: Engine = module.load(path, in_flight, way)
         return engine
 
+    def open_checkpoint(self, path: Path) -> Bundle:
+        """Opens what training left as a bundle; only PyTorch can.
+
+        Raises:
+            UsageError: There is no such file.
+            TrainingError: It is no generator of pleinair.
+            BackendError: The library is missing.
+        """
+        bundle: Bundle = self._module().open_checkpoint(path)
+        return bundle
+
     def _module(self) -> Any:
         if self.broken or not self.installed:
             raise BackendError(self.broken or self._not_installed())
@@ -172,6 +185,15 @@ BACKENDS = {
             "opencv-python",
             "pip install opencv-python",
             in_auto=False,  # it is never the quickest
+        ),
+        Backend(
+            "torch",
+            (CHECKPOINT, "onnx"),
+            "torch",
+            "torch",
+            'pip install "pleinair[train]"',
+            module="pleinair.torch_backend",  # above the runtime, which does without PyTorch
+            in_auto=False,
         ),
     )
 }

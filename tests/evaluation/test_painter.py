@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pleinair.eager.frames import FrameGraph
 from pleinair.evaluation.painter import painter
-from pleinair.export.frame_graph import FrameGraph
 from pleinair.train.generators import create_generator
 
 

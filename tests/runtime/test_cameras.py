@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
+import types
 
 import cv2
 import numpy as np
 import pytest
 from pleinair.errors import MediaError
 from pleinair.runtime import cameras, reconnect
-from pleinair.runtime.live import live
+from pleinair.runtime.live import Look, live
+from pleinair.runtime.sources import open_source
 
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
 
@@ -67,6 +71,47 @@ def test_an_unplugged_camera_is_waited_for(monkeypatch):
     ]
 
 
+@pytest.mark.parametrize(("brightest", "told"), [(10, 1), (40, 0)])
+def test_black_pictures_are_shown_and_said(monkeypatch, brightest, told):
+    monkeypatch.setattr(Capture, "pictures", 40)
+    monkeypatch.setattr(reconnect, "PATIENCE", 0.1)
+    monkeypatch.setattr(Capture, "isOpened", lambda self: Capture.plugged == 1)
+    black = np.zeros((6, 8, 3), np.uint8)
+    black[0, 0] = brightest
+    read = Capture.read
+    monkeypatch.setattr(Capture, "read", lambda self: (read(self)[0], black))
+    said = []
+    result = live("0", "null", **FAST, say=said.append)
+    assert result.report.frames + result.report.dropped == 40
+    assert (
+        len([s for s in said if "camera 0 gives black pictures: its cover is closed" in s]) == told
+    )
+
+
+def test_pictures_that_change_their_size(monkeypatch, tmp_path):
+    """A camera that is turned or renegotiated: what is recorded keeps the first size."""
+    monkeypatch.setattr(Capture, "pictures", 60)
+    monkeypatch.setattr(reconnect, "PATIENCE", 0.1)
+    monkeypatch.setattr(Capture, "isOpened", lambda self: Capture.plugged == 1)
+
+    def read(self):
+        time.sleep(0.01)
+        self.left -= 1
+        height, width = (96, 128) if self.left % 20 < 10 else (120, 90)
+        return self.left >= 0, np.full((height, width, 3), 90, np.uint8)
+
+    monkeypatch.setattr(Capture, "read", read)
+    look = Look(steady=True, target_fps=30)
+    for sink in ("null", tmp_path / "out.mp4"):
+        monkeypatch.setattr(Capture, "plugged", 0)
+        result = live("0", str(sink), **FAST, look=look)
+        assert result.report.frames + result.report.dropped == 60
+        assert result.report.size in ((128, 96), (90, 120))
+    with open_source(str(tmp_path / "out.mp4")) as recorded:
+        assert {frame.rgb.shape for frame in recorded.frames()} <= {(120, 90, 3), (96, 128, 3)}
+        assert recorded.size in ((90, 120), (128, 96))
+
+
 def test_a_camera_that_stays_away(monkeypatch):
     monkeypatch.setattr(reconnect, "PATIENCE", 0.2)
     monkeypatch.setattr(Capture, "isOpened", lambda self: Capture.plugged == 1)
@@ -114,3 +159,36 @@ def test_there_may_be_no_camera(tmp_path, monkeypatch, cli):
     assert cli("cameras").out == "no camera gives pictures here\n"
     monkeypatch.setattr("sys.platform", "win32")
     assert len(json.loads(cli("cameras", "--json").out)["cameras"]) == 7
+
+
+class Listing:
+    """What cv2-enumerate-cameras says on Windows: Media Foundation counts in its own order."""
+
+    __spec__ = "found"
+    supported_backends = (cv2.CAP_MSMF, cv2.CAP_DSHOW)
+
+    @staticmethod
+    def enumerate_cameras(api):
+        names = {cv2.CAP_MSMF: ["Webcam", "Microscope"], cv2.CAP_DSHOW: ["Microscope", "OBS"]}
+        return [types.SimpleNamespace(index=i, name=name) for i, name in enumerate(names[api])]
+
+
+def test_off_linux_a_library_knows_the_names(monkeypatch, cli):
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setattr(
+        cv2.videoio_registry,
+        "getCameraBackends",
+        lambda: (cv2.CAP_FFMPEG, cv2.CAP_MSMF, cv2.CAP_DSHOW),
+    )
+    monkeypatch.setitem(sys.modules, "cv2_enumerate_cameras", Listing)
+    found = json.loads(cli("cameras", "--json").out)["cameras"]
+    assert [(c["index"], c["name"]) for c in found] == [(0, "Webcam"), (1, "Microscope")]
+
+
+def test_off_linux_without_it_the_cameras_are_numbered(monkeypatch, cli):
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setitem(sys.modules, "cv2_enumerate_cameras", None)
+    monkeypatch.setattr(cameras.importlib.util, "find_spec", lambda name: None)
+    done = cli("cameras")
+    assert "camera 0" in done.out
+    assert 'pip install "pleinair[cameras]"' in done.err

@@ -123,10 +123,10 @@ def test_a_damaged_package_is_a_clear_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(256, 256), (104, 200)])
 def test_it_paints_sizes_that_are_listed_and_others(tmp_path: Path, size: tuple[int, int]) -> None:
     torch = pytest.importorskip("torch")
+    from pleinair.eager.frames import FrameGraph
     from pleinair.export.coreml.convert import convert
     from pleinair.export.coreml.images import image_graph
     from pleinair.export.coreml.package import save_package
-    from pleinair.export.frame_graph import FrameGraph
     from pleinair.train.generators import create_generator
 
     torch.manual_seed(0)

@@ -16,7 +16,7 @@ from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.live import Look, live
 from pleinair.runtime.opening import open_sink
-from pleinair.runtime.sources import Source
+from pleinair.runtime.sources import EmptySource
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,9 @@ class Server:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.controls = Controls(styles=["monet", "other"])
-        self.sink = open_sink("http:0", Source(), self.controls, lambda: "monet", self.said.append)
+        self.sink = open_sink(
+            "http:0", EmptySource(), self.controls, lambda: "monet", self.said.append
+        )
         self.url = urlparse(self.sink.url)
         self.written = 0
         self.slowest = 0.0
@@ -193,18 +195,18 @@ def test_what_is_no_http_hurts_nobody(server, capfd):
 
 def test_a_port_in_use(server):
     with pytest.raises(MediaError, match=r"port \d+ is in use; give another: --sink http:PORT"):
-        open_sink(f"http:{server.url.port}", Source())
+        open_sink(f"http:{server.url.port}", EmptySource())
 
 
 @pytest.mark.parametrize("address", ["http:x", "http:1.2.3.4", "http:127.0.0.1:99999", "http:-1"])
 def test_an_address_that_is_none(address):
     with pytest.raises(UsageError, match="has no port; write http:PORT or http:HOST:PORT"):
-        open_sink(address, Source())
+        open_sink(address, EmptySource())
 
 
 def test_a_host_that_is_not_this_machines():
     with pytest.raises(MediaError, match=r"no page can be served at 203\.0\.113\.1:8080"):
-        open_sink("http:203.0.113.1:8080", Source())
+        open_sink("http:203.0.113.1:8080", EmptySource())
 
 
 def test_live_over_http(demo_clip):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import http.server
+import io
+import itertools
 import threading
 import time
 
@@ -11,6 +13,7 @@ import pytest
 from pleinair.errors import MediaError, UsageError
 from pleinair.runtime import reconnect, sources
 from pleinair.runtime.live import Look, live
+from pleinair.runtime.sources import open_source
 from pleinair.runtime.stylizer import Stylizer
 
 FIELDS = {"frames", "seconds", "fps", "dropped", "latency_ms", "size", "backend", "precision"}
@@ -97,6 +100,49 @@ def test_a_stream_is_painted_and_recorded_by_the_clock(stream, tmp_path):
     assert times == sorted(set(times))
     # Ten pictures a second came; FFmpeg numbers them as if they were 25.
     assert np.median(np.diff(times)) == pytest.approx(0.1, abs=0.04)
+
+
+def test_a_stream_hands_on_each_picture_at_once(monkeypatch):
+    """H.264 in MPEG-TS, 90 pictures and then nothing: no decoder sits on the last ones."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mpegts") as out:
+        video = out.add_stream("libx264", rate=30)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.options = {"tune": "zerolatency"}
+        for index in range(90):
+            picture = np.full((48, 64, 3), index * 2, np.uint8)
+            out.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        out.mux(video.encode(None))
+    over = threading.Event()
+    monkeypatch.setattr(sources, "TIMEOUT", 60)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(file.getvalue())
+            over.wait(60)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with open_source(f"http://127.0.0.1:{server.server_port}/") as source:
+        # MPEG-TS itself knows a picture's end by the next one's begin.
+        first = itertools.islice(source.frames(), 88)
+        seen = []
+        reader = threading.Thread(target=lambda: seen.extend(frame.index for frame in first))
+        reader.start()
+        reader.join(20)  # a decoder that waits for more waits longer
+        in_time = not reader.is_alive()
+        over.set()
+        reader.join()
+        assert in_time
+        assert seen == list(range(88))
+    server.shutdown()
+    server.server_close()
 
 
 def test_a_stream_that_ends(stream):

@@ -7,14 +7,14 @@ from pleinair.errors import MediaError
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.opening import open_sink
 from pleinair.runtime.sinks import FolderSink, NullSink
-from pleinair.runtime.sources import Source, open_source
+from pleinair.runtime.sources import EmptySource, open_source
 from pleinair.runtime.video_sink import VideoSink
 
 NOISE = np.random.default_rng(0).integers(0, 256, (96, 168, 3), np.uint8)
 
 
 def test_what_a_spelling_opens(tmp_path):
-    source = Source()
+    source = EmptySource()
     assert isinstance(open_sink("null", source), NullSink)
     video = open_sink(str(tmp_path / "x.mkv"), source)
     assert isinstance(video, VideoSink)
@@ -23,7 +23,7 @@ def test_what_a_spelling_opens(tmp_path):
 
 @pytest.mark.parametrize("view", [NOISE[:91, :161], NOISE[:, ::-1], NOISE[::2, ::2]])
 def test_any_view_is_encoded(tmp_path, view):
-    with VideoSink(tmp_path / "x.mp4", Source()) as sink:
+    with VideoSink(tmp_path / "x.mp4", EmptySource()) as sink:
         for index in range(3):
             assert sink.write(Frame(view, index))
     with av.open(str(tmp_path / "x.mp4")) as video:
@@ -32,7 +32,7 @@ def test_any_view_is_encoded(tmp_path, view):
 
 
 def test_nothing_stands_under_the_final_name_before_the_end(tmp_path):
-    with VideoSink(tmp_path / "x.mp4", Source()) as sink:
+    with VideoSink(tmp_path / "x.mp4", EmptySource()) as sink:
         sink.write(Frame(NOISE, 0))
         assert [path.name for path in tmp_path.iterdir()] == [".x.part.mp4"]
     assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
@@ -41,7 +41,7 @@ def test_nothing_stands_under_the_final_name_before_the_end(tmp_path):
 @pytest.mark.parametrize("frames", [0, 1, 5])
 def test_an_error_leaves_nothing_and_keeps_what_was_there(tmp_path, frames):
     (tmp_path / "x.mp4").write_text("old")
-    with pytest.raises(KeyboardInterrupt), VideoSink(tmp_path / "x.mp4", Source()) as sink:
+    with pytest.raises(KeyboardInterrupt), VideoSink(tmp_path / "x.mp4", EmptySource()) as sink:
         for index in range(frames):
             sink.write(Frame(NOISE, index))
         raise KeyboardInterrupt
@@ -61,7 +61,7 @@ def test_a_place_that_cannot_be_written_to_is_not_blamed_on_the_sound(tmp_path, 
 def test_a_video_without_frames_is_not_written(tmp_path):
     with (
         pytest.raises(MediaError, match="there was no frame"),
-        VideoSink(tmp_path / "x.mp4", Source()),
+        VideoSink(tmp_path / "x.mp4", EmptySource()),
     ):
         pass
     assert list(tmp_path.iterdir()) == []

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from pleinair.evaluation.flicker import flicker
 from pleinair.pictures import Pixels, read_picture
+from pleinair.runtime.encoding import Encoding
 from pleinair.runtime.pipeline import Pipeline
 from pleinair.runtime.sources import open_source
 from pleinair.runtime.steady import Steady
@@ -103,3 +105,34 @@ def test_translate_can_hold_the_paint_still(tmp_path: Path, make_video) -> None:
     for steady in (False, True):
         translate(clip, tmp_path / f"{steady}.mp4", steady=steady)
     assert (tmp_path / "True.mp4").read_bytes() != (tmp_path / "False.mp4").read_bytes()
+
+
+def test_a_hard_cut_in_a_video_leaves_no_ghost(tmp_path: Path) -> None:
+    """The first frames of a new scene are painted as if nothing had been before."""
+    scenes = [panning(PHOTOS[0]), panning(PHOTOS[1])]
+    for name, frames in (("cut", [*scenes[0], *scenes[1]]), ("alone", scenes[1])):
+        with av.open(str(tmp_path / f"{name}.mkv"), "w") as out:
+            stream = out.add_stream("ffv1", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 160, 160, "bgr0"
+            for rgb in frames:
+                out.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
+            out.mux(stream.encode(None))
+    painted = {}
+    for name, steady in (("cut", True), ("cut", False), ("alone", True)):
+        out = tmp_path / f"{name}-{steady}.mkv"
+        translate(
+            tmp_path / f"{name}.mkv",
+            out,
+            backend="onnxruntime",
+            precision="int8",
+            steady=steady,
+            encoding=Encoding(quality=1),
+        )
+        with open_source(str(out)) as source:
+            painted[name, steady] = [frame.rgb.astype(int) for frame in source.frames()]
+    held, plain, alone = painted["cut", True], painted["cut", False], painted["alone", True]
+    count = len(scenes[0])
+    apart = [np.abs(one - other).mean() for one, other in zip(held, plain, strict=True)]
+    assert apart[count] < 0.3 * apart[count - 1]  # the paint was held until the cut, not over it
+    for after, without in zip(held[count:], alone, strict=True):
+        assert np.abs(after - without).mean() < 1  # two encodings of the same

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pleinair.errors import BackendError, BundleError, UsageError
-from pleinair.runtime.backends import BACKENDS
+from pleinair.runtime.backends import BACKENDS, Backend
 from pleinair.runtime.stylizer import load
 
 
@@ -137,6 +137,20 @@ def test_a_precision_that_the_bundle_lacks(bundle, edit):
     with pytest.raises(BackendError, match=f"at precision '{lacks}'.* it has: onnx {has}"):
         load(bundle, "onnxruntime", lacks)
     assert load(bundle, "onnxruntime").choice.precision == has
+
+
+def test_a_bundle_for_other_machines_says_for_which(bundle, edit, monkeypatch):
+    """An engine for one GPU, and no artifact that would run elsewhere."""
+
+    def for_a_gpu(manifest):
+        manifest["artifacts"] = manifest["artifacts"][:1]
+        manifest["artifacts"][0] |= {"target": "tensorrt", "precision": "fp16", "device": "sm86"}
+
+    edit(bundle, for_a_gpu)
+    monkeypatch.setattr(Backend, "available", property(lambda self: self.name != "tensorrt"))
+    said = r"has no artifact .* here; it has: tensorrt fp16 for sm86; tensorrt runs with tensorrt"
+    with pytest.raises(BackendError, match=said):
+        load(bundle)
 
 
 def test_auto_takes_a_backend_that_works(monkeypatch):

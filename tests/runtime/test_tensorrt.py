@@ -527,7 +527,8 @@ def test_no_engine_for_the_gpu_here(
     cuda: Cuda, engines: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nvidia, "gpu", lambda: "sm75")
-    with pytest.raises(BackendError, match=r"it has: .*tensorrt int8 sm89, tensorrt int8 sm86"):
+    said = "it has: .*tensorrt int8 for sm89, tensorrt int8 for sm86"
+    with pytest.raises(BackendError, match=said):
         load(engines, "tensorrt")
 
 

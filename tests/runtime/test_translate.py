@@ -105,6 +105,27 @@ def test_a_video_with_an_attachment(tmp_path, make_video, packets):
     assert [d for _, d in packets(tmp_path / "out.mp4")] == [d for _, d in packets(source)]
 
 
+def test_a_stream_of_data_is_left_out_with_a_sentence(tmp_path, make_video, packets, cli):
+    source = make_video(tmp_path / "in.mov", audio="aac", timecode="01:00:00:00")
+    with av.open(str(source)) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio", "data"]
+    done = cli("translate", source, tmp_path / "out.mov", "--backend", "onnxruntime")
+    assert done.code == 0
+    said = f"{source}: its data will not be kept"
+    assert said.replace(" ", "") in "".join(done.err.split())  # which breaks lines
+    with av.open(str(tmp_path / "out.mov")) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+    assert [d for _, d in packets(tmp_path / "out.mov")] == [d for _, d in packets(source)]
+
+
+def test_sound_that_is_longer_than_the_picture_is_kept_whole(tmp_path, make_video, packets):
+    source = make_video(tmp_path / "in.mp4", frames=10, audio="aac", audio_seconds=2.0)
+    assert translate(source, tmp_path / "out.mp4", **FAST).report.frames == 10
+    assert packets(tmp_path / "out.mp4") == packets(source)
+    with av.open(str(tmp_path / "out.mp4")) as out:
+        assert out.duration == pytest.approx(2e6, abs=1e5)
+
+
 def test_two_sound_tracks_are_both_kept(tmp_path, make_video, packets):
     source = make_video(tmp_path / "in.mp4", audio="aac")
     with av.open(str(source)) as plain, av.open(str(tmp_path / "two.mp4"), "w") as out:

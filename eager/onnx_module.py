@@ -1,6 +1,7 @@
-"""A float ONNX graph as a torch module, so that a foreign generator is one like any other.
+"""An ONNX graph as a torch module: a foreign generator is one like any other, a bundle's runs here.
 
-Layers become torch's own layers. Shapes that a graph computes with are lists of numbers here.
+Layers become torch's own layers. Shapes that a graph computes with are lists of numbers here. INT8
+graphs compute in float between their roundings: torch has no INT8 convolutions for Q/DQ graphs.
 """
 
 from __future__ import annotations
@@ -13,23 +14,52 @@ from typing import Any
 
 import onnx
 import torch
-from onnx import NodeProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, fx, nn
 
-from ..errors import ExportError
+from ..errors import BackendError
 
 OPSET = 20  # whatever a file has is converted to it
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 
 
-def to_module(model: onnx.ModelProto, path: Path) -> fx.GraphModule:
-    """Returns the module of a graph with one input and one output.
+TYPES = {
+    TensorProto.FLOAT: torch.float32,
+    TensorProto.FLOAT16: torch.float16,
+    TensorProto.BFLOAT16: torch.bfloat16,
+    TensorProto.DOUBLE: torch.float64,
+    TensorProto.UINT8: torch.uint8,
+    TensorProto.INT8: torch.int8,
+    TensorProto.INT32: torch.int32,
+    TensorProto.INT64: torch.int64,
+    TensorProto.BOOL: torch.bool,
+}
+
+
+def load_module(path: Path) -> fx.GraphModule:
+    """Returns the module of an .onnx file, in the number formats that it has.
 
     Raises:
-        ExportError: It has an operation, or a form of one, that is unknown here.
+        BackendError: It has an operation, or a form of one, that is unknown here.
     """
-    graph = _Graph(model, path)
+    return to_module(onnx.load(path), path)
+
+
+def to_module(
+    model: onnx.ModelProto, path: Path, floats: torch.dtype | None = None
+) -> fx.GraphModule:
+    """Returns the module of a graph with one input and one output.
+
+    Args:
+        model: The graph.
+        path: For messages.
+        floats: What all floating-point numbers become; their own formats if None.
+
+    Raises:
+        BackendError: It has an operation, or a form of one, that is unknown here.
+    """
+    graph = _Graph(model, path, floats)
     for node in model.graph.node:
         graph.add(node)
     return graph.finish(model.graph.output[0].name)
@@ -38,8 +68,9 @@ def to_module(model: onnx.ModelProto, path: Path) -> fx.GraphModule:
 class _Graph:
     """A torch graph in the making."""
 
-    def __init__(self, model: onnx.ModelProto, path: Path) -> None:
-        self.path, self.root, self.graph = path, nn.Module(), fx.Graph()
+    def __init__(self, model: onnx.ModelProto, path: Path, floats: torch.dtype | None) -> None:
+        self.path, self.floats = path, floats
+        self.root, self.graph = nn.Module(), fx.Graph()
         self.constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
         taken = [v.name for v in model.graph.input if v.name not in self.constants]
         self.values: dict[str, Any] = {"": None, taken[0]: self.graph.placeholder("x")}
@@ -56,6 +87,9 @@ class _Graph:
         try:
             if node.op_type in LAYERS:
                 self._add_layer(node, options)
+            elif node.op_type == "Cast":
+                dtype = self._kind(TYPES[options["to"]])
+                self._name(node, self.graph.call_function(_cast, (self._value(inputs[0]), dtype)))
             elif node.op_type in FUNCTIONS:
                 taken = tuple(self._value(name) for name in node.input)
                 call = self.graph.call_function(FUNCTIONS[node.op_type], taken, options)
@@ -63,9 +97,9 @@ class _Graph:
             else:
                 raise _Unknown("is unknown")
         except _Unknown as error:
-            raise ExportError(
+            raise BackendError(
                 f"{self.path}: operation {node.op_type} ({node.name or node.output[0]}) {error}, so"
-                " it cannot be exported to other targets"
+                " it cannot run in PyTorch"
             ) from None
 
     def finish(self, output: str) -> fx.GraphModule:
@@ -83,7 +117,9 @@ class _Graph:
         name = re.sub(r"\W", "_", named_by.removesuffix(".weight"))
         while hasattr(self.root, name):
             name += "_"
-        self.root.add_module(name, LAYERS[node.op_type](options, *weights))
+        layer = LAYERS[node.op_type](options, *weights)
+        kinds = [_type_of(w) for w in weights if w is not None and w.dtype.kind == "f"]
+        self.root.add_module(name, layer.to(self._kind(kinds[0])) if kinds else layer)
         self._name(node, self.graph.call_module(name, (self._value(first),)))
 
     def _name(self, node: NodeProto, made: fx.Node) -> None:
@@ -108,9 +144,18 @@ class _Graph:
         if array.ndim == 0:
             return float(array)
         buffer = f"constant_{len(self.values)}"
-        self.root.register_buffer(buffer, torch.from_numpy(array.copy()))
+        tensor = torch.from_numpy(array.copy())
+        self.root.register_buffer(buffer, tensor.to(self._kind(tensor.dtype)))
         self.values[name] = self.graph.get_attr(buffer)
         return self.values[name]
+
+    def _kind(self, dtype: torch.dtype) -> torch.dtype:
+        """What numbers of a format become."""
+        return self.floats if self.floats and dtype.is_floating_point else dtype
+
+
+def _type_of(array: Any) -> torch.dtype:
+    return TYPES[helper.np_dtype_to_tensor_dtype(array.dtype)]
 
 
 class _Unknown(Exception):
@@ -255,6 +300,36 @@ class _SpaceToDepth(nn.Module):
         return x.reshape(b, c * size**2, h // size, w // size)
 
 
+class _Quantize(nn.Module):
+    """Rounds to steps of a scale; all of a tensor has one."""
+
+    def __init__(self, o: dict[str, Any], scale: Any, zero: Any) -> None:
+        super().__init__()
+        _one_scale(scale)
+        self.scale, self.zero, self.dtype = float(scale), int(zero), _type_of(zero)
+
+    def forward(self, x: Tensor) -> Tensor:
+        ends = torch.iinfo(self.dtype)
+        steps = (x / self.scale).round() + self.zero
+        return steps.clamp(ends.min, ends.max).to(self.dtype)
+
+
+class _Dequantize(nn.Module):
+    def __init__(self, o: dict[str, Any], scale: Any, zero: Any = 0) -> None:
+        super().__init__()
+        _one_scale(scale)
+        self.scale, self.zero = float(scale), int(zero)
+        self.dtype = _type_of(scale)
+
+    def forward(self, q: Tensor) -> Tensor:
+        return (q.to(self.dtype) - self.zero) * self.scale
+
+
+def _one_scale(scale: Any) -> None:
+    if scale.size != 1:
+        raise _Unknown("has scales by channel")
+
+
 def _pool(kind: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
     def make(o: dict[str, Any]) -> nn.Module:
         before, after = _pads(o)
@@ -284,6 +359,8 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "Resize": _resize,
     "DepthToSpace": _depth_to_space,
     "SpaceToDepth": lambda o: _SpaceToDepth(o["blocksize"]),
+    "QuantizeLinear": _Quantize,
+    "DequantizeLinear": _Dequantize,
     "MaxPool": _pool(nn.MaxPool2d),
     "AveragePool": _pool(_average_pool),
     "GlobalAveragePool": lambda o: nn.AdaptiveAvgPool2d(1),
@@ -362,9 +439,8 @@ def _reshape(x: Any, shape: list[int], allowzero: int = 0) -> Any:
     return x.reshape([x.shape[i] if side == 0 else side for i, side in enumerate(shape)])
 
 
-def _cast(x: Any, to: int, **_: Any) -> Any:
-    floats = {1: torch.float32, 10: torch.float32}
-    return x.to(floats[to]) if isinstance(x, Tensor) and to in floats else x
+def _cast(x: Any, dtype: torch.dtype) -> Any:
+    return x.to(dtype) if isinstance(x, Tensor) else x
 
 
 def _clip(x: Tensor, low: Any = None, high: Any = None) -> Tensor:
@@ -398,7 +474,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Clip": _clip,
     "Identity": lambda x: x,
     "Dropout": lambda x, *_: x,
-    "Cast": _cast,
     "Shape": _shape,
     "Gather": _gather,
     "Concat": _concat,

@@ -1,0 +1,1 @@
+"""Generators and graphs as they run in PyTorch itself, frames in, frames out."""

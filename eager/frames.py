@@ -1,0 +1,38 @@
+"""Frames in, frames out around a generator, and arrays in, arrays out around that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..pictures import Frames
+
+
+class FrameGraph(nn.Module):
+    """The frame graph of any generator of pictures in [-1, 1]."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, frame: Tensor) -> Tensor:
+        """Paints uint8 RGB [1, H, W, 3]; H and W multiples of the generator's stride."""
+        x = (
+            frame.float().permute(0, 3, 1, 2) / 127.5 - 1.0
+        )  # cast first: TensorRT's parser wants it
+        painted = (self.generator(x).float() + 1.0) * 127.5
+        out: Tensor = painted.clamp(0, 255).round().permute(0, 2, 3, 1).to(torch.uint8)
+        return out
+
+
+def in_torch(module: Callable[[Tensor], Tensor], device: str = "cpu") -> Callable[[Frames], Frames]:
+    """Returns a frame graph on a device as a function from arrays to arrays."""
+
+    def paint(frames: Frames) -> Frames:
+        with torch.inference_mode():
+            painted: Frames = module(torch.from_numpy(frames).to(device)).contiguous().cpu().numpy()
+            return painted
+
+    return paint

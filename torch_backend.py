@@ -1,0 +1,149 @@
+"""The backend ``torch``: a run's generator before any export, or a bundle's graph, in PyTorch.
+
+It stands above the runtime, which knows its name only and never needs PyTorch, and above training,
+whose checkpoints it reads. A checkpoint is opened as a bundle with one artifact: itself.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import threading
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from . import __version__
+from .bundle import (
+    Artifact,
+    Bundle,
+    Drift,
+    FrameFormat,
+    Generator,
+    Manifest,
+    Training,
+    sha256_of,
+)
+from .eager.frames import FrameGraph, in_torch
+from .errors import BackendError
+from .pictures import Frames
+from .runtime.backends import CHECKPOINT, Engine, mapped_errors
+from .train.checkpoint import run_generator
+from .train.describe import describe
+from .train.load import load_generator
+
+_ITSELF = Drift(
+    reference="FP32 PyTorch",
+    images=0,
+    psnr_db=99,
+    ssim=1,
+    delta_e=0,
+    max_abs=0,
+    p99_abs=0,
+    verdict="is the reference itself",
+)
+
+
+class TorchEngine:
+    """A frame graph on the quickest device that PyTorch finds; one frame at a time has all of it.
+
+    Args:
+        path: A generator's checkpoint, or an .onnx file.
+        compiled: Whether it goes through ``torch.compile``; that takes a while at each new size.
+    """
+
+    def __init__(self, path: Path, compiled: bool) -> None:
+        with mapped_errors("torch", f"load {path}"):
+            module: Any = _module(path).eval()
+            module = module.to(device(), memory_format=torch.channels_last)
+            self.paint = in_torch(torch.compile(module) if compiled else module, device())
+        self.turn = threading.Lock()
+
+    def prepare(self, height: int, width: int) -> None:
+        """Nothing to do: a module takes any size."""
+
+    def __call__(self, frames: Frames) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3]."""
+        with (
+            self.turn,
+            mapped_errors("torch", f"paint a {frames.shape[2]}x{frames.shape[1]} frame"),
+        ):
+            return self.paint(frames)
+
+
+def _module(path: Path) -> nn.Module:
+    if path.suffix != ".onnx":
+        return FrameGraph(load_generator(path).generator)
+    if importlib.util.find_spec("onnx") is None:
+        raise BackendError('onnx is not installed; run: pip install "pleinair[export]"')
+    from .eager.onnx_module import load_module
+
+    return load_module(path)
+
+
+def device() -> str:
+    """Returns the kind of device that is used: CUDA, a Mac's GPU, or the CPU."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def ways(in_flight: int) -> list[str]:
+    """Names what can be done here: compiling for a CPU takes a C++ compiler, for a GPU Triton."""
+    usual = "clang++" if sys.platform == "darwin" else "cl" if sys.platform == "win32" else "g++"
+    has_compiler = shutil.which(os.environ.get("CXX", usual)) is not None
+    if device() == "cuda":
+        has_compiler = importlib.util.find_spec("triton") is not None
+    return ["eager", *(["compiled"] if has_compiler else [])]
+
+
+def load(path: Path, in_flight: int, way: str = "") -> Engine:
+    """Loads a generator's checkpoint or an .onnx file."""
+    return TorchEngine(path, way == "compiled")
+
+
+def open_checkpoint(source: Path) -> Bundle:
+    """Opens a run's folder or a generator's checkpoint as a bundle with one artifact.
+
+    Raises:
+        UsageError: There is no such file.
+        TrainingError: It is no generator of pleinair.
+    """
+    path = run_generator(source)
+    loaded = load_generator(path)
+    what, digest, status = describe(loaded.generator), sha256_of(path), path.stat()
+    recipe = loaded.recipe
+    artifact = Artifact.model_construct(  # its name is the user's, not one that a bundle may have
+        target=CHECKPOINT,
+        precision="fp32",
+        path=path.name,
+        sha256=digest,
+        bytes=status.st_size,
+        drift=_ITSELF,
+    )
+    manifest = Manifest(
+        name="checkpoint",
+        title=str(recipe.get("title") or recipe.get("name") or path.stem),
+        licence="",
+        description=f"the checkpoint {path}",
+        created=datetime.fromtimestamp(status.st_mtime, UTC),
+        pleinair_version=__version__,
+        generator=Generator(architecture=loaded.architecture, **asdict(what)),
+        training=Training(
+            dataset="",
+            steps=loaded.step,
+            processes=loaded.processes,
+            seed=0,
+            recipe=recipe,
+            checkpoint_sha256=digest,
+        ),
+        frame=FrameFormat(multiple_of=what.stride),
+        artifacts=[artifact],
+    )
+    return Bundle(path.parent, manifest, str(source))
