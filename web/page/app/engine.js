@@ -1,6 +1,7 @@
 // Chooses what paints on this device: each way that it has is checked against PyTorch and timed; the quickest stays.
 import { Problem } from "./problems.js";
 
+const KEPT = "pleinair engine";
 const SIZE = { width: 640, height: 360 };  // that is timed
 // A module with one SIMD instruction, i8x16.popcnt.
 const SIMD = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11);
@@ -48,8 +49,8 @@ export class Engine {
  */
 export async function chooseEngine(manifest, say) {
   const possible = await ways(manifest);
-  const key = "pleinair engine", site = `${manifest.created} ${navigator.userAgent}`;
-  const known = JSON.parse(localStorage.getItem(key) ?? "null");
+  const site = `${manifest.created} ${navigator.userAgent}`;
+  const known = JSON.parse(localStorage.getItem(KEPT) ?? "null");
   const again = known?.site === site ? possible.filter(way => way.provider === known.provider) : [];
   let best, wrong = [];
   for (const way of again.length ? again : possible) {
@@ -66,11 +67,14 @@ export async function chooseEngine(manifest, say) {
     if (best && best.ms <= engine.ms) engine.close();
     else { best?.close(); best = engine; }
   }
-  if (!best && again.length) { localStorage.removeItem(key); return chooseEngine(manifest, say); }
+  if (!best && again.length) { forgetEngine(); return chooseEngine(manifest, say); }
   if (!best) throw new Problem("engine", wrong.join("; "));
-  localStorage.setItem(key, JSON.stringify({ site, provider: best.provider }));
+  localStorage.setItem(KEPT, JSON.stringify({ site, provider: best.provider }));
   return best;
 }
+
+/** Has the next visit choose again. */
+export function forgetEngine() { localStorage.removeItem(KEPT); }
 
 async function ways(manifest) {
   const artifact = precision => manifest.artifacts.find(a => a.target === "web" && a.precision === precision);

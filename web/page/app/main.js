@@ -1,5 +1,5 @@
 // The page: one source, one engine, one view, and what the viewer asks of them.
-import { chooseEngine } from "./engine.js";
+import { chooseEngine, forgetEngine } from "./engine.js";
 import { Governor, scaled } from "./governor.js";
 import { record, snapshot } from "./keep.js";
 import { Meter } from "./meter.js";
@@ -41,7 +41,9 @@ async function pump() {
     if (source.moving) governor.note(now - started);
     figures(columns, rows, ms);
   } catch (error) {
-    if (source === state.source) complain(new Problem("painting", error.message));
+    if (source !== state.source) return;
+    forgetEngine();  // a reload chooses anew
+    complain(new Problem("painting", error.message));
   } finally {
     state.painting = false;
     pump();
@@ -69,6 +71,7 @@ async function use(opening) {
     state.source = source;
     find("#welcome").hidden = true;
     find("#stage").classList.add("open");
+    stayAwake(source);
     if (source.live) form.mirror.checked = kept.mirror ?? source.facing === "user";
     hold();
     view.resize(...canvasSize(source));
@@ -83,11 +86,19 @@ async function use(opening) {
 function leave() {
   state.recorder?.stop();
   state.source?.close();
-  state.source = null;
+  state.awake?.release();
+  state.source = state.awake = null;
   meter.reset();
 }
 
 const camera = facing => use(openCamera(state.facing = facing, lost));
+
+/** Keeps a phone's screen from going dark while it paints. */
+async function stayAwake(source) {
+  const lock = source.moving && await navigator.wakeLock?.request("screen").catch(() => null);
+  if (!lock) return;
+  if (state.source === source) state.awake = lock; else lock.release();
+}
 
 function lost() {
   leave();
