@@ -20,7 +20,7 @@ from ..web import onnxruntime_web
 from ..web.site import TARGET, write_site
 from .model_card import CARD, STRIP, model_card, strip
 
-PRECISIONS = ("fp16", "int8")
+PRECISIONS = ("fp32", "fp16", "int8")
 CHECKED = 256  # pixels a side, of the photograph that a site's browsers check themselves with
 
 

@@ -100,7 +100,7 @@ TARGETS = {
         ),
         Target(
             "web",
-            ("fp16", "int8"),
+            ("fp32", "fp16", "int8"),
             "onnx",
             ("torch", "onnx", "onnxruntime"),
             'pip install "pleinair[export]"',

@@ -14,8 +14,9 @@ from . import Built, onnx
 def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.web.onnx``, the graph that ONNX Runtime takes elsewhere too.
 
-    FP16 is for WebGPU, INT8 for WASM. Drift is measured with ONNX Runtime here; the page measures
-    it again in its browser. The exporter puts the page around them.
+    FP16 is for WebGPU; on WASM, whose vectors are short, FP32 may be quicker than INT8, so a page
+    measures both. Drift is measured with ONNX Runtime here; the page measures it again in its
+    browser. The exporter puts the page around them.
     """
     onnxruntime_web.fetch()  # what cannot be had is said before the long work
     for built in onnx.build(workshop, precision, folder):

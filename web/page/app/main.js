@@ -1,5 +1,5 @@
 // The page: one source, one engine, one view, and what the viewer asks of them.
-import { chooseEngine, forgetEngine } from "./engine.js";
+import { chooseEngine, forgetEngine, label } from "./engine.js";
 import { Governor, scaled } from "./governor.js";
 import { record, snapshot } from "./keep.js";
 import { Meter } from "./meter.js";
@@ -215,7 +215,7 @@ async function start() {
   if (!answer?.ok) throw new Problem("manifest", `manifest.json is missing${answer ? ` (${answer.status})` : ""}`);
   const manifest = await answer.json(), told = find("#engine");
   state.engine = await chooseEngine(manifest, text => { told.textContent = text; });
-  told.textContent = `${state.engine.label}, ${state.engine.psnr.toFixed(1)} dB from PyTorch`;
+  told.textContent = `${label(state.engine)}, ${state.engine.psnr.toFixed(1)} dB from PyTorch`;
   if (state.source) { tell(state.source.note ?? ""); hold(); }
   pump();
 }
