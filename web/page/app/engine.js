@@ -49,7 +49,8 @@ export class Engine {
 export async function chooseEngine(manifest, say) {
   const possible = await ways(manifest), site = `${manifest.created} ${navigator.userAgent} ${crossOriginIsolated}`;
   const known = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
-  const again = possible.find(way => known.site === site && way.artifact.sha256 === known.sha256);
+  const again = possible.find(way =>
+    known.site === site && known.provider === way.provider && known.sha256 === way.artifact.sha256);
   if (again) {
     say(`getting ready: ${label(again)} …`);
     const engine = new Engine({ ...again, ms: known.ms });
@@ -62,7 +63,7 @@ export async function chooseEngine(manifest, say) {
     }
   }
   const best = await quickest(possible, manifest, say);
-  localStorage.setItem(KEPT, JSON.stringify({ site, sha256: best.artifact.sha256, ms: best.ms }));
+  localStorage.setItem(KEPT, JSON.stringify({ site, provider: best.provider, sha256: best.artifact.sha256, ms: best.ms }));
   return best;
 }
 
@@ -100,20 +101,18 @@ export function label({ artifact, provider, threads }) {
 export function forgetEngine() { localStorage.removeItem(KEPT); }
 
 async function ways(manifest) {
-  const found = [], simd = WebAssembly.validate(SIMD), half = await hasHalfPrecision();
+  if (!WebAssembly.validate(SIMD)) throw new Problem("browser");  // onnxruntime-web drives WebGPU from WASM, too
+  const artifacts = Object.fromEntries(manifest.artifacts.filter(one => one.target === "web").map(one => [one.precision, one]));
   // More than four threads wait for the slow cores that phones have beside their quick ones.
   const threads = crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
-  for (const artifact of manifest.artifacts.filter(one => one.target === "web").toReversed()) {  // the smallest first
-    if (artifact.precision === "fp16") { if (half) found.push({ provider: "webgpu", artifact, threads: 1 }); }
-    else if (simd) found.push({ provider: "wasm", artifact, threads });  // INT8 or FP32: which is quicker differs
-  }
-  if (!found.length) throw new Problem(simd || half ? "precision" : "browser");
-  return found;
-}
-
-async function hasHalfPrecision() {
+  const found = [];
+  for (const precision of ["int8", "fp32"])  // which is quicker differs
+    if (artifacts[precision]) found.push({ provider: "wasm", artifact: artifacts[precision], threads });
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
-  return Boolean(adapter?.features.has("shader-f16"));
+  const half = adapter?.features.has("shader-f16") && artifacts.fp16, artifact = half || artifacts.fp32;
+  if (adapter && artifact) found.push({ provider: "webgpu", artifact, threads: 1 });
+  if (!found.length) throw new Problem("precision");
+  return found;
 }
 
 /** Loads the model and has it paint the photograph whose painting is known. */
