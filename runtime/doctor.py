@@ -16,6 +16,7 @@ from .tuning import processor, remembered
 _PARTS = (
     ("train", "torch", 'pip install "pleinair[train]"'),
     ("export", "onnxscript", 'pip install "pleinair[export]"'),
+    ("serve --https", "cryptography", 'pip install "pleinair[serve]"'),
 )
 
 
