@@ -12,7 +12,7 @@ const LONGEST = 1920;  // side of a moving picture that is drawn
 const find = selector => document.querySelector(selector);
 const form = find("#controls").elements, divider = find("#divider");
 const view = new View(find("#picture")), governor = new Governor(), meter = new Meter();
-const state = { engine: null, source: null, recorder: null, painting: false, fresh: false, captured: 0, facing: "user" };
+const state = { engine: null, source: null, recorder: null, painting: false, fresh: false, captured: 0, facing: "user", failed: "" };
 const kept = JSON.parse(localStorage.getItem("pleinair look") ?? "{}");
 
 const look = () => ({
@@ -64,7 +64,7 @@ function hold() {
 // --- sources ---
 
 async function use(opening) {
-  say("");
+  say(state.failed);
   try {
     const source = await opening;
     leave();
@@ -76,7 +76,7 @@ async function use(opening) {
     hold();
     view.resize(...canvasSize(source));
     refresh();
-    tell(state.engine ? source.note ?? "" : "the model is getting ready …");
+    tell(state.engine || state.failed ? source.note ?? "" : "the model is getting ready …");
     source.watch(captured => { state.captured = captured; state.fresh = true; pump(); });
   } catch (error) {
     complain(error);
@@ -89,9 +89,14 @@ function leave() {
   state.awake?.release();
   state.source = state.awake = null;
   meter.reset();
+  refresh();
 }
 
-const camera = facing => use(openCamera(state.facing = facing, lost));
+function camera(facing) {
+  if (state.source?.live) leave();  // phones open one camera at a time
+  state.facing = facing;
+  return use(openCamera(facing, lost));
+}
 
 /** Keeps a phone's screen from going dark while it paints. */
 async function stayAwake(source) {
@@ -102,7 +107,6 @@ async function stayAwake(source) {
 
 function lost() {
   leave();
-  refresh();
   complain(new Problem("lost"));
   navigator.mediaDevices.addEventListener("devicechange", () => state.source ?? camera(state.facing), { once: true });
 }
@@ -220,4 +224,8 @@ async function start() {
   pump();
 }
 
-start().catch(error => { find("#engine").textContent = "cannot paint here"; complain(error); });
+start().catch(error => {
+  find("#engine").textContent = "cannot paint here";
+  state.failed = error.message;  // it stays there when pictures are opened
+  complain(error);
+});

@@ -27,8 +27,8 @@ const SENTENCES = {
     + "again, and copy the whole folder to the host; then reload this page.",
   precision: () => "This site has no model for this browser: FP16 is for WebGPU with half precision, FP32 and INT8 are for all "
     + "others. Export it again with all of them.",
-  browser: () => "This browser cannot run WebAssembly SIMD, which painting needs, on WebGPU too. Update it: Chrome or Edge 91, "
-    + "Firefox 89, Safari 16.4 or later will do.",
+  browser: () => "This browser cannot run WebAssembly SIMD, which painting needs, on WebGPU too. Update it: Chrome or Edge 105, "
+    + "Firefox 114, Safari 16.4 or later will do.",
   engine: detail => `Nothing can paint here. ${detail}. Reload the page, or try another browser.`,
   painting: detail => `Painting failed: ${detail}. Reload the page; if a picture was too large, make it smaller.`,
   recording: () => "This browser cannot record a canvas. Snapshots work; or record with “pleinair live”.",
