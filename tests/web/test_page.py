@@ -236,6 +236,21 @@ def test_recordings_are_videos(site, served, visit, tmp_path):
     assert frames[-1].std() > 10  # there is a picture in it
 
 
+def test_there_may_be_several_cameras(site, served, visit, playwright):
+    two = "--use-fake-device-for-media-stream=device-count=2"
+    with launched(playwright, two) as browser:
+        page = visit(served(site), browser=browser)
+        page.click("#welcome [data-do=camera]")
+        status = page.locator("#status")
+        expect(status).to_have_text(re.compile("fake_device_[01]"))
+        first = status.text_content()
+        page.click("[data-do=flip]")
+        expect(status).to_have_text(re.compile("fake_device_[01]"))
+        expect(status).not_to_have_text(first)
+        page.click("[data-do=flip]")
+        expect(status).to_have_text(first)
+
+
 def test_it_opens_again_without_a_network(site, visit):
     server = SiteServer(site, 0)
     threading.Thread(target=server.run, daemon=True).start()

@@ -5,14 +5,15 @@ import { record, snapshot } from "./keep.js";
 import { Meter } from "./meter.js";
 import { goOffline } from "./offline.js";
 import { Problem } from "./problems.js";
-import { countCameras, openCamera, openFile } from "./sources.js";
+import { listCameras, openCamera, openFile } from "./sources.js";
 import { View } from "./view.js";
 
 const LONGEST = 1920;  // side of a moving picture that is drawn
+const USUAL = { facingMode: "user" };  // the camera that is asked for first
 const find = selector => document.querySelector(selector);
 const form = find("#controls").elements, divider = find("#divider");
 const view = new View(find("#picture")), governor = new Governor(), meter = new Meter();
-const state = { engine: null, source: null, recorder: null, painting: false, fresh: false, captured: 0, facing: "user", failed: "" };
+const state = { engine: null, source: null, recorder: null, painting: false, fresh: false, captured: 0, camera: USUAL, failed: "" };
 const kept = JSON.parse(localStorage.getItem("pleinair look") ?? "{}");
 
 const look = () => ({
@@ -72,7 +73,7 @@ async function use(opening) {
     find("#welcome").hidden = true;
     find("#stage").classList.add("open");
     stayAwake(source);
-    if (source.live) form.mirror.checked = kept.mirror ?? source.facing === "user";
+    if (source.live) form.mirror.checked = kept.mirror ?? !source.behind;
     hold();
     view.resize(...canvasSize(source));
     refresh();
@@ -92,10 +93,16 @@ function leave() {
   refresh();
 }
 
-function camera(facing) {
+function camera(which = state.camera) {
   if (state.source?.live) leave();  // phones open one camera at a time
-  state.facing = facing;
-  return use(openCamera(facing, lost));
+  state.camera = which;
+  return use(openCamera(which, lost).catch(error => { state.camera = USUAL; throw error; }));
+}
+
+/** Takes the next camera of those that there are. */
+async function flip() {
+  const all = await listCameras();
+  return camera({ deviceId: { exact: all[(all.indexOf(state.source.id) + 1) % all.length] } });
 }
 
 /** Keeps a phone's screen from going dark while it paints. */
@@ -108,14 +115,14 @@ async function stayAwake(source) {
 function lost() {
   leave();
   complain(new Problem("lost"));
-  navigator.mediaDevices.addEventListener("devicechange", () => state.source ?? camera(state.facing), { once: true });
+  navigator.mediaDevices.addEventListener("devicechange", () => state.source ?? camera(), { once: true });
 }
 
 // --- what the viewer asks for ---
 
 const deeds = {
-  camera: () => camera(state.facing),
-  flip: () => camera(state.facing === "user" ? "environment" : "user"),
+  camera: () => camera(),
+  flip,
   open: () => find("#file").click(),
   pause: async () => { await state.source.toggle(); meter.reset(); refresh(); },
   snapshot: async () => tell(`saved ${await snapshot(view.canvas)}`),
@@ -192,7 +199,8 @@ function refresh() {
   button("snapshot").disabled = !source;
   button("record").disabled = !source?.moving;
   button("record").setAttribute("aria-pressed", Boolean(recorder));
-  if (source?.live) countCameras().then(count => { button("flip").disabled = count < 2; });
+  button("flip").disabled = true;
+  if (source?.live) listCameras().then(all => { button("flip").disabled = all.length < 2; });
   changed();
 }
 

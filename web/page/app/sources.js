@@ -59,30 +59,32 @@ class Moving {
 
 /**
  * Opens a camera.
- * @param {"user"|"environment"} facing Which one is preferred.
+ * @param {MediaTrackConstraints} which One is preferred.
  * @param {() => void} lost Called when it goes away.
  */
-export async function openCamera(facing, lost) {
+export async function openCamera(which, lost) {
   if (!navigator.mediaDevices) throw new Problem("insecure");
   let stream;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { ...CAMERA, facingMode: facing } });
+    stream = await navigator.mediaDevices.getUserMedia({ video: { ...CAMERA, ...which } });
   } catch (error) {
     throw cameraProblem(error);
   }
   const [track] = stream.getVideoTracks();
   const source = new Moving(await playing({ srcObject: stream, muted: true }, () => new Problem("taken")));
   source.live = true;
-  source.facing = track.getSettings().facingMode ?? facing;
+  source.note = track.label;
+  source.id = track.getSettings().deviceId;
+  source.behind = track.getSettings().facingMode === "environment";
   source.stop = () => track.stop();
   track.addEventListener("ended", () => source.closed || lost());
   return source;
 }
 
-/** How many cameras there are; browsers tell once one was allowed. */
-export async function countCameras() {
+/** The ids of all cameras; browsers tell them once one was allowed. */
+export async function listCameras() {
   const devices = await navigator.mediaDevices.enumerateDevices();
-  return devices.filter(device => device.kind === "videoinput").length;
+  return devices.filter(device => device.kind === "videoinput").map(device => device.deviceId);
 }
 
 /** Opens a picture or a video. */
