@@ -378,7 +378,9 @@ def export(
     out: Annotated[Path, typer.Option(help="The bundle's folder.")],
     target: Annotated[
         list[str] | None,
-        typer.Option(help="onnx, openvino, tensorrt or coreml; repeat; all by default."),
+        typer.Option(
+            help="onnx, openvino, tensorrt, coreml or web; repeat; all but web by default."
+        ),
     ] = None,
     precision: Annotated[
         list[str] | None, typer.Option(help="fp32, fp16 or int8; repeat for several.")
@@ -409,22 +411,27 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a generator to each target in FP32, FP16 and INT8, the drift of each measured."""
-    with _needs("export"):
-        from .export.exporter import export as run
+    said: dict[str, Any] = {"licence": licence, "description": description, "overwrite": overwrite}
+    manifest = None
+    if target == ["web"] and not (calibration or max_drift or input_range):
+        from .export.site import export_site
 
-    manifest = run(
-        source,
-        out,
-        targets=target or (),
-        precisions=precision or (),
-        calibration=calibration,
-        max_drift=max_drift or (),
-        input_range=_parse_range(input_range),
-        licence=licence,
-        description=description,
-        overwrite=overwrite,
-        progress=lambda text: console.print(Text(str(text))),
-    )
+        manifest = export_site(source, out, precisions=precision or (), **said)
+    if manifest is None:
+        with _needs("export"):
+            from .export.exporter import export as run
+
+        manifest = run(
+            source,
+            out,
+            targets=target or (),
+            precisions=precision or (),
+            calibration=calibration,
+            max_drift=max_drift or (),
+            input_range=_parse_range(input_range),
+            progress=lambda text: console.print(Text(str(text))),
+            **said,
+        )
     table = Table("target", "precision", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict", "s")
     for a in manifest.artifacts:
         d, what = a.drift, f"{a.target} {a.device}".rstrip()
@@ -462,6 +469,34 @@ def verify(
             _add(table, name, whole, m.get("backend", "-"), here, there)
     _say(found, as_json, table)
     _end_with(found["problems"])
+
+
+@app.command()
+def serve(
+    site: Annotated[str, typer.Argument(help="What export --target web wrote.")],
+    port: Annotated[int, typer.Option(min=0, help="0 takes any that is free.")] = 8000,
+    https: Annotated[
+        bool, typer.Option("--https", help="Serve phones in this network, by a certificate.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Serve a page that paints in browsers, until Ctrl-C; only to this machine but for --https."""
+    from .web.server import SiteServer
+
+    server = SiteServer(site, port, https)
+    told = [f"open {address}" for address in server.addresses]
+    if https:
+        told.append(
+            f"browsers warn once: the certificate is made here, its SHA-256 is {server.fingerprint}"
+        )
+    _say(
+        {"addresses": server.addresses, "fingerprint": server.fingerprint}, as_json, "\n".join(told)
+    )
+    sys.stdout.flush()
+    try:
+        server.run()
+    finally:
+        server.release()
 
 
 class _RunByDefault(TyperGroup):

@@ -20,11 +20,13 @@ from ..runtime.demo_clip import DEMO_CLIP
 from ..train.describe import describe
 from ..train.held_out import held_out_folder, read_for
 from ..train.recipe import validate_recipe
+from ..web.site import TARGET, write_site
 from .build import Build
 from .calibration import load_frames
 from .checkpoints import Trained
-from .drift import parse_budget
+from .drift import parse_budget, reference_pictures
 from .model_card import CARD, STRIP, model_card, strip
+from .site import check_photograph
 from .sources import load_source
 from .targets import TARGETS, Target, find_target
 
@@ -58,7 +60,7 @@ def export(
         source: A run's folder, a ``generator.pt``, a shipped model's name, a bundle, or a float
             ``.onnx``.
         out: The bundle's folder; it appears only when everything in it is complete.
-        targets: Names of ``TARGETS``; none builds all that can be built here.
+        targets: Names of ``TARGETS``; none builds all that can be built here, but for a site.
         precisions: Some of ``PRECISIONS``; none builds all.
         calibration: A folder of real photographs, or a video; by default the recipe's sample
             pictures, and for a source without a recipe the demo clip.
@@ -104,6 +106,10 @@ def export(
         )
         (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
         write_picture(staged / STRIP, strip(staged, manifest))
+        if any(artifact.target == TARGET for artifact in artifacts):
+            photograph = check_photograph(what.stride)
+            [painted] = reference_pictures(trained.generator, [photograph[None]])
+            write_site(staged, manifest, photograph, painted[0])
         staged.chmod(0o755)  # mkdtemp's folders are private
         write_bundle(manifest, staged, out, overwrite)
     except OSError as error:
@@ -118,7 +124,8 @@ def _plan(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[Targe
     for precision in precisions:
         if precision not in PRECISIONS:
             raise UsageError(unknown_name("precision", precision, PRECISIONS))
-    rows = [find_target(name) for name in targets or TARGETS]
+    usual = [row.name for row in TARGETS.values() if row.by_default]
+    rows = [find_target(name) for name in targets or usual]
     plan = [(row, p) for row in rows for p in precisions or PRECISIONS if p in row.precisions]
     if not plan:
         named = f"{' and '.join(targets)} in {' or '.join(precisions)}"

@@ -17,6 +17,7 @@ _PARTS = (
     ("train", "torch", 'pip install "pleinair[train]"'),
     ("export", "onnxscript", 'pip install "pleinair[export]"'),
     ("ray", "ray", 'pip install "pleinair[ray]"'),
+    ("serve --https", "cryptography", 'pip install "pleinair[serve]"'),
 )
 
 

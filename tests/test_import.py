@@ -41,6 +41,12 @@ def test_the_runtime_leaves_training_and_export_alone(names):
     assert not {m for m in loaded if m.startswith(("pleinair.train", "pleinair.export"))}
 
 
+def test_sites_of_bundles_are_made_and_served_without_torch():
+    loaded = modules_after("import pleinair.export.site, pleinair.web.server")
+    assert not {m for m in loaded if m.split(".")[0] in ("torch", "onnx", "cryptography")}
+    assert not {m for m in loaded if m.startswith("pleinair.train")}
+
+
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_painting_reports_to_nobody(tmp_path, backend):
     """Both libraries keep an identity in the home folder for the usage data they send."""

@@ -44,6 +44,7 @@ class Target:
     tools: tuple[str, ...]  # distributions whose versions the manifest notes
     install: str  # how to get the library
     runs_on: str
+    by_default: bool = True  # whether it is built when no target is named
 
     @property
     def available(self) -> bool:
@@ -96,6 +97,15 @@ TARGETS = {
             ("torch", "coremltools"),
             'pip install "pleinair[coreml]"',
             "macOS 14, iOS 17: CPU, GPU, Neural Engine",
+        ),
+        Target(
+            "web",
+            ("fp32", "fp16", "int8"),
+            "onnx",
+            ("torch", "onnx", "onnxruntime"),
+            'pip install "pleinair[export]"',
+            "browsers: WebGPU, WASM",
+            by_default=False,  # 40 MB of onnxruntime-web come along
         ),
     )
 }

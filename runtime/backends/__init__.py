@@ -161,7 +161,13 @@ BACKENDS = {
             "openvino",
             'pip install "pleinair[openvino]"',
         ),
-        Backend("onnxruntime", ("onnx",), "onnxruntime", "onnxruntime", "pip install onnxruntime"),
+        Backend(
+            "onnxruntime",
+            ("onnx", "web"),
+            "onnxruntime",
+            "onnxruntime",
+            "pip install onnxruntime",
+        ),
         Backend(
             "tensorrt",
             ("tensorrt",),

@@ -1,0 +1,105 @@
+// Paints frames with one ONNX graph, away from the thread that draws the page.
+// A graph takes uint8 RGB [1, H, W, 3], H and W multiples of the generator's stride, and returns the same.
+
+const canvas = new OffscreenCanvas(8, 8);
+const context = canvas.getContext("2d", { willReadFrequently: true, alpha: false });
+let ort, session, stride;
+
+const jobs = { load, paint, check, time };
+
+self.addEventListener("message", async ({ data: { id, job, ...values } }) => {
+  try {
+    const [result, transfer = []] = await jobs[job](values);
+    postMessage({ id, result }, transfer);
+  } catch (error) {
+    postMessage({ id, error: String(error?.message ?? error) });
+  }
+});
+
+async function load({ model, provider, threads, multiple }) {
+  ort = await import(`../ort/ort.${provider}.min.mjs`);
+  ort.env.wasm.wasmPaths = new URL("../ort/", import.meta.url).href;
+  ort.env.wasm.numThreads = threads;
+  ort.env.logLevel = "error";
+  session = await ort.InferenceSession.create(new Uint8Array(model), { executionProviders: [provider] });
+  stride = multiple;
+  return [null];
+}
+
+// A frame (VideoFrame or ImageBitmap) is painted at width x height. What comes back is the change: what the
+// painting has more and what it has less, as pictures, because scaled up and put onto the frame they leave it
+// its fine detail: frame + large(painted - small), one level of a Laplacian pyramid (Burt and Adelson 1983).
+async function paint({ frame, width, height }) {
+  canvas.width = width; canvas.height = height;
+  context.imageSmoothingQuality = "medium";
+  context.drawImage(frame, 0, 0, width, height);
+  const small = context.getImageData(0, 0, width, height).data;
+  const started = performance.now();
+  const painted = await run(small, width, height);
+  const ms = performance.now() - started;
+  const [more, less] = await Promise.all(change(small, painted, width, height).map(pixels =>
+    createImageBitmap(new ImageData(pixels, width, height))));
+  return [{ frame, more, less, ms }, [frame, more, less]];
+}
+
+// Paints a photograph whose painting by PyTorch is known; returns how near they are, as PSNR in dB.
+async function check({ picture }) {
+  const blob = await (await fetch(picture)).blob();
+  const both = await createImageBitmap(blob, { colorSpaceConversion: "none" });
+  const [width, height] = [both.width / 2, both.height];
+  canvas.width = both.width; canvas.height = height;
+  context.drawImage(both, 0, 0);
+  const [given, wanted] = [0, width].map(x => context.getImageData(x, 0, width, height).data);
+  const painted = await run(given, width, height);
+  let squares = 0;
+  for (let i = 0; i < wanted.length; i += 4)
+    for (let c = 0; c < 3; c++) squares += (wanted[i + c] - painted[i / 4 * 3 + c]) ** 2;
+  return [squares ? 10 * Math.log10(255 ** 2 / (squares / (width * height * 3))) : 99];
+}
+
+// Returns how long a painting takes, in ms, once the browser has compiled what it found to be hot: the median of
+// the last five. Gives up early on what takes more than `most`.
+async function time({ width, height, most }) {
+  const noise = Uint8ClampedArray.from({ length: width * height * 4 }, (_, i) => (i * 7919 >> 5) & 255);
+  const times = [], begun = performance.now();
+  while (times.length < 7 || performance.now() - begun < 1500) {
+    const started = performance.now();
+    await run(noise, width, height);
+    times.push(performance.now() - started);
+    if (times.length > 3 && times.at(-1) > 2 * most) break;
+  }
+  return [times.slice(-5).sort((a, b) => a - b)[2]];
+}
+
+// From RGBA to the painting's RGB, whose rows are as long as the graph wants them only inside here.
+async function run(rgba, width, height) {
+  const [columns, rows] = [width, height].map(side => Math.max(2 * stride, Math.ceil(side / stride) * stride));
+  const frame = new Uint8Array(rows * columns * 3);
+  for (let y = 0, to = 0; y < rows; y++) {  // beyond the border it is repeated
+    const row = Math.min(y, height - 1) * width;
+    for (let x = 0; x < columns; x++, to += 3) {
+      const from = 4 * (row + Math.min(x, width - 1));
+      frame[to] = rgba[from]; frame[to + 1] = rgba[from + 1]; frame[to + 2] = rgba[from + 2];
+    }
+  }
+  const fed = { [session.inputNames[0]]: new ort.Tensor("uint8", frame, [1, rows, columns, 3]) };
+  const output = (await session.run(fed))[session.outputNames[0]];
+  const painted = await output.getData();
+  output.dispose();
+  if (columns === width) return painted.subarray(0, height * width * 3);
+  const cropped = new Uint8Array(height * width * 3);
+  for (let y = 0; y < height; y++)
+    cropped.set(painted.subarray(y * columns * 3, (y * columns + width) * 3), y * width * 3);
+  return cropped;
+}
+
+function change(small, painted, width, height) {
+  const more = new Uint8ClampedArray(4 * width * height).fill(255), less = more.slice();
+  for (let from = 0, to = 0; to < more.length; to += 4)
+    for (let c = to; c < to + 3; c++, from++) {
+      const difference = painted[from] - small[c];
+      more[c] = Math.max(difference, 0);
+      less[c] = Math.max(-difference, 0);
+    }
+  return [more, less];
+}
