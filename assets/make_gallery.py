@@ -35,8 +35,8 @@ PACKAGED = {
     "face": ("skimage.data", "astronaut.png"),
     "night": ("skimage.data", "rocket.jpg"),
 }
-LONGER = 640  # pixels
-JPEG_QUALITY = 88
+LONGER = 480  # pixels
+JPEG_QUALITY = 85
 
 
 def photographs(wallpapers: Path) -> dict[str, Picture]:
