@@ -59,7 +59,7 @@ def test_bad_sources(here, cli, content, source, out, code, message):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["o.png", "--model", "mone"], 2, "did you mean 'monet'?"),
+        (["o.png", "--model", "mone"], 2, "did you mean 'monet' or 'monet-fine'?"),
         (["o.png", "--backend", "openvin"], 2, "did you mean 'openvino' or 'opencv'?"),
         (["o.png", "--precision", "int4"], 2, "did you mean 'int8'?"),
         (["o.png", "--strength", "1.5"], 2, "'--strength'"),
