@@ -31,7 +31,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pairs = [np.hstack(both) for both in zip(photos, paintings, strict=True)]
     for pictures, folders in (
         (photos, ("photos", "trainB", "testB", "test")),
-        (paintings, ("paintings", "trainA")),
+        (paintings, ("paintings", "trainA", "testA")),
         (pairs, ("train",)),
     ):
         for folder in folders:
