@@ -777,7 +777,8 @@ def _summary(stats: dict[str, Any]) -> str:
 def _translated(stats: dict[str, Any]) -> str:
     if "items" in stats:
         cut = f"{stats['outputs']} of {stats['inputs']} painted, {stats['frames']} frames"
-        return f"{cut} at {stats['fps']:.1f} fps by {len(stats['workers'])} workers"
+        workers = len(stats["workers"])
+        return f"{cut} at {stats['fps']:.1f} fps by {workers} worker{'s' * (workers != 1)}"
     kept = f"{stats['kept']} were painted before, now " if stats["kept"] else ""
     return f"{kept}{_summary(stats)}"
 
