@@ -53,7 +53,7 @@ def paint_row(row: dict[str, Any], order: Order, ledger: str) -> dict[str, Any]:
     import ray
 
     book, number = ray.get_actor(ledger), row["number"]
-    begun: tuple[int, dict[str, Any] | None] = ray.get(book.begin.remote(number))
+    begun: Any = ray.get(book.begin.remote(number))
     count, report = begun
     if report is None:
         piece = Piece(row["source"], row["target"], row["is_video"])
