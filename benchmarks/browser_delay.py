@@ -35,6 +35,7 @@ from ..runtime.demo_clip import DEMO_CLIP
 from ..runtime.frame import Frame
 from ..runtime.opening import open_sink
 from ..runtime.sources import EmptySource, open_source
+from .results import write_json
 from .stream_server import mark
 
 FPS = 30
@@ -115,7 +116,7 @@ def main() -> None:
     for name, row in found.items():
         print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(options.json, found)
 
 
 def mjpeg(pictures: list[Pixels], seconds: float) -> dict[str, Any]:

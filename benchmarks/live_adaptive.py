@@ -11,7 +11,6 @@ the size is still being found. The bar is 30 +- 2.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import statistics
 import threading
@@ -32,6 +31,7 @@ from ..runtime.pipeline import Pipeline
 from ..runtime.sinks import NullSink
 from ..runtime.sources import Source, open_source
 from ..runtime.stylizer import load
+from .results import write_json
 
 FPS = 30
 SETTLE = 5.0
@@ -108,7 +108,7 @@ def main() -> None:
         print("{name}: {fps} fps, p90 {p90_ms} ms, mostly {size}".format(**row))
     if options.json:
         found = {"seconds": seconds, "thirds": thirds}
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(options.json, found)
 
 
 def watch(clip: str, size: tuple[int, int], seconds: float, model: str) -> list[Shown]:

@@ -10,7 +10,6 @@ known too, and the whole is measured. The bar is two intervals of 30 frames a se
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from ..runtime.pipeline import Pipeline, Report
 from ..runtime.sinks import NullSink
 from ..runtime.sources import Source, open_source
 from ..runtime.stylizer import load
+from .results import write_json
 from .stream_server import marked, serving
 
 FPS = 30.0
@@ -80,7 +80,7 @@ def main() -> None:
         print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
     print(f"bar for p90: {BAR_MS:.1f} ms")
     if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(options.json, found)
 
 
 def from_file(clip: str, size: tuple[int, int], seconds: float, model: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ of a tenth, the median of the last quarter is compared with that of the first. T
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,6 +26,7 @@ from ..runtime.pipeline import Pipeline
 from ..runtime.sinks import NullSink
 from ..runtime.sources import Source, open_source
 from ..runtime.stylizer import load
+from .results import write_json
 
 EVERY = 500
 
@@ -84,7 +84,7 @@ def main() -> None:
     print(", ".join(f"{key} {value}" for key, value in found.items()))
     if options.json:
         found["resident_mb"] = [round(value, 1) for value in sink.resident]
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(options.json, found)
 
 
 def growth(resident: list[float]) -> dict[str, Any]:

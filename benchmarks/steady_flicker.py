@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..pictures import write_picture
 from ..runtime.sources import open_source
 from ..runtime.steady import Steady
 from ..runtime.stylizer import load
+from .results import write_json
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     found = [measure(clip, options) for clip in options.clips]
     if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(options.json, found)
 
 
 def measure(clip: str, options: argparse.Namespace) -> dict[str, Any]:

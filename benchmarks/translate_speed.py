@@ -17,7 +17,6 @@ and memory do less than one alone does twice, and that counts as overhead too.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import tempfile
@@ -42,6 +41,7 @@ from ..runtime.sources import Source, open_source
 from ..runtime.stylizer import Stylizer
 from ..runtime.translate import Translation, frames_at_once, translate
 from ..runtime.video_sink import VideoSink
+from .results import write_json
 
 STAGES = ("decode", "paint", "encode")
 
@@ -57,7 +57,7 @@ def main() -> None:
     options = parser.parse_args()
     found = [measure(clip, options) for clip in options.clips]
     if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(options.json, found)
 
 
 def measure(clip: str, options: argparse.Namespace) -> dict[str, Any]:

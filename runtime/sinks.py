@@ -28,7 +28,7 @@ class Sink(ABC):
     def finish(self) -> None:  # noqa: B027  # not all keep what they are given
         """Makes what was written final."""
 
-    def discard(self) -> None:  # noqa: B027
+    def discard(self) -> None:  # noqa: B027  # nor has anything to take back
         """Leaves nothing of it behind."""
 
     def __enter__(self) -> Sink:

@@ -261,17 +261,18 @@ def together(network: nn.Module, *batches: Tensor) -> Sequence[Tensor]:
     With batch normalisation a picture's result would depend on its company; then one by one. So
     too where results would be so large that a CPU's memory is slower than the passes.
     """
-    joined = torch.cat(batches)
     normed = any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
-    if normed or (joined.device.type == "cpu" and _first_result(network, joined) > KEPT):
+    on_cpu = batches[0].device.type == "cpu"
+    if normed or (on_cpu and _first_result(network, batches) > KEPT):
         return [network(batch) for batch in batches]
-    return torch.split(network(joined), [len(batch) for batch in batches])
+    return torch.split(network(torch.cat(batches)), [len(batch) for batch in batches])
 
 
-def _first_result(network: nn.Module, pictures: Tensor) -> int:
-    """Bytes of what the first convolution makes of pictures, mostly the largest layer's."""
+def _first_result(network: nn.Module, batches: Sequence[Tensor]) -> int:
+    """Bytes of what the first convolution makes of all pictures, mostly the largest layer's."""
     first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
-    values = pictures[:, 0].numel() // math.prod(first.stride) * first.out_channels
+    pixels = sum(batch[:, 0].numel() for batch in batches)
+    values = pixels // math.prod(first.stride) * first.out_channels
     return values * (2 if torch.is_autocast_enabled("cpu") else 4)
 
 

@@ -122,9 +122,9 @@ def test_a_slow_viewer_never_slows_the_pipeline(server):
     slow, _ = open_stream(server)  # it asks, and reads nothing
     connection, quick = open_stream(server)
     pictures_of(quick, 3)
-    start = time.monotonic()
-    pictures_of(quick, 30)
-    assert server.written >= 30
+    before, start = server.written, time.monotonic()
+    pictures_of(quick, 40)  # some of the first may have been on their way before
+    assert server.written - before >= 30
     assert server.slowest < 0.5
     assert time.monotonic() - start < 10
     slow.close()

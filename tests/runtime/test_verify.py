@@ -16,7 +16,9 @@ def test_a_good_bundle(photos):
     found = verify("monet", photos, count=3)
     assert found["ok"]
     assert found["bundle"] == "monet"
-    here = [backend for backend in BACKENDS.values() if backend.in_auto and backend.available]
+    here = [
+        backend for backend in BACKENDS.values() if backend.available and backend.name != "torch"
+    ]
     for row in found["artifacts"]:
         assert row["hash"] == "ok"
         assert len(row["measured"]) == sum(row["target"] in backend.targets for backend in here)
