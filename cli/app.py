@@ -1,0 +1,47 @@
+"""The program: what every verb shares, its options among them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Train compact CycleGAN generators, export them with measured drift, paint live video.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Model = Annotated[str, typer.Option(help="A shipped model's name, a bundle, or a checkpoint.")]
+Backend = Annotated[
+    str, typer.Option(help="auto, openvino, onnxruntime ... or with a device: onnxruntime:cuda.")
+]
+Precision = Annotated[str, typer.Option(help="auto, int8, fp16 or fp32.")]
+Strength = Annotated[float, typer.Option(min=0, max=1, help="1 paints, 0 leaves the original.")]
+Steady = Annotated[
+    bool, typer.Option("--steady", help="Keep the paint from trembling; takes time.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Options before the verb."""
+    # `main` looks for --debug itself: it must know even when parsing fails.

@@ -1,0 +1,98 @@
+"""What verbs print: results on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from ..errors import PleinairError
+
+console = Console(stderr=True)
+# Some libraries swallow an interrupt that meets them while they are imported.
+interrupted = threading.Event()
+
+
+def say(value: Any, as_json: bool, text: Any) -> None:
+    """Prints the result: JSON on stdout, or text."""
+    if as_json:
+        print(json.dumps(value, indent=2))
+    elif isinstance(text, str):
+        print(text)
+    else:
+        Console().print(text, highlight=False)
+
+
+def add_row(table: Table, *cells: str) -> None:
+    """Adds a row; what is in brackets in it is no markup."""
+    table.add_row(*map(Text, cells))
+
+
+def print_line(sentence: str) -> None:
+    """Prints what happens along the way, on stderr."""
+    console.print(Text(sentence))
+
+
+def complain(sentence: str) -> None:
+    """Prints an error; what is in brackets in it is no markup."""
+    if sentence:
+        console.print(Text.assemble(("error:", "red"), " ", sentence), soft_wrap=True)
+
+
+def end_with(problems: list[str]) -> None:
+    """Says what went wrong along the way; exit status 1 if anything did."""
+    for problem in problems:
+        complain(problem)
+    if problems:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Turns a missing library into the line that installs it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise PleinairError(
+            f'{error.name} is not installed; run: pip install "pleinair[{extra}]"'
+        ) from error
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Any]:
+    """A progress bar on stderr; yields ``advance(done, total)``."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    # Not in a log file, which would only get an empty line of it, nor once for each process.
+    still = not console.is_terminal or os.environ.get("LOCAL_RANK", "0") != "0"
+    with Progress(*columns, console=console, transient=True, disable=still) as bar:
+        task = bar.add_task(escape(title), total=None)
+
+        def advance(done: int, total: int | None = None) -> None:
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+            bar.update(task, completed=done, total=total)
+
+        yield advance

@@ -1,0 +1,148 @@
+"""Verbs about bundles: export, verify, serve."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from .app import Json, Overwrite, app
+from .console import add_row, console, end_with, needs, say
+from .parse import parse_range
+
+
+@app.command()
+def export(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A run, a generator.pt, a shipped model's name, a bundle, or a float .onnx."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The bundle's folder.")],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="onnx, openvino, tensorrt, coreml or web; repeat; all but web by default."
+        ),
+    ] = None,
+    precision: Annotated[
+        list[str] | None, typer.Option(help="fp32, fp16 or int8; repeat for several.")
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Real photographs, or a video; the recipe's, or the demo clip, if none."),
+    ] = None,
+    max_drift: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MEASURE=NUMBER",
+            help="What INT8 must hold: psnr=38, ssim=0.98 or delta_e=1; layers stay float until"
+            " it does. Repeat for several.",
+        ),
+    ] = None,
+    input_range: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BLACK,WHITE", help="Of a float .onnx, e.g. 0,255 or 0,1; -1,1 if none."
+        ),
+    ] = None,
+    licence: Annotated[
+        str, typer.Option(help="Of the weights; the bundle's, else Apache-2.0, if none.")
+    ] = "",
+    description: Annotated[str, typer.Option(help="For the manifest.")] = "",
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Export a generator to each target in FP32, FP16 and INT8, the drift of each measured."""
+    said: dict[str, Any] = {"licence": licence, "description": description, "overwrite": overwrite}
+    manifest = None
+    if target == ["web"] and not (calibration or max_drift or input_range):
+        from ..export.site import export_site
+
+        manifest = export_site(source, out, precisions=precision or (), **said)
+    if manifest is None:
+        with needs("export"):
+            from ..export.exporter import export as run
+
+        manifest = run(
+            source,
+            out,
+            targets=target or (),
+            precisions=precision or (),
+            calibration=calibration,
+            max_drift=max_drift or (),
+            input_range=parse_range(input_range),
+            progress=lambda text: console.print(Text(str(text))),
+            **said,
+        )
+    table = Table("target", "precision", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict", "s")
+    for a in manifest.artifacts:
+        d, what = a.drift, f"{a.target} {a.device}".rstrip()
+        size, psnr, ssim = f"{a.bytes / 1e3:.0f}", f"{d.psnr_db:.1f}", f"{d.ssim:.4f}"
+        figures = (size, psnr, ssim, f"{d.delta_e:.2f}", d.verdict, f"{a.seconds:.0f}")
+        add_row(table, what, a.precision, *figures)
+    not_built = [f"not built: {s.target} {s.precision}: {s.reason}" for s in manifest.skipped]
+    say(manifest.model_dump(mode="json"), as_json, Group(table, *map(Text, not_built)))
+    built = {a.precision for a in manifest.artifacts}
+    failed = any(s.drifts or s.target in (target or ()) for s in manifest.skipped)
+    if failed or {*(precision or ())} - built:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    bundle: Annotated[str, typer.Argument(help="A shipped model's name, or a bundle.")],
+    pictures: Annotated[
+        str | None, typer.Option(help="Pictures or a video to measure with; the demo clip if none.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a bundle's manifest, hashes and graphs, and measure its drift on this machine."""
+    from ..runtime.demo_clip import DEMO_CLIP
+    from ..runtime.verify import verify as run
+
+    found = run(bundle, pictures or DEMO_CLIP)
+    table = Table("artifact", "hash", "backend", "PSNR dB here", "in the manifest")
+    for row in found["artifacts"]:
+        name = f"{row['target']} {row['precision']}"
+        whole = "ok" if row["hash"] == "ok" else "bad"
+        for m in row["measured"] or [{}]:
+            here = f"{m['psnr_db']:.1f}" if "psnr_db" in m else "-"
+            there = f"{row['manifest']['psnr_db']:.1f}"
+            add_row(table, name, whole, m.get("backend", "-"), here, there)
+    say(found, as_json, table)
+    end_with(found["problems"])
+
+
+@app.command()
+def serve(
+    site: Annotated[str, typer.Argument(help="What export --target web wrote.")],
+    port: Annotated[int, typer.Option(min=0, help="0 takes any that is free.")] = 8000,
+    https: Annotated[
+        bool, typer.Option("--https", help="Serve phones in this network, by a certificate.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Serve a page that paints in browsers, until Ctrl-C; only to this machine but for --https."""
+    from ..web.server import SiteServer
+
+    server = SiteServer(site, port, https)
+    told = [f"open {address}" for address in server.addresses]
+    if https:
+        told.append(
+            f"browsers warn once: the certificate is made here, its SHA-256 is {server.fingerprint}"
+        )
+    say(
+        {"addresses": server.addresses, "fingerprint": server.fingerprint}, as_json, "\n".join(told)
+    )
+    sys.stdout.flush()
+    try:
+        server.run()
+    finally:
+        server.release()

@@ -1,0 +1,62 @@
+"""Verbs about what is here: models, cameras, doctor."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from rich.console import Group
+from rich.table import Table
+
+from .app import Json, app
+from .console import add_row, print_line, say
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """List the models that come with pleinair."""
+    from ..bundle import Bundle, shipped_models
+
+    manifests = [Bundle.open(name).manifest for name in shipped_models()]
+    table = Table("name", "title", "generator", "precisions", "description")
+    for m in manifests:
+        precisions = " ".join(a.precision for a in m.artifacts)
+        add_row(table, m.name, m.title, m.generator.architecture, precisions, m.description)
+    say({"models": [m.model_dump(mode="json") for m in manifests]}, as_json, table)
+
+
+@app.command()
+def cameras(as_json: Json = False) -> None:
+    """List the cameras that live can paint, by index, name, size and rate."""
+    from ..runtime.cameras import list_cameras, names_missing
+
+    found = list_cameras()
+    if found and (how := names_missing()):
+        print_line(how)
+    table = Table("--source", "name", "size", "fps")
+    for c in found:
+        add_row(table, str(c.index), c.name, f"{c.size[0]}x{c.size[1]}", f"{c.fps:g}")
+    text = table if found else "no camera gives pictures here"
+    say({"cameras": [asdict(c) for c in found]}, as_json, text)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Show what works on this machine, and the install line for what does not."""
+    from ..runtime.doctor import examine
+
+    found = examine()
+    machine = found["machine"]
+    table = Table("part", "state", title=f"{machine['processor']}, {machine['cores']} cores")
+    for row in found["backends"] + found["parts"]:
+        lacks = f"missing: {row['install']}" if row["install"] else row.get("missing")
+        add_row(table, row["name"], lacks or row["version"] or "installed")
+    chosen = Table("bundle", "rows", "in flight", "auto takes", "ms a frame", title="measured here")
+    for row in found["choices"]:
+        key, c = row["key"], row["choice"]
+        best = min(
+            m["ms"] for m in row["measured"] if m["path"] == c["path"] and m["way"] == c["way"]
+        )
+        rows, in_flight = str(key["rows"]), str(key["in_flight"])
+        taken = f"{c['backend']} {c['precision']} {c['way']}"
+        add_row(chosen, key["bundle"], rows, in_flight, taken, f"{best:.1f}")
+    say(found, as_json, Group(table, chosen) if found["choices"] else table)

@@ -1,0 +1,71 @@
+"""The entry point: errors become a sentence and an exit status."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any, cast
+
+import typer
+
+from ..errors import PleinairError, UsageError
+from .app import app
+from .console import complain, console, interrupted
+
+# The base of typer's errors of usage; they are click's, or those of typer's own copy of click.
+_WrongUsage = cast(type[Exception], typer.BadParameter.__bases__[0])
+
+
+def main() -> None:
+    """Runs the command line; turns our errors into a sentence and an exit status."""
+    debug = "--debug" in sys.argv[1:]
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    interrupted.clear()
+    sys.unraisablehook = _unraisable
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and shells want it
+            signal.signal(number, _interrupt)
+    left = ""  # what an interruption leaves behind
+    try:
+        status = app(arguments, prog_name="pleinair", standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt) as end:
+        status, left = 130, str(end)
+    except _WrongUsage as error:
+        complain(_usage(error))
+        status = 2
+    except PleinairError as error:
+        if debug:
+            raise
+        complain(str(error))
+        status = 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:
+        status = 1
+    except OSError as error:  # what no room foresaw: a name too long, a disk that fails
+        if debug:
+            raise
+        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        status = 1
+    if status == 130:
+        console.print(f"interrupted; {left}" if left else "interrupted", soft_wrap=True)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _interrupt(*_: object) -> None:
+    """SIGTERM ends a verb as Ctrl-C does: what was half-written goes away."""
+    interrupted.set()
+    raise KeyboardInterrupt
+
+
+def _unraisable(problem: Any) -> None:
+    """Says what Python could not raise, but for an interrupt, which is noted already."""
+    if problem.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(problem)
+
+
+def _usage(error: Exception) -> str:
+    """The sentence for a command line that does not parse; nothing where help was shown instead."""
+    said: str = cast(Any, error).format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    verb = context.command_path if context else "pleinair"
+    joined = " See" if said.endswith("?") else "; see"
+    return f"{said}{joined} {verb} --help" if said else ""

@@ -1,0 +1,200 @@
+"""Verbs that paint: demo, translate, live."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import UsageError, unknown_name
+from .app import Backend, Json, Model, Overwrite, Precision, Steady, Strength, app
+from .console import end_with, print_line, progress, say
+from .parse import parse_size, parse_time
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The video to write; a still goes beside it.")] = Path(
+        "demo.mp4"
+    ),
+    model: Model = "monet",
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Paint the bundled clip with the bundled model: a video and a before/after still."""
+    from ..runtime.demo import run_demo
+
+    with progress("painting the demo clip") as advance:
+        result, still = run_demo(out, model, backend, precision, overwrite, advance)
+    stats = result.stats() | {"video": str(out), "still": str(still)}
+    say(stats, as_json, f"{_summary(stats)}\nwrote {out} and {still}")
+    end_with(result.problems)
+
+
+@app.command()
+def translate(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="IN", help="A picture, video, folder or pattern ('a/**/*.jpg')."),
+    ],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="A file like it, or a folder.")],
+    model: Model = "monet",
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    strength: Strength = 1.0,
+    steady: Steady = False,
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Where videos begin: seconds or 1:02:03.5.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="And where they end.")] = None,
+    codec: Annotated[str, typer.Option(help="h264, hevc or av1.")] = "h264",
+    quality: Annotated[
+        int, typer.Option(min=0, max=51, help="Of videos: lower is better and larger.")
+    ] = 20,
+    preset: Annotated[
+        str, typer.Option(help="ultrafast ... medium ... slower: time for smaller files.")
+    ] = "veryfast",
+    hardware: Annotated[
+        bool, typer.Option("--hardware", help="Encode on the graphics card.")
+    ] = False,
+    engine: Annotated[
+        str,
+        typer.Option(help="local, or ray: a cluster; IN may be a .txt list or an fsspec address."),
+    ] = "local",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be painted, and paint nothing.")
+    ] = False,
+    overwrite: Overwrite = False,
+    stats: Annotated[Path | None, typer.Option(help="Write the timings to this JSON file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Paint pictures, videos and folders of them; sound, subtitles and timing are kept.
+
+    What was interrupted goes on where it was left when the same command is given again.
+    """
+    from ..runtime.encoding import Encoding
+    from ..runtime.ray_engine import preview_corpus
+    from ..runtime.ray_engine import translate_corpus as run_corpus
+    from ..runtime.translate import Look, preview
+    from ..runtime.translate import translate as run
+
+    if engine not in ("local", "ray"):
+        raise UsageError(unknown_name("engine", engine, ("local", "ray")))
+    part = {"start": parse_time("--start", start), "end": parse_time("--end", end)}
+    if dry_run:
+        rows = preview(source, out, **part) if engine == "local" else preview_corpus(source, out)
+        lines = [f"{r['source']} -> {r['target']}{' (exists)' * r['exists']}" for r in rows]
+        say({"items": rows}, as_json, "\n".join(lines))
+        return
+    if stats and (stats.is_dir() or not stats.parent.is_dir()):
+        raise UsageError(f"--stats {stats} is no file in an existing folder")
+    look, encoding = Look(strength, steady, **part), Encoding(codec, quality, preset, hardware)
+    with progress(f"painting {source}") as advance:
+        painting: dict[str, Any] = {
+            "backend": backend,
+            "precision": precision,
+            "encoding": encoding,
+            "overwrite": overwrite,
+            "progress": advance,
+        }
+        result = (
+            run_corpus(source, out, model, look=look, **painting)
+            if engine == "ray"
+            else run(source, out, model, **asdict(look), **painting)
+        )
+    figures = result.stats()
+    if stats:
+        stats.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    for note in result.notes:
+        print_line(note)
+    say(figures, as_json, f"{_translated(figures)}\nwrote {out}")
+    end_with(result.problems)
+
+
+@app.command()
+def live(
+    source: Annotated[str, typer.Option(help="A camera's index, a URL or a file.")] = "0",
+    sink: Annotated[
+        str,
+        typer.Option(
+            help="window, http (a page for browsers; http:PORT, http:HOST:PORT),"
+            " virtual-camera, null, or a video file to record to."
+        ),
+    ] = "window",
+    model: Model = "monet",
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Paint at this size.")] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="1 paints, 0 leaves the original; as last time if none."),
+    ] = None,
+    mirror: Annotated[
+        bool | None, typer.Option("--mirror/--no-mirror", help="Mirror; as last time if none.")
+    ] = None,
+    side_by_side: Annotated[
+        bool, typer.Option("--side-by-side", help="Show the original to the left.")
+    ] = False,
+    target_fps: Annotated[
+        float | None, typer.Option(min=1, max=1000, help="Hold it by painting smaller.")
+    ] = None,
+    steady: Steady = False,
+    duration: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so many seconds.")
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Paint a camera, a stream or a clip as it plays; the newest frame wins.
+
+    In a window h shows the keys. Strength, mirror and the divider are kept for the next time.
+    """
+    from ..runtime.controls import Controls, read_settings
+    from ..runtime.live import Look
+    from ..runtime.live import live as run
+
+    look = Look(parse_size(size), False, side_by_side, steady, target_fps)
+    interactive = sink == "window" or sink.partition(":")[0] == "http"
+    controls = Controls(**(read_settings() if interactive else {}))
+    controls.strength = controls.strength if strength is None else strength
+    controls.mirror = controls.mirror if mirror is None else mirror
+    with progress(f"painting {source} live") as advance:
+        result = run(
+            source,
+            sink,
+            model,
+            backend=backend,
+            precision=precision,
+            look=look,
+            controls=controls,
+            duration=duration,
+            overwrite=overwrite,
+            progress=lambda done: advance(done, None),
+            say=print_line,
+        )
+    stats = result.stats()
+    delay = stats["latency_ms"]
+    text = f"{_summary(stats)}, {stats['dropped']} dropped, delay p50 {delay['p50']} ms"
+    say(stats, as_json, f"{text}, p99 {delay['p99']} ms")
+    end_with(result.problems)
+
+
+def _summary(stats: dict[str, Any]) -> str:
+    width, height = stats["size"]
+    count = stats["frames"]
+    what = "1 picture" if count == 1 else f"{count} frames of {width}x{height}"
+    return f"{what} at {stats['fps']:.1f} fps with {stats['backend']} {stats['precision']}"
+
+
+def _translated(stats: dict[str, Any]) -> str:
+    if "items" in stats:
+        cut = f"{stats['outputs']} of {stats['inputs']} painted, {stats['frames']} frames"
+        workers = len(stats["workers"])
+        return f"{cut} at {stats['fps']:.1f} fps by {workers} worker{'s' * (workers != 1)}"
+    kept = f"{stats['kept']} were painted before, now " if stats["kept"] else ""
+    return f"{kept}{_summary(stats)}"

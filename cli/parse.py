@@ -1,0 +1,45 @@
+"""Values of options that are written in a form of their own."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import UsageError
+
+
+def parse_time(option: str, text: str | None) -> float | None:
+    """Seconds of ``12.5``, ``1:02`` or ``1:02:03``."""
+    if text is None:
+        return None
+    parts = text.split(":")
+    if len(parts) > 3 or not all(re.fullmatch(r"\d+(\.\d+)?", part) for part in parts):
+        raise UsageError(f"{option} {text!r} is no time; write seconds, 1:02 or 1:02:03.5")
+    seconds = 0.0
+    for part in parts:
+        seconds = 60 * seconds + float(part)
+    return seconds
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Width and height of ``640x360``."""
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise UsageError(f"--size {text!r} is not of the form WxH, e.g. 640x360")
+    if max(int(width), int(height)) > 16384:
+        raise UsageError(f"--size {text!r} is more than 16384 pixels a side")
+    return int(width), int(height)
+
+
+def parse_range(text: str | None) -> tuple[float, float] | None:
+    """Black and white of ``0,255``."""
+    if text is None:
+        return None
+    try:
+        black, white = map(float, text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"--input-range {text!r} is not of the form BLACK,WHITE, e.g. 0,255"
+        ) from None
+    return black, white
