@@ -1,9 +1,8 @@
 """What our backends must be worth: the same artifact in other hands, and the field's baseline.
 
-``torch`` and ``opencv-dnn`` are always measured where they are installed, the others with
-``--peers``. All take part in the same rounds as the backends, so what may be quoted is a ratio from
-one run. A call here runs one frame at a time, as such code does; other scenarios they have no
-answer to.
+``torch`` is always measured where it is installed, the others with ``--peers``. All take part in
+the same rounds as the backends, so what may be quoted is a ratio from one run. A call here runs one
+frame at a time, as such code does; other scenarios they have no answer to.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ..errors import BackendError
 from ..pictures import Frames
@@ -91,19 +90,6 @@ def _openvino(path: Path) -> Callable[[Frames], Frames]:
     return lambda frames: compiled(frames)[0]
 
 
-def _opencv(path: Path) -> Callable[[Frames], Frames]:
-    import cv2
-
-    net: Any = cv2.dnn.readNetFromONNX(str(path))
-
-    def paint(frames: Frames) -> Frames:
-        net.setInput(frames)
-        painted: Frames = net.forward()
-        return painted.astype(frames.dtype, copy=False)
-
-    return paint
-
-
 def _torch(path: Path) -> Callable[[Frames], Frames]:
     from ..eager.frames import in_torch
     from ..eager.onnx_module import load_module
@@ -131,7 +117,6 @@ PEERS = {
     peer.name: peer
     for peer in (
         Peer("torch", ("onnx",), "torch and onnx", _torch, usual=True, without={"int8": _NO_INT8}),
-        Peer("opencv-dnn", ("onnx",), "cv2", _opencv, usual=True),
         Peer("torch-compile", ("onnx",), "torch and onnx", _compiled, without={"int8": _NO_INT8}),
         Peer("onnxruntime-plain", ("onnx",), "onnxruntime", _onnxruntime),
         Peer("openvino-plain", ("openvino", "onnx"), "openvino", _openvino),

@@ -31,7 +31,7 @@ def first_cores(count: int | None) -> list[int]:
 class Settings:
     """The method's numbers."""
 
-    seconds: float = 3.0  # timed in each case, over all rounds; trtexec's floor
+    seconds: float = 2.0  # timed in each case, over all rounds
     frames: int = 30  # timed in each case at least, however long they take: below it no tail
     rounds: int = 10  # in each of which every case has its turn, in shuffled order
     warmup: float = 0.5  # seconds before the first round; by time, for clocks rise by time

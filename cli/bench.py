@@ -54,7 +54,7 @@ def bench_run(
         list[str] | None,
         typer.Option(help="single-stream, offline or live; repeat for several; all if none."),
     ] = None,
-    duration: Annotated[float, typer.Option(min=0.1, help="Seconds a case, at least.")] = 3.0,
+    duration: Annotated[float, typer.Option(min=0.1, help="Seconds a case, at least.")] = 2.0,
     frames: Annotated[int, typer.Option(min=2, help="Frames a case, at least.")] = 30,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use; all if none.")] = None,
     fps: Annotated[float, typer.Option(min=1, help="Of the camera, in the live scenario.")] = 30.0,

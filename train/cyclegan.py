@@ -174,6 +174,8 @@ class GeneratorLosses(nn.Module):
             if self.loss.flat:
                 flat = losses.flatness(source)[..., draw.dy :, draw.dx :]
                 terms["flat"] = weight["flat"] * (flat * apart).mean()
+        if self.loss.calm:
+            terms["calm"] = weight["calm"] * losses.added_detail(source, painted).mean()
         if draw.noise is not None:
             noisy = losses.noise_consistency(self.generator, source, painted, draw.noise)
             terms["noise"] = weight["noise"] * noisy

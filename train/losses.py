@@ -171,6 +171,26 @@ def shift_differences(
     return (again - painted[..., dy:, dx:]).abs()
 
 
+def added_detail(original: Tensor, painted: Tensor, window: int = 33) -> Tensor:
+    """Squares of the detail that painting added where the picture is flat, (B, 3, H, W).
+
+    ``flatness * (d - blur(d))^2`` with ``d = painted - original`` and a box of ``window`` pixels:
+    large areas may take another colour, and faint strokes cost next to nothing, but a bright dab in
+    an even sky costs as the square of its contrast. The discriminator asks for the strokes of
+    paintings everywhere; without this they come as blotches where there is nothing to paint.
+    """
+    change = painted - original
+    detail = change - _box(change, window)
+    return flatness(original, window=9) * detail.square()
+
+
+def _box(x: Tensor, window: int) -> Tensor:
+    """Means of a window around each pixel, of what lies inside the picture."""
+    for kernel in ((window, 1), (1, window)):
+        x = F.avg_pool2d(x, kernel, 1, [k // 2 for k in kernel], count_include_pad=False)
+    return x
+
+
 def flatness(original: Tensor, window: int = 17, scale: float = 0.06) -> Tensor:
     """Says how flat a picture is around each pixel, (B, 1, H, W): 1 is a clear sky, 0 is foliage.
 
@@ -179,11 +199,7 @@ def flatness(original: Tensor, window: int = 17, scale: float = 0.06) -> Tensor:
     lattice of its stride's period. There shift consistency has to weigh more.
     """
     grey = original.mean(1, keepdim=True)
-
-    def blur(x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, window, 1, window // 2, count_include_pad=False)
-
-    variance = (blur(grey.square()) - blur(grey).square()).clamp(min=0)
+    variance = (_box(grey.square(), window) - _box(grey, window).square()).clamp(min=0)
     return torch.exp(-variance.sqrt() / scale)
 
 

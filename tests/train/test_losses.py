@@ -137,6 +137,23 @@ def test_flatness_tells_sky_from_foliage() -> None:
     assert flat[..., 44:].max() < 0.1
 
 
+def test_added_detail_is_dabs_in_skies_and_nothing_else() -> None:
+    picture = torch.full((1, 3, 96, 96), 0.4)
+    picture[..., 48:] = torch.rand(1, 3, 96, 48)
+
+    def cost(change: Tensor) -> float:
+        return float(losses.added_detail(picture, picture + change).mean())
+
+    tint = torch.zeros_like(picture)
+    tint[:, 2] = 0.3
+    sky, foliage = torch.zeros_like(picture), torch.zeros_like(picture)
+    sky[:, 0, 40:48, 16:24] = 0.4
+    foliage[:, 0, 40:48, 72:80] = 0.4
+    assert cost(tint) < 1e-9
+    assert cost(sky) > 50 * cost(foliage)
+    assert cost(sky) > 12 * cost(sky / 4)  # a bright dab costs more than four faint strokes
+
+
 def test_gram_is_the_covariance_of_channels() -> None:
     features = torch.randn(2, 5, 16, 16) + 3
     wanted = torch.stack([torch.cov(f.flatten(1), correction=0) for f in features])

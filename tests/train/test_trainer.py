@@ -107,6 +107,7 @@ def test_all_regularisers_at_once(make_recipe: Make, fabric: Fabric, vgg: Path) 
         "variation",
         "shift",
         "flat",
+        "calm",
         "noise",
         "projected",
         "style",
