@@ -111,6 +111,7 @@ class Rounds:
                 for at, measured in batch.items():
                     self._drive(measured, running[at])
                     self._look(measured, running[at])
+                self.watch.look()  # before the processes end, whose time is not others'
                 yield measurements
 
     def _open(self, measured: Measurement, worker: WorkerProcess) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import Any
@@ -22,10 +23,10 @@ class Watch:
         self.load_before = load()
         self.began = time.perf_counter()
         self.cpu_before = psutil.cpu_times()
-        self.ours = 0.0  # seconds of processor time that our processes used
         self.yardsticks: list[float] = []  # seconds that the same work took
         self.megahertz: list[float] = []
-        self.counted: dict[int, float] = {}
+        self.children: dict[int, float] = {}  # seconds of processor time, also of ended ones
+        self.own_before = _seconds(psutil.Process().cpu_times(), "user", "system")
         self.look()
 
     def look(self) -> None:
@@ -34,7 +35,7 @@ class Watch:
         frequency = _frequency()
         if frequency:
             self.megahertz.append(frequency)
-        self._count_ours()
+        self._count_children()
 
     def finish(self) -> dict[str, Any]:
         """Returns what was seen, for the environment."""
@@ -46,26 +47,35 @@ class Watch:
             getattr(now, name) - getattr(before, name) for name in now._fields if name not in idle
         )
         steal = getattr(now, "steal", 0.0) - getattr(before, "steal", 0.0)
-        ours = sum(self.counted.values())
         found: dict[str, Any] = {
             "load_before": self.load_before,
             "load_after": load(),
-            "other_cores": round(max(0.0, busy - ours) / seconds, 3),
+            "other_cores": round(max(0.0, busy - self.ours()) / seconds, 3),
             "steal": round(steal / (seconds * (psutil.cpu_count() or 1)), 4),
             "yardstick_ms": [round(1000 * value, 3) for value in self.yardsticks],
             "mhz": [round(value) for value in self.megahertz],
         }
         return {**found, "warnings": warnings(found)}
 
-    def _count_ours(self) -> None:
-        """Notes the processor time of this process and its children, before they end."""
-        me = psutil.Process()
-        for process in (me, *me.children(recursive=True)):
-            try:
-                times = process.cpu_times()
-            except psutil.Error:
-                continue
-            self.counted[process.pid] = times.user + times.system
+    def _count_children(self) -> None:
+        """Notes the processor time of children before they end."""
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                self.children[process.pid] = _seconds(process.cpu_times(), "user", "system")
+
+    def ours(self) -> float:
+        """Seconds of processor time that this process and its children took since the start."""
+        times = psutil.Process().cpu_times()
+        own = _seconds(times, "user", "system") - self.own_before
+        # Of children that ended only some systems tell, but then also of those that no look met.
+        ended = max(
+            sum(self.children.values()), _seconds(times, "children_user", "children_system")
+        )
+        return own + ended
+
+
+def _seconds(times: Any, *names: str) -> float:
+    return sum(float(getattr(times, name, 0.0)) for name in names)
 
 
 def warnings(found: dict[str, Any]) -> list[str]:

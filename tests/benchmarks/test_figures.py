@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from pleinair.benchmarks import charts
@@ -10,7 +13,7 @@ from pleinair.benchmarks.scenarios import Painter, Turn, live, offline, single_s
 from pleinair.benchmarks.statistics import interval, ratio, summarize
 from pleinair.benchmarks.summary import pareto
 from pleinair.benchmarks.tables import number
-from pleinair.benchmarks.watch import warnings
+from pleinair.benchmarks.watch import Watch, warnings
 from pleinair.bundle import Bundle
 from pleinair.runtime.stylizer import Choice, Stylizer
 
@@ -134,6 +137,13 @@ def test_limits_of_a_control_group(tmp_path):
     assert cgroup_cores(tmp_path) is None
     (tmp_path / "cpu.max").write_text("150000 100000\n")
     assert cgroup_cores(tmp_path) == 1.5
+
+
+def test_the_time_of_ended_children_is_ours() -> None:
+    watch = Watch()
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    assert watch.ours() >= 0.5
 
 
 def test_a_busy_or_slowing_machine_is_said():
