@@ -174,7 +174,7 @@ class Rounds:
         try:
             measured.loadgen = worker.ask(
                 "loadgen",
-                seconds=self.settings.seconds,
+                seconds=self.settings.loadgen * self.settings.seconds,
                 frames=self.settings.frames,
                 folder=str(folder),
                 expected_ms=1000 * taken / frames,
