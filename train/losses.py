@@ -174,14 +174,16 @@ def shift_differences(
 def added_detail(original: Tensor, painted: Tensor, window: int = 33) -> Tensor:
     """Squares of the detail that painting added where the picture is flat, (B, 3, H, W).
 
-    ``flatness * (d - blur(d))^2`` with ``d = painted - original`` and a box of ``window`` pixels:
-    large areas may take another colour, and faint strokes cost next to nothing, but a bright dab in
-    an even sky costs as the square of its contrast. The discriminator asks for the strokes of
+    ``flat * (d - blur(d))^2`` with ``d = painted - original`` and a box of ``window`` pixels: large
+    areas may take another colour, and faint strokes cost next to nothing, but a bright dab in an
+    even sky costs as the square of its contrast. The discriminator asks for the strokes of
     paintings everywhere; without this they come as blotches where there is nothing to paint.
+    ``flat`` is the flattest place within 4 pixels: a horizon between sky and sea counts too.
     """
     change = painted - original
     detail = change - _box(change, window)
-    return flatness(original, window=9) * detail.square()
+    flat = F.max_pool2d(flatness(original, window=9), 9, 1, 4)
+    return flat * detail.square()
 
 
 def _box(x: Tensor, window: int) -> Tensor:
