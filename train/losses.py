@@ -171,17 +171,18 @@ def shift_differences(
     return (again - painted[..., dy:, dx:]).abs()
 
 
-def added_detail(original: Tensor, painted: Tensor, window: int = 33) -> Tensor:
+def added_detail(original: Tensor, painted: Tensor, window: int = 33, free: float = 0.8) -> Tensor:
     """Squares of the detail that painting added where the picture is flat, (B, 3, H, W).
 
-    ``flat * (d - blur(d))^2`` with ``d = painted - original`` and a box of ``window`` pixels: large
-    areas may take another colour, and faint strokes cost next to nothing, but a bright dab in an
-    even sky costs as the square of its contrast. The discriminator asks for the strokes of
-    paintings everywhere; without this they come as blotches where there is nothing to paint.
+    ``flat * (d - free blur(d))^2`` with ``d = painted - original`` and a box of ``window`` pixels:
+    large areas may take another tint at a 25th of the price, and faint strokes cost next to
+    nothing, but a bright dab in an even sky costs as the square of its contrast. The discriminator
+    asks for the strokes of paintings everywhere; without this they come as blotches where there is
+    nothing to paint.
     ``flat`` is the flattest place within 4 pixels: a horizon between sky and sea counts too.
     """
     change = painted - original
-    detail = change - _box(change, window)
+    detail = change - free * _box(change, window)
     flat = F.max_pool2d(flatness(original, window=9), 9, 1, 4)
     return flat * detail.square()
 

@@ -109,7 +109,7 @@ class LossSection(_Section):
     colour: Weight = 0.0  # 16x16 averages stay, both generators
     shift: Weight = 0.0  # shift consistency against flicker, forward generator only
     flat: Weight = 0.0  # shift consistency where the picture is flat, against lattices
-    calm: Weight = 0.0  # no detail is added where the picture is flat, against blotches
+    calm: Weight = 0.0  # little is added where the picture is flat, against blotches
     noise: Weight = 0.0  # noise consistency against flicker, forward generator only
     vgg: Path | None = None  # state dict of VGG16, needed by projected, style and content
     vgg_custom: Literal["caffe", "torchvision"] = "caffe"  # what input its weights expect
