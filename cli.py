@@ -379,7 +379,7 @@ def export(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help="onnx, openvino, tensorrt, coreml or web; repeat; all but web by default."
+            help="onnx, openvino, tensorrt, coreml, jetson or web; repeat; the first four if none."
         ),
     ] = None,
     precision: Annotated[
@@ -549,11 +549,15 @@ def bench_run(
     scale: Annotated[
         bool, typer.Option("--scale", help="Measure more sizes, up to 4K, and fewer threads too.")
     ] = False,
+    submit: Annotated[
+        Path | None, typer.Option(help="Write what a table of devices needs to this JSON file.")
+    ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Measure a bundle here: a table, results.json and a report; Ctrl-C reports what there is."""
     with _needs("bench"):
+        from .benchmarks.devices import submit as write_submission
         from .benchmarks.results import skipped_of
         from .benchmarks.run import Request
         from .benchmarks.run import bench as run
@@ -561,6 +565,8 @@ def bench_run(
         from .benchmarks.summary import summarize_run
         from .benchmarks.tables import terminal_tables
 
+    if submit and (submit.is_dir() or not submit.parent.is_dir()):
+        raise UsageError(f"--submit {submit} is no file in an existing folder")
     request = Request(
         bundle,
         out,
@@ -584,6 +590,8 @@ def bench_run(
     _say(found, as_json, Group(*terminal_tables(found), *map(Text, said)))
     if found["partial"]:
         raise typer.Exit(130)
+    if submit:
+        write_submission(found, submit)
 
 
 @bench.command("compare")
@@ -634,6 +642,57 @@ def bench_table(
     if into:
         put_into(into, to_markdown(devices))
     _say({"devices": devices}, as_json, f"wrote {into}" if into else to_markdown(devices))
+
+
+deploy = typer.Typer(no_args_is_help=True)
+app.add_typer(deploy, name="deploy", help="Write what a device needs to paint.")
+
+
+@deploy.command("jetson")
+def deploy_jetson(
+    source: Annotated[
+        str, typer.Argument(help="A shipped model's name, a bundle, a run or a generator.pt.")
+    ],
+    out: Annotated[Path, typer.Option(help="The kit's folder, to be copied to the Jetson.")],
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Real photographs, or a video, for INT8; as in export."),
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Write a kit for NVIDIA's Jetsons: graphs for TensorRT, scripts, services, what to install."""
+    with _needs("export"):
+        from .deploy.jetson import write_kit
+
+    kit = write_kit(source, out, calibration=calibration, overwrite=overwrite, progress=_print_line)
+    manifest = kit.manifest
+    value = {"kit": str(kit.path), "files": kit.files, "bundle": manifest.model_dump(mode="json")}
+    _say(value, as_json, f"wrote {out}; {out / 'README.md'} says how to go on")
+    _end_with([f"not built: {s.target} {s.precision}: {s.reason}" for s in manifest.skipped])
+
+
+@deploy.command("engines")
+def deploy_engines(
+    bundle: Annotated[Path, typer.Argument(help="The kit's bundle.")],
+    engines: Annotated[
+        list[Path], typer.Argument(help="int8.engine and fp16.engine, built on this device.")
+    ],
+    pictures: Annotated[
+        str | None, typer.Option(help="Pictures or a video to measure with; the demo clip if none.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take engines that trtexec built here into a bundle, their drift measured on this device."""
+    from .deploy.engines import take_engines
+    from .runtime.demo_clip import DEMO_CLIP
+
+    taken = take_engines(bundle, engines, pictures or DEMO_CLIP)
+    table = Table("engine", "PSNR dB", "SSIM", "CIEDE2000", "verdict")
+    for a in taken:
+        d = a.drift
+        _add(table, a.path, f"{d.psnr_db:.1f}", f"{d.ssim:.4f}", f"{d.delta_e:.2f}", d.verdict)
+    _say({"engines": [a.model_dump(mode="json") for a in taken]}, as_json, table)
 
 
 @app.command()
