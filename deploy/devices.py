@@ -79,7 +79,7 @@ def _emulated(found: dict[str, Any]) -> str:
             r["backend"],
             r["precision"],
             str(r["pictures"]),
-            f"{100 * r['same']:.2f} %",
+            f"{100 * r['same']:.4f} %",
             str(r["max_abs"]),
             f"{r['psnr_db']:.1f}",
             f"{r['fp32_psnr_db_here']:.1f}",
