@@ -259,17 +259,27 @@ def write_bundle(manifest: Manifest, staged: Path, out: Path, overwrite: bool = 
     """
     text = manifest.model_dump_json(indent=2, exclude_none=True) + "\n"
     (staged / MANIFEST).write_text(text, encoding="utf-8")
-    old = out.with_name(out.name + ".old")
     try:
-        if out.exists():
-            if not overwrite:
-                raise BundleError(f"{out} exists; add --overwrite to replace it")
-            shutil.rmtree(old, ignore_errors=True)
-            out.rename(old)
-        staged.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
+        move_folder(staged, out, overwrite)
     except OSError as error:
         raise BundleError(f"bundle {out} cannot be written: {error}") from error
+
+
+def move_folder(staged: Path, out: Path, overwrite: bool = False) -> None:
+    """Moves a complete folder to its final name beside it.
+
+    Raises:
+        BundleError: ``out`` exists and may not be replaced.
+        OSError: It cannot be moved.
+    """
+    old = out.with_name(out.name + ".old")
+    if out.exists():
+        if not overwrite:
+            raise BundleError(f"{out} exists; add --overwrite to replace it")
+        shutil.rmtree(old, ignore_errors=True)
+        out.rename(old)
+    staged.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def sha256_of(path: Path) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import PleinairError, UsageError
-from .results import Results, key_of, read_results, size_of, write_text
+from ..errors import UsageError
+from .results import Results, key_of, read_results, size_of, write_json, write_text
+from .submission import check_submission
 from .tables import number
 
 BEGIN: Final = "<!-- made by: pleinair bench table -->"
@@ -44,6 +45,18 @@ def merge(results: Sequence[Results]) -> list[Device]:
         }
         for one in results
     ]
+
+
+def submit(results: Results, path: Path) -> None:
+    """Writes what may be sent to others of a run.
+
+    Raises:
+        PleinairError: Nothing was measured.
+        UsageError: The file cannot be written.
+    """
+    value = {"devices": merge([results])}
+    check_submission(value, path)
+    write_json(path, value)
 
 
 def read_devices(paths: Sequence[Path]) -> list[Device]:
@@ -152,8 +165,6 @@ def _merged(path: Path) -> list[Device] | None:
         return None  # ``read_results`` says what is wrong
     if not isinstance(value, dict) or "devices" not in value:
         return None
-    needed = {"machine", "threads", "bundle", "when", "warnings", "results"}
-    if not all(isinstance(one, dict) and needed <= one.keys() for one in value["devices"]):
-        raise PleinairError(f"{path} is no table of devices that pleinair bench table wrote")
+    check_submission(value, path)
     devices: list[Device] = value["devices"]
     return devices

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
+from ..errors import UsageError
 from .app import Json, Overwrite, app
 from .console import add_row, needs, progress, say
 from .parse import parse_size
@@ -71,11 +72,15 @@ def bench_run(
     scale: Annotated[
         bool, typer.Option("--scale", help="Measure more sizes, up to 4K, and fewer threads too.")
     ] = False,
+    submit: Annotated[
+        Path | None, typer.Option(help="Write what a table of devices needs to this JSON file.")
+    ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Measure a bundle here: a table, results.json and a report; Ctrl-C reports what there is."""
     with needs("bench"):
+        from ..benchmarks.devices import submit as write_submission
         from ..benchmarks.results import skipped_of
         from ..benchmarks.run import Request
         from ..benchmarks.run import bench as run
@@ -83,6 +88,8 @@ def bench_run(
         from ..benchmarks.summary import summarize_run
         from ..benchmarks.tables import terminal_tables
 
+    if submit and (submit.is_dir() or not submit.parent.is_dir()):
+        raise UsageError(f"--submit {submit} is no file in an existing folder")
     request = Request(
         bundle,
         out,
@@ -106,6 +113,8 @@ def bench_run(
     say(found, as_json, Group(*terminal_tables(found), *map(Text, said)))
     if found["partial"]:
         raise typer.Exit(130)
+    if submit:
+        write_submission(found, submit)
 
 
 @bench.command("compare")

@@ -28,7 +28,7 @@ def export(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help="onnx, openvino, tensorrt, coreml or web; repeat; all but web by default."
+            help="onnx, openvino, tensorrt, coreml, jetson or web; repeat; the first four if none."
         ),
     ] = None,
     precision: Annotated[

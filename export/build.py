@@ -23,7 +23,7 @@ from .drift import (
     reference_pictures,
 )
 from .targets import Built, Target
-from .workshop import Workshop
+from .workshop import About, Workshop
 
 Progress = Callable[[str], None]
 
@@ -39,6 +39,7 @@ class Build:
         folder: Path,
         shop: Path,
         progress: Progress,
+        about: About,
     ) -> None:
         """Paints the reference.
 
@@ -49,13 +50,14 @@ class Build:
             folder: Where artifacts go.
             shop: Where what they are made of goes.
             progress: Called with a line per step.
+            about: For formats that show it.
         """
         self.budget, self.folder, self.progress = budget, folder, progress
         calibration, self.held_out = photos[::2], photos[1::2]
         progress(f"painting {len(self.held_out)} held-out photographs with PyTorch, the reference")
         self.wanted = reference_pictures(trained.generator, self.held_out)
         self.workshop = Workshop(
-            trained.generator, calibration, _metadata(trained), shop, budget, self._margin
+            trained.generator, calibration, _metadata(trained), shop, budget, self._margin, about
         )
 
     def run(self, plan: Sequence[tuple[Target, str]]) -> tuple[list[Artifact], list[Skipped]]:

@@ -29,6 +29,7 @@ from .model_card import CARD, STRIP, model_card, strip
 from .site import check_photograph
 from .sources import load_source
 from .targets import TARGETS, Target, find_target
+from .workshop import About
 
 PHOTOGRAPHS = 600  # half of them calibrate, the other half measures
 PRECISIONS = ("fp32", "fp16", "w8", "int8")
@@ -87,15 +88,16 @@ def export(
         staged = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
     except OSError as error:
         raise ExportError(f"bundle {out} cannot be written: {error}") from error
+    about = _about(trained, licence, description)
     try:
         with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
-            build = Build(trained, photos, budget, staged, Path(shop), progress)
+            build = Build(trained, photos, budget, staged, Path(shop), progress, about)
             artifacts, skipped = build.run(plan)
         manifest = Manifest(
             name=trained.recipe["name"] + ("-reverse" if trained.reverse else ""),
-            title=_title(trained),
-            licence=licence or trained.licence,
-            description=description or _description(trained),
+            title=about.title,
+            licence=about.licence,
+            description=about.description,
             created=datetime.now(UTC).replace(microsecond=0),
             pleinair_version=__version__,
             generator=Generator(architecture=trained.architecture, **asdict(what)),
@@ -137,15 +139,18 @@ def _precisions(rows: Sequence[Target]) -> str:
     return "; ".join(f"of {row.name} {', '.join(row.precisions)}" for row in rows)
 
 
-def _title(trained: Trained) -> str:
+def _about(trained: Trained, licence: str, description: str) -> About:
+    """What the recipe says; its description is of the way there."""
     title: str = trained.recipe["title"] or trained.recipe["name"]
-    return f"{title}, the way back" if trained.reverse else title
-
-
-def _description(trained: Trained) -> str:
-    """The recipe's, which is of the way there."""
-    about: str = trained.recipe.get("about", {}).get("description", "")
-    return "" if trained.reverse else about
+    recipe = trained.training.recipe if trained.training else trained.recipe
+    said: dict[str, str] = recipe.get("about", {}) | trained.recipe.get("about", {})
+    return About(
+        f"{title}, the way back" if trained.reverse else title,
+        description or ("" if trained.reverse else said.get("description", "")),
+        said.get("author") or f"made with pleinair {__version__}",
+        licence or trained.licence,
+        __version__,
+    )
 
 
 def _training(trained: Trained) -> Training:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +21,17 @@ from .onnx_graph import export_float
 from .quantize import OPERATIONS, Quantizer, Scheme
 
 
+@dataclass(frozen=True)
+class About:
+    """What people read of a model."""
+
+    title: str = ""
+    description: str = ""
+    author: str = ""
+    licence: str = ""
+    version: str = ""
+
+
 class Workshop:
     """A generator, photographs to calibrate with, and a folder for what is made of them.
 
@@ -28,6 +40,7 @@ class Workshop:
         calibration: Frames uint8 [1, H, W, 3] whose activations set INT8 ranges.
         metadata: What every graph says of itself.
         budget: What INT8 must hold, at the cost of layers that stay float.
+        about: For formats that show it.
     """
 
     def __init__(
@@ -38,12 +51,14 @@ class Workshop:
         folder: Path,
         budget: Bars | None = None,
         judge: Callable[[Paint], float] = lambda _: 0.0,
+        about: About | None = None,
     ) -> None:
         """Prepares for the photographs; ``judge`` is what ``Search`` takes."""
         stride = int(generator.stride)  # type: ignore[arg-type]
         self.generator, self.metadata, self.folder = generator, metadata, folder
         self.calibration = [middle(frame, stride) for frame in calibration]
         self.budget, self.judge = budget, judge
+        self.about = about or About()
         self.quantized: dict[Scheme, Quantized] = {}
 
     def float_graph(self, dtype: torch.dtype = torch.float32) -> Path:

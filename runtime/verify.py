@@ -46,14 +46,14 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         BundleError: The manifest is damaged.
     """
     bundle = Bundle.open(model)
-    frames = list(_spread(pictures, count))
+    frames = list(frames_of(pictures, count))
     reference = bundle.find("onnx", "fp32")
     if not frames:
         raise MediaError(f"{pictures} holds no picture to measure with")
     wanted = None
     if reference:
         with contextlib.suppress(BundleError, BackendError):  # said below, in its row
-            wanted = _paint_all(bundle, reference, BACKENDS["onnxruntime"], frames)
+            wanted = paint_all(bundle, reference, BACKENDS["onnxruntime"], frames)
     rows, problems = [], []
     for artifact in bundle.manifest.artifacts:
         row: dict[str, Any] = {
@@ -128,7 +128,7 @@ def _measure(
 ) -> dict[str, Any]:
     """One row: the drift, or what failed; nothing where there is no reference."""
     try:
-        painted = _paint_all(bundle, artifact, backend, frames)
+        painted = paint_all(bundle, artifact, backend, frames)
     except BackendError as error:
         return {"backend": backend.name, "error": str(error)}
     if wanted is None:
@@ -146,15 +146,21 @@ def _measure(
     }
 
 
-def _paint_all(
+def paint_all(
     bundle: Bundle, artifact: Artifact, backend: Backend, frames: list[Pixels]
 ) -> list[Pixels]:
+    """Paints pictures with an artifact, by a backend.
+
+    Raises:
+        BundleError: The artifact is missing or was changed.
+        BackendError: The backend fails.
+    """
     engine = backend.load(bundle.path(artifact))
     paint = Stylizer(bundle, engine, Choice(backend.name, artifact.precision), "rgb")
     return [paint(frame) for frame in frames]
 
 
-def _spread(pictures: str | Path, count: int) -> Iterator[Pixels]:
+def frames_of(pictures: str | Path, count: int) -> Iterator[Pixels]:
     """Up to ``count`` frames spread over a source, 360 rows at most."""
     with open_source(str(pictures)) as source:
         every = max(1, (source.count or count) // count)

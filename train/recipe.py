@@ -45,6 +45,7 @@ class AboutSection(_Section):
     description: str = ""  # what it paints, in a sentence or two
     data: str = ""  # what it was trained on, and under which licence that is
     limits: str = ""  # what it does badly
+    author: str = ""  # whose it is
 
 
 class DataSection(_Section):

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ...errors import ExportError
+from ..workshop import About
 from .images import ImageGraph
 from .tools import ct, silent
 
@@ -17,7 +18,11 @@ SIZES = ((256, 256), (360, 640), (640, 360), (720, 1280), (1280, 720), (1080, 19
 
 
 def convert(
-    graph: ImageGraph, stride: int, metadata: Mapping[str, str], wide_norms: bool = False
+    graph: ImageGraph,
+    stride: int,
+    metadata: Mapping[str, str],
+    about: About,
+    wide_norms: bool = False,
 ) -> Any:
     """Converts an image graph to a model that computes in half precision, for iOS 17 and macOS 14.
 
@@ -25,6 +30,7 @@ def convert(
         graph: What to convert.
         stride: Of the generator; sizes are rounded up to it.
         metadata: Written into the model, so that it explains itself when alone.
+        about: What Xcode shows of it.
         wide_norms: Whether instance norms compute in single precision.
 
     Returns:
@@ -56,7 +62,17 @@ def convert(
         raise ExportError(f"coremltools cannot convert the generator: {error}") from error
     for key, text in metadata.items():
         model.user_defined_metadata[f"pleinair.{key}"] = text
+    _describe(model, about, sizes)
     return model
+
+
+def _describe(model: Any, about: About, sizes: list[tuple[int, int]]) -> None:
+    """Fills in what Xcode shows of a model, and writes into the class that it makes for it."""
+    model.author, model.license, model.version = about.author, about.licence, about.version
+    model.short_description = f"{about.title}. {about.description}".strip()
+    listed = ", ".join(f"{width}x{height}" for height, width in sizes)
+    model.input_description[INPUT] = f"The picture, in RGB: {listed}."
+    model.output_description[OUTPUT] = "Its painting, of the same size."
 
 
 def sizes_for(stride: int) -> list[tuple[int, int]]:

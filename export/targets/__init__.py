@@ -45,6 +45,8 @@ class Target:
     install: str  # how to get the library
     runs_on: str
     by_default: bool = True  # whether it is built when no target is named
+    verified: str = ""  # what of it was seen to work where pleinair is made, and how
+    unverified: str = ""  # what was not
 
     @property
     def available(self) -> bool:
@@ -73,6 +75,9 @@ TARGETS = {
             ("torch", "onnx", "onnxruntime"),
             'pip install "pleinair[export]"',
             "ONNX Runtime: any processor, most accelerators",
+            verified="painted on x86-64 and on an emulated aarch64 (below), drift measured at each"
+            " export (`tests/export/test_exporter.py`)",
+            unverified="the execution providers of GPUs and of XNNPACK",
         ),
         Target(
             "openvino",
@@ -81,6 +86,9 @@ TARGETS = {
             ("torch", "onnx", "onnxruntime", "openvino"),
             'pip install "pleinair[openvino]"',
             "Intel CPU, GPU and NPU, ARM CPU",
+            verified="painted on x86-64 and on an emulated aarch64 (below), drift measured at each"
+            " export (`tests/export/test_exporter.py`)",
+            unverified="Intel's GPUs and NPUs",
         ),
         Target(
             "tensorrt",
@@ -89,6 +97,21 @@ TARGETS = {
             ("torch", "onnx", "onnxruntime"),
             'pip install "pleinair[tensorrt]"',
             "NVIDIA GPUs: RTX; others and Jetsons where it is built on them",
+            verified="engines built by TensorRT-RTX, the types of their layers read; their graph"
+            " painted by ONNX Runtime (`tests/export/test_tensorrt.py`); the runtime on stand-ins",
+            unverified="an engine that paints: there is no NVIDIA GPU",
+        ),
+        Target(
+            "jetson",
+            ("fp16", "int8"),
+            "onnx",
+            ("torch", "onnx", "onnxruntime"),
+            'pip install "pleinair[export]"',
+            "Jetsons, where trtexec builds the engine",
+            by_default=False,  # it is part of a kit: pleinair deploy jetson
+            verified="the graph painted by ONNX Runtime, the kit's processor part on an emulated"
+            " aarch64 (below), its scripts on stand-ins (`tests/deploy/test_jetson.py`)",
+            unverified="trtexec, engines, cameras and power modes of a Jetson",
         ),
         Target(
             "coreml",
@@ -97,6 +120,9 @@ TARGETS = {
             ("torch", "coremltools"),
             'pip install "pleinair[coreml]"',
             "macOS 14, iOS 17: CPU, GPU, Neural Engine",
+            verified="the saved package read and painted by an evaluator of MIL programs"
+            " (`tests/export/test_mil.py`, `tests/export/test_coreml.py`)",
+            unverified="Core ML itself: there is no Mac and no iPhone",
         ),
         Target(
             "web",
@@ -106,6 +132,9 @@ TARGETS = {
             'pip install "pleinair[export]"',
             "browsers: WebGPU, WASM",
             by_default=False,  # 40 MB of onnxruntime-web come along
+            verified="the page in headless Chromium on x86-64, WASM and WebGPU by a software"
+            " adapter, its painting compared with Python's (`tests/web/test_page.py`)",
+            unverified="phones, other browsers, WebGPU on a GPU",
         ),
     )
 }

@@ -28,7 +28,9 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     graph = image_graph(generator)
     if precision == "int8":
         graph = quantized(graph, frames)
-    model = convert(graph, stride, workshop.metadata, norms_overflow(generator, frames))
+    model = convert(
+        graph, stride, workshop.metadata, workshop.about, norms_overflow(generator, frames)
+    )
     if precision == "w8":
         model = with_int8_weights(model)
     path = folder / f"{precision}.mlpackage"

@@ -7,20 +7,15 @@ build here, trtexec builds from the folder ``{precision}.tensorrt``, say on a Je
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ...errors import BackendError, ExportError
-from ...pictures import Frames
 from ...runtime.backends import find_backend, nvidia
-from ..onnx_graph import OPSET
-from ..quantize import TENSORRT
 from ..tensorrt_engine import Sizes, build_engine
-from ..tensorrt_graph import tensorrt_graph
+from ..trtexec import GRAPH, graph_folder
 from ..workshop import Workshop
 from . import Built
 
@@ -31,67 +26,23 @@ CAPABILITIES = ("sm75", "sm86", "sm89", "sm120")
 def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.tensorrt``, and ``{precision}.{capability}.engine`` for each."""
     library, here, devices = _what_for()
-    source = folder / f"{precision}.tensorrt"
-    source.mkdir()
-    graph = source / "graph.onnx"
-    record, wide = None, {}
-    if precision == "int8":
-        found = workshop.int8_graph(TENSORRT)
-        record = found.record
-        tensorrt_graph(found.path, graph, halve=True)
-    else:
-        wide = {name: place.reason for name, place in workshop.wide_layers.items()}
-        tensorrt_graph(workshop.float_graph(torch.float16), graph, halve=False)
+    source = graph_folder(workshop, precision, folder / f"{precision}.tensorrt")
+    yield source
+    graph = source.path / GRAPH
     sizes = Sizes.of(graph, int(workshop.generator.stride))  # type: ignore[arg-type]
-    (source / "trtexec.txt").write_text(command_lines(precision, sizes), encoding="utf-8")
-    paint = _once_each(find_backend("onnxruntime").load(graph))
-    yield Built(
-        source,
-        paint,
-        "onnxruntime",
-        runs_here=False,
-        device="trtexec",
-        dynamic=sizes.dynamic,
-        opset=OPSET,
-        quantization=record,
-        float32=wide,
-    )
     for device in devices:
         path = folder / f"{precision}.{device}.engine"
         path.write_bytes(build_engine(library, graph, sizes, device))
         runs = device == here
-        yield Built(
-            path,
-            find_backend("tensorrt").load(path) if runs else paint,
-            "tensorrt" if runs else "onnxruntime",
+        yield replace(
+            source,
+            path=path,
+            paint=find_backend("tensorrt").load(path) if runs else source.paint,
+            runner="tensorrt" if runs else source.runner,
             runs_here=runs,
             device=device,
-            dynamic=sizes.dynamic,
-            opset=OPSET,
             versions={library.__name__: library.__version__},
-            quantization=record,
-            float32=wide,
         )
-
-
-def command_lines(precision: str, sizes: Sizes) -> str:
-    """Returns what to run on a device to build an engine from the graph beside, and to time it."""
-    least, usual, most = (f"frame:{'x'.join(map(str, shape))}" for shape in sizes.shapes)
-    shapes = f" --minShapes={least} --optShapes={usual} --maxShapes={most}" if sizes.dynamic else ""
-    timed = f" --shapes={usual}" if sizes.dynamic else ""
-    loose = "--int8 --fp16" if precision == "int8" else "--fp16"
-    engine = f"{precision}.engine"
-    line = f"trtexec --onnx=graph.onnx{shapes} --timingCacheFile=timing.cache --saveEngine={engine}"
-    return (
-        "Run this in this folder, on the device that the engine is for.\n\n"
-        f"TensorRT 10.3 (JetPack 6). With {loose} in place of --stronglyTyped it builds\n"
-        "too, but chooses precisions itself: the drift in the manifest is not that engine's.\n\n"
-        f"    {line} --stronglyTyped\n\n"
-        "TensorRT 11, where every network is strongly typed.\n\n"
-        f"    {line}\n\n"
-        "To time it.\n\n"
-        f"    trtexec --loadEngine={engine}{timed} --useCudaGraph\n"
-    )
 
 
 def _what_for() -> tuple[Any, str, tuple[str, ...]]:
@@ -113,16 +64,3 @@ def _what_for() -> tuple[Any, str, tuple[str, ...]]:
     known = library.ComputeCapability.__members__
     devices = (d for d in dict.fromkeys((*CAPABILITIES, here)) if d.upper() in known)
     return library, here, tuple(devices)
-
-
-def _once_each(paint: Callable[[Frames], Frames]) -> Callable[[Frames], Frames]:
-    """Remembers paintings: all engines of a graph are measured with the same ones."""
-    painted: dict[str, Frames] = {}
-
-    def remembering(frames: Frames) -> Frames:
-        key = f"{frames.shape} {hashlib.sha256(frames.tobytes()).hexdigest()}"
-        if key not in painted:
-            painted[key] = paint(frames)
-        return painted[key]
-
-    return remembering

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pleinair.benchmarks.compare import compare
-from pleinair.benchmarks.devices import BEGIN, END, merge, read_devices, to_markdown
+from pleinair.benchmarks.devices import BEGIN, END, merge, read_devices, submit, to_markdown
 from pleinair.benchmarks.results import read_results
 from pleinair.errors import PleinairError, UsageError
 
@@ -129,6 +129,18 @@ def test_a_table_grows_by_one_device_after_another(measured, cli, tmp_path):
     refused = cli("bench", "table", tmp_path / "devices.json")
     assert "is no table of devices" in refused.error()
     assert refused.code == 1
+
+
+def test_what_is_sent_is_what_a_table_reads(measured, results, tmp_path):
+    path = tmp_path / "mine.json"
+    submit(results, path)
+    assert read_devices([path]) == read_devices([measured[0] / "results.json"])
+    for word in ("command", str(tmp_path), "affinity", "container"):
+        assert word not in path.read_text()
+    results["results"] = []
+    with pytest.raises(PleinairError, match=r"field devices\.0\.results"):
+        submit(results, tmp_path / "none.json")
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.json"]
 
 
 def test_a_table_goes_between_its_marks(measured, cli, tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import pytest
 import torch
+from pleinair import __version__
 from pleinair.bundle import Bundle, bytes_of, sha256_of
 from pleinair.errors import ExportError
 from pleinair.export.calibration import load_frames
@@ -31,7 +32,8 @@ PRECISIONS = ("fp16", "w8", "int8")
 def coreml(tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path) -> Path:
     """The run, exported for Core ML in every precision."""
     out = tmp_path_factory.mktemp("out") / "tiny"
-    export(run, out, targets=["coreml"], calibration=photos)
+    said = {"licence": "CC0-1.0", "description": "For tests."}
+    export(run, out, targets=["coreml"], calibration=photos, **said)
     return out
 
 
@@ -100,6 +102,30 @@ def test_pictures_go_in_and_out(coreml: Path, precision: str) -> None:
     assert [o.type for o in operations(coreml / f"{precision}.mlpackage")].count("round") == 1
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_xcode_shows_what_it_is(coreml: Path, precision: str) -> None:
+    said = description(coreml / f"{precision}.mlpackage").description
+    about = said.metadata
+    assert (about.author, about.license) == (f"made with pleinair {__version__}", "CC0-1.0")
+    assert (about.shortDescription, about.versionString) == ("Tiny. For tests.", __version__)
+    (source,), (target,) = said.input, said.output
+    assert source.shortDescription.startswith("The picture, in RGB: 256x256, 640x360,")
+    assert source.shortDescription.endswith("1920x1080.")
+    assert target.shortDescription == "Its painting, of the same size."
+
+
+def test_a_recipe_names_its_author(run: Path, photos: Path, tmp_path: Path) -> None:
+    state = torch.load(run / "generator.pt", weights_only=True)
+    state["recipe"]["about"] = {"description": "Paints.", "author": "Ada"}
+    torch.save(state, tmp_path / "generator.pt")
+    out = tmp_path / "out"
+    export(
+        tmp_path / "generator.pt", out, targets=["coreml"], precisions=["fp16"], calibration=photos
+    )
+    about = description(out / "fp16.mlpackage").description.metadata
+    assert (about.author, about.shortDescription) == ("Ada", "Tiny. Paints.")
+
+
 def test_coremltools_reads_what_was_saved(coreml: Path) -> None:
     from pleinair.export.coreml.tools import ct
 
@@ -131,7 +157,10 @@ def test_w8_computes_in_half_precision_with_integer_weights(coreml: Path) -> Non
 
 def test_exporting_twice_gives_the_same_package(coreml: Path, run: Path, photos: Path) -> None:
     again = coreml.parent / "again"
-    manifest = export(run, again, targets=["coreml"], calibration=photos, precisions=["int8"])
+    said = {"licence": "CC0-1.0", "description": "For tests."}
+    manifest = export(
+        run, again, targets=["coreml"], calibration=photos, precisions=["int8"], **said
+    )
     (artifact,) = manifest.artifacts
     assert artifact.sha256 == sha256_of(coreml / "int8.mlpackage")
 

@@ -22,9 +22,10 @@ from pleinair.export.checkpoints import load_trained
 from pleinair.export.exporter import export
 from pleinair.export.quantize import TENSORRT
 from pleinair.export.targets import find_target
-from pleinair.export.targets.tensorrt import CAPABILITIES, command_lines
+from pleinair.export.targets.tensorrt import CAPABILITIES
 from pleinair.export.tensorrt_engine import Sizes, build_engine
 from pleinair.export.tensorrt_graph import tensorrt_graph
+from pleinair.export.trtexec import command_lines
 from pleinair.export.workshop import Workshop
 from pleinair.runtime.backends import find_backend, nvidia
 from pleinair.runtime.verify import verify

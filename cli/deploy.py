@@ -1,0 +1,62 @@
+"""The verb deploy: what a device needs to paint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from .app import Json, Overwrite, app
+from .console import add_row, end_with, needs, print_line, say
+
+deploy = typer.Typer(no_args_is_help=True)
+app.add_typer(deploy, name="deploy", help="Write what a device needs to paint.")
+
+
+@deploy.command("jetson")
+def deploy_jetson(
+    source: Annotated[
+        str, typer.Argument(help="A shipped model's name, a bundle, a run or a generator.pt.")
+    ],
+    out: Annotated[Path, typer.Option(help="The kit's folder, to be copied to the Jetson.")],
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Real photographs, or a video, for INT8; as in export."),
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Write a kit for NVIDIA's Jetsons: graphs for TensorRT, scripts, services, what to install."""
+    with needs("export"):
+        from ..deploy.jetson import write_kit
+
+    kit = write_kit(source, out, calibration=calibration, overwrite=overwrite, progress=print_line)
+    manifest = kit.manifest
+    value = {"kit": str(kit.path), "files": kit.files, "bundle": manifest.model_dump(mode="json")}
+    say(value, as_json, f"wrote {out}; {out / 'README.md'} says how to go on")
+    end_with([f"not built: {s.target} {s.precision}: {s.reason}" for s in manifest.skipped])
+
+
+@deploy.command("engines")
+def deploy_engines(
+    bundle: Annotated[Path, typer.Argument(help="The kit's bundle.")],
+    engines: Annotated[
+        list[Path], typer.Argument(help="int8.engine and fp16.engine, built on this device.")
+    ],
+    pictures: Annotated[
+        str | None, typer.Option(help="Pictures or a video to measure with; the demo clip if none.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take engines that trtexec built here into a bundle, their drift measured on this device."""
+    from ..deploy.engines import take_engines
+    from ..runtime.demo_clip import DEMO_CLIP
+
+    taken = take_engines(bundle, engines, pictures or DEMO_CLIP)
+    table = Table("engine", "PSNR dB", "SSIM", "CIEDE2000", "verdict")
+    for a in taken:
+        d = a.drift
+        add_row(table, a.path, f"{d.psnr_db:.1f}", f"{d.ssim:.4f}", f"{d.delta_e:.2f}", d.verdict)
+    say({"engines": [a.model_dump(mode="json") for a in taken]}, as_json, table)

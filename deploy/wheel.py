@@ -1,0 +1,65 @@
+"""The wheel of the pleinair that runs, to install it on a device that has no index with it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from .. import __version__
+from ..errors import ExportError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def build_wheel(folder: Path) -> Path:
+    """Builds it with pip, from the checkout that runs or from where it was installed from.
+
+    Args:
+        folder: Where to put it.
+
+    Returns:
+        The wheel; it is for any system.
+
+    Raises:
+        ExportError: pip cannot.
+    """
+    source = _source()
+    with tempfile.TemporaryDirectory(prefix="pleinair-") as beside:
+        # Without this setuptools builds inside the checkout, and old modules stay in what it makes.
+        settings = Path(beside, "setup.cfg")
+        settings.write_text(
+            f"[build]\nbuild_base = {beside}/build\n[egg_info]\negg_base = {beside}\n",
+            encoding="utf-8",
+        )
+        made = Path(beside, "made")
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
+        done = subprocess.run(
+            [*command, "--no-deps", "--wheel-dir", str(made), source],
+            env=os.environ | {"DIST_EXTRA_CONFIG": str(settings)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        wheels = list(made.glob("pleinair-*.whl"))
+        if done.returncode or len(wheels) != 1:
+            said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            raise ExportError(
+                f"pip cannot build a wheel of {source} ({said}); connect to the network, or run"
+                " this in a checkout of pleinair"
+            )
+        path = folder / wheels[0].name
+        path.write_bytes(wheels[0].read_bytes())
+    return path
+
+
+def _source() -> str:
+    """What pip builds the wheel of."""
+    if (ROOT / "pyproject.toml").exists():
+        return str(ROOT)
+    noted = importlib.metadata.distribution("pleinair").read_text("direct_url.json")
+    return json.loads(noted)["url"] if noted else f"pleinair=={__version__}"
