@@ -18,6 +18,7 @@ from pleinair.deploy import engines, jetson
 from pleinair.deploy.engines import take_engines
 from pleinair.deploy.jetson import write_kit
 from pleinair.errors import BundleError, ExportError, UsageError
+from pleinair.export.tensorrt_engine import Sizes, build_engine
 from pleinair.runtime.backends import BACKENDS
 from pleinair.runtime.stylizer import load
 from pleinair.runtime.verify import verify
@@ -64,6 +65,14 @@ def test_the_bundle_has_what_a_jetson_runs(kit: Path) -> None:
         nodes = {node.op_type for node in graph.node}
         assert ("QuantizeLinear" in nodes) == (precision == "int8")
     assert load(kit / "bundle", "onnxruntime", "int8")(np.zeros((16, 16, 3), np.uint8)).any()
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_tensorrt_makes_engines_of_the_graphs(kit: Path, precision: str) -> None:
+    """TensorRT-RTX does, which needs no GPU and has TensorRT's parser and typing."""
+    library = pytest.importorskip("tensorrt_rtx")
+    graph = kit / "bundle" / f"{precision}.jetson" / "graph.onnx"
+    assert len(build_engine(library, graph, Sizes.of(graph, 8), "sm86")) > 10_000
 
 
 def test_the_wheel_is_this_pleinair(kit: Path) -> None:
