@@ -95,7 +95,7 @@ def _emulated(found: dict[str, Any]) -> str:
     return (
         f"## An emulated aarch64\n\n`{found['command']} --into docs/{EMULATED}` installs pleinair's"
         " wheel on an emulated aarch64, has it paint photographs there and here, and compares"
-        f" ({EMULATED} holds the whole).\n\n"
+        f"; [the whole log]({EMULATED}). How long that takes says nothing of a device.\n\n"
         f"- There: {_machine(found['there'])}, by {found['emulator']}.\n"
         f"- Here: {_machine(found['here'])}.\n"
         f"- Model `{bundle}`, {side}x{side} pixels, pleinair {found['pleinair']}.\n\n"

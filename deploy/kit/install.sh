@@ -29,6 +29,6 @@ fi
 # opencv-python-headless.
 .venv/bin/python -m pip install --no-deps -r requirements.txt -r "requirements-cuda$cuda.txt" ./{{wheel}}
 if ! .venv/bin/python -c 'import tensorrt' 2>/dev/null; then
-    echo "Python $python has no module tensorrt yet: README.md, TensorRT, says where it is." >&2
+    echo "$python has no module tensorrt yet; README.md says where it is" >&2
 fi
 .venv/bin/pleinair doctor

@@ -109,8 +109,9 @@ TARGETS = {
             'pip install "pleinair[export]"',
             "Jetsons, where trtexec builds the engine",
             by_default=False,  # it is part of a kit: pleinair deploy jetson
-            verified="the graph painted by ONNX Runtime, the kit's processor part on an emulated"
-            " aarch64 (below), its scripts on stand-ins (`tests/deploy/test_jetson.py`)",
+            verified="the graph painted by ONNX Runtime and built by TensorRT-RTX, the kit's"
+            " processor part run on an emulated aarch64 (below), its scripts on stand-ins"
+            " (`tests/deploy/test_jetson.py`)",
             unverified="trtexec, engines, cameras and power modes of a Jetson",
         ),
         Target(

@@ -7,7 +7,8 @@ import platform
 from pathlib import Path
 
 import pytest
-from pleinair.deploy.aarch64 import CASES, NoEmulator, compare, make_emulator, missed, open_emulator
+from pleinair.deploy.aarch64 import CASES, compare, missed
+from pleinair.deploy.emulator import NoEmulator, make_emulator, open_emulator
 from pleinair.errors import PleinairError
 
 LOG = Path(__file__).parents[2] / "docs" / "aarch64.json"

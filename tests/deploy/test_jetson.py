@@ -18,6 +18,7 @@ from pleinair.deploy import engines, jetson
 from pleinair.deploy.engines import take_engines
 from pleinair.deploy.jetson import write_kit
 from pleinair.errors import BundleError, ExportError, UsageError
+from pleinair.export.tensorrt_engine import Sizes, build_engine
 from pleinair.runtime.backends import BACKENDS
 from pleinair.runtime.stylizer import load
 from pleinair.runtime.verify import verify
@@ -64,6 +65,14 @@ def test_the_bundle_has_what_a_jetson_runs(kit: Path) -> None:
         nodes = {node.op_type for node in graph.node}
         assert ("QuantizeLinear" in nodes) == (precision == "int8")
     assert load(kit / "bundle", "onnxruntime", "int8")(np.zeros((16, 16, 3), np.uint8)).any()
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_tensorrt_makes_engines_of_the_graphs(kit: Path, precision: str) -> None:
+    """TensorRT-RTX does, which needs no GPU and has TensorRT's parser and typing."""
+    library = pytest.importorskip("tensorrt_rtx")
+    graph = kit / "bundle" / f"{precision}.jetson" / "graph.onnx"
+    assert len(build_engine(library, graph, Sizes.of(graph, 8), "sm86")) > 10_000
 
 
 def test_the_wheel_is_this_pleinair(kit: Path) -> None:
@@ -210,6 +219,69 @@ def test_what_trtexec_cannot_do(kit: Path, tmp_path: Path, version, end, said) -
     assert errors.splitlines()[-1].startswith("error: ")
     assert "pleinair" not in calls
     assert not (tmp_path / "kit" / "engines" / "int8.engine").exists()
+
+
+PYTHON = """\
+#!/usr/bin/env bash
+echo "$(basename "$0") $*" >> "$CALLS"
+[[ $1 == -c ]] && exit "$WITHOUT_TENSORRT"
+if [[ "$1 $2" == "-m venv" ]]; then
+    mkdir -p "${@: -1}/bin"
+    cp "$0" "${@: -1}/bin/python"
+    cp "$0" "${@: -1}/bin/pleinair"
+fi
+exit 0
+"""
+
+
+def install(kit: Path, folder: Path, release: str, without_tensorrt: int = 1) -> tuple[str, str]:
+    """Runs a copy of install.sh that believes in a release; returns errors and calls."""
+    copy, programs, calls = folder / "kit", folder / "programs", folder / "calls"
+    shutil.copytree(kit, copy)
+    script = copy / "install.sh"
+    script.write_text(script.read_text().replace("/etc/nv_tegra_release", str(folder / "release")))
+    (folder / "release").write_text(f"# {release} (release), REVISION: 2.0, BOARD: generic\n")
+    programs.mkdir()
+    for name in ("python3.11", "python3.12"):
+        (programs / name).write_text(PYTHON)
+        (programs / name).chmod(0o755)
+    calls.touch()
+    path = f"{programs}:{os.environ['PATH']}"
+    told = {"PATH": path, "CALLS": str(calls), "WITHOUT_TENSORRT": str(without_tensorrt)}
+    done = subprocess.run(
+        [script], env=os.environ | told, capture_output=True, text=True, check=False
+    )
+    assert bool(done.returncode) == done.stderr.startswith("error: ")
+    return done.stderr, calls.read_text()
+
+
+@pytest.mark.parametrize(
+    ("release", "python", "cuda"),
+    [("R36", "python3.11", 12), ("R38", "python3.12", 13), ("R39", "python3.12", 13)],
+)
+def test_the_kit_is_installed(kit: Path, tmp_path: Path, release, python, cuda) -> None:
+    said, calls = install(kit, tmp_path, release)
+    assert f"{python} has no module tensorrt yet" in said
+    assert calls.splitlines() == [
+        f"{python} -c import tensorrt",
+        f"{python} -m venv .venv",
+        "python -m pip install --no-deps -r requirements.txt"
+        f" -r requirements-cuda{cuda}.txt ./{_wheel(kit).name}",
+        "python -c import tensorrt",
+        "pleinair doctor",
+    ]
+
+
+def test_the_systems_tensorrt_is_used_where_it_fits(kit: Path, tmp_path: Path) -> None:
+    said, calls = install(kit, tmp_path, "R39", without_tensorrt=0)
+    assert said == ""
+    assert "python3.12 -m venv --system-site-packages .venv" in calls.splitlines()
+
+
+def test_an_old_jetson_is_refused(kit: Path, tmp_path: Path) -> None:
+    said, calls = install(kit, tmp_path, "R35")
+    assert said == "error: Jetson Linux R35 is older than JetPack 6; update the Jetson\n"
+    assert calls == ""
 
 
 def test_scripts_say_what_is_missing(kit: Path, tmp_path: Path) -> None:
