@@ -24,7 +24,7 @@ def export(
             help="A run, a generator.pt, a shipped model's name, a bundle, or a float .onnx."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The bundle's folder.")],
+    out: Annotated[Path, typer.Option(help="The bundle's folder; of SOURCE itself, to add to it.")],
     target: Annotated[
         list[str] | None,
         typer.Option(

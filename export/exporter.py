@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..bundle import FrameFormat, Generator, Manifest, Training, write_bundle
+from ..bundle import (
+    Artifact,
+    Bundle,
+    FrameFormat,
+    Generator,
+    Manifest,
+    Training,
+    write_bundle,
+)
 from ..errors import ExportError, UsageError, unknown_name
 from ..pictures import Frames, write_picture
 from ..runtime.demo_clip import DEMO_CLIP
@@ -60,7 +68,8 @@ def export(
     Args:
         source: A run's folder, a ``generator.pt``, a shipped model's name, a bundle, or a float
             ``.onnx``.
-        out: The bundle's folder; it appears only when everything in it is complete.
+        out: The bundle's folder; it appears only when everything in it is complete. If it is the
+            source itself, what is built is added to what it has.
         targets: Names of ``TARGETS``; none builds all that can be built here, but for a site.
         precisions: Some of ``PRECISIONS``; none builds all.
         calibration: A folder of real photographs, or a video; by default the recipe's sample
@@ -78,7 +87,10 @@ def export(
         BundleError: ``out`` exists or cannot be written.
     """
     plan, budget = _plan(targets, precisions), parse_budget(max_drift)
-    if out.exists() and not overwrite:
+    grown = (
+        Bundle.open(source) if out.is_dir() and out.resolve() == Path(source).resolve() else None
+    )
+    if out.exists() and not overwrite and grown is None:
         raise UsageError(f"{out} exists; add --overwrite to replace it")
     trained = load_source(str(source), input_range)
     what = describe(trained.generator)
@@ -93,6 +105,8 @@ def export(
         with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
             build = Build(trained, photos, budget, staged, Path(shop), progress, about)
             artifacts, skipped = build.run(plan)
+        if grown:
+            artifacts = [*_carried(grown, artifacts, staged), *artifacts]
         manifest = Manifest(
             name=trained.recipe["name"] + ("-reverse" if trained.reverse else ""),
             title=about.title,
@@ -113,12 +127,28 @@ def export(
             [painted] = reference_pictures(trained.generator, [photograph[None]])
             write_site(staged, manifest, photograph, painted[0])
         staged.chmod(0o755)  # mkdtemp's folders are private
-        write_bundle(manifest, staged, out, overwrite)
+        write_bundle(manifest, staged, out, overwrite or grown is not None)
     except OSError as error:
         raise ExportError(f"bundle {out} cannot be written: {error}") from error
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     return manifest
+
+
+def _carried(bundle: Bundle, built: Sequence[Artifact], staged: Path) -> list[Artifact]:
+    """Copies what a bundle has and what was not built anew; a damaged file is an error."""
+    anew = {(a.target, a.precision, a.device) for a in built}
+    kept = []
+    for artifact in bundle.manifest.artifacts:
+        if (artifact.target, artifact.precision, artifact.device) in anew:
+            continue
+        source, copy_of = bundle.path(artifact), staged / artifact.path
+        if source.is_dir():
+            shutil.copytree(source, copy_of)
+        else:
+            shutil.copy2(source, copy_of)
+        kept.append(artifact)
+    return kept
 
 
 def _plan(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[Target, str]]:

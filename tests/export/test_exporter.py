@@ -116,6 +116,19 @@ def test_a_lone_precision(run: Path, photos: Path, tmp_path: Path) -> None:
     assert {p.name for p in (tmp_path / "b").iterdir()} == files
 
 
+def test_targets_are_added_to_a_bundle(run: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "bundle"
+    export(run, out, targets=["onnx"], precisions=["fp32", "fp16"], calibration=photos)
+    half = Bundle.open(out).find("onnx", "fp16")
+    export(out, out, targets=["openvino"], precisions=["fp32"], calibration=photos)
+    export(str(out), out, targets=["onnx"], precisions=["fp32"], calibration=photos)
+    grown = Bundle.open(out)
+    found = [(a.target, a.precision) for a in grown.manifest.artifacts]
+    assert sorted(found) == [("onnx", "fp16"), ("onnx", "fp32"), ("openvino", "fp32")]
+    assert grown.find("onnx", "fp16") == half
+    assert all(grown.path(artifact).exists() for artifact in grown.manifest.artifacts)
+
+
 def test_resnet_exports_to_float(tmp_path: Path, photos: Path) -> None:
     source = save_generator(tmp_path / "resnet.pt", "resnet_9blocks")
     small = tmp_path / "photos"
