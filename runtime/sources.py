@@ -50,6 +50,7 @@ class Source(ABC):
         self.problems: list[str] = []
         self.say: Callable[[str], None] = lambda sentence: None  # what happens along the way
         self.reading = threading.Lock()  # held by whoever is in the middle of a read
+        self.closed = False  # whoever reads on then would read from what was freed
 
     @abstractmethod
     def frames(self) -> Iterator[Frame]:
@@ -62,6 +63,7 @@ class Source(ABC):
         crash that thread; it is then left to the end of the process.
         """
         if self.reading.acquire(timeout=1):
+            self.closed = True
             self._free()
             self.reading.release()
 
@@ -201,7 +203,7 @@ class VideoSource(Source):
             )
             index += 1
             with self.reading:
-                decoded = next(self.decoder, None)
+                decoded = None if self.closed else next(self.decoder, None)
 
     def _pts(self, decoded: av.VideoFrame) -> int | None:
         """A frame's time, counted from where the painted part starts."""

@@ -221,3 +221,12 @@ def test_a_real_camera():
         pytest.skip("there is no camera here")
     with open_source("0") as camera:
         assert next(iter(camera.frames())).rgb.ndim == 3
+
+
+def test_nothing_is_read_of_a_video_that_was_closed(make_video, tmp_path):
+    source = open_source(str(make_video(tmp_path / "in.mp4")))
+    frames = source.frames()
+    next(frames)
+    source.close()  # as an interruption does, while a thread is between two frames
+    assert list(frames) == []
+    assert source.problems == []
