@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ...errors import ExportError
-from .images import ImageGraph
+from ..image_graph import ImageGraph
 from .tools import ct, silent
 
 INPUT, OUTPUT = "frame", "painted"

@@ -107,6 +107,43 @@ TARGETS = {
             "browsers: WebGPU, WASM",
             by_default=False,  # 40 MB of onnxruntime-web come along
         ),
+        # Those for phones take a minute, and are for who writes an app.
+        Target(
+            "litert",
+            ("fp16", "int8"),
+            "litert_torch",
+            ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert"),
+            'pip install "pleinair[litert]"',
+            "Android: GPU delegate, CPU; other processors",
+            by_default=False,
+        ),
+        Target(
+            "executorch",
+            ("fp32", "int8"),
+            "executorch",
+            ("torch", "executorch", "torchao"),
+            'pip install "pleinair[executorch]"',
+            "Android, iOS: CPU by XNNPACK; other processors",
+            by_default=False,
+        ),
+        Target(
+            "ncnn",
+            ("fp16",),
+            "pnnx",
+            ("torch", "pnnx", "ncnn"),
+            'pip install "pleinair[ncnn]"',
+            "Android, iOS: CPU, GPU by Vulkan; other processors",
+            by_default=False,
+        ),
+        Target(
+            "ort",
+            ("fp32", "fp16", "int8"),
+            "onnx",
+            ("torch", "onnx", "onnxruntime"),
+            'pip install "pleinair[export]"',
+            "ONNX Runtime for phones: Android, iOS",
+            by_default=False,
+        ),
     )
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...runtime.backends import find_backend
 from ..coreml.calibrate import norms_overflow, quantized
 from ..coreml.convert import convert
-from ..coreml.images import image_graph
+from ..image_graph import image_graph
 from ..coreml.package import save_package
 from ..coreml.weights import with_int8_weights
 from ..mil.evaluator import Evaluator
