@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 
 from ..errors import ExportError
 from ..pictures import Frames
+from ..runtime.backends import unheard
 from .onnx_graph import quiet
 
 STEPS = 32  # photographs that set ranges
@@ -21,7 +22,8 @@ MOST = 1920  # pixels a side; memory for a frame of that size is planned in the 
 @contextlib.contextmanager
 def silent() -> Iterator[None]:
     """Silences the exporters; what matters to a user is raised."""
-    with quiet(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+    out, err = io.StringIO(), io.StringIO()
+    with quiet(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), unheard():
         yield
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from ..errors import ExportError
 from ..pictures import Frames
+from ..runtime.backends import unheard
 from ..runtime.backends.litert import resized
 from .onnx_graph import quiet
 
@@ -30,7 +31,7 @@ ON_GPUS = frozenset(
 def silent() -> Iterator[None]:
     """Silences the converters; what matters to a user is raised."""
     out, err = io.StringIO(), io.StringIO()
-    with quiet(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with quiet(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), unheard():
         yield
 
 
@@ -98,16 +99,28 @@ def quantized(program: bytes, frames: Sequence[Frames]) -> bytes:
         program: A float one that does not clamp.
         frames: Photographs, uint8 [1, H, W, 3].
     """
-    height, width = (min(sides) for sides in zip(*(f.shape[1:3] for f in frames), strict=True))
-    program = resized(program, height, width)
-    some = frames[:: -(-len(frames) // STEPS)]
-    pictures = [frame[:, :height, :width].astype(np.float32) for frame in some]
+    bounds: dict[str, list[float]] = {}
     with silent():
-        maker = quantizer.Quantizer(bytearray(program), recipe.static_wi8_ai8())
-        ranges = maker.calibrate({SIGNATURE: [{INPUT: picture} for picture in pictures]})
+        for picture in frames[:: -(-len(frames) // STEPS)]:
+            for name, found in _ranges(resized(program, *picture.shape[1:3]), picture).items():
+                least, most = bounds.get(name, (0.0, 0.0))
+                bounds[name] = [min(least, found["min"].min()), max(most, found["max"].max())]
         for name in _pictures_of(program):
-            ranges[name] = {"min": np.array([[[[0.0]]]]), "max": np.array([[[[255.0]]]])}
+            bounds[name] = [0.0, 255.0]
+        maker = quantizer.Quantizer(bytearray(program), recipe.static_wi8_ai8())
+        ranges = {n: dict(zip(("min", "max"), map(_scalar, b), strict=True)) for n, b in bounds.items()}
         return bytes(maker.quantize(ranges).quantized_model)
+
+
+def _ranges(program: bytes, frame: Frames) -> dict[str, Any]:
+    """The least and largest value of each tensor, by name; of several frames it takes averages."""
+    maker = quantizer.Quantizer(bytearray(program), recipe.static_wi8_ai8())
+    ranges: dict[str, Any] = maker.calibrate({SIGNATURE: [{INPUT: frame.astype(np.float32)}]})
+    return ranges
+
+
+def _scalar(value: float) -> Any:
+    return np.full((1, 1, 1, 1), value, np.float32)
 
 
 def operators_of(program: bytes) -> list[str]:
