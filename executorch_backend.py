@@ -1,4 +1,4 @@
-"""The backend ``executorch``: a .pte by ExecuTorch's Python runtime, which is XNNPACK as on a phone.
+"""The backend ``executorch``: a .pte by ExecuTorch's Python runtime, XNNPACK as on a phone.
 
 It stands above the runtime, which knows its name only: ExecuTorch's runtime takes torch's tensors.
 """
@@ -25,10 +25,9 @@ class ExecuTorchEngine:
 
     def __init__(self, path: Path) -> None:
         self.path, self.turn = path, threading.Lock()
-        with mapped_errors("executorch", f"load {path}"):
-            with unheard():
-                self.program = Runtime.get().load_program(path)
-                self.method = self.program.load_method("forward")
+        with mapped_errors("executorch", f"load {path}"), unheard():
+            self.program = Runtime.get().load_program(path)
+            self.method = self.program.load_method("forward")
 
     def prepare(self, height: int, width: int) -> None:
         """Nothing to do: a method takes any size up to its largest."""

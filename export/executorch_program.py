@@ -1,4 +1,4 @@
-"""ExecuTorch's programs (.pte), all of which XNNPACK runs: float, or INT8 by torchao's quantizer."""
+"""ExecuTorch's programs (.pte), all of it for XNNPACK: float, or INT8 by torchao."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -20,11 +22,12 @@ STEPS = 32  # photographs that set ranges
 # What Google's page on the GPU delegate lists, but for LSTM; and, of its "quantized models", what
 # turns half precision and INT8 into floats and back.
 # https://ai.google.dev/edge/litert/performance/gpu#supported_ops
-ON_GPUS = frozenset(
-    "ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D EXP FULLY_CONNECTED LOGICAL_AND"
-    " LOGISTIC MAX_POOL_2D MAXIMUM MINIMUM MUL PAD PRELU RELU RELU6 RESHAPE RESIZE_BILINEAR SOFTMAX"
-    " STRIDED_SLICE SUB TRANSPOSE_CONV QUANTIZE DEQUANTIZE".split()
-)
+ON_GPUS = {
+    *("ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "EXP"),
+    *("FULLY_CONNECTED", "LOGICAL_AND", "LOGISTIC", "MAXIMUM", "MAX_POOL_2D", "MINIMUM", "MUL"),
+    *("PAD", "PRELU", "RELU", "RELU6", "RESHAPE", "RESIZE_BILINEAR", "SOFTMAX", "STRIDED_SLICE"),
+    *("SUB", "TRANSPOSE_CONV", "DEQUANTIZE", "QUANTIZE"),
+}
 
 
 @contextlib.contextmanager
@@ -108,7 +111,9 @@ def quantized(program: bytes, frames: Sequence[Frames]) -> bytes:
         for name in _pictures_of(program):
             bounds[name] = [0.0, 255.0]
         maker = quantizer.Quantizer(bytearray(program), recipe.static_wi8_ai8())
-        ranges = {n: dict(zip(("min", "max"), map(_scalar, b), strict=True)) for n, b in bounds.items()}
+        ranges = {
+            n: dict(zip(("min", "max"), map(_scalar, b), strict=True)) for n, b in bounds.items()
+        }
         return bytes(maker.quantize(ranges).quantized_model)
 
 

@@ -33,7 +33,9 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
         trace = Path(shop, "graph.pt")
         try:
             with quiet(), torch.no_grad():
-                torch.jit.trace(graph, torch.zeros(1, 3, small, large), check_trace=False).save(trace)
+                torch.jit.trace(graph, torch.zeros(1, 3, small, large), check_trace=False).save(
+                    trace
+                )
         except Exception as error:  # many types, all with the same meaning here
             raise ExportError(f"torch cannot trace the generator for ncnn: {error}") from error
         # The program, not the package's function: that one imports what pnnx writes besides, which

@@ -137,7 +137,7 @@ TARGETS = {
         ),
         Target(
             "ort",
-            ("fp32", "fp16", "int8"),
+            ("fp32", "int8"),  # of FP16 a CPU's optimizer makes FP32
             "onnx",
             ("torch", "onnx", "onnxruntime"),
             'pip install "pleinair[export]"',

@@ -1,4 +1,4 @@
-"""LiteRT: a folder with a ``.tflite`` for each size, which an Android phone's GPU runs as a whole."""
+"""LiteRT: a folder with a ``.tflite`` for each size, all of it for an Android phone's GPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..phone_graph import phone_graph
 from ..workshop import Workshop
 from . import Built
 
-# (height, width): a square, and what CameraX gives unless asked for more, and then, lying and upright.
+# (height, width): a square; lying and upright, what CameraX gives unasked, and asked for more.
 SIZES = ((256, 256), (480, 640), (640, 480), (720, 1280), (1280, 720))
 
 

@@ -1,4 +1,4 @@
-"""LiteRT, once TensorFlow Lite: what a phone's processor does with a .tflite, by its Python runtime.
+"""LiteRT, once TensorFlow Lite: a .tflite by its Python runtime, XNNPACK as on a phone.
 
 A file is for one size, since GPU delegates take no other. For another size the same program is
 written anew in memory: the sizes of its tensors, and those that transposed convolutions are told.
@@ -56,10 +56,13 @@ class LiteRtEngine:
             x = (frames ^ 128).view(np.int8) if in_bytes else frames.astype(np.float32)
             interpreter.set_tensor(taken["index"], x)
             interpreter.invoke()
-            painted = interpreter.get_tensor(made["index"])
+            made_of_it: Any = interpreter.get_tensor(made["index"])
+        painted: Frames
         if in_bytes:
-            return painted.view(np.uint8) ^ 128
-        return (painted + 0.5).astype(np.uint8)  # it is clamped already
+            painted = made_of_it.view(np.uint8) ^ 128
+        else:
+            painted = (made_of_it + 0.5).astype(np.uint8)  # it is clamped already
+        return painted
 
     def _open(self, height: int, width: int) -> None:
         """Opens an interpreter for this thread."""
@@ -75,7 +78,12 @@ class LiteRtEngine:
             if not (whole or tensor["dtype"] == np.float32) or tensor["shape"][3] != 3:
                 raise BackendError(f"litert: {self.path} takes no frames; export it again")
         mine = self.mine
-        mine.interpreter, mine.taken, mine.made, mine.size = interpreter, taken, made, (height, width)
+        mine.interpreter, mine.taken, mine.made, mine.size = (
+            interpreter,
+            taken,
+            made,
+            (height, width),
+        )
 
 
 def size_of(file: Path) -> tuple[int, int]:
