@@ -15,7 +15,7 @@ $(DEMO_VENV)/ready: pyproject.toml constraints.txt
 
 $(DEV_VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEV_VENV)
-	$(DEV_VENV)/bin/python $(PIP) -e ".[all,tensorrt,ray,dev]"
+	$(DEV_VENV)/bin/python $(PIP) -e ".[all,tensorrt,executorch,ncnn,ray,dev]"
 	touch $@
 
 demo: $(DEMO_VENV)/ready

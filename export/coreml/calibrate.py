@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ...errors import ExportError
 from ...pictures import Frames
 from ..half import largest_values
-from .images import ImageGraph
+from ..image_graph import ImageGraph
 from .roundings import keep_useful_roundings
 from .tools import silent
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from ...errors import ExportError
+from ..image_graph import ImageGraph
 from ..workshop import About
-from .images import ImageGraph
 from .tools import ct, silent
 
 INPUT, OUTPUT = "frame", "painted"

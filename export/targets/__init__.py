@@ -137,6 +137,52 @@ TARGETS = {
             " adapter, its painting compared with Python's (`tests/web/test_page.py`)",
             unverified="phones, other browsers, WebGPU on a GPU",
         ),
+        # Those for phones take a minute, and are for who writes an app.
+        Target(
+            "litert",
+            ("fp16", "int8"),
+            "litert_torch",
+            ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert"),
+            'pip install "pleinair[litert]"',
+            "Android: GPU delegate, CPU; other processors",
+            by_default=False,
+            verified="painted by ai-edge-litert on x86-64, its operators compared with the GPU"
+            " delegate's list (`tests/export/test_phones.py`, in an environment of its own)",
+            unverified="Android, the GPU delegate itself",
+        ),
+        Target(
+            "executorch",
+            ("fp32", "int8"),
+            "executorch",
+            ("torch", "executorch", "torchao"),
+            'pip install "pleinair[executorch]"',
+            "Android, iOS: CPU by XNNPACK; other processors",
+            by_default=False,
+            verified="painted by ExecuTorch's runtime on x86-64 (`tests/export/test_phones.py`)",
+            unverified="Android, iOS, ARM processors",
+        ),
+        Target(
+            "ncnn",
+            ("fp16",),
+            "pnnx",
+            ("torch", "pnnx", "ncnn"),
+            'pip install "pleinair[ncnn]"',
+            "Android, iOS: CPU, GPU by Vulkan; other processors",
+            by_default=False,
+            verified="painted by ncnn on x86-64 (`tests/export/test_phones.py`)",
+            unverified="Android, iOS, Vulkan, FP16 arithmetic, which ncnn uses on ARM alone",
+        ),
+        Target(
+            "ort",
+            ("fp32", "int8"),  # of FP16 a CPU's optimizer makes FP32
+            "onnx",
+            ("torch", "onnx", "onnxruntime"),
+            'pip install "pleinair[export]"',
+            "ONNX Runtime for phones: Android, iOS",
+            by_default=False,
+            verified="painted by ONNX Runtime on x86-64 (`tests/export/test_phones.py`)",
+            unverified="ONNX Runtime's packages for phones",
+        ),
     )
 }
 

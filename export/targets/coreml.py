@@ -9,9 +9,9 @@ from pathlib import Path
 from ...runtime.backends import find_backend
 from ..coreml.calibrate import norms_overflow, quantized
 from ..coreml.convert import convert
-from ..coreml.images import image_graph
 from ..coreml.package import save_package
 from ..coreml.weights import with_int8_weights
+from ..image_graph import image_graph
 from ..mil.evaluator import Evaluator
 from ..workshop import Workshop
 from . import Built

@@ -13,6 +13,9 @@ import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ from ...errors import BackendError, UsageError, unknown_name
 from ...pictures import Frames
 
 GROUP = "pleinair.backends"
+_STDERR = threading.Lock()  # whose turn it is to move it
 CHECKPOINT = "checkpoint"  # the target of what is not exported yet
 
 
@@ -163,7 +167,7 @@ BACKENDS = {
         ),
         Backend(
             "onnxruntime",
-            ("onnx", "web"),
+            ("onnx", "web", "ort"),
             "onnxruntime",
             "onnxruntime",
             "pip install onnxruntime",
@@ -183,6 +187,28 @@ BACKENDS = {
             "coremltools",
             'pip install "pleinair[coreml]"',
             by_device=True,  # which is a Mac
+        ),
+        Backend(
+            "litert",
+            ("litert",),
+            "ai_edge_litert",
+            "ai-edge-litert",
+            "pip install ai-edge-litert",
+        ),
+        Backend(
+            "executorch",
+            ("executorch",),
+            "executorch",
+            "executorch",
+            'pip install "pleinair[executorch]"',
+            module="pleinair.executorch_backend",  # above the runtime, which does without PyTorch
+        ),
+        Backend(
+            "ncnn",
+            ("ncnn",),
+            "ncnn",
+            "ncnn",
+            "pip install ncnn",
         ),
         Backend(
             "opencv",
@@ -250,3 +276,18 @@ def mapped_errors(backend: str, doing: str) -> Iterator[None]:
             f"{backend} failed to {doing}: {lines[-1].strip()};"
             " try another --backend or --precision"
         ) from error
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Keeps from stderr what a library's C++ tells of itself; what goes wrong is raised."""
+    with _STDERR:
+        sys.stderr.flush()
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)

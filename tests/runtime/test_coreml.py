@@ -125,8 +125,8 @@ def test_it_paints_sizes_that_are_listed_and_others(tmp_path: Path, size: tuple[
     torch = pytest.importorskip("torch")
     from pleinair.eager.frames import FrameGraph
     from pleinair.export.coreml.convert import convert
-    from pleinair.export.coreml.images import image_graph
     from pleinair.export.coreml.package import save_package
+    from pleinair.export.image_graph import image_graph
     from pleinair.train.generators import create_generator
 
     torch.manual_seed(0)

@@ -82,7 +82,7 @@ def test_loading_measures_once(monkeypatch):
 
 
 def test_a_choice_that_works_no_more_is_measured_anew(monkeypatch):
-    available = [b.name for b in BACKENDS.values() if b.available]
+    available = [b.name for b in BACKENDS.values() if b.available and "onnx" in b.targets]
     if len(available) < 2:
         pytest.skip("needs two backends")
     chosen = load("monet", size=(48, 64)).choice.backend

@@ -14,8 +14,8 @@ import copy
 
 from torch import Tensor, nn
 
-from ...train.generators import EdgeGenerator
-from ...train.layers import use_torchs_layers
+from ..train.generators import EdgeGenerator
+from ..train.layers import use_torchs_layers
 
 
 class ImageGraph(nn.Module):

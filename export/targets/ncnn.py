@@ -1,0 +1,23 @@
+"""ncnn: a folder with layers and weights, made by pnnx of the traced image graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...runtime.backends import find_backend
+from ..image_graph import image_graph
+from ..ncnn_network import write_network
+from ..workshop import Workshop
+from . import Built
+
+
+def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+    """Builds the folder ``{precision}.ncnn``, whose weights are stored in half precision.
+
+    The wheel of ncnn cannot make INT8 of a network, so there is none.
+    """
+    path = folder / f"{precision}.ncnn"
+    stride = int(workshop.generator.stride)  # type: ignore[arg-type]
+    write_network(image_graph(workshop.generator), stride, path)
+    yield Built(path, find_backend("ncnn").load(path), "ncnn")

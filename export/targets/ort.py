@@ -1,0 +1,47 @@
+"""ONNX Runtime's own format, which its builds for phones read without the ONNX library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import onnxruntime
+
+from ...errors import ExportError
+from ...runtime.backends import find_backend
+from ..workshop import Workshop
+from . import Built, onnx
+
+
+def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+    """Builds ``{precision}.ort`` of the graph that ONNX Runtime takes elsewhere."""
+    for built in onnx.build(workshop, precision, folder):
+        path = folder / f"{precision}.ort"
+        write_ort(built.path, path)
+        built.path.unlink()
+        yield replace(built, path=path, paint=find_backend("onnxruntime").load(path))
+
+
+def write_ort(graph: Path, path: Path) -> None:
+    """Converts an .onnx file as ONNX Runtime's own converter does for ARM, in its fixed style.
+
+    What it optimizes is saved, but for the layout that only x86 wants.
+
+    Raises:
+        ExportError: ONNX Runtime cannot.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.optimized_model_filepath = str(path)
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    options.add_session_config_entry("session.qdqisint8allowed", "1")
+    try:
+        onnxruntime.InferenceSession(
+            graph,
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["NchwcTransformer"],
+        )
+    except Exception as error:  # many types, all with the same meaning here
+        raise ExportError(f"ONNX Runtime cannot convert {graph.name}: {error}") from error

@@ -1,0 +1,55 @@
+"""ncnn: phones' processors and GPUs, and any other processor."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import ncnn
+import numpy as np
+
+from ...errors import BackendError
+from ...pictures import Frames
+from . import Engine, mapped_errors
+
+PARAM, WEIGHTS = "model.ncnn.param", "model.ncnn.bin"
+INPUT, OUTPUT = "in0", "out0"  # as pnnx names them
+
+
+class NcnnEngine:
+    """A network; each frame has an extractor of its own, so several threads may paint.
+
+    Args:
+        path: A folder with ``PARAM``, the layers, and ``WEIGHTS``.
+        threads: How many work at one frame.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.path = path
+        self.net = ncnn.Net()
+        self.net.opt.num_threads = threads
+        # It says nothing of what is wrong but to stderr.
+        if self.net.load_param(str(path / PARAM)) or self.net.load_model(str(path / WEIGHTS)):
+            raise BackendError(f"ncnn failed to load {path}; export it again")
+
+    def prepare(self, height: int, width: int) -> None:
+        """Nothing to do: a network takes any size."""
+
+    def __call__(self, frames: Frames) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3]."""
+        height, width = frames.shape[1:3]
+        with mapped_errors("ncnn", f"paint a {width}x{height} frame"):
+            extractor = self.net.create_extractor()
+            pixels = ncnn.Mat.PixelType.PIXEL_RGB
+            extractor.input(INPUT, ncnn.Mat.from_pixels(frames[0], pixels, width, height))
+            failed, made = extractor.extract(OUTPUT)
+            if failed:
+                raise BackendError(f"ncnn failed to run {self.path}; export it again")
+            # Whole numbers in 0 .. 255 already.
+            return np.array(made).astype(np.uint8).transpose(1, 2, 0)[None].copy()
+
+
+def load(path: Path, in_flight: int) -> Engine:
+    """Loads a folder with a network."""
+    cores = os.cpu_count() or 1
+    return NcnnEngine(path, max(1, cores // min(in_flight, cores)))

@@ -1,0 +1,164 @@
+"""What phones run: litert, executorch, ncnn and ONNX Runtime's own format."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pleinair.bundle import Bundle, sha256_of
+from pleinair.errors import ExportError
+from pleinair.export.calibration import load_frames
+from pleinair.export.drift import difference, reference_pictures
+from pleinair.export.exporter import export
+from pleinair.export.sources import load_source
+from pleinair.export.targets import TARGETS
+from pleinair.export.workshop import Workshop
+from pleinair.runtime.stylizer import load
+from torch import Tensor, nn
+
+PHONES = ("litert", "executorch", "ncnn", "ort")
+BARS = {"fp32": 80, "fp16": 55, "int8": 38}  # dB
+
+
+def needs(name: str) -> None:
+    if not TARGETS[name].available:
+        pytest.skip(f"needs {TARGETS[name].library}: {TARGETS[name].install}")
+
+
+class Norms(nn.Module):
+    """What edge generators have not: a norm, a reflected border, tanh."""
+
+    stride = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.norm = nn.InstanceNorm2d(8)
+        self.conv = nn.Conv2d(8, 8, 3, padding=1, padding_mode="reflect")
+        self.up = nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.up(self.conv(self.norm(self.down(x)).relu())).tanh()
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Workshop:
+    """The shipped generator."""
+    frames = load_frames(photos, 8, 12)[::2]
+    return Workshop(load_source("monet").generator, frames, {}, tmp_path_factory.mktemp("shop"))
+
+
+@pytest.mark.parametrize(("name", "precision"), [(n, p) for n in PHONES for p in TARGETS[n].precisions])  # fmt: skip
+def test_each_precision_holds_its_bar(
+    workshop: Workshop, photos: Path, tmp_path: Path, name: str, precision: str
+) -> None:
+    needs(name)
+    (built,) = TARGETS[name].build(workshop, precision, tmp_path)
+    held_out = load_frames(photos, 8, 12)[1::2]
+    found = difference(built.paint, held_out, reference_pictures(workshop.generator, held_out))
+    assert found.psnr_db >= BARS[precision]
+    assert found.ssim >= 0.98
+    assert found.delta_e <= 1
+    assert built.runs_here
+    assert [path.name for path in tmp_path.iterdir()] == [built.path.name]
+    assert built.path.name.startswith(precision)
+
+
+def test_litert_has_a_file_for_each_size_and_the_gpus_operators_only(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    needs("litert")
+    from ai_edge_litert.interpreter import Interpreter
+    from pleinair.export.litert_program import ON_GPUS, operators_of
+
+    (built,) = TARGETS["litert"].build(workshop, "fp16", tmp_path)
+    files = sorted(built.path.iterdir())
+    names = ["1280x720", "256x256", "480x640", "640x480", "720x1280"]
+    assert [file.stem for file in files] == names
+    assert not built.dynamic
+    for file in files:
+        width, height = map(int, file.stem.split("x"))
+        interpreter = Interpreter(str(file))
+        (taken,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
+        for tensor in (taken, made):
+            assert tensor["shape"].tolist() == [1, height, width, 3]
+            assert tensor["dtype"] == np.float32
+        assert set(operators_of(file.read_bytes())) <= ON_GPUS
+
+
+def test_litert_int8_takes_a_frames_bytes(workshop: Workshop, tmp_path: Path) -> None:
+    needs("litert")
+    from ai_edge_litert.interpreter import Interpreter
+
+    (built,) = TARGETS["litert"].build(workshop, "int8", tmp_path)
+    interpreter = Interpreter(str(built.path / "256x256.tflite"))
+    for (tensor,) in (interpreter.get_input_details(), interpreter.get_output_details()):
+        assert tensor["dtype"] == np.int8
+        assert tensor["quantization"] == (1.0, -128)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("litert", "GPU delegate does not list .*TANH"),
+        ("executorch", "XNNPACK does not run|executorch cannot convert"),
+    ],
+)
+def test_an_unsupported_operator_is_named_with_generators_that_avoid_it(
+    photos: Path, tmp_path: Path, name: str, said: str
+) -> None:
+    needs(name)
+    torch.manual_seed(0)
+    shop = Workshop(Norms().eval(), load_frames(photos, 2, 2), {}, tmp_path)
+    with pytest.raises(ExportError, match=f"{said}.*edge_s"):
+        list(TARGETS[name].build(shop, TARGETS[name].precisions[0], tmp_path))
+
+
+def test_ncnn_names_what_pnnx_leaves(tmp_path: Path) -> None:
+    needs("ncnn")
+    from pleinair.export.ncnn_network import write_network
+
+    class Odd(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.linalg.svdvals(x).sum() + x
+
+    with pytest.raises(ExportError, match="ncnn has no .*svd.*edge_s"):
+        write_network(Odd(), 8, tmp_path / "odd")
+
+
+def test_what_cannot_be_built_here_does_not_stop_the_rest(
+    run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    gone = {TARGETS[name].library for name in ("litert", "executorch", "ncnn")}
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda n, *a: None if n in gone else find(n, *a)
+    )
+    made = export(
+        run, tmp_path / "b", targets=PHONES, precisions=["fp32", "fp16"], calibration=photos
+    )
+    assert [(a.target, a.precision) for a in made.artifacts] == [("ort", "fp32")]
+    said = {row.target: row.reason for row in made.skipped}
+    assert set(said) == {"litert", "executorch", "ncnn"}
+    for name, reason in said.items():
+        assert TARGETS[name].install in reason
+
+
+def test_a_bundle_of_a_bundle(photos: Path, tmp_path: Path) -> None:
+    """From the FP32 ONNX of a shipped model to a bundle that paints."""
+    made = export("monet", tmp_path / "b", targets=["ort"], precisions=["fp32"], calibration=photos)
+    (artifact,) = made.artifacts
+    bundle = Bundle.open(tmp_path / "b")
+    assert sha256_of(bundle.path(artifact)) == artifact.sha256
+    assert artifact.drift.runner == "onnxruntime"
+    picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    ours, theirs = load(bundle), load("monet", "onnxruntime", "fp32")
+    assert np.abs(ours(picture).astype(int) - theirs(picture)).max() <= 1
+
+
+def test_phones_are_for_who_asks() -> None:
+    assert not any(TARGETS[name].by_default for name in PHONES)
