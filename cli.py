@@ -379,7 +379,8 @@ def export(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help="onnx, openvino, tensorrt, coreml or web; repeat; all but web by default."
+            help="onnx, openvino, tensorrt, coreml; web, litert, executorch, ncnn or ort, which are"
+            " built when named only; repeat for several."
         ),
     ] = None,
     precision: Annotated[
