@@ -86,6 +86,7 @@ def test_each_holds_its_bar(build, workshop: Workshop, photos: Path, name, preci
 
 def test_litert_has_a_file_for_each_size_and_the_gpus_operators_only(build) -> None:
     files = sorted(build("litert", "fp16").path.iterdir())
+    from ai_edge_litert import _pywrap_analyzer_wrapper
     from ai_edge_litert.interpreter import Interpreter
     from pleinair.export.litert_program import ON_GPUS, operators_of
 
@@ -99,6 +100,9 @@ def test_litert_has_a_file_for_each_size_and_the_gpus_operators_only(build) -> N
             assert tensor["shape"].tolist() == [1, height, width, 3]
             assert tensor["dtype"] == np.float32
         assert set(operators_of(file.read_bytes())) <= ON_GPUS
+        # What TensorFlow's Analyzer asks, too: the delegate's own check.
+        said = _pywrap_analyzer_wrapper.ModelAnalyzer(str(file), True, True)
+        assert "looks compatible with GPU delegate" in said
 
 
 def test_litert_int8_takes_a_frames_bytes(build) -> None:
