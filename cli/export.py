@@ -28,7 +28,8 @@ def export(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help="onnx, openvino, tensorrt, coreml, jetson or web; repeat; the first four if none."
+            help="onnx, openvino, tensorrt, coreml; web, litert, executorch, ncnn, ort or jetson,"
+            " which are built when named only; repeat for several."
         ),
     ] = None,
     precision: Annotated[

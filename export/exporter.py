@@ -70,7 +70,7 @@ def export(
             ``.onnx``.
         out: The bundle's folder; it appears only when everything in it is complete. If it is the
             source itself, what is built is added to what it has.
-        targets: Names of ``TARGETS``; none builds all that can be built here, but for a site.
+        targets: Names of ``TARGETS``; none builds all that is built by default and can be here.
         precisions: Some of ``PRECISIONS``; none builds all.
         calibration: A folder of real photographs, or a video; by default the recipe's sample
             pictures, and for a source without a recipe the demo clip.
