@@ -37,7 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     bundle = Bundle.open(options.bundle)
     with open_source(str(DEMO_CLIP)) as clip:
-        frames = [f.pixels[None] for f in islice(clip.frames(), 0, None, 300 // options.pictures)]
+        frames = [f.rgb[None] for f in islice(clip.frames(), 0, None, 300 // options.pictures)]
     exact = find_backend("onnxruntime").load(bundle.path(bundle.find("onnx", "fp32")))
     wanted = [exact(frame) for frame in frames]
     core = ov.Core()
