@@ -5,11 +5,13 @@ It stands above the runtime, which knows its name only: ExecuTorch's runtime tak
 
 from __future__ import annotations
 
+import logging
 import threading
+import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
-from executorch.runtime import Runtime
 
 from .errors import BackendError
 from .pictures import Frames
@@ -26,7 +28,7 @@ class ExecuTorchEngine:
     def __init__(self, path: Path) -> None:
         self.path, self.turn = path, threading.Lock()
         with mapped_errors("executorch", f"load {path}"), unheard():
-            self.program = Runtime.get().load_program(path)
+            self.program = _runtime().load_program(path)
             self.method = self.program.load_method("forward")
 
     def prepare(self, height: int, width: int) -> None:
@@ -42,6 +44,19 @@ class ExecuTorchEngine:
         if painted.shape != frames.shape:
             raise BackendError(f"{self.path} made {painted.shape} of a frame {frames.shape}")
         return painted
+
+
+def _runtime() -> Any:
+    """Imports ExecuTorch without its warnings, which are about itself."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from executorch.runtime import Runtime
+
+            return Runtime.get()
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def load(path: Path, in_flight: int) -> Engine:

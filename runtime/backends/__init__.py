@@ -202,6 +202,7 @@ BACKENDS = {
             "executorch",
             'pip install "pleinair[executorch]"',
             module="pleinair.executorch_backend",  # above the runtime, which does without PyTorch
+            in_auto=False,  # its import alone takes as long as auto may measure
         ),
         Backend(
             "ncnn",

@@ -41,7 +41,8 @@ class NcnnEngine:
         with mapped_errors("ncnn", f"paint a {width}x{height} frame"):
             extractor = self.net.create_extractor()
             pixels = ncnn.Mat.PixelType.PIXEL_RGB
-            extractor.input(INPUT, ncnn.Mat.from_pixels(frames[0], pixels, width, height))
+            frame = np.ascontiguousarray(frames[0])
+            extractor.input(INPUT, ncnn.Mat.from_pixels(frame, pixels, width, height))
             failed, made = extractor.extract(OUTPUT)
             if failed:
                 raise BackendError(f"ncnn failed to run {self.path}; export it again")
