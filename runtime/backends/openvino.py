@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openvino as ov
 
 from ...pictures import Frames
@@ -58,8 +59,12 @@ class OpenVinoEngine:
         height, width = frames.shape[1:3]
         with mapped_errors("openvino", f"paint a {width}x{height} frame"):
             request = self._request(self.compiled.get((height, width)) or self._any_size())
-            request.infer({0: frames}, share_inputs=True)  # they are not copied
-            painted: Frames = request.get_output_tensor().data.copy()
+            # It reads and writes our memory, which a read-only picture cannot give; else it copies.
+            taken = frames if frames.flags.writeable else frames.copy()
+            painted = np.empty_like(frames)
+            request.set_input_tensor(ov.Tensor(taken, shared_memory=True))
+            request.set_output_tensor(ov.Tensor(painted, shared_memory=True))
+            request.infer(share_outputs=True)
             return painted
 
     def _any_size(self) -> Any:

@@ -63,6 +63,18 @@ def test_painting_is_the_same_in_any_way_it_is_asked_for(backend, photo):
     assert cv2.absdiff(plain, prepared).max() <= 1
 
 
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino", "opencv"])
+def test_a_read_only_picture_is_painted_and_paintings_are_not_painted_over(backend, photo):
+    paint = load("monet", backend, "int8", color="rgb")
+    first = paint(photo)
+    kept = first.copy()
+    locked = photo.copy()
+    locked.flags.writeable = False
+    assert np.array_equal(paint(locked), kept)
+    paint(255 - photo)
+    assert np.array_equal(first, kept)
+
+
 def test_backends_agree(photo):
     names = [b.name for b in BACKENDS.values() if b.available and "onnx" in b.targets]
     pictures = [load("monet", name, "fp32")(photo) for name in names]
