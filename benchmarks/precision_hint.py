@@ -47,13 +47,20 @@ def main() -> None:
     for artifact in bundle.manifest.artifacts:
         if artifact.target not in ("openvino", "onnx"):
             continue
-        painters = {hint: _painter(core, bundle.path(artifact), hint) for hint in hints}
+        name = f"{artifact.target} {artifact.precision}"
+        painters = {}
+        for hint in hints:
+            try:
+                painters[hint] = _painter(core, bundle.path(artifact), hint)
+                painters[hint](frames[0])
+            except RuntimeError as error:  # some graphs it compiles and cannot run
+                painters.pop(hint, None)
+                print(f"{name:25} {hint:5} {str(error).strip().splitlines()[-1]}")
         times = _turns(painters, frames[0], options.rounds)
         for hint, paint in painters.items():
             pairs = zip(wanted, map(paint, frames), strict=True)
             drift = compare((a[0], b[0]) for a, b in pairs)
             verdict = "missed" if BARS[artifact.precision].missed(drift) else "kept"
-            name = f"{artifact.target} {artifact.precision}"
             print(
                 f"{name:25} {hint:5} {drift.psnr_db:8.1f}  {drift.ssim:.4f}  {drift.delta_e:9.2f}"
                 f"  {verdict:6}  {times[hint] / times['f32']:.2f}",
