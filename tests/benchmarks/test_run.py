@@ -188,11 +188,14 @@ def _accept(bundle, edit, path: str) -> None:
     edit(bundle, change)
 
 
+PHONES = ("ai_edge_litert", "executorch", "ncnn")  # libraries
+
+
 def test_nothing_can_run(quick, tmp_path, monkeypatch):
     import importlib.util
 
     real = importlib.util.find_spec
-    hidden = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "torch", "cv2")
+    hidden = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "torch", "cv2", *PHONES)
     monkeypatch.setattr(
         importlib.util,
         "find_spec",

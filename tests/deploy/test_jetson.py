@@ -80,7 +80,7 @@ def test_the_wheel_is_this_pleinair(kit: Path) -> None:
 
     with zipfile.ZipFile(_wheel(kit)) as archive:
         names = archive.namelist()
-        assert archive.read("pleinair/cli.py") == (ROOT / "cli.py").read_bytes()
+        assert archive.read("pleinair/cli/main.py") == (ROOT / "cli/main.py").read_bytes()
     assert {"pleinair/deploy/kit/build.sh", "pleinair/models/monet/int8.onnx"} <= set(names)
     assert not [name for name in names if name.startswith("pleinair/tests")]
 
