@@ -19,6 +19,7 @@ from pathlib import Path
 import openvino as ov
 
 from ..bundle import Bundle
+from ..errors import BundleError
 from ..metrics import BARS, compare
 from ..pictures import Frames
 from ..runtime.backends import find_backend
@@ -38,7 +39,10 @@ def main() -> None:
     bundle = Bundle.open(options.bundle)
     with open_source(str(DEMO_CLIP)) as clip:
         frames = [f.rgb[None] for f in islice(clip.frames(), 0, None, 300 // options.pictures)]
-    exact = find_backend("onnxruntime").load(bundle.path(bundle.find("onnx", "fp32")))
+    reference = bundle.find("onnx", "fp32")
+    if reference is None:
+        raise BundleError(f"{bundle.label} has no FP32 ONNX artifact to compare with")
+    exact = find_backend("onnxruntime").load(bundle.path(reference))
     wanted = [exact(frame) for frame in frames]
     core = ov.Core()
     known = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")

@@ -41,8 +41,14 @@ def train(
     loaded = load_recipe(recipe, overrides)
     steps = loaded.optim.steps
     with progress(f"training {loaded.name}") as advance:
-        say, report = print_line, lambda step, _: advance(step, steps)
-        generator = run(loaded, out, device, init, report=report, say=say)
+        generator = run(
+            loaded,
+            out,
+            device,
+            init,
+            report=lambda step, _: advance(step, steps),
+            say=print_line,
+        )
     if generator:  # none in all processes but the first
         say({"generator": str(generator), "steps": steps}, as_json, f"wrote {generator}")
 

@@ -30,7 +30,7 @@ class ReconnectingSource(Source):
     def __init__(self, inner: Source, open_one: Callable[[], Source]) -> None:
         super().__init__()
         self.inner, self.open_one = inner, open_one
-        self.closed = threading.Event()
+        self.ended = threading.Event()
         self.label, self.size, self.fps = inner.label, inner.size, inner.fps
 
     def frames(self) -> Iterator[Frame]:
@@ -44,7 +44,7 @@ class ReconnectingSource(Source):
                     lost = False
                 yield replace(frame, index=index, pts=None)
                 index, last = index + 1, time.monotonic()
-            if not self.inner.problems or self.closed.is_set():
+            if not self.inner.problems or self.ended.is_set():
                 return
             why = self.inner.problems[-1]
             if not lost and index:
@@ -54,14 +54,14 @@ class ReconnectingSource(Source):
             # What never gave a frame is not waited for.
             again = self._wait(last + PATIENCE) if index else None
             if again is None:
-                tried = lost and not self.closed.is_set()
+                tried = lost and not self.ended.is_set()
                 waited = f"; not back within {PATIENCE:g} seconds" if tried else ""
                 self.problems.append(f"{why}{waited}")
                 return
             self.inner = again
 
     def _wait(self, end: float) -> Source | None:
-        while time.monotonic() < end and not self.closed.wait(min(_PAUSE, PATIENCE)):
+        while time.monotonic() < end and not self.ended.wait(min(_PAUSE, PATIENCE)):
             try:
                 return self.open_one()
             except PleinairError:
@@ -70,7 +70,7 @@ class ReconnectingSource(Source):
 
     def close(self) -> None:
         """Ends the waiting, and frees the device."""
-        self.closed.set()
+        self.ended.set()
         self.inner.close()
 
 

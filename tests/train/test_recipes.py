@@ -66,3 +66,14 @@ def test_a_recipe_takes_a_step(
     assert state["step"] == 1
     for optimizer in state["optimizers"].values():
         assert any(moments["exp_avg"].any() for moments in optimizer["state"].values())
+
+
+def test_the_verb_trains_and_says_what_it_wrote(cli, data: Path, tmp_path: Path) -> None:
+    changes = [part for change in (*SMALL, *HERE) for part in ("--set", change)]
+    run = cli(
+        "train", RECIPES["smoke"], "--data", data, "--out", tmp_path / "run", *changes, "--json"
+    )
+    assert run.code == 0
+    said = json.loads(run.out)
+    assert said["steps"] == 1
+    assert Path(said["generator"]).is_file()
