@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,19 +10,10 @@ from torch import Tensor, fx, nn
 
 from ..errors import ExportError
 from ..pictures import Frames
-from ..runtime.backends import unheard
-from .onnx_graph import quiet
+from .silence import silent
 
 STEPS = 32  # photographs that set ranges
 MOST = 1920  # pixels a side; memory for a frame of that size is planned in the file
-
-
-@contextlib.contextmanager
-def silent() -> Iterator[None]:
-    """Silences the exporters; what matters to a user is raised."""
-    out, err = io.StringIO(), io.StringIO()
-    with quiet(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), unheard():
-        yield
 
 
 with silent():

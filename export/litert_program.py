@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,8 @@ from torch import nn
 
 from ..errors import ExportError
 from ..pictures import Frames
-from ..runtime.backends import unheard
 from ..runtime.backends.litert import resized
-from .onnx_graph import quiet
+from .silence import silent
 
 SIGNATURE, INPUT = "serving_default", "args_0"  # as litert-torch names them
 STEPS = 32  # photographs that set ranges
@@ -28,14 +25,6 @@ ON_GPUS = {
     *("PAD", "PRELU", "RELU", "RELU6", "RESHAPE", "RESIZE_BILINEAR", "SOFTMAX", "STRIDED_SLICE"),
     *("SUB", "TRANSPOSE_CONV", "DEQUANTIZE", "QUANTIZE"),
 }
-
-
-@contextlib.contextmanager
-def silent() -> Iterator[None]:
-    """Silences the converters; what matters to a user is raised."""
-    out, err = io.StringIO(), io.StringIO()
-    with quiet(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), unheard():
-        yield
 
 
 with silent():
