@@ -338,19 +338,22 @@ _FREE = {
 
 def _check_same_recipe(recipe: Recipe, state: dict[str, Any], path: Path) -> None:
     """Refuses to go on with other settings, and names them."""
-    ours, theirs = recipe.model_dump(mode="json"), state.get("recipe", {})
-    differ = [f"{key} (was {was!r}, now {now!r})" for key, was, now in _differences(theirs, ours)]
+    differences = _differences(state.get("recipe", {}), recipe)
+    differ = [f"{key} (was {was!r}, now {now!r})" for key, was, now in differences]
     if differ:
         raise TrainingError(
             f"{path} was trained with another recipe: {'; '.join(differ)}; take another --out"
         )
 
 
-def _differences(theirs: dict[str, Any], ours: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    if ours["seed"] != theirs.get("seed"):
-        yield "seed", theirs.get("seed"), ours["seed"]
-    for section in ("data", "model", "loss", "distil", "optim", "evaluate"):
-        for key, now in ours[section].items():
-            was = theirs.get(section, {}).get(key)
-            if (section, key) not in _FREE and was != now:
-                yield f"{section}.{key}", was, now
+def _differences(theirs: dict[str, Any], ours: Recipe) -> Iterator[tuple[str, Any, Any]]:
+    if ours.seed != theirs.get("seed"):
+        yield "seed", theirs.get("seed"), ours.seed
+    for name in ("data", "model", "loss", "distil", "optim", "evaluate"):
+        section = getattr(ours, name)
+        for key, now in section.model_dump(mode="json").items():
+            # A setting that is younger than the checkpoint had its default's effect.
+            default = type(section).model_fields[key].get_default()
+            was = theirs.get(name, {}).get(key, default)
+            if (name, key) not in _FREE and was != now:
+                yield f"{name}.{key}", was, now

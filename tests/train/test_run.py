@@ -130,6 +130,20 @@ def test_resume_with_another_recipe_names_the_keys(make_recipe: Make, tmp_path: 
         train(make_recipe(optim={"steps": 2, "lr": 0.1}), tmp_path, "cpu")
 
 
+def test_a_setting_younger_than_the_checkpoint_counts_as_its_default(
+    make_recipe: Make, tmp_path: Path
+) -> None:
+    train(make_recipe(optim={"steps": 2}), tmp_path, "cpu")
+    path = tmp_path / "checkpoint.pt"
+    state = load_state(path)
+    del state["recipe"]["loss"]["calm"]
+    torch.save(state, path)
+    train(make_recipe(optim={"steps": 2}), tmp_path, "cpu")
+    torch.save(state, path)
+    with pytest.raises(TrainingError, match=r"loss\.calm \(was 0\.0, now 3\.0\)"):
+        train(make_recipe(optim={"steps": 2}, loss={"calm": 3.0}), tmp_path, "cpu")
+
+
 def test_a_truncated_checkpoint_is_named(make_recipe: Make, tmp_path: Path) -> None:
     train(make_recipe(optim={"steps": 2}), tmp_path, "cpu")
     path = tmp_path / "checkpoint.pt"
