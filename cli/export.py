@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .app import Json, Overwrite, app
-from .console import add_row, console, end_with, needs, say
+from .console import add_row, console, end_with, needs, print_line, say
 from .parse import parse_range
 
 
@@ -118,6 +118,8 @@ def verify(
             there = f"{row['manifest']['psnr_db']:.1f}"
             add_row(table, name, whole, m.get("backend", "-"), here, there)
     say(found, as_json, table)
+    for note in found["notes"]:
+        print_line(note)
     end_with(found["problems"])
 
 

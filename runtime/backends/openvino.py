@@ -14,12 +14,17 @@ import openvino as ov
 from ...pictures import Frames
 from . import Engine, mapped_errors
 
+KEPT = 4  # compiled models: a live picture that adapts goes to and fro between a few sizes
+
 # How the cores of a CPU share work: a frame for each, or all on one frame and then the next.
 _ON_CPU = {"streams": "THROUGHPUT", "cores": "LATENCY"}
 
 
 class OpenVinoEngine:
-    """A compiled model for any size, and a faster one for the size that ``prepare`` named.
+    """A model that is compiled for each size that comes, and kept for the last few of them.
+
+    One for any size would spare the compiling, a tenth of a second, but is slower on every frame,
+    and wrong where OpenVINO 2026.2 makes INT8 kernels for a U-Net whose sizes it does not know.
 
     Args:
         path: An .onnx file or a folder with an IR.
@@ -38,27 +43,20 @@ class OpenVinoEngine:
             # On processors with AVX512-BF16 but no AMX the default, bfloat16, is slower than this.
             self.options["INFERENCE_PRECISION_HINT"] = "f32"
         self.requests = threading.local()  # an infer request serves one call at a time
-        self.compiled: dict[tuple[int, int] | None, Any] = {}
+        self.compiled: dict[tuple[int, int], Any] = {}  # by size, the latest last
         self.lock = threading.Lock()
         with mapped_errors("openvino", f"load {path}"):
             self.model = _core().read_model(path / "model.xml" if path.is_dir() else path)
 
     def prepare(self, height: int, width: int) -> None:
-        """Compiles for one size; an earlier size's compiled model is dropped."""
-        with self.lock, mapped_errors("openvino", f"compile {self.path} for {width}x{height}"):
-            if (height, width) in self.compiled:
-                return
-            model = self.model.clone()
-            model.reshape([1, height, width, 3])
-            fitting = _core().compile_model(model, self.device, self.options)
-            self.compiled = {k: v for k, v in self.compiled.items() if k is None}
-            self.compiled[height, width] = fitting
+        """Compiles for a size."""
+        self._fitting(height, width)
 
     def __call__(self, frames: Frames) -> Frames:
         """Paints uint8 RGB [1, H, W, 3]."""
         height, width = frames.shape[1:3]
         with mapped_errors("openvino", f"paint a {width}x{height} frame"):
-            request = self._request(self.compiled.get((height, width)) or self._any_size())
+            request = self._request(self._fitting(height, width))
             # It reads and writes our memory, which a read-only picture cannot give; else it copies.
             taken = frames if frames.flags.writeable else frames.copy()
             painted = np.empty_like(frames)
@@ -67,11 +65,18 @@ class OpenVinoEngine:
             request.infer(share_outputs=True)
             return painted
 
-    def _any_size(self) -> Any:
-        with self.lock:
-            if None not in self.compiled:
-                self.compiled[None] = _core().compile_model(self.model, self.device, self.options)
-            return self.compiled[None]
+    def _fitting(self, height: int, width: int) -> Any:
+        """Returns what is compiled for a size; what was not used for longest makes room for it."""
+        with self.lock, mapped_errors("openvino", f"compile {self.path} for {width}x{height}"):
+            fitting = self.compiled.pop((height, width), None)
+            if fitting is None:
+                model = self.model.clone()
+                model.reshape([1, height, width, 3])
+                fitting = _core().compile_model(model, self.device, self.options)
+                while len(self.compiled) >= KEPT:
+                    del self.compiled[next(iter(self.compiled))]
+            self.compiled[height, width] = fitting
+            return fitting
 
     def _request(self, compiled: Any) -> Any:
         """This thread's infer request of a compiled model."""
