@@ -188,11 +188,12 @@ function complain(error) {
 }
 
 function changed() {
+  const focused = document.activeElement;
   divider.hidden = !form.compare.checked || !state.source;
   divider.style.setProperty("--at", divider.value);
   view.redraw(look());
   // Who uses keys or hears the page would be lost with the focus, when what has it goes.
-  if (document.activeElement.matches("[hidden], [hidden] *, :disabled")) view.canvas.focus();
+  if (focused.matches("[hidden], [hidden] *, :disabled")) view.canvas.focus();
 }
 
 function refresh() {
