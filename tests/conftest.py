@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,24 @@ def edit() -> Callable[[Path, Callable[[dict[str, Any]], object]], None]:
         path.write_text(json.dumps(values))
 
     return change
+
+
+@pytest.fixture(scope="session")
+def barriers() -> Callable[[Any], list[str]]:
+    """What axe finds wrong with an open page of Playwright: light and dark, phone and desktop."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def find(page: Any) -> list[str]:
+        found = []
+        for scheme, (width, height) in product(("light", "dark"), ((390, 844), (1280, 800))):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": height})
+            for violation in axe.run(page).response["violations"]:
+                places = [node["html"] for node in violation["nodes"]]
+                found.append(f"{violation['id']}, {scheme}, {width} wide: {places}")
+        return found
+
+    return find
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,11 @@ import shutil
 import subprocess
 
 import pytest
+from pleinair.benchmarks.cases import Variant
+from pleinair.benchmarks.report import render
+from pleinair.benchmarks.rounds import Measurement
+from pleinair.benchmarks.scale import describe_scale, plan_scale
+from pleinair.benchmarks.scenarios import Turn
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -69,3 +74,24 @@ def test_it_works_in_a_browser(measured, tmp_path, width):
     assert found["images"]
     assert found["hidden"] == len(found["up"]) * 2 // 3  # one scenario of three is shown
     assert found["overflow"] <= 0  # a phone scrolls no page sideways
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+def test_axe_finds_nothing(measured, results, barriers, tmp_path):
+    """With every part that a report can have."""
+    gallery = re.search(
+        r'id="gallery-data">(.*?)</script>', (measured[0] / "report.html").read_text()
+    )
+    cases = plan_scale([Variant("onnxruntime", "int8", "onnx", "cpu")], 2, [])
+    points = [Measurement(c, turns=[Turn([0.01 * c.size[0]] * 3, {}, 1.0)] * 4) for c in cases]
+    results["scale"] = describe_scale([], points, 2, 0)
+    results["warnings"] = ["the machine was busy"]
+    results["results"][0]["error"] = "it broke"
+    (tmp_path / "report.html").write_text(render(results, json.loads(gallery[1])))
+    playwright = pytest.importorskip("playwright.sync_api").sync_playwright
+    with playwright() as started:
+        page = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"]).new_page()
+        page.goto(f"file://{tmp_path / 'report.html'}")
+        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        assert page.locator(".growth, .roof, .warnings, #gallery").count() > 4
+        assert barriers(page) == []

@@ -236,6 +236,31 @@ def test_recordings_are_videos(site, served, visit, tmp_path):
     assert frames[-1].std() > 10  # there is a picture in it
 
 
+def test_recordings_keep_the_sound_of_a_video_that_is_played_again(
+    site, served, visit, make_video, tmp_path
+):
+    page = visit(served(site))
+    page.set_input_files("#file", make_video(tmp_path / "tone.mp4", (160, 96), 25, audio="aac"))
+    expect(page.locator("#figures")).to_have_text(re.compile("fps"))
+    pause = page.locator("#controls [data-do=pause]")
+    expect(pause).to_have_attribute("aria-pressed", "true")  # the file is at its end
+    page.keyboard.press("r")
+    for _ in range(2):
+        page.keyboard.press(" ")
+        expect(pause).to_have_attribute("aria-pressed", "false")
+        expect(pause).to_have_attribute("aria-pressed", "true")
+    with page.expect_download() as download:
+        page.keyboard.press("r")
+    saved = tmp_path / download.value.suggested_filename
+    download.value.save_as(saved)
+    with av.open(str(saved)) as video:
+        pieces = [frame.to_ndarray() for frame in video.decode(audio=0)]
+        rate = video.streams.audio[0].rate
+    loud = sum(piece.shape[1] for piece in pieces if abs(piece).max() > 0.1) / rate
+    assert 1.5 < loud < 2.5  # seconds: twice the tone, and silence between
+    assert page.problems == []
+
+
 def test_there_may_be_several_cameras(site, served, visit, playwright):
     two = "--use-fake-device-for-media-stream=device-count=2"
     with launched(playwright, two) as browser:
@@ -247,7 +272,7 @@ def test_there_may_be_several_cameras(site, served, visit, playwright):
         page.click("[data-do=flip]")
         expect(status).to_have_text(re.compile("fake_device_[01]"))
         expect(status).not_to_have_text(first)
-        page.click("[data-do=flip]")
+        page.keyboard.press("Enter")  # the button has kept the focus
         expect(status).to_have_text(first)
 
 
@@ -339,6 +364,38 @@ def test_keys_and_names(site, served, visit, picture):
         ("combobox", "hold"), ("button", "snapshot"), ("form", "controls"),
     ):  # fmt: skip
         assert page.get_by_role(role, name=name).count() == 1, name
+
+
+def test_the_focus_is_never_lost(site, served, visit):
+    page = visit(served(site), ready=False)
+
+    def focus_is_on(what):
+        page.wait_for_timeout(100)  # browsers take it from what is gone when they draw next
+        assert page.evaluate(f"document.activeElement.matches('{what}')")
+
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#stage")).to_have_class("open")
+    focus_is_on("#picture:focus-visible")
+    page.keyboard.press("c")
+    page.focus("#divider")
+    page.keyboard.press("ArrowRight")
+    assert page.input_value("#divider") == "0.51"
+    page.keyboard.press("c")  # the divider goes
+    focus_is_on("#picture")
+
+
+def test_axe_finds_nothing(site, served, visit, barriers, make_video, tmp_path):
+    page = visit(served(site), permissions=[])
+    assert barriers(page) == []
+    page.click("#welcome [data-do=camera]")
+    said(page, "may not use the camera")
+    assert barriers(page) == []
+    page.check("[name=compare]")
+    page.set_input_files("#file", make_video(tmp_path / "clip.mp4", (160, 96), 10))
+    expect(page.locator("#figures")).to_have_text(re.compile("fps"))
+    page.keyboard.press("r")
+    assert barriers(page) == []
 
 
 WEBGPU = """async artifact => {

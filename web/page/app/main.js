@@ -78,6 +78,7 @@ async function use(opening) {
     view.resize(...canvasSize(source));
     refresh();
     tell(state.engine || state.failed ? source.note ?? "" : "the model is getting ready …");
+    source.video?.addEventListener("ended", refresh);  // it is paused then
     source.watch(captured => { state.captured = captured; state.fresh = true; pump(); });
   } catch (error) {
     complain(error);
@@ -102,7 +103,7 @@ function camera(which = state.camera) {
 /** Takes the next camera of those that there are. */
 async function flip() {
   const all = await listCameras();
-  return camera({ deviceId: { exact: all[(all.indexOf(state.source.id) + 1) % all.length] } });
+  return camera({ deviceId: { exact: all[(all.indexOf(state.source?.id) + 1) % all.length] } });
 }
 
 /** Keeps a phone's screen from going dark while it paints. */
@@ -187,9 +188,12 @@ function complain(error) {
 }
 
 function changed() {
+  const focused = document.activeElement;
   divider.hidden = !form.compare.checked || !state.source;
   divider.style.setProperty("--at", divider.value);
   view.redraw(look());
+  // Who uses keys or hears the page would be lost with the focus, when what has it goes.
+  if (focused.matches("[hidden], [hidden] *, :disabled")) view.canvas.focus();
 }
 
 function refresh() {
@@ -199,8 +203,8 @@ function refresh() {
   button("snapshot").disabled = !source;
   button("record").disabled = !source?.moving;
   button("record").setAttribute("aria-pressed", Boolean(recorder));
-  button("flip").disabled = true;
   if (source?.live) listCameras().then(all => { button("flip").disabled = all.length < 2; });
+  else if (source) button("flip").disabled = true;  // while the next camera opens it keeps the focus
   changed();
 }
 

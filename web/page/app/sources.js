@@ -8,12 +8,25 @@ const HUGE = 64e6;  // pixels of a picture that a phone can no longer decode
 /** A video element that plays a camera or a file. */
 class Moving {
   moving = true;
+  #audio; #sound;
 
   constructor(video) { this.video = video; }
 
   get size() { return [this.video.videoWidth, this.video.videoHeight]; }
   get paused() { return this.video.paused; }
-  get sound() { return this.live ? [] : this.video.captureStream?.().getAudioTracks() ?? []; }
+
+  /** Its sound as tracks to record, silence where it has none; it is heard all the same. */
+  get sound() {
+    if (this.live) return [];
+    if (!this.#sound) {  // not from the element's captureStream: that ends when the file does, and Safari has none
+      this.#audio = new AudioContext();
+      const played = this.#audio.createMediaElementSource(this.video), kept = this.#audio.createMediaStreamDestination();
+      played.connect(this.#audio.destination);
+      played.connect(kept);
+      this.#sound = kept.stream.getAudioTracks();
+    }
+    return this.#sound;
+  }
 
   /** Calls back with each new frame's time of capture, in ms, for as long as the source is open. */
   watch(callback) {
@@ -53,6 +66,7 @@ class Moving {
   close() {
     this.closed = true;
     this.video.pause();
+    this.#audio?.close();
     this.stop();
   }
 }
