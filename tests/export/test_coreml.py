@@ -272,13 +272,24 @@ def test_what_has_no_layers_to_spare_says_so(run: Path, photos: Path, tmp_path: 
         )
 
 
-def test_a_resnet_has_transposed_layers_in_int8_too(photos: Path, tmp_path: Path) -> None:
-    """They are in the table, and layers behind norms and paddings can be spared."""
-    generator = lively("resnet_6blocks", ngf=4)
+def test_transposed_layers_are_int8_too_and_can_be_spared(photos: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    generator = torch.nn.Sequential(
+        torch.nn.ReflectionPad2d(1),
+        torch.nn.Conv2d(3, 8, 3, stride=2),
+        torch.nn.InstanceNorm2d(8),
+        torch.nn.ReLU(),
+        torch.nn.ConvTranspose2d(8, 8, 3, stride=2, padding=1, output_padding=1),
+        torch.nn.BatchNorm2d(8),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(8, 3, 7, padding=3),
+        torch.nn.Tanh(),
+    ).eval()
+    generator.stride = 4  # type: ignore[assignment]
     frames = [f[:, :64, :64] for f in load_frames(photos, 4, 4)]
     wanted = reference_pictures(generator, frames)
     plain = measure(build(generator, "int8", frames, tmp_path).paint, "int8", frames, wanted)
-    budget = Bars(psnr=plain.psnr_db + 2)
+    budget = Bars(psnr=plain.psnr_db + 1)
     workshop = Workshop(
         generator,
         frames,
@@ -288,15 +299,15 @@ def test_a_resnet_has_transposed_layers_in_int8_too(photos: Path, tmp_path: Path
         lambda paint: budget.margin(difference(paint, frames, wanted)),
     )
     (built,) = find_target("coreml").build(workshop, "int8", tmp_path)
-    assert measure(built.paint, "int8", frames, wanted).psnr_db >= plain.psnr_db + 2
+    assert measure(built.paint, "int8", frames, wanted).psnr_db >= plain.psnr_db + 1
     record = built.quantization
     assert record is not None
-    assert {"model.1", "model.16", "model.19", "model.23"} <= {x.name for x in record.layers}
-    assert sum(layer.macs for layer in record.layers) == pytest.approx(1, abs=0.002)
+    assert {layer.name for layer in record.layers} == {"1", "4", "7"}
+    assert sum(layer.macs for layer in record.layers) == pytest.approx(1, abs=0.001)
     spared = sum(layer.float for layer in record.layers)
     kinds = [o.type for o in operations(built.path)]
-    assert kinds.count("conv") + kinds.count("conv_transpose") == len(record.layers) == 18
-    assert kinds.count("constexpr_affine_dequantize") == 18 - spared < 18
+    assert (kinds.count("conv"), kinds.count("conv_transpose")) == (2, 1)
+    assert kinds.count("constexpr_affine_dequantize") == 3 - spared < 3
 
 
 def test_exporting_twice_gives_the_same_package(coreml: Path, run: Path, photos: Path) -> None:
