@@ -105,9 +105,12 @@ class Build:
         budget = self.budget if precision in ROUNDED else None
         drift = measure(built.paint, precision, self.held_out, self.wanted, budget)
         if budget and drift.verdict != "holds":
+            why = "though the graph that it is made of holds"
+            if built.quantization is None:
+                why = "and has no layers that could stay float"
             raise BudgetMissed(
-                f"{target.name} {precision} {drift.verdict}, and has no layers that could stay"
-                " float; ask for less with --max-drift, or leave it out with --target"
+                f"{target.name} {precision} {drift.verdict}, {why}; ask for less with --max-drift,"
+                " or leave it out with --target"
             )
         return drift
 

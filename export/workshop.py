@@ -10,14 +10,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..bundle import Quantization
 from ..metrics import Bars
 from ..pictures import Frames
 from .calibration import middle
-from .drift import Paint
+from .drift import Paint, reference_pictures
 from .half import Wide, wide_layers
-from .int8_search import Quantized, Search
+from .int8_search import PICTURES, Maker, Search
 from .observe import observe
 from .onnx_graph import export_float
+from .onnx_maker import OnnxMaker
 from .quantize import OPERATIONS, Quantizer, Scheme
 
 
@@ -30,6 +32,14 @@ class About:
     author: str = ""
     licence: str = ""
     version: str = ""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """An INT8 graph, and how it was found."""
+
+    path: Path
+    record: Quantization
 
 
 class Workshop:
@@ -81,9 +91,20 @@ class Workshop:
             ExportError: No such graph holds the budget.
         """
         if scheme not in self.quantized:
-            search = Search(self._quantizer, scheme, self.calibration, self.budget, self.judge)
-            self.quantized[scheme] = search.run(self.folder / f"int8-{scheme.name}.onnx")
+            path = self.folder / f"int8-{scheme.name}.onnx"
+            maker = OnnxMaker(self._quantizer, scheme, path, self.calibration[0])
+            self.quantized[scheme] = Quantized(path, self.search(maker))
         return self.quantized[scheme]
+
+    def search(self, maker: Maker) -> Quantization:
+        """Lets a maker make the INT8 graph that drifts least and holds the budget.
+
+        Raises:
+            ExportError: No such graph holds the budget.
+        """
+        frames = self.calibration[:: -(-len(self.calibration) // PICTURES)]
+        wanted = reference_pictures(self.generator, frames)
+        return Search(maker, frames, wanted, self.budget, self.judge).run()
 
     @cached_property
     def _quantizer(self) -> Quantizer:

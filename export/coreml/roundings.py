@@ -1,12 +1,13 @@
-"""Which of a quantized body's roundings stay: those that a convolution reads.
+"""Which of a quantized body's roundings stay: those that an INT8 convolution reads.
 
 coremltools rounds what almost every layer returns. Time is saved where a convolution reads integers
-and nowhere else; norms, sums and activations compute in float and only lose by it.
+and nowhere else; norms, sums, activations and what stays float only lose by it.
 """
 
 from __future__ import annotations
 
 from torch import fx, nn, quantize_per_tensor
+from torch.ao.nn.quantized.reference.modules.utils import ReferenceQuantizedModule
 
 # Layers that move values and make none: what was rounded stays so.
 MOVERS = (
@@ -19,7 +20,6 @@ MOVERS = (
     nn.Identity,
     nn.Dropout,
 )
-READERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 def keep_useful_roundings(body: fx.GraphModule) -> None:
@@ -44,12 +44,14 @@ def _readers(quantizer: fx.Node) -> list[fx.Node]:
 
 
 def _is_reader(body: fx.GraphModule, node: fx.Node) -> bool:
-    """Whether a node is a convolution, or moves values to one."""
+    """Whether a node is an INT8 convolution, or moves values to one."""
     if _is_mover(body, node):
         after = [user for user in node.users if user.target == quantize_per_tensor]
         return any(_is_reader(body, reader) for user in after for reader in _readers(user))
     layers = body.get_submodule(str(node.target)).modules() if node.op == "call_module" else ()
-    return any(isinstance(layer, READERS) for layer in layers)  # it may be fused with others
+    return any(
+        isinstance(layer, ReferenceQuantizedModule) for layer in layers
+    )  # it may be fused with others
 
 
 def _before_mover(body: fx.GraphModule, quantizer: fx.Node) -> fx.Node | None:

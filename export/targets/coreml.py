@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...runtime.backends import find_backend
-from ..coreml.calibrate import norms_overflow, quantized
+from ..coreml.calibrate import norms_overflow
 from ..coreml.convert import convert
+from ..coreml.maker import CoreMLMaker
 from ..coreml.package import save_package
 from ..coreml.weights import with_int8_weights
-from ..image_graph import image_graph
+from ..drift import Paint
+from ..image_graph import ImageGraph, image_graph
 from ..mil.evaluator import Evaluator
 from ..workshop import Workshop
 from . import Built
+
+RUNNER = "coreml" if sys.platform == "darwin" else "evaluator"
 
 
 def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
@@ -25,17 +29,20 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     """
     generator, frames = workshop.generator, workshop.calibration
     stride = int(generator.stride)  # type: ignore[arg-type]
-    graph = image_graph(generator)
-    if precision == "int8":
-        graph = quantized(graph, frames)
-    model = convert(
-        graph, stride, workshop.metadata, workshop.about, norms_overflow(generator, frames)
-    )
-    if precision == "w8":
-        model = with_int8_weights(model)
+    wide_norms = norms_overflow(generator, frames)
     path = folder / f"{precision}.mlpackage"
-    save_package(model, path)
-    if sys.platform == "darwin":
-        yield Built(path, find_backend("coreml").load(path), "coreml", dynamic=False)
+
+    def write(graph: ImageGraph) -> Paint:
+        model = convert(graph, stride, workshop.metadata, workshop.about, wide_norms)
+        save_package(with_int8_weights(model) if precision == "w8" else model, path)
+        return _load(path)
+
+    if precision == "int8":
+        record = workshop.search(CoreMLMaker(generator, frames, write))
+        yield Built(path, _load(path), RUNNER, dynamic=False, quantization=record)
     else:
-        yield Built(path, Evaluator(path), "evaluator", dynamic=False)
+        yield Built(path, write(image_graph(generator)), RUNNER, dynamic=False)
+
+
+def _load(path: Path) -> Paint:
+    return find_backend("coreml").load(path) if RUNNER == "coreml" else Evaluator(path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -15,10 +16,11 @@ from pleinair.bundle import Bundle, bytes_of, sha256_of
 from pleinair.errors import ExportError
 from pleinair.export.calibration import load_frames
 from pleinair.export.checkpoints import load_trained
-from pleinair.export.drift import measure, reference_pictures
+from pleinair.export.drift import difference, measure, reference_pictures
 from pleinair.export.exporter import export
 from pleinair.export.targets import Built, find_target
 from pleinair.export.workshop import Workshop
+from pleinair.metrics import Bars
 from pleinair.pictures import Frames
 from pleinair.runtime.backends import find_backend
 from pleinair.train.generators import create_generator
@@ -153,6 +155,159 @@ def test_w8_computes_in_half_precision_with_integer_weights(coreml: Path) -> Non
     kinds = Counter(o.type for o in made.values())
     assert kinds["constexpr_affine_dequantize"] == kinds["conv"] == 12
     assert not kinds["quantize"]
+
+
+# The search
+
+
+@pytest.fixture(scope="module")
+def plain_psnr(coreml: Path) -> float:
+    artifact = Bundle.open(coreml).find("coreml", "int8")
+    assert artifact is not None
+    return artifact.drift.psnr_db
+
+
+@pytest.fixture(scope="module")
+def held(
+    tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path, plain_psnr: float
+) -> Path:
+    """The run, with a budget that plain INT8 misses."""
+    out = tmp_path_factory.mktemp("held") / "b"
+    budget = [f"psnr={plain_psnr + 1.5}"]
+    export(run, out, targets=["coreml"], precisions=["int8"], calibration=photos, max_drift=budget)
+    return out
+
+
+def test_without_a_budget_all_is_int8_and_noted(coreml: Path) -> None:
+    records = {a.precision: a.quantization for a in Bundle.open(coreml).manifest.artifacts}
+    record = records.pop("int8")
+    assert not any(records.values())
+    assert record is not None
+    assert (record.ranges, record.int8_macs, record.layers) == ("min-max", 1, [])
+
+
+def test_a_budget_leaves_the_fewest_layers_in_half_precision(held: Path, plain_psnr: float) -> None:
+    (artifact,) = Bundle.open(held).manifest.artifacts
+    assert artifact.drift.verdict == "holds"
+    assert artifact.drift.psnr_db >= plain_psnr + 1.5
+    record = artifact.quantization
+    assert record is not None
+    gains = [layer.gain_db for layer in record.layers]
+    assert gains == sorted(gains, reverse=True)
+    floats = [layer for layer in record.layers if layer.float]
+    assert record.layers[: len(floats)] == floats  # the most sensitive ones
+    assert 0 < len(floats) < len(record.layers) == 12
+    assert record.int8_macs == pytest.approx(1 - sum(layer.macs for layer in floats), abs=1e-3)
+    assert "up_full" in (held / "MODEL_CARD.md").read_text()
+    assert sorted(half_convolutions(held / "int8.mlpackage")) == sorted(x.name for x in floats)
+
+
+def half_convolutions(path: Path) -> list[str]:
+    """Names the convolutions that read half precision alone; the others read integers alone."""
+    made = {o.outputs[0].name: o for o in operations(path)}
+    half = []
+    for convolution in (o for o in made.values() if o.type == "conv"):
+        x, weight = (made[convolution.inputs[key].arguments[0].name] for key in ("x", "weight"))
+        restored = x.type == "dequantize"
+        assert weight.type == ("constexpr_affine_dequantize" if restored else "const")
+        if not restored:
+            name = re.match(r"body_generator_(\w+?)(_\d)?_weight_to_fp16", weight.outputs[0].name)
+            assert name
+            half.append(re.sub(r"_(\d)_", r".\1.", name[1]))
+    return half
+
+
+def test_a_rounding_is_for_int8_layers_alone(photos: Path) -> None:
+    """The picture goes to ``soften`` and to ``stem``."""
+    from pleinair.export.coreml.calibrate import Calibrated
+    from pleinair.export.image_graph import image_graph
+
+    calibrated = Calibrated(image_graph(lively("edge_s")), load_frames(photos, 8, 2))
+    spared = {
+        "none": [],
+        "one": ["generator.soften"],
+        "both": ["generator.soften", "generator.stem"],
+        "all": calibrated.layers,
+    }
+    graphs = {name: calibrated.quantized(layers).body.graph for name, layers in spared.items()}
+    reads = {
+        name: {str(n.target): str(n.args[0]) for n in graph.nodes if n.op == "call_module"}
+        for name, graph in graphs.items()
+    }
+    picture = {name: (r["generator.soften"], r["generator.stem"]) for name, r in reads.items()}
+    assert picture["none"][0] == picture["none"][1] == "dequantize"
+    assert picture["one"] == ("x", "dequantize")
+    assert picture["both"] == ("x", "x")
+    roundings = {
+        name: sum(n.target is torch.quantize_per_tensor for n in graph.nodes)
+        for name, graph in graphs.items()
+    }
+    assert roundings["none"] == roundings["one"] == roundings["both"] + 1
+    assert roundings["all"] == 0
+
+
+def test_a_budget_that_cannot_be_met_keeps_nothing(run: Path, photos: Path, tmp_path: Path) -> None:
+    said = r"INT8 for coreml cannot.*every convolution in float.*misses PSNR \d+\.\d+ dB < 98"
+    with pytest.raises(ExportError, match=said):
+        export(
+            run,
+            tmp_path / "b",
+            targets=["coreml"],
+            precisions=["int8"],
+            calibration=photos,
+            max_drift=["psnr=98"],
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_no_layers_to_spare_says_so(run: Path, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"coreml w8 misses.*no layers that could stay float"):
+        export(
+            run,
+            tmp_path / "b",
+            targets=["coreml"],
+            precisions=["w8"],
+            calibration=photos,
+            max_drift=["psnr=98"],
+        )
+
+
+def test_transposed_layers_are_int8_too_and_can_be_spared(photos: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    generator = torch.nn.Sequential(
+        torch.nn.ReflectionPad2d(1),
+        torch.nn.Conv2d(3, 8, 3, stride=2),
+        torch.nn.InstanceNorm2d(8),
+        torch.nn.ReLU(),
+        torch.nn.ConvTranspose2d(8, 8, 3, stride=2, padding=1, output_padding=1),
+        torch.nn.BatchNorm2d(8),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(8, 3, 7, padding=3),
+        torch.nn.Tanh(),
+    ).eval()
+    generator.stride = 4  # type: ignore[assignment]
+    frames = [f[:, :64, :64] for f in load_frames(photos, 4, 4)]
+    wanted = reference_pictures(generator, frames)
+    plain = measure(build(generator, "int8", frames, tmp_path).paint, "int8", frames, wanted)
+    budget = Bars(psnr=plain.psnr_db + 1)
+    workshop = Workshop(
+        generator,
+        frames,
+        {},
+        tmp_path,
+        budget,
+        lambda paint: budget.margin(difference(paint, frames, wanted)),
+    )
+    (built,) = find_target("coreml").build(workshop, "int8", tmp_path)
+    assert measure(built.paint, "int8", frames, wanted).psnr_db >= plain.psnr_db + 1
+    record = built.quantization
+    assert record is not None
+    assert {layer.name for layer in record.layers} == {"1", "4", "7"}
+    assert sum(layer.macs for layer in record.layers) == pytest.approx(1, abs=0.001)
+    spared = sum(layer.float for layer in record.layers)
+    kinds = [o.type for o in operations(built.path)]
+    assert (kinds.count("conv"), kinds.count("conv_transpose")) == (2, 1)
+    assert kinds.count("constexpr_affine_dequantize") == 3 - spared < 3
 
 
 def test_exporting_twice_gives_the_same_package(coreml: Path, run: Path, photos: Path) -> None:

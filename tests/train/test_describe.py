@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from pleinair.train.describe import count_macs, describe
+from pleinair.train.describe import count_macs, describe, layer_macs
 from pleinair.train.generators import GENERATORS, create_generator
 from torch import nn
 
@@ -49,6 +49,15 @@ def test_macs_of_single_convolutions_by_hand() -> None:
     assert count_macs(down, 64, 32) == 3 * 8 * 9 * 32 * 16
     up = nn.Sequential(nn.ConvTranspose2d(3, 8, 4, stride=2, padding=1))
     assert count_macs(up, 64, 32) == 3 * 8 * 16 * 64 * 32
+
+
+def test_macs_of_each_layer_bear_its_name() -> None:
+    macs = layer_macs(create_generator("edge_s"), 64, 32)
+    assert macs["soften"] == 12 * 12 * 9 * 32 * 16
+    assert macs["blocks.0.conv1"] == 32 * 32 * 9 * 8 * 4
+    assert sum(macs.values()) == count_macs(create_generator("edge_s"), 64, 32)
+    twice = nn.Conv2d(3, 3, 1)
+    assert layer_macs(nn.Sequential(twice, twice), 8, 8) == {"0": 2 * 3 * 3 * 8 * 8}
 
 
 def test_the_table(cli, monkeypatch: pytest.MonkeyPatch) -> None:
