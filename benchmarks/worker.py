@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .memory import peak_mb
+from .memory import keep_memory, peak_mb
 from .pictures import save_arrays
 
 
@@ -133,6 +133,7 @@ def main() -> None:
     # Libraries that print must not get between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    keep_memory()  # before any library takes some
     worker = Worker()
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from pleinair.benchmarks.loadgen import read_summary
 from pleinair.benchmarks.memory import peak_mb
@@ -35,6 +38,33 @@ def test_peak_memory_only_grows():
     block[::4096] = b"x" * len(block[::4096])
     assert peak_mb() >= before
     assert peak_mb() > 64
+
+
+FAULTS = """
+import resource, sys
+from pleinair.benchmarks.memory import keep_memory
+keeps = sys.argv[1] == "kept" and keep_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+before = faults()
+for _ in range(10):
+    block = bytearray(40_000_000)
+    block[::4096] = b"x" * len(block[::4096])
+    del block
+print(int(keeps), faults() - before)
+"""
+
+
+def test_memory_that_is_given_back_is_kept():
+    found = {}
+    for how in ("usual", "kept"):
+        done = subprocess.run(
+            [sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True
+        )
+        kept, found[how] = map(int, done.stdout.split())
+        if how == "kept" and not kept:
+            pytest.skip("this is no glibc")
+    assert found["kept"] < found["usual"] / 4
 
 
 def test_loadgen_summaries():
