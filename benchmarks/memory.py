@@ -35,8 +35,8 @@ def keep_memory() -> bool:
     """Has glibc keep what a library gives back, for the next frame; says whether it could.
 
     By default it returns large buffers to the system in one process and keeps them in the next, as
-    the heap happens to lie. A frame whose pages are all new takes up to 1.7 times as long, which no
-    number of rounds averages away, for a case has one process.
+    the heap happens to lie. A frame whose pages are all new takes longer, which no number of rounds
+    averages away, for a case has one process.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     # Of older versions 32 MiB is the most that may come from the heap.

@@ -23,8 +23,8 @@ _ON_CPU = {"streams": "THROUGHPUT", "cores": "LATENCY"}
 class OpenVinoEngine:
     """A model that is compiled for each size that comes, and kept for the last few of them.
 
-    One for any size would spare the compiling, a tenth of a second, but is slower on every frame,
-    and wrong where OpenVINO 2026.2 makes INT8 kernels for a U-Net whose sizes it does not know.
+    One for any size would spare the compiling, but is wrong where OpenVINO 2026.4 makes INT8
+    kernels for a U-Net whose sizes it does not know.
 
     Args:
         path: An .onnx file or a folder with an IR.
