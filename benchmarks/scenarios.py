@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..pictures import Frames, Pixels
 from ..runtime.backends import Engine
@@ -31,6 +32,16 @@ class Turn:
     stages: dict[str, float] = field(default_factory=dict)  # seconds in all, by stage
     seconds: float = 0.0  # from the first frame's start to the last one's end
     dropped: int = 0  # frames of the camera that came to nothing
+    own: list[float] = field(default_factory=list)  # seconds of each by the library's own clock
+
+
+class Taken(NamedTuple):
+    """The seconds of one frame."""
+
+    before: float
+    within: float  # the engine
+    after: float
+    own: float | None  # inference alone, if the library takes its own time
 
 
 class TimedEngine:
@@ -59,14 +70,16 @@ class Painter:
         stylizer.engine = self.engine
         self.stylizer, self.pictures = stylizer, pictures
 
-    def __call__(self, index: int) -> tuple[float, float, float]:
-        """Paints a frame; returns the seconds before, in and after the engine."""
+    def __call__(self, index: int) -> Taken:
+        """Paints a frame; returns its times."""
         picture = self.pictures[index % len(self.pictures)]
         start = time.perf_counter()
         self.stylizer(picture)
         end = time.perf_counter()
         entered, left = self.engine.last.start, self.engine.last.end
-        return entered - start, left - entered, end - left
+        own = getattr(self.engine.engine, "own_ms", None)
+        seconds = None if own is None else own / 1000
+        return Taken(entered - start, left - entered, end - left, seconds)
 
     def settle(self, frames: int) -> None:
         """Paints a few frames untimed."""
@@ -130,16 +143,19 @@ class Metronome(Source):
             yield Frame(self.pictures[index % len(self.pictures)], index, captured=due)
 
 
-def _until(
-    paint: Callable[[int], tuple[float, float, float]], deadline: float, least: int
-) -> Iterator[tuple[float, float, float]]:
+def _until(paint: Callable[[int], Taken], deadline: float, least: int) -> Iterator[Taken]:
     index = 0
     while index < least or time.perf_counter() < deadline:
         yield paint(index)
         index += 1
 
 
-def _turn(times: list[tuple[float, float, float]], seconds: float) -> Turn:
-    before, within, after = (sum(column) for column in zip(*times, strict=True))
-    stages = {"before": before, "infer": within, "after": after}
-    return Turn([sum(parts) for parts in times], stages, seconds)
+def _turn(times: list[Taken], seconds: float) -> Turn:
+    stages = {
+        "before": sum(one.before for one in times),
+        "infer": sum(one.within for one in times),
+        "after": sum(one.after for one in times),
+    }
+    latencies = [one.before + one.within + one.after for one in times]
+    own = [one.own for one in times if one.own is not None]
+    return Turn(latencies, stages, seconds, own=own)

@@ -105,6 +105,19 @@ def test_it_is_found_within_one_run_beside_benchmark_app(clock):
     assert "takes 1.05 times what OpenVINO's benchmark_app takes" in warnings[0]
 
 
+def test_what_is_slow_outside_of_the_library_is_told_from_inference(clock):
+    """The library's own clock does not see what was planted around it."""
+    theirs = [1000 * np.median(t.latencies) for t in measure(clock, "openvino", 5).turns]
+    ours = measure(clock, "openvino", 6, planted=0.0005)
+    for turn, plain in zip(ours.turns, measure(clock, "openvino", 6).turns, strict=True):
+        turn.own = plain.latencies
+    ours.benchmark_app = theirs
+    row = make_rows(MONET, [ours], {}, 0)[0]
+    assert row["benchmark_app"]["ratio"] == pytest.approx(1.05, abs=0.01)
+    assert row["benchmark_app"]["inference"]["ratio"] == pytest.approx(1, abs=0.01)
+    assert "(inference alone: 1.00 times)" in beside_benchmark_app([row])[0]
+
+
 def test_one_slow_frame_is_no_slow_backend(clock):
     before = results_of(measure(clock, "openvino", 7))
     hiccup = measure(clock, "openvino", 8)

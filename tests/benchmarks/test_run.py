@@ -116,6 +116,7 @@ def test_peers_take_part_in_the_same_rounds(quick, tmp_path, monkeypatch):
     beside = next(row for row in found["results"] if row["backend"] == "openvino")["benchmark_app"]
     assert len(beside["rounds_p50_ms"]) == 2
     assert beside["ratio_ci"][0] <= beside["ratio"] <= beside["ratio_ci"][1]
+    assert beside["inference"]["ratio"] < beside["ratio"]
 
 
 def test_roofs_and_layers(measured):
