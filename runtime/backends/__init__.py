@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol
 
 from ...bundle import Bundle
@@ -264,17 +265,29 @@ def find_backend(name: str) -> Backend:
     return BACKENDS[name]
 
 
-@contextmanager
-def mapped_errors(backend: str, doing: str) -> Iterator[None]:
-    """Turns whatever an inference library raises into one ``BackendError``."""
-    try:
-        yield
-    except BackendError:
-        raise
-    except Exception as error:
+class mapped_errors:
+    """Turns whatever an inference library raises into one ``BackendError``.
+
+    No generator: around each frame it would take longer.
+    """
+
+    __slots__ = ("backend", "doing")
+
+    def __init__(self, backend: str, doing: str) -> None:
+        self.backend, self.doing = backend, doing
+
+    def __enter__(self) -> None:
+        """Nothing."""
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        """Raises the ``BackendError``, if anything was raised that is none."""
+        if not isinstance(error, Exception) or isinstance(error, BackendError):
+            return
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise BackendError(
-            f"{backend} failed to {doing}: {lines[-1].strip()};"
+            f"{self.backend} failed to {self.doing}: {lines[-1].strip()};"
             " try another --backend or --precision"
         ) from error
 

@@ -56,7 +56,7 @@ class OpenVinoEngine:
         """Paints uint8 RGB [1, H, W, 3]."""
         height, width = frames.shape[1:3]
         with mapped_errors("openvino", f"paint a {width}x{height} frame"):
-            request = self._request(self._fitting(height, width))
+            request = self._request(height, width)
             # It reads and writes our memory, which a read-only picture cannot give; else it copies.
             taken = frames if frames.flags.writeable else frames.copy()
             painted = np.empty_like(frames)
@@ -84,11 +84,12 @@ class OpenVinoEngine:
             self.compiled[height, width] = fitting
             return fitting
 
-    def _request(self, compiled: Any) -> Any:
-        """This thread's infer request of a compiled model."""
+    def _request(self, height: int, width: int) -> Any:
+        """This thread's infer request for a size."""
         mine = self.requests.__dict__
-        if mine.get("of") is not compiled:
-            mine["of"], mine["request"] = compiled, compiled.create_infer_request()
+        if mine.get("size") != (height, width):
+            request = self._fitting(height, width).create_infer_request()
+            mine["size"], mine["request"] = (height, width), request
         return mine["request"]
 
 
