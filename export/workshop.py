@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ..bundle import Quantization
+from ..evaluation.painter import stride_of
 from ..metrics import Bars
 from ..pictures import Frames
 from .calibration import middle
@@ -64,7 +65,7 @@ class Workshop:
         about: About | None = None,
     ) -> None:
         """Prepares for the photographs; ``judge`` is what ``Search`` takes."""
-        stride = int(generator.stride)  # type: ignore[arg-type]
+        stride = stride_of(generator)
         self.generator, self.metadata, self.folder = generator, metadata, folder
         self.calibration = [middle(frame, stride) for frame in calibration]
         self.budget, self.judge = budget, judge

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...evaluation.painter import stride_of
 from ...runtime.backends import find_backend
 from ..coreml.calibrate import norms_overflow
 from ..coreml.convert import convert
@@ -28,7 +29,7 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     activations to INT8 as well. Drift is measured by Core ML on a Mac, elsewhere by our evaluator.
     """
     generator, frames = workshop.generator, workshop.calibration
-    stride = int(generator.stride)  # type: ignore[arg-type]
+    stride = stride_of(generator)
     wide_norms = norms_overflow(generator, frames)
     path = folder / f"{precision}.mlpackage"
 

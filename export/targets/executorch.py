@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...evaluation.painter import stride_of
 from ...runtime.backends import find_backend
 from ..executorch_program import program
 from ..phone_graph import phone_graph
@@ -14,7 +15,7 @@ from . import Built
 
 def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.pte``: float pictures [1, 3, H, W] in 0 .. 255 in and out."""
-    stride = int(workshop.generator.stride)  # type: ignore[arg-type]
+    stride = stride_of(workshop.generator)
     frames = workshop.calibration if precision == "int8" else ()
     path = folder / f"{precision}.pte"
     path.write_bytes(program(phone_graph(workshop.generator), stride, frames))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...evaluation.painter import stride_of
 from ...runtime.backends import find_backend
 from ..image_graph import image_graph
 from ..ncnn_network import write_network
@@ -18,6 +19,6 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     The wheel of ncnn cannot make INT8 of a network, so there is none.
     """
     path = folder / f"{precision}.ncnn"
-    stride = int(workshop.generator.stride)  # type: ignore[arg-type]
+    stride = stride_of(workshop.generator)
     write_network(image_graph(workshop.generator), stride, path)
     yield Built(path, find_backend("ncnn").load(path), "ncnn")

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from pleinair.bundle import Quantization
 from pleinair.train.checkpoint import save_atomically
 from pleinair.train.generators import create_generator
 from pleinair.train.recipe import validate_recipe
+from torch import Tensor, nn
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -61,3 +63,32 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path) ->
     out = tmp_path_factory.mktemp("out") / "tiny"
     export(run, out, targets=["onnx", "openvino"], calibration=photos)
     return out
+
+
+def assert_the_fewest_layers_spared(record: Quantization) -> list[str]:
+    """Checks what a search for a budget recorded; returns the names of the layers left float."""
+    gains = [layer.gain_db for layer in record.layers]
+    assert gains == sorted(gains, reverse=True)
+    floats = [layer for layer in record.layers if layer.float]
+    assert record.layers[: len(floats)] == floats  # the most sensitive ones
+    assert 0 < len(floats) < len(record.layers)
+    assert record.int8_macs == pytest.approx(1 - sum(layer.macs for layer in floats), abs=1e-3)
+    return [layer.name for layer in floats]
+
+
+class Norms(nn.Module):
+    """What edge generators have not: a norm, a reflected border, transposed convolutions, tanh."""
+
+    stride = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.norm = nn.InstanceNorm2d(8)
+        self.conv = nn.Conv2d(8, 8, 3, padding=1, padding_mode="reflect")
+        self.up = nn.ConvTranspose2d(8, 8, 4, stride=2, padding=1)
+        self.exit = nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.down(x)).relu()
+        return self.exit(self.up(x + self.conv(x)).relu()).tanh()

@@ -21,6 +21,8 @@ from pleinair.runtime.backends import BACKENDS
 from pleinair.runtime.stylizer import load
 from torch import Tensor, nn
 
+from .conftest import Norms
+
 PHONES = ("litert", "executorch", "ncnn", "ort")
 BARS = {"fp16": 55, "int8": 38}  # dB
 
@@ -28,22 +30,6 @@ BARS = {"fp16": 55, "int8": 38}  # dB
 def needs(name: str) -> None:
     if not TARGETS[name].available:
         pytest.skip(f"needs {TARGETS[name].library}: {TARGETS[name].install}")
-
-
-class Norms(nn.Module):
-    """What edge generators have not: a norm, a reflected border, tanh."""
-
-    stride = 2
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.down = nn.Conv2d(3, 8, 3, stride=2, padding=1)
-        self.norm = nn.InstanceNorm2d(8)
-        self.conv = nn.Conv2d(8, 8, 3, padding=1, padding_mode="reflect")
-        self.up = nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.up(self.conv(self.norm(self.down(x)).relu())).tanh()
 
 
 @pytest.fixture(scope="module")

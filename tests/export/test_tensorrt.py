@@ -29,29 +29,12 @@ from pleinair.export.trtexec import command_lines
 from pleinair.export.workshop import Workshop
 from pleinair.runtime.backends import find_backend, nvidia
 from pleinair.runtime.verify import verify
-from torch import Tensor, nn
+
+from .conftest import Norms
 
 needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="needs tensorrt-rtx"
 )
-
-
-class Norms(nn.Module):
-    """What edge generators have not: a norm, a reflected border, a transposed convolution."""
-
-    stride = 2
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.down = nn.Conv2d(3, 8, 3, stride=2, padding=1)
-        self.norm = nn.InstanceNorm2d(8)
-        self.conv = nn.Conv2d(8, 8, 3, padding=1, padding_mode="reflect")
-        self.up = nn.ConvTranspose2d(8, 8, 4, stride=2, padding=1)
-        self.exit = nn.Conv2d(8, 3, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.norm(self.down(x)).relu()
-        return (self.exit(self.up(x + self.conv(x)).relu())).tanh()
 
 
 @pytest.fixture(scope="module")
