@@ -40,7 +40,7 @@ class Settings:
     seed: int = 0  # of the shuffles and of the bootstrap
     pictures: int = 12  # photographs to measure drift with
     clip_frames: int = 16  # consecutive frames to measure flicker with
-    loadgen: float = 0.5  # of those seconds, for LoadGen's own run of a case
+    loadgen: float = 0.25  # of those seconds, for LoadGen's own run of a case
     roof: float = 1.0  # seconds to look for what large convolutions reach
     timeout: float = 300.0  # seconds that one turn may take before its process is ended
     cores: list[int] = field(default_factory=allowed_cores)  # that every case is pinned to
