@@ -21,7 +21,7 @@ from ..runtime.sinks import NullSink
 from ..runtime.sources import Source
 from ..runtime.stylizer import Stylizer
 
-_LIVE_FRAMES = 15  # that a camera gives in a turn at least: the first ones meet an idle pipeline
+_LIVE_FRAMES = 12  # that a camera gives in a turn at least: the first ones meet an idle pipeline
 
 
 @dataclass
