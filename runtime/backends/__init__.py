@@ -33,7 +33,11 @@ CHECKPOINT = "checkpoint"  # the target of what is not exported yet
 
 
 class Engine(Protocol):
-    """A loaded artifact. Safe to call from several threads at once."""
+    """A loaded artifact. Safe to call from several threads at once.
+
+    Where its library takes its own time, ``own_ms`` says how long this thread's last frame took by
+    it: what a benchmark of the library alone would say.
+    """
 
     def prepare(self, height: int, width: int) -> None:
         """Gets ready for many frames of one size, if that makes them faster."""

@@ -62,8 +62,7 @@ class OpenVinoEngine:
             painted = np.empty_like(frames)
             request.set_input_tensor(ov.Tensor(taken, shared_memory=True))
             request.set_output_tensor(ov.Tensor(painted, shared_memory=True))
-            request.start_async()  # infer() would make a dictionary of results for nobody
-            request.wait()
+            request.infer(share_outputs=True)
             return painted
 
     @property
