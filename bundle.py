@@ -20,6 +20,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import BundleError, UsageError, unknown_name
+from .metrics import Bars, Difference
 
 SCHEMA_VERSION: Final = 1
 MANIFEST = "manifest.json"
@@ -93,6 +94,22 @@ class Drift(_Part):
     max_abs: int  # grey levels
     p99_abs: int  # grey levels: 99 % of all values differ by no more
     verdict: str
+
+    @classmethod
+    def of(cls, found: Difference, bars: Bars, reference: str, runner: str = "") -> Drift:
+        """Makes the row of a difference that was measured, with what it misses of the bars."""
+        missed = bars.missed(found)
+        return cls(
+            reference=reference,
+            runner=runner,
+            images=found.images,
+            psnr_db=round(found.psnr_db, 2),
+            ssim=round(found.ssim, 5),
+            delta_e=round(found.delta_e, 3),
+            max_abs=found.max_abs,
+            p99_abs=found.p99_abs,
+            verdict="misses: " + ", ".join(missed) if missed else "holds",
+        )
 
 
 class Layer(_Part):

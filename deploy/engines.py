@@ -104,15 +104,4 @@ def _artifact(
 
 def _drift(graph: Artifact, wanted: list[Pixels], painted: list[Pixels]) -> Drift:
     found = metrics.compare(zip(wanted, painted, strict=True))
-    missed = BARS[graph.precision].missed(found)
-    return Drift(
-        reference="onnxruntime fp32",
-        runner=TARGET,
-        images=found.images,
-        psnr_db=round(found.psnr_db, 2),
-        ssim=round(found.ssim, 5),
-        delta_e=round(found.delta_e, 3),
-        max_abs=found.max_abs,
-        p99_abs=found.p99_abs,
-        verdict="misses: " + ", ".join(missed) if missed else "holds",
-    )
+    return Drift.of(found, BARS[graph.precision], "onnxruntime fp32", runner=TARGET)

@@ -72,15 +72,4 @@ def measure(
         wanted: What the reference makes of them.
         bars: What it must keep to; those of its precision if none.
     """
-    found = difference(paint, frames, wanted)
-    missed = (bars or BARS[precision]).missed(found)
-    return Drift(
-        reference="pytorch fp32",
-        images=found.images,
-        psnr_db=round(found.psnr_db, 2),
-        ssim=round(found.ssim, 5),
-        delta_e=round(found.delta_e, 3),
-        max_abs=found.max_abs,
-        p99_abs=found.p99_abs,
-        verdict="misses: " + ", ".join(missed) if missed else "holds",
-    )
+    return Drift.of(difference(paint, frames, wanted), bars or BARS[precision], "pytorch fp32")
