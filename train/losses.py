@@ -171,11 +171,11 @@ def shift_differences(
     return (again - painted[..., dy:, dx:]).abs()
 
 
-def added_detail(original: Tensor, painted: Tensor, window: int = 33, free: float = 0.8) -> Tensor:
+def added_detail(original: Tensor, painted: Tensor, window: int = 33, free: float = 0.95) -> Tensor:
     """Price of the detail that painting added where the picture is flat, (B, 3, H, W).
 
     ``flat^2 (e^2 + 0.15 |e|)`` with ``e = d - free blur(d)``, ``d = painted - original`` and a box
-    of ``window`` pixels: large areas may take another tint at a tenth of the price. The
+    of ``window`` pixels: large areas may take another tint for next to nothing. The
     discriminator asks for the strokes of paintings everywhere; without this they come as blotches
     where there is nothing to paint. The square alone leaves many faint marks, in rows, for near
     zero it costs nothing; the absolute value alone leaves few and bright ones.
