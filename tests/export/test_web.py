@@ -75,7 +75,7 @@ def test_the_check_is_what_the_generator_paints(npm, cli, tmp_path):
     photograph, painted = np.hsplit(both, 2)
     exact = load("monet", "onnxruntime", "fp32")
     assert metrics.compare([(exact(photograph), painted)]).psnr_db >= 60
-    assert metrics.compare([(photograph, painted)]).psnr_db < 30
+    assert metrics.compare([(photograph, painted)]).psnr_db < 40
 
 
 def test_what_is_no_bundle_is_built(npm, run, photos, tmp_path):
