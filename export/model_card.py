@@ -42,7 +42,7 @@ def model_card(manifest: Manifest) -> str:
             ],
         ),
         "## Artifacts\n\nEach takes uint8 RGB frames `[1, H, W, 3]` and returns the same. Drift is"
-        " measured on held-out photographs against FP32 PyTorch.\n\n"
+        " measured on held-out pictures against FP32 PyTorch.\n\n"
         + _table(
             ("target", "precision", "path", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict"),
             map(_artifact, manifest.artifacts),
