@@ -1,7 +1,8 @@
 """The contract between the rooms: a bundle is a folder with a manifest and the artifacts it names.
 
 Export writes bundles, everything else reads them. The same folder as one ``.zip`` is a bundle too.
-Every artifact takes uint8 frames ``[1, H, W, 3]`` RGB and returns the same.
+Every artifact takes uint8 frames ``[1, H, W, 3]`` RGB and returns the same. Those of a painter with
+strokes take its canvas as well, which follows from the manifest (``canvas/layout.py``).
 """
 
 from __future__ import annotations
@@ -17,12 +18,21 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
+from .canvas.hand import Hand
 from .errors import BundleError, UsageError, unknown_name
 from .metrics import Bars, Difference
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSIONS: Final = (1, 2)  # 2 is for painters with strokes
 MANIFEST = "manifest.json"
 SHIPPED = Path(__file__).parent / "models"
 _AGAIN = "export or download the bundle again"
@@ -83,7 +93,11 @@ class FrameFormat(_Part):
 
 
 class Drift(_Part):
-    """How far an artifact's pictures are from those of the FP32 PyTorch generator."""
+    """How far an artifact's pictures are from those of the FP32 PyTorch generator.
+
+    Of a painter with strokes PSNR is that of its plans, each kind of value in parts of its range,
+    and colours are compared where the stroke is the same.
+    """
 
     reference: str  # what it was compared with
     runner: str = ""  # what painted: a backend
@@ -93,7 +107,24 @@ class Drift(_Part):
     delta_e: float  # mean CIEDE2000
     max_abs: int  # grey levels
     p99_abs: int  # grey levels: 99 % of all values differ by no more
+    strokes: float | None = None  # share of pixels that take another stroke
+    quarter_db: float | None = None  # PSNR of the pictures at a quarter of the size
     verdict: str
+
+    def figures(self) -> dict[str, str]:
+        """What a table shows of it, by heading."""
+        if self.strokes is None or self.quarter_db is None:
+            return {
+                "PSNR dB": f"{self.psnr_db:.1f}",
+                "SSIM": f"{self.ssim:.4f}",
+                "CIEDE2000": f"{self.delta_e:.2f}",
+            }
+        return {
+            "plan dB": f"{self.psnr_db:.1f}",
+            "other strokes": f"{self.strokes:.1%}",
+            "CIEDE2000": f"{self.delta_e:.2f}",
+            "quarter dB": f"{self.quarter_db:.1f}",
+        }
 
     @classmethod
     def of(cls, found: Difference, bars: Bars, reference: str, runner: str = "") -> Drift:
@@ -108,6 +139,8 @@ class Drift(_Part):
             delta_e=round(found.delta_e, 3),
             max_abs=found.max_abs,
             p99_abs=found.p99_abs,
+            strokes=None if found.strokes is None else round(found.strokes, 5),
+            quarter_db=None if found.quarter_db is None else round(found.quarter_db, 2),
             verdict="misses: " + ", ".join(missed) if missed else "holds",
         )
 
@@ -148,6 +181,15 @@ class Artifact(_Part):
     drift: Drift
 
 
+class Strokes(_Part):
+    """What lays the canvas of a painter with strokes, beside the size of the picture."""
+
+    hand: Hand
+    step: Literal[1, 2]  # 1 decides for each pixel which mark it takes, 2 for each block of 2x2
+    stroke: Literal["fine", "medium", "large"] = "medium"  # size of marks, if none is asked for
+    seed: int = 0
+
+
 class Skipped(_Part):
     """What was to be built, and could not be."""
 
@@ -160,7 +202,7 @@ class Skipped(_Part):
 class Manifest(_Part):
     """``manifest.json``."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1, 2] = 1
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
     licence: str
@@ -170,8 +212,17 @@ class Manifest(_Part):
     generator: Generator
     training: Training
     frame: FrameFormat = FrameFormat()
+    strokes: Strokes | None = None  # of a painter with strokes
     artifacts: list[Artifact] = Field(min_length=1)
     skipped: list[Skipped] = []
+
+    @field_validator("strokes")
+    @classmethod
+    def _of_version_2(cls, strokes: Strokes | None, info: ValidationInfo) -> Strokes | None:
+        """Readers of version 1 must refuse what they would paint wrongly."""
+        if strokes and info.data.get("schema_version") == 1:
+            raise ValueError("there are strokes from schema_version 2 on only")
+        return strokes
 
 
 class Bundle:
@@ -326,10 +377,11 @@ def _read_manifest(root: Path, label: str) -> Manifest:
         said = error.strerror if isinstance(error, OSError) else f"it is no JSON ({error})"
         raise BundleError(f"{label}: {MANIFEST} cannot be read: {said}; {_AGAIN}") from error
     version = values.get("schema_version") if isinstance(values, dict) else None
-    if version != SCHEMA_VERSION:
+    if version not in SCHEMA_VERSIONS:
         raise BundleError(
             f"{label}: {MANIFEST}: schema_version is {version!r}, this pleinair reads"
-            f" {SCHEMA_VERSION}; export the bundle again or install the pleinair that wrote it"
+            f" {' and '.join(map(str, SCHEMA_VERSIONS))}; export the bundle again or install the"
+            " pleinair that wrote it"
         )
     try:
         return Manifest.model_validate(values)

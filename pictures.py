@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ from .errors import MediaError
 Pixels = npt.NDArray[Any]
 Frames = npt.NDArray[Any]  # uint8 RGB [1, H, W, 3], what a frame graph takes and returns
 Alpha = npt.NDArray[Any]
+Thing = TypeVar("Thing")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _KEEPS_ALPHA = frozenset({".png", ".webp", ".tif", ".tiff"})
 
@@ -42,10 +43,10 @@ def list_pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and is_picture(path))
 
 
-def spread(paths: Sequence[Path], count: int) -> list[Path]:
-    """Returns at most ``count`` of some paths, evenly spread over them, every time the same."""
-    count = min(count, len(paths))
-    return [paths[i * len(paths) // count] for i in range(count)]
+def spread(things: Sequence[Thing], count: int) -> list[Thing]:
+    """Returns at most ``count`` of some things, evenly spread over them, every time the same."""
+    count = min(count, len(things))
+    return [things[i * len(things) // count] for i in range(count)]
 
 
 def read_picture(path: Path) -> tuple[Pixels, Alpha | None]:

@@ -30,12 +30,15 @@ from .bundle import (
     Training,
     sha256_of,
 )
+from .canvas.layout import Piece
 from .eager.frames import FrameGraph, in_torch
 from .errors import BackendError
+from .networks.strokes import StrokeGenerator
 from .pictures import Frames
 from .runtime.backends import CHECKPOINT, Engine, mapped_errors
+from .runtime.canvases import Canvases
 from .train.checkpoint import run_generator
-from .train.describe import describe
+from .train.describe import describe, strokes_of
 from .train.load import load_generator
 
 _ITSELF = Drift(
@@ -56,11 +59,13 @@ class TorchEngine:
     Args:
         path: A generator's checkpoint, or an .onnx file.
         compiled: Whether it goes through ``torch.compile``; that takes a while at each new size.
+        canvases: What a painter with strokes paints on.
     """
 
-    def __init__(self, path: Path, compiled: bool) -> None:
+    def __init__(self, path: Path, compiled: bool, canvases: Canvases | None = None) -> None:
         with mapped_errors("torch", f"load {path}"):
-            module: Any = _module(path).eval()
+            module: Any = _module(path, canvases).eval()
+            self.generator: Any = getattr(module, "generator", None)
             module = module.to(device(), memory_format=torch.channels_last)
             self.paint = in_torch(torch.compile(module) if compiled else module, device())
         self.turn = threading.Lock()
@@ -68,18 +73,22 @@ class TorchEngine:
     def prepare(self, height: int, width: int) -> None:
         """Nothing to do: a module takes any size."""
 
-    def __call__(self, frames: Frames) -> Frames:
-        """Paints uint8 RGB [1, H, W, 3]."""
-        with (
-            self.turn,
-            mapped_errors("torch", f"paint a {frames.shape[2]}x{frames.shape[1]} frame"),
-        ):
+    def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture."""
+        doing = f"paint a {frames.shape[2]}x{frames.shape[1]} frame"
+        with self.turn, mapped_errors("torch", doing):
+            if isinstance(self.generator, StrokeGenerator):
+                self.generator.piece = piece
             return self.paint(frames)
 
 
-def _module(path: Path) -> nn.Module:
+def _module(path: Path, canvases: Canvases | None) -> nn.Module:
     if path.suffix != ".onnx":
-        return FrameGraph(load_generator(path).generator)
+        generator = load_generator(path).generator
+        if canvases:
+            assert isinstance(generator, StrokeGenerator)
+            generator.lay = canvases.lay
+        return FrameGraph(generator)
     if importlib.util.find_spec("onnx") is None:
         raise BackendError('onnx is not installed; run: pip install "pleinair[export]"')
     from .eager.onnx_module import load_module
@@ -103,9 +112,9 @@ def ways(in_flight: int) -> list[str]:
     return ["eager", *(["compiled"] if has_compiler else [])]
 
 
-def load(path: Path, in_flight: int, way: str = "") -> Engine:
+def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
     """Loads a generator's checkpoint or an .onnx file."""
-    return TorchEngine(path, way == "compiled")
+    return TorchEngine(path, way == "compiled", canvases)
 
 
 def open_checkpoint(source: Path) -> Bundle:
@@ -127,7 +136,9 @@ def open_checkpoint(source: Path) -> Bundle:
         bytes=status.st_size,
         drift=_ITSELF,
     )
+    strokes = strokes_of(loaded.generator)
     manifest = Manifest(
+        schema_version=2 if strokes else 1,
         name="checkpoint",
         title=str(recipe.get("title") or recipe.get("name") or path.stem),
         licence="",
@@ -144,6 +155,7 @@ def open_checkpoint(source: Path) -> Bundle:
             checkpoint_sha256=digest,
         ),
         frame=FrameFormat(multiple_of=what.stride),
+        strokes=strokes,
         artifacts=[artifact],
     )
     return Bundle(path.parent, manifest, str(source))

@@ -153,11 +153,13 @@ def _variant(bundle: Bundle, row: Backend | Peer, precision: str) -> Variant | S
     lacks = row.missing or (isinstance(row, Peer) and row.lacks(precision))
     if lacks:
         return Skipped(row.name, precision, lacks)
-    found = (bundle.find(target, precision, row.runs) for target in row.targets)
+    found = (bundle.find(target, precision, row.runs) for target in row.takes(bundle))
     artifact = next(filter(None, found), None)
     if artifact is None:
-        kinds = " or ".join(row.targets)
+        kinds = " or ".join(row.takes(bundle))
         reason = f"the bundle has no {kinds} artifact in {precision} that runs here"
+        if bundle.manifest.strokes and not kinds:
+            reason = f"{row.name} cannot paint strokes"
         return Skipped(row.name, precision, reason)
     return Variant(row.name, precision, artifact.target, artifact.device or ANY_DEVICE)
 

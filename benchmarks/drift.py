@@ -20,6 +20,9 @@ from ..bundle import Bundle
 from ..errors import BackendError, BundleError
 from ..evaluation.flicker import flicker
 from ..pictures import Pixels
+from ..runtime.canvases import Canvases
+from ..runtime.stroke_drift import Painted as Stroked
+from ..runtime.stroke_drift import stroke_difference
 from .cases import Variant, find_artifact
 from .peers import BASELINE, find_runner
 from .perceptual import load_lpips
@@ -41,6 +44,7 @@ class Painted:
 
     pictures: dict[str, Pixels]
     clip: list[Pixels]
+    plans: dict[str, Any] = field(default_factory=dict)  # of the pictures, if it paints strokes
 
 
 @dataclass
@@ -49,13 +53,15 @@ class Drift:
 
     variant: Variant
     images: int = 0
-    psnr_db: float | None = None
+    psnr_db: float | None = None  # of the plans, where there are strokes
     ssim: float | None = None
     delta_e: float | None = None
     lpips: float | None = None  # where its weights are
     max_abs: int | None = None
     p99_abs: int | None = None
     p999_abs: int | None = None
+    strokes: float | None = None  # share of pixels that take another stroke
+    quarter_db: float | None = None  # PSNR at a quarter of the size
     flicker_ratio: float | None = None
     kid: float | None = None  # of the painted set to paintings, where features are given
     exported_psnr_db: float | None = None  # against FP32 PyTorch, from the manifest
@@ -96,7 +102,8 @@ class DriftMeter:
         if self.bundle.find("onnx", "fp32") is None:
             return None
         for variant in REFERENCES:
-            if find_runner(variant.backend).missing:
+            runner = find_runner(variant.backend)
+            if runner.missing or variant.target not in runner.takes(self.bundle):
                 continue
             try:
                 return variant, self.paint(variant)
@@ -125,8 +132,13 @@ class DriftMeter:
         with np.load(target) as painted:
             pictures = {name: painted[f"p{i}"] for i, name in enumerate(self.material.pictures)}
             clip = [painted[f"c{i}"] for i in range(len(self.material.clip))]
+            plans = {
+                name: painted[f"p{i}-plan"]
+                for i, name in enumerate(self.material.pictures)
+                if f"p{i}-plan" in painted
+            }
         target.unlink()
-        return Painted(pictures, clip)
+        return Painted(pictures, clip, plans)
 
     def measure(
         self, variant: Variant, reference: tuple[Variant, Painted] | None
@@ -145,11 +157,21 @@ class DriftMeter:
             drift.flicker_ratio = flicker(zip(self.material.clip, painted.clip, strict=True))
         if reference:
             wanted = reference[1].pictures
-            _compare(drift, wanted, painted.pictures)
+            _compare(drift, wanted, painted.pictures, self._difference(reference[1], painted))
             if self.lpips:
                 pairs = ((wanted[name], painted.pictures[name]) for name in wanted)
                 drift.lpips = round(self.lpips(pairs), 5)
         return drift, painted
+
+    def _difference(self, wanted: Painted, painted: Painted) -> metrics.Difference:
+        names = list(wanted.pictures)
+        if canvases := Canvases.of(self.bundle):
+            stroked = (
+                [Stroked(one.pictures[name], one.plans[name]) for name in names]
+                for one in (wanted, painted)
+            )
+            return stroke_difference(zip(*stroked, strict=True), canvases)
+        return metrics.compare((wanted.pictures[name], painted.pictures[name]) for name in names)
 
 
 def measure_all(
@@ -179,11 +201,17 @@ def error_map(reference: Pixels, painted: Pixels, full: int) -> Pixels:
     return cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB)
 
 
-def _compare(drift: Drift, wanted: dict[str, Pixels], painted: dict[str, Pixels]) -> None:
-    found = metrics.compare((wanted[name], painted[name]) for name in wanted)
+def _compare(
+    drift: Drift,
+    wanted: dict[str, Pixels],
+    painted: dict[str, Pixels],
+    found: metrics.Difference,
+) -> None:
     drift.images, drift.psnr_db = found.images, round(found.psnr_db, 2)
     drift.ssim, drift.delta_e = round(found.ssim, 5), round(found.delta_e, 3)
     drift.max_abs, drift.p99_abs = found.max_abs, found.p99_abs
+    if found.strokes is not None and found.quarter_db is not None:
+        drift.strokes, drift.quarter_db = round(found.strokes, 5), round(found.quarter_db, 2)
     counts = np.zeros(256, np.int64)
     scores: list[dict[str, Any]] = []
     for name, picture in wanted.items():

@@ -19,28 +19,33 @@ import numpy as np
 
 from ..errors import BackendError
 from ..pictures import Pixels
+from ..runtime.canvases import Arrays, Canvases
 
 _FRAMES, _UNTIMED = 12, 3
 Layer = dict[str, Any]  # {"name", "kind", "ms", "macs"}; macs is None but for convolutions
 
 
-def profile(backend: str, path: Path, picture: Pixels) -> list[Layer]:
+def profile(
+    backend: str, path: Path, picture: Pixels, canvases: Canvases | None = None
+) -> list[Layer]:
     """Returns the layers in the order in which they run, with their median times.
 
     Args:
         backend: One of ``PROFILED``.
         path: The artifact.
         picture: uint8 RGB [H, W, 3]; H and W multiples of the bundle's stride.
+        canvases: What an artifact that paints strokes takes beside it.
 
     Raises:
         BackendError: This backend tells nothing of its layers.
     """
     if backend not in PROFILED:
         raise BackendError(f"backend {backend} tells nothing of its layers")
-    return PROFILED[backend](path, picture)
+    canvas = canvases(*picture.shape[:2]) if canvases else {}
+    return PROFILED[backend](path, picture, canvas)
 
 
-def _onnxruntime(path: Path, picture: Pixels) -> list[Layer]:
+def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
     """By ONNX Runtime's own profile."""
     import onnxruntime as ort
 
@@ -53,7 +58,7 @@ def _onnxruntime(path: Path, picture: Pixels) -> list[Layer]:
         session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         given = session.get_inputs()[0].name
         for _ in range(_UNTIMED + _FRAMES):
-            session.run(None, {given: picture[None]})
+            session.run(None, {given: picture[None], **canvas})
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     times: dict[str, list[float]] = defaultdict(list)
     kinds: dict[str, str] = {}
@@ -76,12 +81,15 @@ def _onnxruntime(path: Path, picture: Pixels) -> list[Layer]:
     ]
 
 
-def _openvino(path: Path, picture: Pixels) -> list[Layer]:
+def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
     """By OpenVINO's performance counters."""
     import openvino as ov
 
+    from ..runtime.backends.openvino import fix_inputs
+
     core = ov.Core()
     model = core.read_model(path / "model.xml" if path.is_dir() else path)
+    fix_inputs(model, canvas)
     model.reshape([1, *picture.shape])
     macs = {
         op.get_friendly_name(): int(
@@ -121,7 +129,7 @@ def _openvino(path: Path, picture: Pixels) -> list[Layer]:
     ]
 
 
-PROFILED: Final[dict[str, Callable[[Path, Pixels], list[Layer]]]] = {
+PROFILED: Final[dict[str, Callable[[Path, Pixels, Arrays], list[Layer]]]] = {
     "openvino": _openvino,
     "onnxruntime": _onnxruntime,
 }

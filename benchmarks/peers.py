@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ..bundle import Bundle
 from ..errors import BackendError
 from ..pictures import Frames
 from ..runtime.backends import Backend, Engine, find_backend, mapped_errors
@@ -58,6 +59,10 @@ class Peer:
     def lacks(self, precision: str) -> str:
         """Why there is no such precision; empty if there is."""
         return self.without.get(precision, "")
+
+    def takes(self, bundle: Bundle) -> tuple[str, ...]:
+        """Returns which of a bundle's targets it runs: none that takes more than a frame."""
+        return () if bundle.manifest.strokes else self.targets
 
     def runs(self, device: str) -> bool:
         """Only artifacts for any device."""

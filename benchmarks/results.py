@@ -32,6 +32,8 @@ _DRIFT = (
     "max_abs",
     "p99_abs",
     "p999_abs",
+    "strokes",
+    "quarter_db",
     "lpips",
     "kid",
 )

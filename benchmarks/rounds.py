@@ -153,6 +153,8 @@ class Rounds:
         artifact = find_artifact(self.bundle, case.variant)
         if wanted != (True, "openvino", "single-stream", None) or artifact is None:
             return
+        if self.bundle.manifest.strokes:  # it would fill a canvas with noise
+            return
         path, frames = self.bundle.path(artifact), max(_LEAST, len(last.latencies))
         with contextlib.suppress(BackendError):  # it cannot; ours stands alone
             measured.benchmark_app.append(

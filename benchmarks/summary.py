@@ -29,8 +29,9 @@ def summarize_run(results: Results) -> str:
     if base and base is not best:
         text += f", {base['p50_ms'] / best['p50_ms']:.2g} times as fast as {' '.join(START)}"
     if best["psnr_db"] is not None:
+        what = "paintings" if best.get("strokes") is None else "plans"
         text += (
-            f"; its paintings are {best['psnr_db']:.1f} dB (PSNR) from the FP32 reference,"
+            f"; its {what} are {best['psnr_db']:.1f} dB (PSNR) from the FP32 reference,"
             f" a mean colour difference of {best['delta_e']:.2f} CIEDE2000"
         )
     return text + "." + _beside_the_baseline(results["results"])

@@ -18,7 +18,7 @@ _CSV = (
     "backend", "device", "precision", "target", "size", "scenario", "p50_ms", "p90_ms", "p99_ms",
     "mean_ms", "fps", "cv", "frames", "dropped", "import_ms", "load_ms", "prepare_ms", "first_ms",
     "rss_mb", "artifact_bytes", "psnr_db", "ssim", "delta_e", "max_abs", "p99_abs", "p999_abs",
-    "flicker_ratio", "kid", "error",
+    "strokes", "quarter_db", "flicker_ratio", "kid", "error",
 )  # fmt: skip
 _TERMINAL = ("variant", "p50 ms", "p99 ms", "fps", "first ms", "peak MB", "PSNR dB", "note")
 _HEADINGS = ("backend", "precision", "size", "scenario", "p50 ms", "p90 ms", "p99 ms", "fps",
@@ -87,6 +87,8 @@ def note(row: dict[str, Any]) -> str:
     if row["dropped"]:
         share = row["dropped"] / (row["dropped"] + row["frames"])
         said.append(f"dropped {100 * share:.0f} %")
+    if row.get("strokes") is not None:
+        said.append(f"{row['strokes']:.1%} other strokes, {row['quarter_db']:.1f} dB at a quarter")
     loadgen = row["loadgen"]
     if loadgen:
         said.append("VALID" if loadgen["valid"] else "INVALID")

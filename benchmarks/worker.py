@@ -53,6 +53,7 @@ class Worker:
         import numpy as np
 
         from ..bundle import Bundle
+        from ..runtime.canvases import Canvases
         from ..runtime.stylizer import Choice, Stylizer
         from .cases import Variant, find_artifact
         from .peers import find_runner
@@ -65,12 +66,14 @@ class Worker:
         path = (
             opened.path(artifact) if artifact else Path()
         )  # its hash is checked outside the timing
+        canvases = Canvases.of(opened)
+        canvas: Any = {"canvases": canvases} if canvases else {}
         clock = _Clock()
         for library in re.split(" or | and ", backend.library):  # which is here it finds out
             with contextlib.suppress(ImportError):
                 importlib.import_module(library)
         clock.lap("import_ms")
-        engine = backend.load(path, in_flight)
+        engine = backend.load(path, in_flight, **canvas)
         clock.lap("load_ms")
         stylizer = Stylizer(opened, engine, Choice(backend.name, chosen.precision), "rgb")
         stylizer.prepare(*pictures[0].shape[:2])
@@ -78,6 +81,7 @@ class Worker:
         stylizer(pictures[0])
         clock.lap("first_ms")
         self.painter, self.backend, self.path = Painter(stylizer, pictures), backend, path
+        self.canvases = canvases
         return {**clock.laps, "base_mb": base_mb, "rss_mb": peak_mb()}
 
     def turn(self, seconds: float, frames: int, settle: int, fps: float) -> dict[str, Any]:
@@ -94,11 +98,17 @@ class Worker:
         return {**asdict(turn), "rss_mb": peak_mb()}
 
     def paint(self, source: str, target: str) -> dict[str, Any]:
-        """Paints every picture of an .npz file into another; names are kept."""
+        """Paints every picture of an .npz file into another; names are kept.
+
+        The plans of strokes come along, by the same names and ``-plan``.
+        """
         import numpy as np
 
+        stylizer = self.painter.stylizer
         with np.load(source) as pictures:
-            painted = {name: self.painter.stylizer(pictures[name]) for name in pictures}
+            painted = {name: stylizer(pictures[name]) for name in pictures}
+            if stylizer.bundle.manifest.strokes:
+                painted |= {f"{name}-plan": stylizer.plan(pictures[name]) for name in pictures}
         save_arrays(Path(target), painted)
         return {"painted": len(painted)}
 
@@ -117,7 +127,8 @@ class Worker:
         """Has the library tell where the time of a frame goes."""
         from .layers import profile
 
-        return {"layers": profile(self.backend.name, self.path, self.painter.pictures[0])}
+        picture = self.painter.pictures[0]
+        return {"layers": profile(self.backend.name, self.path, picture, self.canvases)}
 
     def roof(self, graphs: list[str], seconds: float) -> dict[str, Any]:
         """Measures what a large convolution reaches in the same library."""

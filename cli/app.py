@@ -23,8 +23,17 @@ Backend = Annotated[
 ]
 Precision = Annotated[str, typer.Option(help="auto, int8, fp16 or fp32.")]
 Strength = Annotated[float, typer.Option(min=0, max=1, help="1 paints, 0 leaves the original.")]
+Stroke = Annotated[
+    str, typer.Option(help="Size of strokes: fine, medium or large; the model's if none.")
+]
 Steady = Annotated[
     bool, typer.Option("--steady", help="Keep the paint from trembling; takes time.")
+]
+Follow = Annotated[
+    bool,
+    typer.Option(
+        "--follow/--no-follow", help="Strokes stay on what they paint, for models with strokes."
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 

@@ -43,8 +43,8 @@ def export(
         list[str] | None,
         typer.Option(
             metavar="MEASURE=NUMBER",
-            help="What INT8 must hold: psnr=38, ssim=0.98 or delta_e=1; layers stay float until"
-            " it does. Repeat for several.",
+            help="What INT8 must hold: psnr=38 (of the plan, if it paints strokes), ssim=0.98 or"
+            " delta_e=1; layers stay float until it does. Repeat for several.",
         ),
     ] = None,
     input_range: Annotated[
@@ -53,6 +53,12 @@ def export(
             metavar="BLACK,WHITE", help="Of a float .onnx, e.g. 0,255 or 0,1; -1,1 if none."
         ),
     ] = None,
+    fine: Annotated[
+        bool,
+        typer.Option(
+            "--fine", help="Choose strokes for each pixel, not for blocks of 2x2; slower."
+        ),
+    ] = False,
     licence: Annotated[
         str, typer.Option(help="Of the weights; the bundle's, else Apache-2.0, if none.")
     ] = "",
@@ -79,15 +85,16 @@ def export(
             calibration=calibration,
             max_drift=max_drift or (),
             input_range=parse_range(input_range),
+            fine=fine,
             progress=lambda text: console.print(Text(str(text))),
             **said,
         )
-    table = Table("target", "precision", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict", "s")
+    heads = manifest.artifacts[0].drift.figures()
+    table = Table("target", "precision", "kB", *heads, "verdict", "s")
     for a in manifest.artifacts:
         d, what = a.drift, f"{a.target} {a.device}".rstrip()
-        size, psnr, ssim = f"{a.bytes / 1e3:.0f}", f"{d.psnr_db:.1f}", f"{d.ssim:.4f}"
-        figures = (size, psnr, ssim, f"{d.delta_e:.2f}", d.verdict, f"{a.seconds:.0f}")
-        add_row(table, what, a.precision, *figures)
+        size, seconds = f"{a.bytes / 1e3:.0f}", f"{a.seconds:.0f}"
+        add_row(table, what, a.precision, size, *d.figures().values(), d.verdict, seconds)
     not_built = [f"not built: {s.target} {s.precision}: {s.reason}" for s in manifest.skipped]
     say(manifest.model_dump(mode="json"), as_json, Group(table, *map(Text, not_built)))
     built = {a.precision for a in manifest.artifacts}
@@ -109,7 +116,9 @@ def verify(
     from ..runtime.verify import verify as run
 
     found = run(bundle, pictures or DEMO_CLIP)
-    table = Table("artifact", "hash", "backend", "PSNR dB here", "in the manifest")
+    strokes = any(row["manifest"]["strokes"] is not None for row in found["artifacts"])
+    what = "plan dB" if strokes else "PSNR dB"
+    table = Table("artifact", "hash", "backend", f"{what} here", "in the manifest")
     for row in found["artifacts"]:
         name = f"{row['target']} {row['precision']}"
         whole = "ok" if row["hash"] == "ok" else "bad"

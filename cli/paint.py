@@ -10,7 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UsageError, unknown_name
-from .app import Backend, Json, Model, Overwrite, Precision, Steady, Strength, app
+from .app import (
+    Backend,
+    Follow,
+    Json,
+    Model,
+    Overwrite,
+    Precision,
+    Steady,
+    Strength,
+    Stroke,
+    app,
+)
 from .console import end_with, print_line, progress, say
 from .parse import parse_size, parse_time
 
@@ -23,6 +34,7 @@ def demo(
     model: Model = "monet",
     backend: Backend = "auto",
     precision: Precision = "auto",
+    stroke: Stroke = "",
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -30,7 +42,7 @@ def demo(
     from ..runtime.demo import run_demo
 
     with progress("painting the demo clip") as advance:
-        result, still = run_demo(out, model, backend, precision, overwrite, advance)
+        result, still = run_demo(out, model, backend, precision, overwrite, advance, stroke)
     stats = result.stats() | {"video": str(out), "still": str(still)}
     say(stats, as_json, f"{_summary(stats)}\nwrote {out} and {still}")
     end_with(result.problems)
@@ -48,6 +60,8 @@ def translate(
     precision: Precision = "auto",
     strength: Strength = 1.0,
     steady: Steady = False,
+    follow: Follow = True,
+    stroke: Stroke = "",
     start: Annotated[
         str | None, typer.Option(metavar="TIME", help="Where videos begin: seconds or 1:02:03.5.")
     ] = None,
@@ -93,7 +107,8 @@ def translate(
         return
     if stats and (stats.is_dir() or not stats.parent.is_dir()):
         raise UsageError(f"--stats {stats} is no file in an existing folder")
-    look, encoding = Look(strength, steady, **part), Encoding(codec, quality, preset, hardware)
+    look = Look(strength, steady, follow, **part, stroke=stroke)
+    encoding = Encoding(codec, quality, preset, hardware)
     with progress(f"painting {source}") as advance:
         painting: dict[str, Any] = {
             "backend": backend,
@@ -144,6 +159,8 @@ def live(
         float | None, typer.Option(min=1, max=1000, help="Hold it by painting smaller.")
     ] = None,
     steady: Steady = False,
+    follow: Follow = True,
+    stroke: Stroke = "",
     duration: Annotated[
         float | None, typer.Option(min=0, help="Stop after so many seconds.")
     ] = None,
@@ -158,7 +175,7 @@ def live(
     from ..runtime.live import Look
     from ..runtime.live import live as run
 
-    look = Look(parse_size(size), False, side_by_side, steady, target_fps)
+    look = Look(parse_size(size), False, side_by_side, steady, target_fps, follow)
     interactive = sink == "window" or sink.partition(":")[0] == "http"
     controls = Controls(**(read_settings() if interactive else {}))
     controls.strength = controls.strength if strength is None else strength
@@ -173,6 +190,7 @@ def live(
             look=look,
             controls=controls,
             duration=duration,
+            stroke=stroke,
             overwrite=overwrite,
             progress=lambda done: advance(done, None),
             say=print_line,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Group
@@ -13,9 +13,7 @@ from rich.table import Table
 
 from .app import Backend, Json, Overwrite, Precision, app
 from .console import add_row, needs, print_line, progress, say
-
-if TYPE_CHECKING:
-    from ..evaluation.scores import Scores
+from .score_tables import score_table, viewing_table
 
 
 @app.command()
@@ -34,15 +32,15 @@ def train(
 ) -> None:
     """Train a generator, or go on with a run that was interrupted. Also under torchrun."""
     with needs("train"):
-        from ..train.recipe import load_recipe
-        from ..train.run import train as run
+        from ..train.stages import load_stages
+        from ..train.stages import train_stages as run
 
     overrides = [*(changes or []), *([f"data.root={json.dumps(str(data))}"] if data else [])]
-    loaded = load_recipe(recipe, overrides)
-    steps = loaded.optim.steps
-    with progress(f"training {loaded.name}") as advance:
+    stages = load_stages(recipe, overrides)
+    steps = sum(stage.recipe.optim.steps for stage in stages)
+    with progress(f"training {stages[-1].recipe.name}") as advance:
         generator = run(
-            loaded,
+            stages,
             out,
             device,
             init,
@@ -87,6 +85,9 @@ def evaluate(
         Path | None, typer.Option(help="Feature network; the recipe's, else Inception v3.")
     ] = None,
     pictures: Annotated[int, typer.Option(min=2, help="At most so many of each.")] = 300,
+    viewing: Annotated[
+        int, typer.Option(min=0, help="So many of them also at viewing size, 720 rows; 0: none.")
+    ] = 12,
     clip: Annotated[str | None, typer.Option(help="A video to measure flicker with.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet to this file.")] = None,
     save: Annotated[
@@ -107,6 +108,7 @@ def evaluate(
             target=target,
             features=features,
             pictures=pictures,
+            viewing=viewing,
             clip=clip,
             sheet=sheet,
             save=save,
@@ -114,9 +116,16 @@ def evaluate(
             precision=precision,
             show=progress,
         )
-    scores, measured = found.scores, found.measured
-    value = {"scores": scores.model_dump(), "measured": measured}
-    say(value, as_json, _score_table(scores, measured["dimensions"]))
+    scores, watched, measured = found.scores, found.viewing, found.measured
+    value = {
+        "scores": scores.model_dump(),
+        "viewing": watched.model_dump() if watched else None,
+        "measured": measured,
+    }
+    tables = [score_table(scores, measured["dimensions"])]
+    if watched:
+        tables.append(viewing_table(watched))
+    say(value, as_json, Group(*tables))
 
 
 @app.command()
@@ -136,24 +145,3 @@ def generators(as_json: Json = False) -> None:
     )
     rows = [{"name": name, **asdict(d)} for name, d in found.items()]
     say({"generators": rows}, as_json, Group(table, note))
-
-
-def _score_table(scores: Scores, dimensions: int) -> Table:
-    """Scores as a table; what could not be measured says why."""
-    s, few = scores, f"needs more than {dimensions} pictures of each"
-    table = Table("score", "painted", "originals", "meaning")
-    for name, painted, original, meaning in (
-        ("KID", s.kid, s.kid_photographs, "distance to the targets, 0 where they are"),
-        ("KID ratio", s.kid_ratio, 1, "below 1 is nearer to them than the originals"),
-        ("FID", s.fid, s.fid_photographs, few if s.fid is None else "distance to the targets"),
-        ("SSIM", s.ssim, 1, "structure that is kept"),
-        ("CIEDE2000", s.delta_e, 0, "how far colours are from the original's"),
-        ("strength", s.strength, 0, "mean change in grey levels"),
-        ("lattice", s.lattice, 1, "above 1 is a regular pattern of 8, 4 or 2 pixels"),
-        ("flicker", s.flicker, 1, "above 1 is unsteadier than the clip; needs --clip"),
-        ("L1 to the pair", s.pair_l1, s.pair_l1_photographs, "grey levels; needs pairs"),
-        ("CIEDE2000 to it", s.pair_delta_e, s.pair_delta_e_photographs, "colours; needs pairs"),
-    ):
-        cells = ("-" if value is None else f"{value:.4g}" for value in (painted, original))
-        add_row(table, name, *cells, meaning)
-    return table

@@ -44,7 +44,7 @@ CASES: Final = (
 def compare(
     emulator: Emulator,
     pictures: Path,
-    model: str = "monet",
+    model: str = "monet-conv",
     cases: Sequence[tuple[str, str, int]] = CASES,
 ) -> dict[str, Any]:
     """Paints pictures there and here by the command line, and measures the differences.
@@ -191,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Makes the emulator if need be, compares, prints or writes the result."""
     parser = argparse.ArgumentParser(prog="python -m pleinair.deploy.aarch64")
     parser.add_argument("pictures", type=Path, help="a folder of photographs")
-    parser.add_argument("--model", default="monet", help="a shipped model's name, or a bundle")
+    parser.add_argument("--model", default="monet-conv", help="a shipped model's name, or a bundle")
     parser.add_argument("--into", type=Path, help="the JSON file to write")
     asked = parser.parse_args(arguments)
     try:

@@ -1,1 +1,1 @@
-"""Painter + pictures -> scores: distances to the target domain, content, lattice, flicker."""
+"""Painter + pictures -> scores: distances to the target domain, content, faults, viewing size."""

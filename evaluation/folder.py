@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import overload
 
@@ -38,6 +39,12 @@ class PictureFolder(Sequence[Pixels]):
                 f"folder {folder} holds {len(found)} pictures; an evaluation needs at least 2"
             )
         self.folder, self._read, self.paths = folder, read, spread(found, count)
+
+    def some(self, count: int) -> PictureFolder:
+        """Returns at most ``count`` of these pictures, spread evenly over them."""
+        fewer = copy(self)
+        fewer.paths = spread(self.paths, count)
+        return fewer
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -46,8 +46,11 @@ class Spectrum:
                 # All tiles count alike, or busy ones would hide a lattice that flat ones show.
                 self._power += power / power.mean()
 
-    def lattice(self) -> float | None:
+    def lattice(self, period: int = _PERIOD) -> float | None:
         """Mean over all multiples of 1/8 cycles a pixel of the power there over that around it.
+
+        Args:
+            period: In pixels, 2, 4 or 8: of 2 only the multiples of 1/2 cycles a pixel count.
 
         Returns:
             About 1 where there is no lattice; None if no tile was added.
@@ -56,7 +59,7 @@ class Spectrum:
         if not power.any():
             return None
         around = np.mean([_shifted(power, y, x) for y in (-1, 1) for x in (-1, 1)], axis=0)
-        ratios: npt.NDArray[Any] = (power / around)[:: _TILE // _PERIOD, :: _TILE // _PERIOD]
+        ratios: npt.NDArray[Any] = (power / around)[:: _TILE // period, :: _TILE // period]
         return float(ratios.ravel()[1:].mean())  # the first is the mean grey
 
 

@@ -14,6 +14,13 @@ from ..pictures import Pixels
 Paint = Callable[[Pixels], Pixels]  # uint8 RGB [H, W, 3] to the same
 
 
+def forget(paint: Paint) -> None:
+    """Tells a painter that what comes next is another picture, if it has a memory (``reset()``)."""
+    reset = getattr(paint, "reset", None)
+    if callable(reset):
+        reset()
+
+
 def stride_of(generator: nn.Module) -> int:
     """Returns what the sides of a generator's pictures are multiples of, its ``stride``."""
     stride = generator.stride
@@ -36,7 +43,7 @@ def painter(generator: nn.Module) -> Paint:
         frame = cv2.copyMakeBorder(
             picture, 0, -height % stride, 0, -width % stride, cv2.BORDER_REPLICATE
         )
-        x = torch.from_numpy(frame).to(device).permute(2, 0, 1)[None].float() / 127.5 - 1
+        x = torch.from_numpy(frame[None]).to(device).float().permute(0, 3, 1, 2) / 127.5 - 1
         with torch.no_grad():
             painted = (generator(x)[0].float() + 1) * 127.5
         pixels = painted.clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0)[:height, :width]

@@ -54,6 +54,7 @@ class Evaluator:
         paired: Whether each picture shall become the target of the same number.
 
     Attributes:
+        targets: Features of the targets, [N, D].
         dimensions: How many features a picture has; FID needs more pictures than that.
 
     Raises:
@@ -81,10 +82,10 @@ class Evaluator:
         total = len(pictures) + len(targets)
         self._spectrum = Spectrum()
         self._originals = features(self._spectrum.passing(_counted(pictures, progress, 0, total)))
-        self._targets = features(_counted(targets, progress, len(pictures), total))
-        self.dimensions = self._targets.shape[1]
-        self._kid = kid(self._originals, self._targets)
-        self._fid = fid(self._originals, self._targets)
+        self.targets = features(_counted(targets, progress, len(pictures), total))
+        self.dimensions = self.targets.shape[1]
+        self._kid = kid(self._originals, self.targets)
+        self._fid = fid(self._originals, self.targets)
 
     def score(
         self,
@@ -116,14 +117,14 @@ class Evaluator:
 
         vectors = self._features(spectrum.passing(painted()))
         ssim, delta_e, strength = np.mean(changes, axis=0)
-        distance, frechet = kid(vectors, self._targets), fid(vectors, self._targets)
+        distance, frechet = kid(vectors, self.targets), fid(vectors, self.targets)
         l1, delta_e_pair, l1_before, delta_e_before = (
             np.mean(misses, axis=0) if misses else [None] * 4
         )
         trembling = None if clip is None else flicker((frame, paint(frame)) for frame in clip)
         return Scores(
             pictures=len(vectors),
-            targets=len(self._targets),
+            targets=len(self.targets),
             kid=round(distance, 6),
             kid_photographs=round(self._kid, 6),
             kid_ratio=_ratio(distance, self._kid),

@@ -13,15 +13,9 @@ from ..bundle import Artifact, Drift, Skipped, bytes_of, sha256_of
 from ..errors import BackendError, ExportError
 from ..metrics import Bars
 from ..pictures import Frames
+from ..train.describe import strokes_of
 from .checkpoints import Trained
-from .drift import (
-    ROUNDED,
-    BudgetMissed,
-    Paint,
-    difference,
-    measure,
-    reference_pictures,
-)
+from .drift import ROUNDED, BudgetMissed, Judge, Paint
 from .targets import Built, Target
 from .workshop import About, Workshop
 
@@ -53,9 +47,9 @@ class Build:
             about: For formats that show it.
         """
         self.budget, self.folder, self.progress = budget, folder, progress
-        calibration, self.held_out = photos[::2], photos[1::2]
-        progress(f"painting {len(self.held_out)} held-out photographs with PyTorch, the reference")
-        self.wanted = reference_pictures(trained.generator, self.held_out)
+        calibration, held_out = photos[::2], photos[1::2]
+        progress("painting held-out photographs with PyTorch, the reference")
+        self.judge = Judge(trained.generator, held_out)
         self.workshop = Workshop(
             trained.generator, calibration, _metadata(trained), shop, budget, self._margin, about
         )
@@ -103,8 +97,9 @@ class Build:
 
     def _measure(self, target: Target, precision: str, built: Built) -> Drift:
         budget = self.budget if precision in ROUNDED else None
-        drift = measure(built.paint, precision, self.held_out, self.wanted, budget)
-        if budget and drift.verdict != "holds":
+        found = self.judge.difference(built.paint)
+        drift = self.judge.drift(found, precision, budget)
+        if budget and budget.missed(found):
             why = "though the graph that it is made of holds"
             if built.quantization is None:
                 why = "and has no layers that could stay float"
@@ -116,15 +111,16 @@ class Build:
 
     def _margin(self, paint: Paint) -> float:
         assert self.budget
-        return self.budget.margin(difference(paint, self.held_out, self.wanted))
+        return self.budget.margin(self.judge.inner_difference(paint))
 
 
 def _line(artifact: Artifact) -> str:
     what = f"{artifact.target} {artifact.precision} {artifact.device}".rstrip()
     drift = artifact.drift
+    plan = "" if drift.strokes is None else " of the plan"
     return (
-        f"{what}: {artifact.bytes / 1e3:.0f} kB, PSNR {drift.psnr_db:.1f} dB, {drift.verdict},"
-        f" {artifact.seconds:.0f} s"
+        f"{what}: {artifact.bytes / 1e3:.0f} kB, PSNR{plan} {drift.psnr_db:.1f} dB,"
+        f" {drift.verdict}, {artifact.seconds:.0f} s"
     )
 
 
@@ -154,10 +150,12 @@ def _artifact(
 
 def _metadata(trained: Trained) -> dict[str, str]:
     """What every graph says of itself, so that a file is usable when alone."""
+    strokes = strokes_of(trained.generator)
     return {
         "name": str(trained.recipe["name"]),
         "architecture": trained.architecture,
         "frame": "uint8 NHWC RGB",
         "checkpoint_sha256": trained.sha256,
         "pleinair_version": __version__,
+        **({"strokes": strokes.model_dump_json()} if strokes else {}),
     }

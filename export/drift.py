@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import nn
 
 from .. import metrics
 from ..bundle import Drift
+from ..canvas.winners import plan_error
 from ..eager.frames import FrameGraph
 from ..errors import ExportError, UsageError, unknown_name
-from ..metrics import BARS, Bars, Difference
-from ..pictures import Frames
+from ..metrics import BARS, STROKE_BARS, Bars, Difference
+from ..networks.strokes import StrokeGenerator
+from ..pictures import Frames, spread
+from ..runtime.backends import StrokeEngine
+from ..runtime.canvases import Canvases, Plans
+from ..runtime.stroke_drift import Painted, stroke_difference
+from ..train.describe import strokes_of
 
 ROUNDED = ("w8", "int8")  # what a budget is for
+STROKES_ON = 48  # photographs are enough to count strokes on, of which each has tens of thousands
 
 Paint = Callable[[Frames], Frames]
 
@@ -73,3 +82,69 @@ def measure(
         bars: What it must keep to; those of its precision if none.
     """
     return Drift.of(difference(paint, frames, wanted), bars or BARS[precision], "pytorch fp32")
+
+
+def reference_plans(generator: StrokeGenerator, frames: Sequence[Frames]) -> list[Plans]:
+    """Makes plans of frames with the FP32 PyTorch network."""
+    network = generator.network.eval()
+    with torch.no_grad():
+        return [
+            network(torch.from_numpy(frame).float().permute(0, 3, 1, 2) / 127.5 - 1.0).numpy()
+            for frame in frames
+        ]
+
+
+def plan_difference(paint: Paint, frames: Sequence[Frames], wanted: Sequence[Plans]) -> Difference:
+    """Compares plans, which is all that INT8 changes of a painter with strokes."""
+    errors = [
+        plan_error(w[0], np.asarray(paint(f), np.float32)[0])
+        for f, w in zip(frames, wanted, strict=True)
+    ]
+    psnr = metrics.psnr_of(float(np.mean(errors)) * 255**2)
+    return Difference(len(errors), psnr, ssim=1.0, delta_e=0.0, max_abs=0, p99_abs=0)
+
+
+class Judge:
+    """Measures drift from a generator's own paintings.
+
+    Args:
+        generator: The reference.
+        frames: Photographs, uint8 [1, H, W, 3].
+    """
+
+    def __init__(self, generator: nn.Module, frames: Sequence[Frames]) -> None:
+        self.frames, self.strokes = frames, strokes_of(generator)
+        if isinstance(generator, StrokeGenerator):
+            self.frames = spread(frames, STROKES_ON)
+            self.plans = reference_plans(generator, self.frames)
+        self.wanted = reference_pictures(generator, self.frames)
+
+    def difference(self, paint: Paint) -> Difference:
+        """Paints the photographs with an artifact."""
+        if self.strokes is None:
+            return difference(paint, self.frames, self.wanted)
+        assert isinstance(paint, StrokeEngine)
+        wanted = (Painted(w[0], p) for w, p in zip(self.wanted, self.plans, strict=True))
+        made = (Painted(paint(frame)[0], paint.plan(frame)) for frame in self.frames)
+        canvases = Canvases(self.strokes, "this generator")
+        return stroke_difference(zip(wanted, made, strict=True), canvases)
+
+    def inner_difference(self, paint: Paint) -> Difference:
+        """The same of a graph in the making: where there are strokes, of one that makes plans."""
+        if self.strokes is None:
+            return difference(paint, self.frames, self.wanted)
+        return plan_difference(paint, self.frames, self.plans)
+
+    def drift(self, found: Difference, precision: str, budget: Bars | None = None) -> Drift:
+        """Returns the row of a difference.
+
+        Args:
+            found: By an artifact.
+            precision: Of the artifact.
+            budget: What it must keep to; the bars of its precision if none.
+        """
+        bars = budget or BARS[precision]
+        if self.strokes:
+            bars = STROKE_BARS[precision]
+            bars = replace(bars, psnr=budget.psnr) if budget else bars
+        return Drift.of(found, bars, "pytorch fp32")

@@ -16,6 +16,7 @@ from ..evaluation.folder import PictureFolder
 from ..evaluation.painter import Paint, painter
 from ..evaluation.scores import Evaluator, Progress, Scores
 from ..evaluation.sheet import check_sheet, write_sheet
+from ..evaluation.viewing import ViewingScores, score_at_viewing_size
 from ..pictures import Pixels
 from ..runtime.sources import open_source
 from ..runtime.stylizer import load
@@ -37,6 +38,7 @@ class Evaluation:
 
     scores: Scores
     measured: dict[str, Any]
+    viewing: ViewingScores | None = None  # at viewing size, if that was asked for
 
 
 @contextmanager
@@ -52,6 +54,7 @@ def evaluate(
     target: str = "",
     features: Path | None = None,
     pictures: int = 300,
+    viewing: int = 12,
     clip: str | None = None,
     sheet: Path | None = None,
     save: bool = False,
@@ -61,6 +64,8 @@ def evaluate(
 ) -> Evaluation:
     """Scores a generator: distance to the target domain, content, lattice, flicker, pairs.
 
+    And what its paintings are like at the size where people watch them.
+
     Args:
         model: A run's folder, a generator's file, or a bundle's name, folder or zip.
         data: The folder of the folders below; none takes the recipe's ``data.root``.
@@ -68,6 +73,7 @@ def evaluate(
         target: Folder of the target domain; "" takes the recipe's, else ``trainA``.
         features: Feature network; none takes the recipe's, else Inception v3.
         pictures: At most so many of each.
+        viewing: Of so many of them the scores at viewing size (720 rows); 0 leaves these out.
         clip: A video to measure flicker with.
         sheet: A file to write a contact sheet to.
         save: Whether the scores are noted in the bundle's manifest and card.
@@ -87,10 +93,17 @@ def evaluate(
     originals, targets = _find_pictures(recipe, reverse, data, source, target, pictures)
     features = features or (recipe.evaluate.features if recipe else None)
     paired = recipe is not None and are_pairs(recipe, originals, targets)
+    network = load_features(features)
     with show("features of originals and targets") as progress:
-        evaluator = Evaluator(originals, targets, load_features(features), progress, paired)
+        evaluator = Evaluator(originals, targets, network, progress, paired)
     with show(f"painting with {model}") as progress, _clip_frames(clip, progress) as frames:
         scores = evaluator.score(paint, frames, progress)
+    watched = None
+    if viewing:
+        with show("painting at viewing size") as progress:
+            watched = score_at_viewing_size(
+                originals.some(viewing), paint, network, evaluator.targets, progress
+            )
     if sheet:
         write_sheet(sheet, originals, paint)
     measured = {
@@ -104,7 +117,7 @@ def evaluate(
     }
     if bundle:
         _save_scores(bundle, scores, measured)
-    return Evaluation(scores, measured)
+    return Evaluation(scores, measured, watched)
 
 
 def _folder_of_bundle(model: str) -> Path:

@@ -6,7 +6,7 @@ import copy
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,9 +23,10 @@ from ..bundle import (
     write_bundle,
 )
 from ..errors import ExportError, UsageError, unknown_name
+from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames, write_picture
 from ..runtime.demo_clip import DEMO_CLIP
-from ..train.describe import describe
+from ..train.describe import describe, strokes_of
 from ..train.held_out import held_out_folder, read_for
 from ..train.recipe import validate_recipe
 from ..web.site import TARGET, write_site
@@ -54,6 +55,7 @@ def export(
     calibration: Path | None = None,
     max_drift: Sequence[str] = (),
     input_range: tuple[float, float] | None = None,
+    fine: bool = False,
     licence: str = "",
     description: str = "",
     overwrite: bool = False,
@@ -76,6 +78,8 @@ def export(
             pictures, and for a source without a recipe the demo clip.
         max_drift: What INT8 must hold, e.g. ``psnr=38``: layers stay float until it does.
         input_range: Black and white of a float ``.onnx``; (-1, 1) if none.
+        fine: Of a painter with strokes: decide for each pixel which one is on top, not for blocks
+            of 2x2. The bundle's name then ends in ``-fine``.
         licence: Of the weights, for the manifest.
         description: A sentence or two, for the manifest.
         overwrite: Whether an existing bundle may be replaced.
@@ -93,6 +97,12 @@ def export(
     if out.exists() and not overwrite and grown is None:
         raise UsageError(f"{out} exists; add --overwrite to replace it")
     trained = load_source(str(source), input_range)
+    if fine:
+        trained = _finer(trained, source)
+    if strokes := strokes_of(trained.generator):
+        plan = [(row, p) for row, p in plan if row.strokes or targets]
+        if budget and (budget.ssim or budget.delta_e):
+            raise UsageError("--max-drift of a painter with strokes is psnr=NUMBER, of its plan")
     what = describe(trained.generator)
     photos = _photographs(trained, what.stride, calibration)
     try:
@@ -108,6 +118,7 @@ def export(
         if grown:
             artifacts = [*_carried(grown, artifacts, staged), *artifacts]
         manifest = Manifest(
+            schema_version=2 if strokes else 1,
             name=trained.recipe["name"] + ("-reverse" if trained.reverse else ""),
             title=about.title,
             licence=about.licence,
@@ -117,6 +128,7 @@ def export(
             generator=Generator(architecture=trained.architecture, **asdict(what)),
             training=trained.training or _training(trained),
             frame=FrameFormat(multiple_of=what.stride),
+            strokes=strokes,
             artifacts=artifacts,
             skipped=skipped,
         )
@@ -149,6 +161,16 @@ def _carried(bundle: Bundle, built: Sequence[Artifact], staged: Path) -> list[Ar
             shutil.copy2(source, copy_of)
         kept.append(artifact)
     return kept
+
+
+def _finer(trained: Trained, source: str | Path) -> Trained:
+    """The same painter, which decides for each pixel which of its strokes is on top."""
+    if not isinstance(trained.generator, StrokeGenerator):
+        raise UsageError(f"--fine is for painters with strokes; {source} paints without")
+    trained.generator.step = 1
+    name, title = trained.recipe["name"], trained.recipe.get("title", "")
+    named = {"name": f"{name}-fine", "title": f"{title or name}, fine"}
+    return replace(trained, recipe={**trained.recipe, **named})
 
 
 def _plan(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[Target, str]]:

@@ -15,14 +15,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..eager.frames import FrameGraph
+from ..networks.strokes import StrokeGenerator
 from ..train.generators import EdgeGenerator
 from .half import Wide
+from .plan_graph import PlanGraph
 
 
 def frame_graph(
     generator: nn.Module,
     dtype: torch.dtype = torch.float32,
     wide: Mapping[str, Wide] = MappingProxyType({}),
+    centred: bool = False,
 ) -> nn.Module:
     """Returns the frame graph of a generator, which is copied and left as it was.
 
@@ -31,11 +34,15 @@ def frame_graph(
         dtype: What the convolutions compute in. The frame itself is always added, scaled and
             rounded in float32.
         wide: Layers that compute in float32 all the same, by name.
+        centred: See ``PlanGraph``, which is what a painter with strokes becomes.
     """
     generator = copy.deepcopy(generator).cpu().eval()
     graph: nn.Module = FrameGraph(generator)
     if isinstance(generator, EdgeGenerator):
         graph = EdgeFrameGraph(generator, dtype)
+    if isinstance(generator, StrokeGenerator):
+        generator = generator.network
+        graph = PlanGraph(generator, dtype, centred)
     if dtype != torch.float32:
         _compute_in(generator, dtype, wide)
     return graph.eval()

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..bundle import Layer, Quantization
-from ..metrics import BARS, Bars
+from ..metrics import BARS, Bars, Difference
 from ..pictures import Frames
 from .drift import BudgetMissed, Paint, difference
 
 RESERVE = 0.3  # dB: the photographs that are searched with are not those that are judged with
 PICTURES = 16
 FEW = 4  # of them are enough to put layers in order
+
+Compare = Callable[[Paint, Sequence[Frames], Sequence[Any]], Difference]
 
 
 class Maker(Protocol):
@@ -54,22 +56,24 @@ class Search:
         self,
         maker: Maker,
         frames: Sequence[Frames],
-        wanted: Sequence[Frames],
+        wanted: Sequence[Any],
         budget: Bars | None,
         judge: Callable[[Paint], float],
+        compare: Compare = difference,
     ) -> None:
         """Prepares a search.
 
         Args:
             maker: Makes the graphs.
             frames: Photographs to search with, ``PICTURES`` of them or fewer.
-            wanted: What the float generator paints of them.
+            wanted: What the float generator makes of them: paintings, or what ``compare`` takes.
             budget: What must be held, at the cost of layers that stay float.
             judge: Returns the margin in dB that something which paints has to the budget, on the
                 photographs that drift is reported of.
+            compare: Tells how far what something paints is from ``wanted``.
         """
         self.maker, self.frames, self.wanted = maker, frames, wanted
-        self.budget, self.judge = budget, judge
+        self.budget, self.judge, self.compare = budget, judge, compare
         self.bars = budget or BARS["int8"]
 
     def run(self) -> Quantization:
@@ -111,7 +115,7 @@ class Search:
         paint = self.maker.make(rule, self.maker.layers)
         if self.judge(paint) >= 0:
             return
-        missed = self.bars.missed(difference(paint, self.frames, self.wanted))
+        missed = self.bars.missed(self.compare(paint, self.frames, self.wanted))
         raise BudgetMissed(
             f"INT8 for {self.maker.name} cannot hold --max-drift: with every convolution in float"
             f" it still misses {', '.join(missed) or 'it on other photographs'}; ask for less, or"
@@ -124,7 +128,7 @@ class Search:
 
     def _margin(self, rule: str, spared: Sequence[str] = (), count: int = PICTURES) -> float:
         paint = self.maker.paint(rule, spared)
-        return self.bars.margin(difference(paint, self.frames[:count], self.wanted[:count]))
+        return self.bars.margin(self.compare(paint, self.frames[:count], self.wanted[:count]))
 
     def _record(
         self, rule: str, tried: dict[str, float], gains: dict[str, float], spared: Sequence[str]

@@ -12,6 +12,7 @@ import numpy as np
 from ..bundle import Artifact, Bundle, Manifest, Training, write_bundle
 from ..pictures import Pixels
 from ..runtime.backends import BACKENDS, find_backend
+from ..runtime.canvases import Canvases
 from ..runtime.demo_clip import demo_still
 from ..runtime.stylizer import Choice, Stylizer
 
@@ -24,6 +25,7 @@ def model_card(manifest: Manifest) -> str:
     """Returns the card of a bundle as Markdown."""
     training, generator = manifest.training, manifest.generator
     about: Mapping[str, str] = training.recipe.get("about", {})
+    heads = manifest.artifacts[0].drift.figures()
     sections = [
         f"# {manifest.title}\n\n{manifest.description}".rstrip(),
         f"![The original, and what each precision makes of it]({STRIP})\n\n"
@@ -41,10 +43,11 @@ def model_card(manifest: Manifest) -> str:
                 )
             ],
         ),
+        _strokes(manifest),
         "## Artifacts\n\nEach takes uint8 RGB frames `[1, H, W, 3]` and returns the same. Drift is"
         " measured on held-out pictures against FP32 PyTorch.\n\n"
         + _table(
-            ("target", "precision", "path", "kB", "PSNR dB", "SSIM", "CIEDE2000", "verdict"),
+            ("target", "precision", "path", "kB", *heads, "verdict"),
             map(_artifact, manifest.artifacts),
         ),
         _sensitive_layers(manifest),
@@ -64,7 +67,7 @@ def strip(folder: Path, manifest: Manifest) -> Pixels:
     bundle, painted = Bundle(folder, manifest), [frame]
     for artifact in _shown(manifest):
         backend = find_backend(artifact.drift.runner)
-        engine = backend.load(bundle.path(artifact))
+        engine = backend.load(bundle.path(artifact), canvases=Canvases.of(bundle))
         choice = Choice(backend.name, artifact.precision)
         painted.append(Stylizer(bundle, engine, choice, color="rgb")(frame))
     return np.hstack(painted)
@@ -103,10 +106,28 @@ def _artifact(artifact: Artifact) -> tuple[str, ...]:
         artifact.precision,
         f"`{artifact.path}`",
         f"{artifact.bytes / 1e3:.0f}",
-        f"{drift.psnr_db:.1f}",
-        f"{drift.ssim:.4f}",
-        f"{drift.delta_e:.2f}",
+        *drift.figures().values(),
         drift.verdict,
+    )
+
+
+def _strokes(manifest: Manifest) -> str:
+    """What it paints with, and how drift is told in strokes."""
+    strokes = manifest.strokes
+    if strokes is None:
+        return ""
+    layers = [
+        (f"{layer.length:g} x {layer.width:g}", f"{layer.cover:g}") for layer in strokes.hand.layers
+    ]
+    per = "for each pixel" if strokes.step == 1 else "for each 2x2 pixels"
+    return (
+        f"## Strokes\n\nA small network makes a plan at a quarter of the size; the hand"
+        f" `{strokes.hand.name}` paints it, deciding {per} which stroke lies on top. Layers from"
+        f" broad to fine, in pixels of a picture with 720 rows:\n\n"
+        + _table(("longest x widest", "covers each direction, times"), layers)
+        + "\n\nDrift is told of the plan, each kind of value in parts of its range; by the share"
+        " of pixels that take another stroke; by colours where the stroke is the same; and by what"
+        " is left at a quarter of the size."
     )
 
 

@@ -102,9 +102,10 @@ def values_of(model: onnx.ModelProto, names: Sequence[str]) -> Callable[[Frames]
 
 def _float_tensors(model: onnx.ModelProto, nodes: Iterable[NodeProto]) -> list[str]:
     constants = {tensor.name for tensor in model.graph.initializer}
+    inferred = onnx.shape_inference.infer_shapes(model).graph
     types = {
         value.name: value.type.tensor_type.elem_type
-        for value in onnx.shape_inference.infer_shapes(model).graph.value_info
+        for value in (*inferred.value_info, *inferred.output)
     }
     names = dict.fromkeys(name for node in nodes for name in (*node.input[:2], *node.output))
     return [n for n in names if types.get(n) == TensorProto.FLOAT and n not in constants]

@@ -17,8 +17,10 @@ from ..errors import ExportError
 from ..evaluation.painter import stride_of
 from .frame_graph import frame_graph
 from .half import Wide
+from .plan_graph import PlanGraph
 
 OPSET = 20
+PLAN = "plan"  # what the graph of a painter with strokes returns, as long as it has no head
 
 
 def export_float(
@@ -27,20 +29,23 @@ def export_float(
     dtype: torch.dtype,
     metadata: dict[str, str],
     wide: Mapping[str, Wide] = MappingProxyType({}),
+    centred: bool = False,
 ) -> None:
     """Writes a generator's frame graph with dynamic H and W.
 
     Args:
-        generator: From pictures (B, 3, H, W) in [-1, 1] to the same.
+        generator: From pictures (B, 3, H, W) in [-1, 1] to the same. Of one that paints strokes the
+            graph ends with the plan, see ``stroke_graph.py``.
         path: The .onnx file to write.
         dtype: ``torch.float32``, or ``torch.float16`` for the convolutions.
         metadata: Written into the file, so that it explains itself when alone.
         wide: Layers that compute in float32 all the same, by name.
+        centred: See ``PlanGraph``.
 
     Raises:
         ExportError: torch.onnx cannot translate the generator.
     """
-    graph = frame_graph(generator, dtype, wide)
+    graph = frame_graph(generator, dtype, wide, centred)
     stride = stride_of(generator)
     sizes = {
         1: torch.export.Dim("rows", min=2, max=4096) * stride,
@@ -57,7 +62,7 @@ def export_float(
                 opset_version=OPSET,
                 dynamic_shapes=(sizes,),
                 input_names=["frame"],
-                output_names=["painted"],
+                output_names=[PLAN if isinstance(graph, PlanGraph) else "painted"],
                 verbose=False,
             )
     except Exception as error:  # torch.export raises many types, all with the same meaning here

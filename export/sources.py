@@ -10,10 +10,12 @@ from pathlib import Path
 import onnx
 import torch
 from onnx import NodeProto, TensorProto, numpy_helper
+from pydantic import ValidationError
 from torch import nn
 
-from ..bundle import Bundle, Manifest, sha256_of
+from ..bundle import Bundle, Manifest, Strokes, sha256_of
 from ..errors import ExportError, UsageError
+from ..networks.strokes import PlanNetwork, StrokeGenerator
 from ..train.checkpoint import GENERATOR, generator_file
 from ..train.edge import EdgeGenerator, EdgeSize
 from .checkpoints import Trained, load_trained
@@ -21,6 +23,7 @@ from .foreign import foreign_generator, read_onnx
 from .frame_graph import order_channels
 
 FRAME_ENTRANCE = ("Cast", "Transpose", "Div", "Sub")  # of a frame graph, around the generator
+ROUNDS = ("QuantizeLinear", "DequantizeLinear")
 FRAME_EXIT = ("Cast", "Transpose", "Round", "Clip", "Mul", "Add")
 
 
@@ -53,11 +56,15 @@ def _from_onnx(path: Path, input_range: tuple[float, float] | None) -> Trained:
     model = read_onnx(path)
     name = re.sub(r"[^a-z0-9_]+", "-", path.stem.lower()).strip("-_") or "model"
     recipe = {"name": name, "title": path.stem}
+    said = {entry.key: entry.value for entry in model.metadata_props}
     if _is_frame_graph(model):
         if input_range:
             raise UsageError(f"--input-range is for a float .onnx; {path} takes bytes")
-        said = {entry.key: entry.value for entry in model.metadata_props}
-        generator, architecture = _of_frame_graph(model, path), said.get("architecture", "onnx")
+        strokes = _read_strokes(said["strokes"], path) if "strokes" in said else None
+        generator, architecture = (
+            _of_frame_graph(model, path, strokes),
+            said.get("architecture", "onnx"),
+        )
     else:
         low, high = input_range or (-1.0, 1.0)
         if not (low < high and math.isfinite(high - low)):
@@ -77,8 +84,9 @@ def _from_bundle(bundle: Bundle) -> Trained:
         "title": manifest.title,
         "about": {"description": manifest.description},
     }
+    label = Path(bundle.label, artifact.path)
     return Trained(
-        _of_frame_graph(read_onnx(path), Path(bundle.label, artifact.path)).eval(),
+        _of_frame_graph(read_onnx(path), label, manifest.strokes).eval(),
         manifest.generator.architecture,
         {},
         recipe,
@@ -92,14 +100,29 @@ def _from_bundle(bundle: Bundle) -> Trained:
 
 
 def _is_frame_graph(model: onnx.ModelProto) -> bool:
-    kinds = [v.type.tensor_type.elem_type for v in (*model.graph.input, *model.graph.output)]
+    """Whether it takes and returns frames; beside them there may be a canvas and a plan."""
+    ends = [*model.graph.input[:1], *model.graph.output[:1]]
+    kinds = [v.type.tensor_type.elem_type for v in ends]
     return kinds == [TensorProto.UINT8] * 2
 
 
-def _of_frame_graph(model: onnx.ModelProto, path: Path) -> nn.Module:
+def _read_strokes(text: str, path: Path) -> Strokes:
+    try:
+        return Strokes.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        raise ExportError(
+            f"{path}: its strokes cannot be read, {field}: {problem['msg']}; export it again"
+        ) from None
+
+
+def _of_frame_graph(model: onnx.ModelProto, path: Path, strokes: Strokes | None) -> nn.Module:
     """The generator that was wrapped into an FP32 frame graph."""
-    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+    if any(node.op_type in ROUNDS for node in model.graph.node):
         raise ExportError(f"{path} is in INT8 already; give the float model")
+    if strokes:
+        return _stroke_generator(_weights(model), strokes, path)
     if any(tensor.name == "gather" for tensor in model.graph.initializer):
         return _edge_generator(_weights(model), path)
     inside = _without_frame(model, path)
@@ -140,6 +163,28 @@ def _edge_generator(weights: dict[str, torch.Tensor], path: Path) -> nn.Module:
             f"{path} was exported by another version of pleinair; export its run again"
         ) from error
     order_channels(generator, back=True)
+    return generator
+
+
+def _stroke_generator(
+    weights: dict[str, torch.Tensor], strokes: Strokes, path: Path
+) -> StrokeGenerator:
+    """A painter with strokes, whose network has the weights of its graph."""
+    if any(weight.dtype != torch.float32 for weight in weights.values()):
+        raise ExportError(f"{path} is not in FP32; give the graph that is")
+    generator = StrokeGenerator(strokes.hand, strokes.step, strokes.stroke)
+    try:
+        quarter, eighth, sixteenth, wide = (
+            len(weights[f"{layer}.weight"]) for layer in ("stem", "down8", "down16", "down32")
+        )
+        widths = (quarter, eighth, sixteenth, wide)
+        generator.network = PlanNetwork(len(strokes.hand.layers), widths)
+        weights["stem.weight"] = weights["stem.weight"].reshape(quarter, -1, 1, 1)
+        generator.network.load_state_dict(weights)
+    except (KeyError, RuntimeError) as error:
+        raise ExportError(
+            f"{path} does not hold the network that plans for its strokes; export its run again"
+        ) from error
     return generator
 
 

@@ -13,15 +13,20 @@ from torch import nn
 from ..bundle import Quantization
 from ..evaluation.painter import stride_of
 from ..metrics import Bars
+from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames
+from ..runtime.backends import Engine, find_backend
+from ..runtime.canvases import Canvases
+from ..train.describe import strokes_of
 from .calibration import middle
-from .drift import Paint, reference_pictures
+from .drift import Paint, plan_difference, reference_pictures, reference_plans
 from .half import Wide, wide_layers
 from .int8_search import PICTURES, Maker, Search
 from .observe import observe
 from .onnx_graph import export_float
 from .onnx_maker import OnnxMaker
 from .quantize import OPERATIONS, Quantizer, Scheme
+from .stroke_graph import add_head
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,31 @@ class Workshop:
         self.budget, self.judge = budget, judge
         self.about = about or About()
         self.quantized: dict[Scheme, Quantized] = {}
+        self.strokes = strokes_of(generator)
+
+    def whole(self, graph: Path, gather: str) -> Path:
+        """Returns the graph of a painter: behind that of a plan comes the head that paints it.
+
+        Args:
+            graph: One of those that are made here.
+            gather: See ``add_head``.
+        """
+        if self.strokes is None:
+            return graph
+        path = graph.with_suffix(f".{gather}.onnx")
+        add_head(graph, self.strokes, gather, path)
+        return path
+
+    def load(self, backend: str, path: Path) -> Engine:
+        """Loads an artifact of the generator, with its canvas if it has one."""
+        canvases = Canvases(self.strokes, str(path)) if self.strokes else None
+        return find_backend(backend).load(path, canvases=canvases)
 
     def float_graph(self, dtype: torch.dtype = torch.float32) -> Path:
-        """Returns the ONNX frame graph whose convolutions compute in ``dtype``."""
+        """Returns the ONNX frame graph whose convolutions compute in ``dtype``.
+
+        Of a painter with strokes this graph, and those in INT8, end with the plan: see ``whole``.
+        """
         path = self.folder / f"{dtype}.onnx".removeprefix("torch.")
         if not path.exists():
             wide = self.wide_layers if dtype == torch.float16 else {}
@@ -83,7 +110,9 @@ class Workshop:
     @cached_property
     def wide_layers(self) -> dict[str, Wide]:
         """The layers that FP16 graphs leave in FP32."""
-        return wide_layers(self.generator, self.calibration)
+        generator = self.generator
+        network = generator.network if isinstance(generator, StrokeGenerator) else generator
+        return wide_layers(network, self.calibration)
 
     def int8_graph(self, scheme: Scheme) -> Quantized:
         """Returns the ONNX frame graph in INT8 by a scheme.
@@ -104,10 +133,16 @@ class Workshop:
             ExportError: No such graph holds the budget.
         """
         frames = self.calibration[:: -(-len(self.calibration) // PICTURES)]
+        if isinstance(self.generator, StrokeGenerator):
+            plans = reference_plans(self.generator, frames)
+            return Search(maker, frames, plans, self.budget, self.judge, plan_difference).run()
         wanted = reference_pictures(self.generator, frames)
         return Search(maker, frames, wanted, self.budget, self.judge).run()
 
     @cached_property
     def _quantizer(self) -> Quantizer:
         graph = self.float_graph()
+        if self.strokes:
+            graph = self.folder / "centred.onnx"
+            export_float(self.generator, graph, torch.float32, self.metadata, centred=True)
         return Quantizer(graph, observe(graph, self.calibration, OPERATIONS), self.metadata)

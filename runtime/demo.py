@@ -19,6 +19,7 @@ def run_demo(
     precision: str,
     overwrite: bool,
     progress: Progress,
+    stroke: str = "",
 ) -> tuple[Translation, Path]:
     """Paints the demo clip to ``out`` and puts a still beside it; returns what was done."""
     still = out.with_suffix(".jpg")
@@ -32,6 +33,7 @@ def run_demo(
         precision=precision,
         overwrite=overwrite,
         progress=progress,
+        stroke=stroke,
     )
     before = demo_still()
     assert result.stylizer is not None

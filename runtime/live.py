@@ -17,11 +17,12 @@ from ..errors import MediaError, PleinairError, UsageError
 from ..pictures import Pixels
 from .adaptive import AdaptivePainter
 from .controls import Controls
+from .models import open_model
 from .opening import SCREENS, is_screen, open_sink
 from .pipeline import Pipeline, Report
 from .reconnect import open_live
-from .steady import Steady
 from .stylizer import Stylizer, load
+from .video_painter import VideoPainter
 from .video_sink import VIDEO_SUFFIXES
 
 
@@ -34,6 +35,7 @@ class Look:
     side_by_side: bool = False  # the original to the left
     steady: bool = False  # keep the paint from trembling
     target_fps: float | None = None  # paint as small as this needs; what is shown keeps its size
+    follow: bool = True  # strokes stay on what the camera sees, see ``Easel``
 
 
 class LivePainter:
@@ -97,15 +99,9 @@ class LivePainter:
 
     def _take(self, stylizer: Stylizer, style: str) -> None:
         self.stylizer, self.style = stylizer, style
-        steady = Steady() if self.look.steady else None
-
-        def stylize(rgb: Pixels) -> Pixels:
-            painted = stylizer(rgb)
-            return steady(rgb, painted) if steady else painted
-
-        self.fitted: Callable[[Pixels], Pixels] = stylize
+        self.fitted: Callable[[Pixels], Pixels] = VideoPainter(stylizer, self.look.steady)
         if self.look.target_fps:
-            self.fitted = AdaptivePainter(stylize, stylizer.prepare, self.look.target_fps)
+            self.fitted = AdaptivePainter(self.fitted, stylizer.prepare, self.look.target_fps)
 
 
 def _divided(original: Pixels, painted: Pixels, divider: float) -> Pixels:
@@ -157,6 +153,7 @@ def live(
     look: Look = Look(),
     controls: Controls | None = None,
     duration: float | None = None,
+    stroke: str = "",
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
     say: Callable[[str], None] = lambda sentence: None,
@@ -175,6 +172,7 @@ def live(
         controls: What can be changed along the way, also from another thread; made of ``strength``
             and ``look`` if not given.
         duration: Seconds.
+        stroke: Size of strokes, ``fine``, ``medium`` or ``large``; the model's if empty.
         overwrite: Whether an existing recording may be replaced.
         progress: Called after each frame.
         say: Called with what the viewer should know, e.g. the page's address.
@@ -197,7 +195,18 @@ def live(
 
         def load_style(name: str) -> Stylizer:
             shape = (size[1], size[0]) if size else None
-            return load(name, backend, precision, "rgb", strength, size=shape)
+            bundle = open_model(name)
+            asked = stroke if bundle.manifest.strokes or name == str(model) else ""
+            return load(
+                bundle,
+                backend,
+                precision,
+                "rgb",
+                strength,
+                size=shape,
+                stroke=asked,
+                wrap=look.follow,
+            )
 
         painter = LivePainter(look, controls, load_style, load_style(controls.style))
         pipeline = Pipeline(opened, painter)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from ..pictures import Pixels
 from .frame import Frame
@@ -18,9 +19,28 @@ from .frame_queue import FrameQueue
 from .sinks import Sink, frame_like
 from .sources import Source
 
-Paint = Callable[[Pixels], Pixels]
-Finish = Callable[[Pixels, Pixels], Pixels]
 Progress = Callable[[int], None]
+
+
+@runtime_checkable
+class Painter(Protocol):
+    """Paints frames; what has to be done in their order is done in their order.
+
+    ``prepare`` and ``finish`` are called for each frame in turn, ``paint`` from several threads at
+    once.
+    """
+
+    def prepare(self, rgb: Pixels) -> Any:
+        """Takes a frame; returns what to paint."""
+
+    def paint(self, prepared: Any) -> Any:
+        """Paints it."""
+
+    def finish(self, prepared: Any, painted: Any) -> Pixels:
+        """Returns what to show."""
+
+    def state(self) -> dict[str, Any]:
+        """Returns what the frame after the one that was finished last goes on from."""
 
 
 @dataclass
@@ -75,15 +95,16 @@ class Pipeline:
     Args:
         source: Where frames come from. A live one drops the oldest frame when painting is late; any
             other loses and reorders nothing.
-        paint: From RGB [H, W, 3] to the same; called from several threads at once.
+        paint: From RGB [H, W, 3] to the same, called from several threads at once; or a
+            ``Painter``.
         in_flight: How many frames are painted at once.
-        finish: From a frame and its painting to what is handed on; called in the frames' order.
     """
 
     def __init__(
-        self, source: Source, paint: Paint, in_flight: int = 1, finish: Finish | None = None
+        self, source: Source, paint: Callable[[Pixels], Pixels] | Painter, in_flight: int = 1
     ) -> None:
-        self.source, self.paint, self.in_flight, self.finish = source, paint, in_flight, finish
+        self.source, self.in_flight = source, in_flight
+        self.painter: Painter = paint if isinstance(paint, Painter) else _Each(paint)
         capacity = 1 if source.live else 2
         self.captured: FrameQueue[Frame] = FrameQueue(capacity, newest_wins=source.live)
         self.painted: FrameQueue[Frame] = FrameQueue(capacity, newest_wins=source.live)
@@ -156,30 +177,46 @@ class Pipeline:
 
     def _paint(self) -> None:
         """Paints ``in_flight`` frames at once and hands them on in their order."""
-        waiting: deque[tuple[Frame, Future[Pixels]]] = deque()
+        waiting: deque[tuple[Frame, Any, Future[Any]]] = deque()
         with ThreadPoolExecutor(self.in_flight, "paint") as pool:
             while (frame := self.captured.get()) is not None:
-                waiting.append((frame, pool.submit(self._paint_one, frame.rgb)))
+                prepared = self.painter.prepare(frame.rgb)
+                waiting.append((frame, prepared, pool.submit(self._paint_one, prepared)))
                 if len(waiting) >= self.in_flight and not self._hand_on(waiting):
                     return
             while waiting:
                 if not self._hand_on(waiting):
                     return
 
-    def _hand_on(self, waiting: deque[tuple[Frame, Future[Pixels]]]) -> bool:
-        frame, future = waiting.popleft()
-        painted = future.result()
-        if self.finish:
-            painted = self.finish(frame.rgb, painted)
-        return self.painted.put(frame_like(frame, painted))
+    def _hand_on(self, waiting: deque[tuple[Frame, Any, Future[Any]]]) -> bool:
+        frame, prepared, future = waiting.popleft()
+        painted = frame_like(frame, self.painter.finish(prepared, future.result()))
+        painted.state = self.painter.state()
+        return self.painted.put(painted)
 
-    def _paint_one(self, rgb: Pixels) -> Pixels:
+    def _paint_one(self, prepared: Any) -> Any:
         start = time.perf_counter()
-        painted = self.paint(rgb)
+        painted = self.painter.paint(prepared)
         with self.lock:
             self.report.infer.seconds += time.perf_counter() - start
             self.report.infer.calls += 1
         return painted
+
+
+@dataclass(frozen=True)
+class _Each:
+    """Paints each frame for itself."""
+
+    paint: Callable[[Pixels], Pixels]
+
+    def prepare(self, rgb: Pixels) -> Pixels:
+        return rgb
+
+    def finish(self, prepared: Pixels, painted: Pixels) -> Pixels:
+        return painted
+
+    def state(self) -> dict[str, Any]:
+        return {}
 
 
 def _timed(frames: Iterator[Frame], stage: Stage) -> Iterator[Frame]:

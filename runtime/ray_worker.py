@@ -104,8 +104,10 @@ def _paint(piece: Piece, order: Order) -> tuple[int, list[str], list[str]]:
             precision=order.precision,
             strength=look.strength,
             steady=look.steady,
+            follow=look.follow,
             start=look.start,
             end=look.end,
+            stroke=look.stroke,
             encoding=order.encoding,
             overwrite=True,  # what was there before was asked for at the start
         )
@@ -114,4 +116,7 @@ def _paint(piece: Piece, order: Order) -> tuple[int, list[str], list[str]]:
 
 @functools.lru_cache(maxsize=1)  # a worker's process lives on from piece to piece
 def _stylizer(order: Order) -> Stylizer:
-    return load(order.model, order.backend, order.precision, "rgb", order.look.strength)
+    look = order.look
+    return load(
+        order.model, order.backend, order.precision, "rgb", look.strength, stroke=look.stroke
+    )

@@ -174,13 +174,11 @@ class VideoSource(Source):
         context = self.stream.codec_context
         return context.color_primaries, context.color_trc, context.colorspace
 
-    def skip(self, frames: int) -> Pixels | None:
-        """Passes over frames that were painted before; returns the last of them."""
-        last = None
+    def skip(self, frames: int) -> None:
+        """Passes over frames that were painted before."""
         while self.first is not None and self.skipped < frames:
-            last, self.first = self.first, next(self.decoder, None)
+            self.first = next(self.decoder, None)
             self.skipped += 1
-        return None if last is None else upright(Decoded()(last), last.rotation)
 
     def frames(self) -> Iterator[Frame]:
         """Yields frames until the end, or until nothing more can be decoded."""

@@ -30,7 +30,6 @@ class Steady:
 
     def __init__(self, share: float = 0.6, tolerance: float = 6.0) -> None:
         self.share, self.tolerance = share, tolerance
-        self.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self.grey: _Array | None = None
         self.painted: Pixels | None = None
 
@@ -51,14 +50,22 @@ class Steady:
         self.painted = painted
         return painted
 
-    def prime(self, original: Pixels, painted: Pixels) -> None:
-        """Goes on after a frame that was steadied before, in another process."""
-        self.grey, self.painted = _reduced(original), painted
+    def state(self) -> dict[str, _Array]:
+        """Returns all that the next frame depends on; nothing before the first."""
+        if self.grey is None or self.painted is None:
+            return {}
+        return {"grey": self.grey, "painted": self.painted}
+
+    def restore(self, state: dict[str, _Array]) -> None:
+        """Goes on from a state, in another process say."""
+        self.grey, self.painted = state.get("grey"), state.get("painted")
 
     def _blend(self, before: _Array, grey: _Array, old: Pixels, new: Pixels) -> Pixels:
         if old.shape != new.shape or min(new.shape[:2]) < _SMALLEST:
             return new
-        back = self.flow.calc(grey, before, np.zeros((*grey.shape, 2), np.float32))
+        # What one object returns depends on what it was asked before; a resumed job has a new one.
+        flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        back = flow.calc(grey, before, np.zeros((*grey.shape, 2), np.float32))
         apart = cv2.absdiff(_moved(before, back), grey).astype(np.float32)
         if apart.mean() > _CUT:
             return new

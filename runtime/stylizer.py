@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,14 @@ import cv2
 import numpy as np
 
 from ..bundle import Artifact, Bundle
+from ..canvas.layout import Piece, reach_of
 from ..errors import BackendError, UsageError, unknown_name
-from ..pictures import Pixels
+from ..pictures import Frames, Pixels
 from . import tiles
-from .backends import BACKENDS, Backend, Engine, find_backend
+from .backends import BACKENDS, Backend, Engine, StrokeEngine, find_backend
+from .canvases import Canvases, Plans
 from .models import open_model
+from .torus import Place, Torus
 from .tuning import PATIENCE, Candidate, Task, recall, remember, seconds_a_frame, ways_of
 
 PRECISIONS = ("int8", "w8", "fp16", "fp32")
@@ -39,6 +43,7 @@ class Stylizer:
         bundle: The bundle that was loaded.
         choice: The backend and precision in use.
         strength: 1 is the painting, 0 the picture itself.
+        wraps: Whether it paints on canvases that go on over their borders, for ``Torus``.
     """
 
     def __init__(
@@ -48,13 +53,14 @@ class Stylizer:
         choice: Choice,
         color: Literal["bgr", "rgb"] = "bgr",
         strength: float = 1.0,
+        wraps: bool = False,
     ) -> None:
         if color not in ("bgr", "rgb"):
             raise UsageError(unknown_name("color", color, ("bgr", "rgb")))
         if not 0 <= strength <= 1:
             raise UsageError(f"strength must be between 0 and 1, got {strength}")
         self.bundle, self.engine, self.choice = bundle, engine, choice
-        self.color, self.strength = color, strength
+        self.color, self.strength, self.wraps = color, strength, wraps
 
     def prepare(self, height: int, width: int) -> None:
         """Gets ready for many frames of one size."""
@@ -64,7 +70,8 @@ class Stylizer:
         """Paints a uint8 picture [H, W, 3]; returns one of the same shape.
 
         Sizes that are no multiple of the generator's stride are padded by repeating the border
-        and cropped again, never stretched. Beyond 24 megapixels it is painted by tiles.
+        and cropped again, never stretched. Beyond 24 megapixels it is painted by tiles, whose
+        strokes are those of the whole picture.
 
         Raises:
             UsageError: It is no uint8 [H, W, 3].
@@ -89,29 +96,52 @@ class Stylizer:
             return self._by_tiles(picture)
         return self._whole(picture)
 
-    def _whole(self, picture: Pixels) -> Pixels:
-        height, width = picture.shape[:2]
-        rows, columns = self._padded(height, width)
+    def paint(self, rgb: Pixels) -> Pixels:
+        """Paints RGB [H, W, 3] fully; both sides are multiples of the generator's stride."""
+        painted: Pixels = self.engine(np.ascontiguousarray(rgb)[None])[0]
+        return painted
+
+    def plan(self, picture: Pixels) -> Plans:
+        """Returns the plan by which strokes are laid on a picture, as it is padded."""
+        assert isinstance(self.engine, StrokeEngine)
+        return self.engine.plan(self._frame(picture))
+
+    def _frame(self, picture: Pixels, *piece: Piece) -> Frames:
+        """What the engine takes: RGB, padded."""
         frame = picture if self.color == "rgb" else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-        if (rows, columns) != (height, width):
-            frame = cv2.copyMakeBorder(
-                frame, 0, rows - height, 0, columns - width, cv2.BORDER_REPLICATE
-            )
-        painted = self.engine(np.ascontiguousarray(frame)[None])[0, :height, :width]
+        height, width = picture.shape[:2]
+        if self.wraps and not piece:
+            torus = self._torus(height, width)
+            frame = torus.lay(frame, _place_of(picture, torus.size))
+        else:
+            rows, columns = self._padded(height, width)
+            below, right = rows - height, columns - width
+            if below or right:
+                frame = cv2.copyMakeBorder(frame, 0, below, 0, right, cv2.BORDER_REPLICATE)
+        return np.ascontiguousarray(frame)[None]
+
+    def _whole(self, picture: Pixels, *piece: Piece) -> Pixels:
+        height, width = picture.shape[:2]
+        painted = self.engine(self._frame(picture, *piece), *piece)[0]
+        if self.wraps and not piece:
+            torus = self._torus(height, width)
+            painted = torus.cut(painted, _place_of(picture, torus.size))
+        painted = painted[:height, :width]
         if self.color == "bgr":
             painted = cv2.cvtColor(painted, cv2.COLOR_RGB2BGR)
-        strength = self.strength
-        if strength < 1:
-            painted = cv2.addWeighted(painted, strength, picture, 1 - strength, 0)
-        return painted
+        return blended(painted, picture, self.strength)
 
     def _by_tiles(self, picture: Pixels) -> Pixels:
         manifest, painted = self.bundle.manifest, np.empty_like(picture)
-        multiple = manifest.frame.multiple_of
-        margin = tiles.margin_of(manifest.generator.receptive_field, multiple)
+        multiple, sees = manifest.frame.multiple_of, manifest.generator.receptive_field
+        strokes, size = manifest.strokes, self._padded(*picture.shape[:2])
+        if strokes:  # a stroke reaches out from where the network sees for it
+            sees += reach_of(strokes.hand, size[0])
+        margin = tiles.margin_of(sees, multiple)
         for top, bottom, first, last in tiles.spans(picture.shape[0], margin, multiple):
             for left, right, begin, end in tiles.spans(picture.shape[1], margin, multiple):
-                tile = self._whole(picture[top:bottom, left:right])
+                piece = [Piece(top, left, size)] if strokes else []
+                tile = self._whole(picture[top:bottom, left:right], *piece)
                 painted[first:last, begin:end] = tile[
                     first - top : last - top, begin - left : end - left
                 ]
@@ -119,9 +149,27 @@ class Stylizer:
 
     def _padded(self, height: int, width: int) -> tuple[int, int]:
         multiple = self.bundle.manifest.frame.multiple_of
+        if self.wraps:
+            return self._torus(height, width).size
         least = 2 * multiple  # what the graphs are exported for
         up = [max(least, -(-side // multiple) * multiple) for side in (height, width)]
         return up[0], up[1]
+
+    def _torus(self, height: int, width: int) -> Torus:
+        return Torus(height, width, self.bundle.manifest.frame.multiple_of)
+
+
+def _place_of(picture: Pixels, size: tuple[int, int]) -> Place:
+    """Where on a torus a picture lies: elsewhere for each, or all would have the same marks."""
+    number = zlib.crc32(cv2.resize(picture, (8, 8), interpolation=cv2.INTER_AREA).tobytes())
+    return float(number % size[0]), float((number >> 16) % size[1])
+
+
+def blended(painted: Pixels, picture: Pixels, strength: float) -> Pixels:
+    """Lets a picture show through its painting; strength 1 is the painting."""
+    if strength == 1:
+        return painted
+    return cv2.addWeighted(painted, strength, picture, 1 - strength, 0)
 
 
 def load(
@@ -132,6 +180,8 @@ def load(
     strength: float = 1.0,
     in_flight: int = 1,
     size: tuple[int, int] | None = None,
+    stroke: str = "",
+    wrap: bool = False,
 ) -> Stylizer:
     """Loads a model.
 
@@ -144,13 +194,17 @@ def load(
         strength: 1 is the painting, 0 the picture itself.
         in_flight: How many pictures will be painted at once; 1 asks for the shortest delay.
         size: (height, width) of the frames to come, if they all have one size.
+        stroke: Size of strokes, ``fine``, ``medium`` or ``large``; the model's if empty.
+        wrap: Whether strokes are painted on canvases that go on over their borders, for ``Easel``;
+            to models without strokes it makes no difference.
 
     Raises:
-        UsageError: Unknown model, backend or precision.
+        UsageError: Unknown model, backend or precision, or strokes of a model that has none.
         BundleError: The bundle is damaged.
         BackendError: No backend here can run the bundle.
     """
     bundle = open_model(model)
+    canvases = Canvases.of(bundle, stroke, wrap)
     name, _, way = backend.partition(":")
     artifacts = _candidates(bundle, name, way, precision, in_flight)
     if not artifacts:
@@ -159,9 +213,10 @@ def load(
 
     def make(candidate: Candidate) -> Stylizer:
         path = bundle.path(artifacts[candidate])
-        engine = BACKENDS[candidate.backend].load(path, in_flight, candidate.way)
+        engine = BACKENDS[candidate.backend].load(path, in_flight, candidate.way, canvases)
         choice = Choice(candidate.backend, candidate.precision, candidate.way)
-        stylizer = Stylizer(bundle, engine, choice, color, strength)
+        wraps = wrap and canvases is not None
+        stylizer = Stylizer(bundle, engine, choice, color, strength, wraps)
         if size:
             stylizer.prepare(*size)
         return stylizer
@@ -197,7 +252,7 @@ def _pairs(
     found: dict[Candidate, Artifact] = {}
     for name in precisions:
         for row in rows:
-            fitting = (bundle.find(target, name, row.runs) for target in row.targets)
+            fitting = (bundle.find(target, name, row.runs) for target in row.takes(bundle))
             artifact = next(filter(None, fitting), None)
             if artifact:
                 ways = [way] if way or not row.in_auto else ways_of(row, in_flight)
@@ -237,7 +292,7 @@ def _nothing_runs(bundle: Bundle, backend: str, precision: str) -> str:
         f"{a.target} {a.precision}" + f" for {a.device}" * bool(a.device) for a in artifacts
     )
     able = {
-        target: " or ".join(row.name for row in BACKENDS.values() if target in row.targets)
+        target: " or ".join(row.name for row in BACKENDS.values() if target in row.takes(bundle))
         for target in dict.fromkeys(a.target for a in artifacts)
     }
     runs = "; ".join(f"{target} runs with {names}" for target, names in able.items() if names)

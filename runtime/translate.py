@@ -14,6 +14,7 @@ import av
 
 from ..bundle import Bundle
 from ..errors import MediaError, UsageError
+from .canvases import Canvases
 from .encoding import DEFAULT, Encoding
 from .job import Job, identity
 from .models import open_model
@@ -22,9 +23,9 @@ from .plan import Item, Plan, make_plan
 from .segments import LENGTH
 from .sinks import FolderSink, PictureSink
 from .sources import PictureSource, VideoSource, open_source
-from .steady import Steady
 from .streams import left_out
 from .stylizer import Choice, Stylizer, load
+from .video_painter import VideoPainter
 from .video_sink import AGAIN, VideoSink, job_folder
 
 Progress = Callable[[int, int | None], None]  # frames done, frames in all if known
@@ -75,8 +76,10 @@ class Look:
 
     strength: float = 1.0  # 1 is the painting, 0 the original
     steady: bool = False  # whether a video's paint is kept from trembling, see ``Steady``
+    follow: bool = True  # whether strokes stay on what a video shows, see ``Easel``
     start: float | None = None  # where in videos to begin, in seconds
     end: float | None = None  # and where to end
+    stroke: str = ""  # size of strokes: fine, medium or large; the model's if empty
 
     def __post_init__(self) -> None:
         start = 0.0 if self.start is None else self.start
@@ -95,8 +98,10 @@ def translate(
     precision: str = "auto",
     strength: float = 1.0,
     steady: bool = False,
+    follow: bool = True,
     start: float | None = None,
     end: float | None = None,
+    stroke: str = "",
     encoding: Encoding = DEFAULT,
     overwrite: bool = False,
     progress: Progress = lambda done, total: None,
@@ -114,8 +119,10 @@ def translate(
         precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
         strength: 1 is the painting, 0 the original.
         steady: Whether a video's paint is kept from trembling, see ``Steady``; it takes time.
+        follow: Whether the strokes of models that have them stay on what a video shows.
         start: Where in videos to begin, in seconds.
         end: Where in videos to end.
+        stroke: Size of strokes, ``fine``, ``medium`` or ``large``; the model's if empty.
         encoding: What videos are encoded with.
         overwrite: Whether existing files may be replaced.
         progress: Called after each frame.
@@ -127,8 +134,10 @@ def translate(
     plan = make_plan(source, out)
     if encoding.hardware:
         _ = encoding.encoder  # says now if there is none
-    look = Look(strength, steady, start, end)
-    work = _Work(open_model(model), backend, precision, look, encoding, progress)
+    look = Look(strength, steady, follow, start, end, stroke)
+    bundle = open_model(model)
+    Canvases.of(bundle, stroke)  # says now if there is no such size of strokes
+    work = _Work(bundle, backend, precision, look, encoding, progress)
     work.run(plan, overwrite)
     if not (work.result.report.frames or work.result.kept):
         raise MediaError("; ".join(work.result.problems) or f"{source} holds no frames")
@@ -226,7 +235,10 @@ class _Work:
             str(folder or items[0].source),
             list(of_name) or None,
         )
-        stylizer = load(self.bundle, self.backend, self.precision, "rgb", self.look.strength)
+        look = self.look
+        stylizer = load(
+            self.bundle, self.backend, self.precision, "rgb", look.strength, stroke=look.stroke
+        )
         sink = (
             FolderSink(folder, lambda name: finished(of_name[name]))
             if folder
@@ -248,19 +260,32 @@ class _Work:
             if job.resumed:
                 backend, precision = job.notes["backend"], job.notes["precision"]
             size = (source.size or (0, 0))[::-1]
-            stylizer = load(self.bundle, backend, precision, "rgb", look.strength, at_once, size)
+            stylizer = load(
+                self.bundle,
+                backend,
+                precision,
+                "rgb",
+                look.strength,
+                at_once,
+                size,
+                look.stroke,
+                wrap=look.follow,
+            )
             choice = stylizer.choice
             named = f"{choice.backend}:{choice.way}" if choice.way else choice.backend
             job.begin({"backend": named, "precision": choice.precision})
             try:
-                sink = VideoSink(item.target, source, self.encoding, True, look.steady)
+                keep = look.steady or stylizer.wraps
+                sink = VideoSink(item.target, source, self.encoding, True, keep)
             except MediaError:
                 if not job.resumed:
                     job.remove()
                 raise
             with _going_on(sink), sink:
-                finish = self._resume(source, sink)
-                pipeline = Pipeline(source, stylizer, at_once, finish)
+                source.skip(sink.frames_done)
+                painter = VideoPainter(stylizer, look.steady)
+                painter.restore(sink.state())
+                pipeline = Pipeline(source, painter, at_once)
                 before = sink.frames_done
                 report = pipeline.run(
                     sink, progress=lambda n: self.progress(before + n, source.count)
@@ -273,16 +298,6 @@ class _Work:
                 painted = time.perf_counter()
             # Joining the segments belongs to it.
             self.result.report.seconds += time.perf_counter() - painted
-
-    def _resume(self, source: VideoSource, sink: VideoSink) -> Steady | None:
-        """Passes over what is painted; returns what finishes the frames to come."""
-        last = source.skip(sink.frames_done)
-        if not self.look.steady:
-            return None
-        steady, painted = Steady(), sink.last()
-        if last is not None and painted is not None:
-            steady.prime(last, painted)
-        return steady
 
     def _note(self, report: Report, stylizer: Stylizer, problems: list[str]) -> None:
         self.result.report.add(report)

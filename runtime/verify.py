@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from .. import metrics
-from ..bundle import Artifact, Bundle
+from ..bundle import Artifact, Bundle, Drift
 from ..errors import BackendError, BundleError, MediaError
 from ..pictures import Pixels
 from .backends import BACKENDS, Backend
+from .canvases import Canvases
 from .demo_clip import DEMO_CLIP
 from .sources import open_source
+from .stroke_drift import Painted, stroke_difference
 from .stylizer import Choice, Stylizer
 
 _TWICE = 6.0  # dB: the error is twice as large; pictures alone make less of a difference
@@ -54,7 +56,7 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
     wanted = None
     if reference:
         with contextlib.suppress(BundleError, BackendError):  # said below, in its row
-            wanted = paint_all(bundle, reference, BACKENDS["onnxruntime"], frames)
+            wanted = _paint(bundle, reference, BACKENDS["onnxruntime"], frames)
     rows, problems = [], []
     notes: list[str] = []
     for artifact in bundle.manifest.artifacts:
@@ -78,7 +80,7 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
             problems.append(f"{artifact.path}: {row['graph']}; export it again")
         for backend in BACKENDS.values():
             here = backend.available and backend.runs(artifact.device) and backend.name != "torch"
-            if here and artifact.target in backend.targets:
+            if here and artifact.target in backend.takes(bundle):
                 found = _measure(bundle, artifact, backend, frames, wanted)
                 row["measured"] += [found] if found else []
                 fails = "error" in found or _may_be_chosen(backend, artifact)
@@ -124,7 +126,7 @@ def _check_graph(path: Path) -> str:
         graph = onnx.load(path).graph
     except Exception as error:  # protobuf's types, onnx's and the system's
         return (str(error).strip().splitlines() or ["unreadable"])[0]
-    for value in (*graph.input, *graph.output):
+    for value in (*graph.input[:1], *graph.output[:1]):  # then come a canvas and a plan
         tensor = value.type.tensor_type
         if tensor.elem_type != onnx.TensorProto.UINT8 or len(tensor.shape.dim) != 4:
             return f"{value.name} is no frame, uint8 [1, H, W, 3]"
@@ -136,26 +138,34 @@ def _measure(
     artifact: Artifact,
     backend: Backend,
     frames: list[Pixels],
-    wanted: list[Pixels] | None,
+    wanted: list[Painted] | None,
 ) -> dict[str, Any]:
     """One row: the drift, or what failed; nothing where there is no reference."""
     try:
-        painted = paint_all(bundle, artifact, backend, frames)
+        painted = _paint(bundle, artifact, backend, frames)
     except BackendError as error:
         return {"backend": backend.name, "error": str(error)}
     if wanted is None:
         return {}
-    found = metrics.compare(zip(wanted, painted, strict=True))
+    pairs = zip(wanted, painted, strict=True)
+    if canvases := Canvases.of(bundle):
+        found = stroke_difference(pairs, canvases)
+    else:
+        found = metrics.compare((w.picture, p.picture) for w, p in pairs)
+    drift = Drift.of(found, metrics.Bars(), "onnxruntime fp32")
     return {
         "backend": backend.name,
-        "reference": "onnxruntime fp32",
-        "images": found.images,
-        "psnr_db": round(found.psnr_db, 2),
-        "ssim": round(found.ssim, 5),
-        "delta_e": round(found.delta_e, 3),
-        "max_abs": found.max_abs,
-        "p99_abs": found.p99_abs,
+        **drift.model_dump(exclude={"runner", "verdict"}, exclude_none=True),
     }
+
+
+def _paint(
+    bundle: Bundle, artifact: Artifact, backend: Backend, frames: list[Pixels]
+) -> list[Painted]:
+    """Paints pictures, and says by which plans if it paints strokes."""
+    paint = _painter(bundle, artifact, backend)
+    plan = paint.plan if bundle.manifest.strokes else lambda _: None
+    return [Painted(paint(frame), plan(frame)) for frame in frames]
 
 
 def paint_all(
@@ -167,9 +177,13 @@ def paint_all(
         BundleError: The artifact is missing or was changed.
         BackendError: The backend fails.
     """
-    engine = backend.load(bundle.path(artifact))
-    paint = Stylizer(bundle, engine, Choice(backend.name, artifact.precision), "rgb")
+    paint = _painter(bundle, artifact, backend)
     return [paint(frame) for frame in frames]
+
+
+def _painter(bundle: Bundle, artifact: Artifact, backend: Backend) -> Stylizer:
+    engine = backend.load(bundle.path(artifact), canvases=Canvases.of(bundle))
+    return Stylizer(bundle, engine, Choice(backend.name, artifact.precision), "rgb")
 
 
 def frames_of(pictures: str | Path, count: int) -> Iterator[Pixels]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import shutil
+import zipfile
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 from av.video.reformatter import Colorspace
 
 from ..errors import MediaError
-from ..pictures import Pixels
 from .colour import Colour, Encodable
 from .encoding import Encoding, Format, configure
 from .frame import Frame
@@ -23,6 +24,8 @@ from .segments import LENGTH, Segments
 from .sinks import Sink
 from .sources import Source, VideoSource
 from .streams import StreamCopy
+
+Array = npt.NDArray[Any]
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v"})
 FAST = Encoding(quality=23, preset="ultrafast")  # what is live must not wait for its encoder
@@ -43,7 +46,7 @@ class VideoSink(Sink):
         source: What the frames come from.
         encoding: What to encode with.
         resumable: Whether complete segments outlive a failure, for a next run to go on from.
-        keep_last: Whether the last painting of the last segment is kept beside it, for ``last``.
+        keep_state: Whether the state after the last segment's last frame is kept beside it.
     """
 
     def __init__(
@@ -52,15 +55,15 @@ class VideoSink(Sink):
         source: Source,
         encoding: Encoding = FAST,
         resumable: bool = False,
-        keep_last: bool = False,
+        keep_state: bool = False,
     ) -> None:
         self.path, self.source, self.encoding = path, source, encoding
-        self.resumable, self.keep_last = resumable, keep_last
+        self.resumable, self.keep_state = resumable, keep_state
         self.segments = Segments(job_folder(path))
         if not resumable:
             self._forget()
         self.done = self.segments.count()  # segments
-        if keep_last and self.done and self.last() is None:
+        if keep_state and self.done and not self.state():
             self.segments.clear()
             self.done = 0
         self.temporary = path.with_name(f".{path.stem}.part{path.suffix}")
@@ -84,13 +87,13 @@ class VideoSink(Sink):
         """Frames in complete segments."""
         return self.done * LENGTH
 
-    def last(self) -> Pixels | None:
-        """Returns the last painting of the complete segments, if it was kept."""
+    def state(self) -> dict[str, Array]:
+        """Returns what goes on after the complete segments, if it was kept; see ``Frame``."""
         try:
-            pixels: Pixels = np.load(self._last_path(self.done))
-            return pixels
-        except (OSError, ValueError):
-            return None
+            with np.load(self._state_path(self.done)) as kept:
+                return dict(kept)
+        except (OSError, ValueError, zipfile.BadZipFile):
+            return {}
 
     def write(self, frame: Frame) -> bool:
         """Encodes one frame."""
@@ -109,7 +112,7 @@ class VideoSink(Sink):
             self.packets += self.context.encode(picture)
             self.frames += 1
             if self.frames == LENGTH:
-                self._end_segment(frame.rgb)
+                self._end_segment(frame.state)
         return True
 
     def finish(self) -> None:
@@ -164,14 +167,14 @@ class VideoSink(Sink):
             self.container.start_encoding()
         self.stream = stream
 
-    def _end_segment(self, last: Pixels | None) -> None:
+    def _end_segment(self, state: dict[str, Array] | None) -> None:
         """Finishes the encoder and writes its packets; what is written now is safe."""
         self.packets += self.context.encode(None)
-        if self.keep_last and last is not None:  # first, for a segment to go on from needs it
+        if self.keep_state and state:  # first, for a segment to go on from needs it
             self.segments.folder.mkdir(parents=True, exist_ok=True)
-            np.save(self._last_path(self.done + 1), last)
+            np.savez(self._state_path(self.done + 1), allow_pickle=False, **state)
         self.segments.write(self.done, self.packets)
-        self._last_path(self.done).unlink(missing_ok=True)
+        self._state_path(self.done).unlink(missing_ok=True)
         self.done += 1
         self.context, self.packets, self.frames = None, [], 0
 
@@ -198,8 +201,8 @@ class VideoSink(Sink):
             self.first_captured = frame.captured
         return round((frame.captured - self.first_captured) * 90_000), Fraction(1, 90_000)
 
-    def _last_path(self, segments: int) -> Path:
-        return self.segments.folder / f"{segments:06d}.npy"
+    def _state_path(self, segments: int) -> Path:
+        return self.segments.folder / f"{segments:06d}.npz"
 
     def _clean_up(self) -> None:
         with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):

@@ -82,11 +82,51 @@ def demo_clip() -> Path:
 def bundle(tmp_path) -> Path:
     """A copy of the shipped bundle with its ONNX files alone, to be damaged."""
     copy = tmp_path / "bundle"
-    shutil.copytree(ROOT / "models" / "monet", copy, ignore=shutil.ignore_patterns("*.openvino"))
+    shutil.copytree(
+        ROOT / "models" / "monet-conv", copy, ignore=shutil.ignore_patterns("*.openvino")
+    )
     values = json.loads((copy / "manifest.json").read_text())
     values["artifacts"] = [a for a in values["artifacts"] if a["target"] == "onnx"]
     (copy / "manifest.json").write_text(json.dumps(values))
     return copy
+
+
+@pytest.fixture(scope="session")
+def stroke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of an untrained painter with strokes, whose plans are as photographs' are."""
+    import torch
+    from pleinair.networks.strokes import StrokeGenerator
+    from pleinair.train.checkpoint import save_atomically
+
+    torch.manual_seed(0)
+    generator = StrokeGenerator()
+    network = generator.network
+    for name, value in network.named_parameters():
+        if "conv2.weight" in name:
+            torch.nn.init.normal_(value, std=0.03)
+    with torch.no_grad():
+        network.plan.weight.mul_(0.5)
+        middles = torch.tensor([0.5, 0.5, 0.5, 0.6, 0.6, 0.9, 0.2, 0.1])
+        network.plan.bias.copy_(middles.repeat_interleave(3))
+    folder = tmp_path_factory.mktemp("strokes")
+    state = {"format": "pleinair-generator-1", "architecture": "strokes", "options": {}}
+    state |= {"recipe": {"name": "tiny", "title": "Tiny"}, "step": 1}
+    save_atomically({**state, "state": generator.state_dict()}, folder / "generator.pt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stroke_bundle(stroke_run: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, exported; by photographs of one size, as getting ready for each takes long."""
+    from pleinair.export.exporter import export
+    from pleinair.pictures import list_pictures, read_picture, write_picture
+
+    folder = tmp_path_factory.mktemp("out")
+    (folder / "photos").mkdir()
+    for path in list_pictures(photos)[:4]:
+        write_picture(folder / "photos" / path.name, read_picture(path)[0][:96, :128])
+    export(stroke_run, folder / "tiny", calibration=folder / "photos")
+    return folder / "tiny"
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def zipped(folder: Path, to: Path, top: str = "") -> Path:
 
 
 def test_shipped_models_open_by_name_and_are_whole():
-    assert "monet" in shipped_models()
+    assert "monet-conv" in shipped_models()
     for name in shipped_models():
         opened = Bundle.open(name)
         assert opened.manifest.name == name
@@ -31,11 +31,11 @@ def test_shipped_models_open_by_name_and_are_whole():
 
 def test_a_folder_that_is_no_bundle_does_not_hide_a_shipped_model(tmp_path, monkeypatch, bundle):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "monet").mkdir()
-    assert Bundle.open("monet").root != Path("monet")
-    (tmp_path / "monet").rmdir()
-    bundle.rename(tmp_path / "monet")
-    assert Bundle.open("monet").root == Path("monet")
+    (tmp_path / "monet-conv").mkdir()
+    assert Bundle.open("monet-conv").root != Path("monet-conv")
+    (tmp_path / "monet-conv").rmdir()
+    bundle.rename(tmp_path / "monet-conv")
+    assert Bundle.open("monet-conv").root == Path("monet-conv")
 
 
 @pytest.mark.parametrize("top", ["", "some-folder/"])
@@ -100,7 +100,7 @@ def test_a_folder_that_links_out_is_refused(bundle, tmp_path, edit):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m.update(schema_version=2), "schema_version is 2, this pleinair reads 1"),
+        (lambda m: m.update(schema_version=3), "schema_version is 3, this pleinair reads 1 and 2"),
         (lambda m: m.pop("schema_version"), "schema_version is None"),
         (lambda m: m.pop("title"), "field title: Field required"),
         (lambda m: m.update(colour="red"), "field colour"),

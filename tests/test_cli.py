@@ -59,7 +59,7 @@ def test_bad_sources(here, cli, content, source, out, code, message):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["o.png", "--model", "mone"], 2, "did you mean 'monet' or 'monet-fine'?"),
+        (["o.png", "--model", "mone"], 2, "did you mean 'monet' or 'monet-fine' or 'monet-conv'?"),
         (["o.png", "--backend", "openvin"], 2, "did you mean 'openvino' or 'opencv'?"),
         (["o.png", "--precision", "int4"], 2, "did you mean 'int8'?"),
         (["o.png", "--strength", "1.5"], 2, "'--strength'"),
@@ -250,9 +250,9 @@ def test_a_signal_that_a_library_swallows_still_counts(cli, here, make_video, mo
             os.kill(os.getpid(), number)
             time.sleep(5)
 
-    def swallow(*arguments: object) -> object:
+    def swallow(*arguments: object, **named: object) -> object:
         Dropped()
-        return load(*arguments)
+        return load(*arguments, **named)
 
     monkeypatch.setattr("pleinair.runtime.translate.load", swallow)
     run = cli("translate", "in.mp4", "o.mp4", *FAST)
@@ -290,10 +290,10 @@ def test_bad_bundles(cli, bundle, here, edit):
 
 
 def test_models_and_doctor(cli):
-    assert "monet" in cli("models").out
+    assert "monet-conv" in cli("models").out
     assert cli("doctor").code == 0
     found = json.loads(cli("models", "--json").out)
-    assert "monet" in [model["name"] for model in found["models"]]
+    assert "monet-conv" in [model["name"] for model in found["models"]]
     found = json.loads(cli("doctor", "--json").out)
     assert set(found) == {"machine", "backends", "parts", "choices"}
 

@@ -53,7 +53,7 @@ def test_painting_reports_to_nobody(tmp_path, backend):
     pytest.importorskip(backend)
     code = f"""
 import numpy, pleinair
-pleinair.load("monet", {backend!r})(numpy.zeros((16, 16, 3), numpy.uint8))
+pleinair.load("monet-conv", {backend!r})(numpy.zeros((16, 16, 3), numpy.uint8))
 """
     quiet = ("CI", "TF_BUILD", "JENKINS_URL", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
     env = {k: v for k, v in os.environ.items() if k not in quiet} | {"HOME": str(tmp_path)}

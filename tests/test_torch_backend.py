@@ -10,10 +10,13 @@ import numpy as np
 import pleinair
 import pytest
 import torch
+from pleinair.bundle import Strokes
 from pleinair.errors import BackendError, TrainingError, UsageError
 from pleinair.evaluation.painter import painter
 from pleinair.pictures import list_pictures, read_picture, write_picture
 from pleinair.runtime.backends import BACKENDS
+from pleinair.runtime.canvases import Canvases
+from pleinair.runtime.stylizer import load
 from pleinair.train.checkpoint import save_atomically
 from pleinair.train.generators import create_generator
 
@@ -52,8 +55,8 @@ def test_a_checkpoint_paints_before_any_export(run: Path, photo: Any, backend: s
 
 @pytest.mark.parametrize("precision", ["int8", "fp16", "fp32"])
 def test_a_bundle_is_painted_as_onnx_runtime_does(photo: Any, precision: str) -> None:
-    ours = pleinair.load("monet", "torch", precision)(photo)
-    theirs = pleinair.load("monet", "onnxruntime", precision)(photo)
+    ours = pleinair.load("monet-conv", "torch", precision)(photo)
+    theirs = pleinair.load("monet-conv", "onnxruntime", precision)(photo)
     off = np.abs(ours.astype(int) - theirs)
     assert off.mean() < {"int8": 0.5, "fp16": 0.1, "fp32": 0.01}[precision]
 
@@ -108,3 +111,22 @@ def test_a_checkpoint_of_any_name(run: Path, tmp_path: Path, photos: Path) -> No
     write_picture(tmp_path / "in.png", read_picture(photos / "00.jpg")[0][:32, :32])
     pleinair.translate(tmp_path / "in.png", tmp_path / "out.png", tmp_path / "a:b ü.pt")
     assert (tmp_path / "out.png").exists()
+
+
+def test_strokes_are_painted_on_the_canvas_that_is_asked_for(tmp_path: Path) -> None:
+    generator = create_generator("strokes").eval()
+    state = {"format": "pleinair-generator-1", "architecture": "strokes", "options": {}}
+    state |= {"recipe": {"name": "tiny"}, "step": 1, "state": generator.state_dict()}
+    save_atomically(state, tmp_path / "generator.pt")
+    frame = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    paintings = []
+    for wrap in (True, False):
+        paintings.append(
+            load(tmp_path / "generator.pt", "torch", color="rgb", wrap=wrap).paint(frame)
+        )
+        strokes = Strokes(hand=generator.hand, step=generator.step)
+        generator.lay = Canvases(strokes, "test", wrap=wrap).lay
+        generator._canvases.clear()
+        wanted = painter(generator)(frame)
+        assert np.abs(paintings[-1].astype(int) - wanted).max() <= 1
+    assert not np.array_equal(*paintings)

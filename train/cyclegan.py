@@ -12,13 +12,16 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 
+from ..networks.plan_by_hand import make_plan
+from ..networks.strokes import StrokeGenerator
 from . import losses
 from .discriminators import FeatureDiscriminator, create_discriminator
 from .distil import distil_terms
 from .features import VGG16, channels_of
 from .losses import OBJECTIVES, MeanGramStyle
-from .recipe import Recipe
+from .recipe import BY_HAND, Recipe
 
 Weights = Mapping[str, float]
 Terms = dict[str, Tensor]
@@ -38,7 +41,7 @@ class Made(NamedTuple):
     """What the generators made in one step, detached, and their weighted losses."""
 
     terms: Terms
-    fake_target: Tensor
+    fake_target: Tensor | None  # none while a plan is learned that nobody paints
     fake_source: Tensor | None  # none if no loss needs it
     features: list[Tensor]  # of fake_target, for the discriminators on features
 
@@ -84,13 +87,20 @@ class GeneratorLosses(nn.Module):
             weight: Of each loss, now.
         """
         judges, vgg, _ = self.others
+        terms: Terms = {}
         same_target = None
-        if self.loss.identity:
+        if self.loss.by_hand:
+            plan = self._plan(terms, weight, source)
+            if not any(value for name, value in weight.items() if name not in BY_HAND):
+                return Made(terms, None, None, [])
+            assert isinstance(self.generator, StrokeGenerator)
+            fake_target = self.generator.paint(plan)
+            same_target = self.generator(target) if self.loss.identity else None
+        elif self.loss.identity:
             fake_target, same_target = together(self.generator, source, target)
         else:
             fake_target = self.generator(source)
         fake_target = fake_target.float()  # autocast stops here: losses are of small differences
-        terms: Terms = {}
         if "target" in judges:
             scores = judges["target"](fake_target)
             terms["g_target"] = weight["adversarial"] * self.objective.generator(scores)
@@ -108,6 +118,19 @@ class GeneratorLosses(nn.Module):
         detached = fake_source.detach() if fake_source is not None else None
         return Made(terms, fake_target.detach(), detached, [f.detach() for f in features])
 
+    def _plan(self, terms: Terms, weight: Weights, source: Tensor) -> Tensor:
+        """Makes a plan, and adds how far it is from the one made by hand."""
+        assert isinstance(self.generator, StrokeGenerator)
+        plan = self.generator.network(source)
+        with torch.no_grad():
+            by_hand = make_plan((source.float() + 1) / 2, self.generator.hand)
+        for name, loss in (("plan_marks", losses.plan_marks), ("plan_colour", losses.plan_colour)):
+            if weight[name]:
+                terms[name] = weight[name] * loss(plan.float(), by_hand)
+        # Marks are learned from the plan alone: a cycle wants them alike in colour, small and many.
+        colours = 3 * plan.shape[1] // 8
+        return torch.cat([plan[:, :colours], plan[:, colours:].detach()], 1)
+
     def _add_way_back(
         self,
         terms: Terms,
@@ -120,24 +143,31 @@ class GeneratorLosses(nn.Module):
         """Adds the losses that need the reverse generator; returns its fakes if one needs them."""
         painted = self._paint_back(source, target, fake_target)
         if same_target is not None:
-            same = losses.identity(target, same_target) + losses.identity(source, painted["same"])
+            same = losses.identity(self._reduced(target), self._reduced(same_target))
+            same = same + losses.identity(self._reduced(source), painted["same"])
             terms["identity"] = weight["identity"] * same
         if "cycled" in painted:
-            terms["cycle_source"] = weight["cycle"] * losses.cycle(source, painted["cycled"])
+            terms["cycle_source"] = weight["cycle"] * losses.cycle(
+                self._reduced(source), painted["cycled"]
+            )
         if "fake" in painted:
             self._add_losses_of_fakes(terms, weight, source, target, painted["fake"])
         return painted.get("fake")
+
+    def _reduced(self, pictures: Tensor) -> Tensor:
+        """Brings pictures to the size that the way back works at."""
+        return reduce(pictures, self.loss.reduced)
 
     def _paint_back(self, source: Tensor, target: Tensor, fake_target: Tensor) -> dict[str, Tensor]:
         """Returns what the reverse generator makes of those pictures that a loss needs."""
         assert self.reverse is not None
         loss, pictures = self.loss, dict[str, Tensor]()
         if loss.cycle:
-            pictures["cycled"] = fake_target
+            pictures["cycled"] = self._reduced(fake_target)
         if "source" in self.others[0] or loss.back_weight or loss.paired or loss.colour:
-            pictures["fake"] = target
+            pictures["fake"] = self._reduced(target)
         if loss.identity:
-            pictures["same"] = source
+            pictures["same"] = self._reduced(source)
         return dict(zip(pictures, together(self.reverse, *pictures.values()), strict=True))
 
     def _add_losses_of_fakes(
@@ -165,6 +195,8 @@ class GeneratorLosses(nn.Module):
             terms["colour"] = weight["colour"] * losses.low_frequency_colour(source, painted)
         if self.loss.ssim:
             terms["ssim"] = weight["ssim"] * losses.structure(source, painted)
+        if self.loss.massing:
+            terms["massing"] = weight["massing"] * losses.massing(source, painted)
         if self.loss.variation:
             terms["variation"] = weight["variation"] * losses.total_variation(painted)
         if self.loss.shift or self.loss.flat:
@@ -228,6 +260,7 @@ class DiscriminatorLosses(nn.Module):
             mix: (B, 1, 1, 1), for the gradient penalty.
         """
         terms: Terms = {}
+        real = {**real, "source": reduce(real["source"], self.loss.reduced)}
         for domain in ("target", "source"):
             if domain in self.judges:
                 judge = self.judges[domain]
@@ -276,6 +309,11 @@ def _first_result(network: nn.Module, batches: Sequence[Tensor]) -> int:
     pixels = sum(batch[:, 0].numel() for batch in batches)
     values = pixels // math.prod(first.stride) * first.out_channels
     return values * (2 if torch.is_autocast_enabled("cpu") else 4)
+
+
+def reduce(pictures: Tensor, factor: int) -> Tensor:
+    """Makes one pixel of ``factor`` x ``factor``."""
+    return avg_pool2d(pictures, factor) if factor > 1 else pictures
 
 
 def mean(terms: Iterable[Tensor]) -> Tensor:

@@ -7,16 +7,20 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..bundle import Strokes
 from ..evaluation.painter import stride_of
+from ..networks.strokes import Block, PlanNetwork, StrokeGenerator
 from .edge import ResidualBlock
 from .generators import GENERATORS, create_generator
 from .resnet import ResnetBlock
 
+BLOCKS = (ResidualBlock, ResnetBlock, Block)
 # Layers that let every pixel be, and norms.
 POINTWISE = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Dropout, nn.InstanceNorm2d, nn.BatchNorm2d)
 
@@ -41,15 +45,37 @@ def describe_all() -> dict[str, Description]:
 
 def describe(generator: nn.Module) -> Description:
     """Measures a generator; it is left as it was."""
-    blocks = (m for m in generator.modules() if isinstance(m, ResidualBlock | ResnetBlock))
-    widest = next(blocks, generator).modules()
+    if isinstance(generator, StrokeGenerator):  # its head has neither weights nor convolutions
+        generator = _Enlarged(generator.network)
+    blocks: list[nn.Module] = [m for m in generator.modules() if isinstance(m, BLOCKS)]
+    layers = (m for block in blocks or [generator] for m in block.modules())
     return Description(
-        width=max(m.out_channels for m in widest if isinstance(m, nn.Conv2d)),
+        width=max(m.out_channels for m in layers if isinstance(m, nn.Conv2d)),
         parameters=sum(p.numel() for p in generator.parameters()),
         macs_256=count_macs(generator, 256, 256),
         stride=stride_of(generator),
         receptive_field=receptive_field(generator),
     )
+
+
+class _Enlarged(nn.Module):
+    """A network whose plan is made as large as the picture."""
+
+    def __init__(self, network: PlanNetwork) -> None:
+        super().__init__()
+        self.network, self.stride = network, network.stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.interpolate(self.network(x), size=x.shape[-2:])
+
+
+def strokes_of(generator: nn.Module) -> Strokes | None:
+    """Returns what a manifest says of a generator's strokes, if it paints with any."""
+    if not isinstance(generator, StrokeGenerator):
+        return None
+    step: Any = generator.step
+    stroke: Any = generator.stroke
+    return Strokes(hand=generator.hand, step=step, stroke=stroke)
 
 
 def count_macs(generator: nn.Module, height: int, width: int) -> int:

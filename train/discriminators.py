@@ -7,12 +7,13 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from ..errors import UsageError, unknown_name
 from .layers import InstanceNorm2d, init_normal
 from .winograd import WinogradConv2d
 
-DISCRIMINATORS = ("patch", "n_layers", "pixel", "global")
+DISCRIMINATORS = ("patch", "n_layers", "pixel", "global", "masses")
 
 
 def create_discriminator(name: str, ndf: int = 64, layers: int = 3) -> nn.Module:
@@ -20,7 +21,8 @@ def create_discriminator(name: str, ndf: int = 64, layers: int = 3) -> nn.Module
 
     Args:
         name: One of ``DISCRIMINATORS``: ``patch`` judges patches of 70x70 pixels, ``n_layers``
-            larger or smaller ones, ``pixel`` each pixel's colour, ``global`` the whole picture.
+            larger or smaller ones, ``pixel`` each pixel's colour, ``global`` the whole picture,
+            ``masses`` pictures reduced by 4 and by 8.
         ndf: Channels of the first layer.
         layers: Of ``n_layers`` only: 1 judges 16x16, 2 34x34, 3 70x70, 4 142x142, 5 286x286. A
             picture's sides are then at least ``3 * 2**layers``.
@@ -36,7 +38,45 @@ def create_discriminator(name: str, ndf: int = 64, layers: int = 3) -> nn.Module
         return PixelDiscriminator(ndf)
     if name == "global":
         return GlobalDiscriminator(ndf)
+    if name == "masses":
+        return MassesDiscriminator(ndf)
     raise UsageError(unknown_name("discriminator", name, DISCRIMINATORS))
+
+
+class MassesDiscriminator(nn.Module):
+    """Scores patches of a picture that was reduced by 4, and by 8: light, palette, broken colour.
+
+    For generators whose marks are given: what a mark looks like from near is not for them to
+    learn. No norm takes brightness and tint away, as instance norm would; spectral norm (Miyato et
+    al. 2018) keeps slopes bounded instead.
+    """
+
+    FACTORS = (4, 8)
+
+    def __init__(self, ndf: int = 64) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(self._scale(ndf) for _ in self.FACTORS)
+
+    @staticmethod
+    def _scale(ndf: int) -> nn.Sequential:
+        widths = (3, ndf, 2 * ndf, 2 * ndf)
+        layers: list[nn.Module] = []
+        for n, (width, wider) in enumerate(pairwise(widths)):
+            kernel, stride = (3, 1) if n == 0 else (4, 2)
+            layers += [
+                spectral_norm(nn.Conv2d(width, wider, kernel, stride, padding=1)),
+                nn.LeakyReLU(0.2),
+            ]
+        return nn.Sequential(*layers, spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores ``x`` (B, 3, H, W) in [-1, 1]; returns (B, 2, h, w), a score for each scale."""
+        scores = [
+            scale(nn.functional.avg_pool2d(x, factor))
+            for scale, factor in zip(self.scales, self.FACTORS, strict=True)
+        ]
+        size = scores[0].shape[-2:]
+        return torch.cat([nn.functional.interpolate(score, size) for score in scores], 1)
 
 
 class PatchDiscriminator(nn.Module):

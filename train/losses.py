@@ -146,6 +146,40 @@ def low_frequency_colour(original: Tensor, painted: Tensor, patch: int = 16) -> 
     return F.l1_loss(F.avg_pool2d(painted, patch), F.avg_pool2d(original, patch))
 
 
+def massing(original: Tensor, painted: Tensor, factor: int = 4, window: int = 9) -> Tensor:
+    """``1 - (2 cov + c) / (var + var' + c)`` of brightness in windows: what SSIM calls structure.
+
+    ``factor`` x ``factor`` pixels are one, so that marks do not count; brightness itself may
+    change, which SSIM's first term would not let it.
+    """
+    x, y = (F.avg_pool2d(p, factor).mean(1, keepdim=True) for p in (original, painted))
+    mean_x, mean_y = _box(x, window), _box(y, window)
+    both = _box(x * y, window) - mean_x * mean_y
+    spread = _box(x.square() + y.square(), window) - mean_x.square() - mean_y.square()
+    alike: Tensor = ((2 * both + 4e-3) / (spread + 4e-3)).mean()
+    return 1 - alike
+
+
+def plan_marks(plan: Tensor, by_hand: Tensor) -> Tensor:
+    """Distance between what two plans (B, 8 * layers, h, w) say of marks: all but their colour.
+
+    L1 of differences in lightness and hue and of needs, which count one and a half times, and 12
+    times the square of directions: most places have none, and L1 would leave the rest without.
+    """
+    apart = (plan - by_hand).unflatten(1, (8, -1))
+    weight = plan.new_tensor((1, 1, 1.5)).view(3, 1, 1, 1)
+    differences = (weight * apart[:, 3:6].abs()).sum(1).mean() / 8
+    distance: Tensor = differences + 12 * apart[:, 6:].square().mean()
+    return distance
+
+
+def plan_colour(plan: Tensor, by_hand: Tensor) -> Tensor:
+    """L1 plus half the square, in grey levels of 1/16, between the colours of two plans."""
+    colours = 3 * plan.shape[1] // 8
+    apart = 16 * (plan[:, :colours] - by_hand[:, :colours]).abs()
+    return (apart + 0.5 * apart.square()).mean()
+
+
 def shift_differences(
     generator: Callable[[Tensor], Tensor], original: Tensor, painted: Tensor, dy: int, dx: int
 ) -> Tensor:

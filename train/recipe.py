@@ -18,7 +18,7 @@ from ..errors import TrainingError, UsageError, unknown_name
 from ..evaluation.painter import stride_of
 from .discriminators import DISCRIMINATORS
 from .features import CHANNELS, HALF
-from .generators import check_options, create_generator
+from .generators import check_options, create_generator, options_of
 
 
 def _rising(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -33,6 +33,9 @@ def _rising(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 NotNegative = Annotated[float, Field(ge=0)]
 Ramp = Annotated[list[tuple[float, NotNegative]], Field(min_length=2), AfterValidator(_rising)]
 Weight = NotNegative | Ramp
+
+
+BY_HAND = ("plan_marks", "plan_colour")  # losses of a plan, which nobody has to paint
 
 
 class _Section(BaseModel):
@@ -81,6 +84,9 @@ class ModelSection(_Section):
     norm: Literal["instance", "batch", "none"] | None = None  # of resnet and unet
     dropout: bool | None = None  # of resnet and unet
     ngf: int | None = Field(default=None, ge=1)  # channels of resnet and unet; 64 in the paper
+    hand: str | None = None  # of strokes: whose brush marks
+    step: int | None = None  # of strokes: 1 decides for each pixel, 2 for each block of 2x2
+    stroke: str | None = None  # of strokes: fine, medium or large marks
     discriminator: str = "patch"
     ndf: int = Field(default=64, ge=1)  # discriminator channels; 64 in the paper
     layers: int = Field(default=3, ge=1, le=6)  # of the discriminator n_layers; patch has 3
@@ -88,7 +94,8 @@ class ModelSection(_Section):
     @property
     def options(self) -> dict[str, Any]:
         """The generators' options that were given."""
-        named = {"norm": self.norm, "dropout": self.dropout, "ngf": self.ngf}
+        names = ("norm", "dropout", "ngf", "hand", "step", "stroke")
+        named = {name: getattr(self, name) for name in names}
         return {name: value for name, value in named.items() if value is not None}
 
 
@@ -107,6 +114,11 @@ class LossSection(_Section):
     content: Weight = 0.0  # VGG features of the picture, forward generator only
     ssim: Weight = 0.0  # structure of the picture, forward generator only
     variation: Weight = 0.0  # total variation, forward generator only
+    massing: Weight = 0.0  # structure of pictures at a quarter of the size, forward generator only
+    plan_marks: Weight = 0.0  # of strokes: marks as in the plan made by hand
+    plan_colour: Weight = 0.0  # of strokes: colours as in the plan made by hand
+    # The way back works on pictures so much smaller: what strokes hide it does not have to invent.
+    reduced: int = Field(default=1, ge=1, le=8)
     colour: Weight = 0.0  # 16x16 averages stay, both generators
     shift: Weight = 0.0  # shift consistency against flicker, forward generator only
     flat: Weight = 0.0  # shift consistency where the picture is flat, against lattices
@@ -121,6 +133,11 @@ class LossSection(_Section):
         "relu3_1",
     )
     content_layer: str = "relu3_1"
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether plans are compared with those made by hand."""
+        return any(getattr(self, name) for name in BY_HAND)
 
     @property
     def back_weight(self) -> Weight:
@@ -254,18 +271,30 @@ class Recipe(_Section):
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Reads a recipe and applies ``section.key=value`` overrides (values as in TOML, or bare text).
 
+    Of a recipe in stages it is the last, see ``stages.load_stages``.
+
     Raises:
         TrainingError: The file is missing or no TOML, or a key or value is not valid.
     """
+    values = read_recipe(path)
+    values.pop("stages", None)
+    for override in overrides:
+        apply_override(values, override)
+    return validate_recipe(values, str(path))
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Reads a recipe's values as they stand in the file.
+
+    Raises:
+        TrainingError: It is missing or no TOML.
+    """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TrainingError(f"recipe {path} does not exist") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise TrainingError(f"recipe {path} cannot be read: {error}") from error
-    for override in overrides:
-        _apply_override(values, override)
-    return validate_recipe(values, str(path))
 
 
 def validate_recipe(values: dict[str, Any], where: str) -> Recipe:
@@ -299,10 +328,19 @@ def _check(recipe: Recipe) -> None:
         raise TrainingError("loss.projected has no gradient penalty: take another objective")
     if recipe.model.reverse and not loss.two_sided:
         raise TrainingError("model.reverse is not trained: cycle and identity are 0")
-    learns = loss.adversarial or loss.projected or loss.style or loss.paired
+    if loss.by_hand and (recipe.model.generator != "strokes" or recipe.optim.quantize):
+        raise TrainingError(
+            "loss.plan_marks and plan_colour are for model.generator strokes without optim.quantize"
+        )
+    if loss.reduced > 1 and (loss.back_weight or loss.paired or loss.colour):
+        raise TrainingError(
+            "loss.reduced makes the way back smaller: set cycle_back, paired and colour to 0"
+        )
+    learns = loss.adversarial or loss.projected or loss.style or loss.paired or loss.by_hand
     if not (learns or distil.offline):
         raise TrainingError(
-            "loss.adversarial, projected, style and paired are all 0: nothing to learn"
+            "loss.adversarial, projected, style, paired, plan_marks and plan_colour are all 0:"
+            " nothing to learn"
         )
     if recipe.optim.policy == "plateau" and not recipe.evaluate.every:
         raise TrainingError("optim.policy plateau follows the KID: set evaluate.every")
@@ -312,8 +350,10 @@ def _check(recipe: Recipe) -> None:
 
 def _check_names(recipe: Recipe) -> None:
     model, loss, student = recipe.model, recipe.loss, recipe.distil.student
-    for name in filter(None, (model.generator, model.reverse)):
-        check_options(name, model.options)
+    known = {model.generator, model.reverse or model.generator}
+    check_options(model.generator, _shared(model.options, known, model.generator))
+    for name in sorted(known):
+        check_options(name, options_of(name, model.options))
         _check_crop(recipe, name)
     if student:
         check_options(student, {})
@@ -329,6 +369,12 @@ def _check_names(recipe: Recipe) -> None:
     for layer in (*loss.texture_layers, loss.content_layer):
         if layer.removesuffix(HALF) not in CHANNELS:
             raise TrainingError(unknown_name("layer of VGG16", layer, CHANNELS))
+
+
+def _shared(options: dict[str, Any], generators: set[str], name: str) -> dict[str, Any]:
+    """The options that a generator must have, since no other of the recipe has them."""
+    others = [options_of(other, options) for other in generators if other != name]
+    return {key: value for key, value in options.items() if not any(key in o for o in others)}
 
 
 def _check_crop(recipe: Recipe, generator: str) -> None:
@@ -359,7 +405,8 @@ def _check_data(recipe: Recipe) -> None:
         raise TrainingError("data.mode single has no targets: set evaluate.target")
 
 
-def _apply_override(values: dict[str, Any], override: str) -> None:
+def apply_override(values: dict[str, Any], override: str) -> None:
+    """Sets one key of a recipe's values, ``section.key=value``; in place."""
     key, separator, text = override.partition("=")
     if not separator:
         raise TrainingError(f"override {override!r} is not of the form section.key=value")

@@ -28,7 +28,7 @@ from .discriminators import FeatureDiscriminator
 from .distil import StudentLosses
 from .fake_quant import FakeQuantized
 from .features import VGG16, channels_of
-from .generators import EdgeGenerator, create_generator
+from .generators import EdgeGenerator, create_generator, options_of
 from .image_pool import ImagePool
 from .load import load_generator
 from .losses import MeanGramStyle
@@ -68,10 +68,12 @@ class Trainer:
     def _make_networks(self) -> None:
         """Creates what is trained; ``networks`` are the plain modules, whose state is saved."""
         model, loss = self.recipe.model, self.recipe.loss
-        generator = create_generator(model.generator, **model.options)
+        options = options_of(model.generator, model.options)
+        generator = create_generator(model.generator, **options)
         self.networks: dict[str, nn.Module] = {"generator": self._place(generator)}
         if loss.two_sided:
-            reverse = create_generator(model.reverse or model.generator, **model.options)
+            name = model.reverse or model.generator
+            reverse = create_generator(name, **options_of(name, model.options))
             self.networks["reverse"] = self._place(reverse)
         self.judges = make_judges(self.recipe)
         if len(self.judges):
@@ -183,10 +185,15 @@ class Trainer:
             terms.append({name: value.detach() for name, value in out.terms.items()})
         self._update("generators")
         self.judges.requires_grad_(True)
-        if "discriminators" in self.sides:
-            terms += self._train_judges(placed, made)
-        if "student" in self.sides:
-            terms += self._train_student(placed, made)
+        painted = made[0].fake_target is not None
+        for name, train in (
+            ("discriminators", self._train_judges),
+            ("student", self._train_student),
+        ):
+            if name in self.sides and painted:
+                terms += train(placed, made)
+            elif name in self.sides:
+                self._update(name)  # without gradients: the learning rate's policy counts steps
         for name, average in self.averages.items():
             average.update_parameters(self.networks[name])
         for scheduler in self.schedulers.values():
@@ -221,6 +228,7 @@ class Trainer:
         terms = []
         for last, ((source, target, _), out) in _mark_last(zip(placed, made, strict=True)):
             real, fake = {"target": target, "source": source}, {}
+            assert out.fake_target is not None
             if "target" in self.judges:
                 fake["target"] = self.pools["target"].swap(out.fake_target)
             if "source" in self.judges and out.fake_source is not None:
@@ -316,7 +324,7 @@ class Trainer:
             "format": "pleinair-generator-1",
             "pleinair_version": __version__,
             "architecture": architecture,
-            "options": {} if name == "student" else model.options,
+            "options": {} if name == "student" else options_of(architecture, model.options),
             "direction": "reverse" if name == "reverse" else "forward",
             "recipe": self.recipe.model_dump(mode="json"),
             "step": self.step,

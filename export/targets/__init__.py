@@ -47,6 +47,7 @@ class Target:
     by_default: bool = True  # whether it is built when no target is named
     verified: str = ""  # what of it was seen to work where pleinair is made, and how
     unverified: str = ""  # what was not
+    strokes: bool = False  # whether it can paint strokes
 
     @property
     def available(self) -> bool:
@@ -59,6 +60,12 @@ class Target:
         Raises:
             ExportError: The library is missing or cannot express the generator.
         """
+        if workshop.strokes and not self.strokes:
+            able = " or ".join(row.name for row in TARGETS.values() if row.strokes)
+            raise ExportError(
+                f"target {self.name} cannot paint strokes yet; name {able}, or export a generator"
+                " of convolutions alone, such as edge_s"
+            )
         if not self.available:
             raise ExportError(f"target {self.name} needs {self.library}; run: {self.install}")
         module: Any = importlib.import_module(f".{self.name}", __name__)
@@ -78,6 +85,7 @@ TARGETS = {
             verified="painted on x86-64 and on an emulated aarch64 (below), drift measured at each"
             " export (`tests/export/test_exporter.py`)",
             unverified="the execution providers of GPUs and of XNNPACK",
+            strokes=True,
         ),
         Target(
             "openvino",
@@ -89,6 +97,7 @@ TARGETS = {
             verified="painted on x86-64 and on an emulated aarch64 (below), drift measured at each"
             " export (`tests/export/test_exporter.py`)",
             unverified="Intel's GPUs and NPUs",
+            strokes=True,
         ),
         Target(
             "tensorrt",

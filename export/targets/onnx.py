@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from ...runtime.backends import find_backend
 from ..onnx_graph import OPSET
 from ..quantize import ONNXRUNTIME
+from ..stroke_graph import GATHERS
 from ..workshop import Workshop
 from . import Built
 
@@ -27,6 +27,6 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     else:
         graph = workshop.float_graph()
     path = folder / f"{precision}.onnx"
-    shutil.copyfile(graph, path)
-    engine = find_backend("onnxruntime").load(path)
+    shutil.copyfile(workshop.whole(graph, GATHERS["onnxruntime"]), path)
+    engine = workshop.load("onnxruntime", path)
     yield Built(path, engine, "onnxruntime", opset=OPSET, quantization=record, float32=wide)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...runtime.backends import find_backend
 from ..openvino_ir import write_ir
 from ..quantize import OPENVINO
+from ..stroke_graph import GATHERS
 from ..workshop import Workshop
 from . import Built
 
@@ -20,6 +20,7 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     found = workshop.int8_graph(OPENVINO) if precision == "int8" else None
     graph = found.path if found else workshop.float_graph()
     path = folder / f"{precision}.openvino"
-    write_ir(graph, path, workshop.metadata, halve=precision == "fp16")
-    engine = find_backend("openvino").load(path)
+    whole = workshop.whole(graph, GATHERS["openvino"])
+    write_ir(whole, path, workshop.metadata, halve=precision == "fp16")
+    engine = workshop.load("openvino", path)
     yield Built(path, engine, "openvino", quantization=found.record if found else None)

@@ -5,6 +5,7 @@ that the command line, ``doctor`` and the choice at ``auto`` read. Nothing heavy
 Where an artifact is for one kind of device, a function ``device()`` says which is here. Where a
 library has several ways to run an artifact (devices, providers, uses of the cores), a function
 ``ways(in_flight)`` names those that this machine has, and ``load`` takes one as its third argument.
+Where it paints strokes, ``load`` takes what lays their canvas as its fourth.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ...bundle import Bundle
+from ...canvas.layout import Piece
 from ...errors import BackendError, UsageError, unknown_name
 from ...pictures import Frames
+from ..canvases import Canvases, Plans
 
 GROUP = "pleinair.backends"
 _STDERR = threading.Lock()  # whose turn it is to move it
@@ -47,6 +50,19 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class StrokeEngine(Engine, Protocol):
+    """An engine that paints strokes."""
+
+    def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture."""
+        ...
+
+    def plan(self, frames: Frames) -> Plans:
+        """Returns the plan that is made of a frame, by which strokes are laid."""
+        ...
+
+
 @dataclass(frozen=True)
 class Backend:
     """One row of the table."""
@@ -59,6 +75,7 @@ class Backend:
     by_device: bool = False  # whether an artifact is for one kind of device, which its module names
     module: str = ""  # what has ``load``; the one of its name in this folder if empty
     in_auto: bool = True  # whether ``auto`` measures it; else it is the last resort
+    strokes: tuple[str, ...] = ()  # which of its targets it runs where they paint strokes
     broken: str = ""  # why a third party's cannot be used
 
     @property
@@ -103,6 +120,10 @@ class Backend:
         """Whether an artifact for a kind of device, or for any if that is empty, runs with it."""
         return self.available and device == self.device() if self.by_device else not device
 
+    def takes(self, bundle: Bundle) -> tuple[str, ...]:
+        """Returns which of a bundle's targets it runs, the best first."""
+        return self.strokes if bundle.manifest.strokes else self.targets
+
     def ways(self, in_flight: int = 1) -> list[str]:
         """Names the ways in which it can run an artifact here, the usual one first.
 
@@ -115,28 +136,32 @@ class Backend:
         module = self._module()
         return list(module.ways(in_flight)) if hasattr(module, "ways") else [""]
 
-    def load(self, path: Path, in_flight: int = 1, way: str = "") -> Engine:
+    def load(
+        self, path: Path, in_flight: int = 1, way: str = "", canvases: Canvases | None = None
+    ) -> Engine:
         """Loads an artifact.
 
         Args:
             path: The artifact's file or folder.
             in_flight: How many frames will be painted at once; 1 asks for the shortest delay.
             way: One of ``ways``; the usual one if empty.
+            canvases: What an artifact that paints strokes takes beside the frame.
 
         Raises:
             UsageError: There is no such way here.
             BackendError: The library is missing or refuses the artifact.
+            BundleError: The artifact does not fit the canvas.
         """
         module = self._module()
-        if not way:
-            plain: Engine = module.load(path, in_flight)
-            return plain
-        ways = self.ways(in_flight)
-        if way not in ways:
+        if way and way not in (ways := self.ways(in_flight)):
             raise UsageError(
                 unknown_name(f"device of backend {self.name!r}", way, filter(None, ways))
             )
-        engine: Engine = module.load(path, in_flight, way)
+        if canvases and not self.strokes:
+            able = " or ".join(row.name for row in BACKENDS.values() if row.strokes)
+            raise BackendError(f"backend {self.name!r} cannot paint strokes; use {able}")
+        options = (way, canvases) if canvases else (way,) if way else ()
+        engine: Engine = module.load(path, in_flight, *options)
         return engine
 
     def open_checkpoint(self, path: Path) -> Bundle:
@@ -169,6 +194,7 @@ BACKENDS = {
             "openvino",
             "openvino",
             'pip install "pleinair[openvino]"',
+            strokes=("openvino",),
         ),
         Backend(
             "onnxruntime",
@@ -176,6 +202,7 @@ BACKENDS = {
             "onnxruntime",
             "onnxruntime",
             "pip install onnxruntime",
+            strokes=("onnx",),
         ),
         Backend(
             "tensorrt",
@@ -232,6 +259,7 @@ BACKENDS = {
             'pip install "pleinair[train]"',
             module="pleinair.torch_backend",  # above the runtime, which does without PyTorch
             in_auto=False,
+            strokes=(CHECKPOINT,),
         ),
     )
 }

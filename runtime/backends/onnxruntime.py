@@ -10,8 +10,10 @@ from typing import Any
 
 import onnxruntime as ort
 
+from ...canvas.layout import Piece
 from ...errors import BackendError
 from ...pictures import Frames
+from ..canvases import Canvases, Plans, check_inputs
 from . import Engine, mapped_errors
 
 # Execution providers by the names that one writes; onnxruntime-gpu, -directml, -openvino and the
@@ -35,9 +37,12 @@ class OnnxRuntimeEngine:
         path: An .onnx file.
         in_flight: How many frames are painted at once; each gets its share of the cores.
         way: One of ``_PROVIDERS``. What it cannot run falls to the CPU.
+        canvases: What a painter with strokes takes beside the frame.
     """
 
-    def __init__(self, path: Path, in_flight: int, way: str) -> None:
+    def __init__(
+        self, path: Path, in_flight: int, way: str, canvases: Canvases | None = None
+    ) -> None:
         options = ort.SessionOptions()
         options.log_severity_level = 3
         cores = os.cpu_count() or 1
@@ -56,23 +61,38 @@ class OnnxRuntimeEngine:
         providers = [provider, *([] if way == "cpu" else ["CPUExecutionProvider"])]
         with mapped_errors("onnxruntime", f"load {path}"):
             self.session = ort.InferenceSession(path, options, providers=providers)
-            self.input = self.session.get_inputs()[0].name
+            self.inputs = {taken.name: taken.shape for taken in self.session.get_inputs()}
+            self.input = next(iter(self.inputs))
+            self.output = self.session.get_outputs()[0].name
         if _PROVIDERS[way] not in self.session.get_providers():
             # ONNX Runtime only warns, and would go on with the CPU alone.
             raise BackendError(
                 f"onnxruntime has {way}, but it does not start here: its libraries or driver are"
                 " missing; install them or use another --backend"
             )
+        check_inputs(path, self.inputs, canvases)
+        self.canvases = canvases
 
     def prepare(self, height: int, width: int) -> None:
-        """Nothing to do: sessions take any size at the same speed."""
+        """Lays the canvas, if there is one: sessions take any size at the same speed."""
+        if self.canvases:
+            self.canvases(height, width)
 
-    def __call__(self, frames: Frames) -> Frames:
-        """Paints uint8 RGB [1, H, W, 3]."""
-        doing = f"paint a {frames.shape[2]}x{frames.shape[1]} frame"
-        with self.turn, mapped_errors("onnxruntime", doing):
-            painted: Frames = self.session.run(None, {self.input: frames})[0]
-            return painted
+    def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture."""
+        painted: Frames = self._run(frames, self.output, piece)
+        return painted
+
+    def plan(self, frames: Frames) -> Plans:
+        """Returns the plan that a painter with strokes makes of a frame."""
+        plan: Plans = self._run(frames, "plan")
+        return plan
+
+    def _run(self, frames: Frames, output: str, piece: Piece | None = None) -> Any:
+        height, width = frames.shape[1:3]
+        canvas = self.canvases(height, width, piece) if self.canvases else {}
+        with self.turn, mapped_errors("onnxruntime", f"paint a {width}x{height} frame"):
+            return self.session.run([output], {self.input: frames, **canvas})[0]
 
 
 def ways(in_flight: int) -> list[str]:
@@ -81,6 +101,6 @@ def ways(in_flight: int) -> list[str]:
     return [name for name, provider in _PROVIDERS.items() if provider in has]
 
 
-def load(path: Path, in_flight: int, way: str = "") -> Engine:
+def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
     """Loads an .onnx file."""
-    return OnnxRuntimeEngine(path, in_flight, way or "cpu")
+    return OnnxRuntimeEngine(path, in_flight, way or "cpu", canvases)

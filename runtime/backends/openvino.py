@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from ...canvas.layout import Piece
 from ...pictures import Frames
+from ..canvases import Arrays, Canvases, Plans, check_inputs
 from . import Engine, mapped_errors
 
 KEPT = 4  # compiled models: a live picture that adapts goes to and fro between a few sizes
@@ -30,10 +32,13 @@ class OpenVinoEngine:
         path: An .onnx file or a folder with an IR.
         in_flight: How many frames are painted at once.
         way: ``streams`` or ``cores`` of the CPU, or another of OpenVINO's devices.
+        canvases: What a painter with strokes takes beside the frame.
     """
 
-    def __init__(self, path: Path, in_flight: int, way: str) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, in_flight: int, way: str, canvases: Canvases | None = None
+    ) -> None:
+        self.path, self.canvases = path, canvases
         self.device = "CPU" if way in _ON_CPU else way.upper()
         self.options: dict[str, Any] = {"PERFORMANCE_HINT": _ON_CPU.get(way, "LATENCY")}
         if self.device == "CPU":
@@ -47,23 +52,31 @@ class OpenVinoEngine:
         self.lock = threading.Lock()
         with mapped_errors("openvino", f"load {path}"):
             self.model = _core().read_model(path / "model.xml" if path.is_dir() else path)
+            inputs = {taken.any_name: _sides(taken.partial_shape) for taken in self.model.inputs}
+        check_inputs(path, inputs, canvases)
 
     def prepare(self, height: int, width: int) -> None:
         """Compiles for a size."""
         self._fitting(height, width)
 
-    def __call__(self, frames: Frames) -> Frames:
-        """Paints uint8 RGB [1, H, W, 3]."""
+    def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture."""
         height, width = frames.shape[1:3]
         with mapped_errors("openvino", f"paint a {width}x{height} frame"):
-            request = self._request(height, width)
+            request = self._request(height, width, piece)
             # It reads and writes our memory, which a read-only picture cannot give; else it copies.
             taken = frames if frames.flags.writeable else frames.copy()
-            painted = np.empty_like(frames)
+            painted: Frames = np.empty_like(request.get_output_tensor(0).data)
             request.set_input_tensor(ov.Tensor(taken, shared_memory=True))
-            request.set_output_tensor(ov.Tensor(painted, shared_memory=True))
+            request.set_output_tensor(0, ov.Tensor(painted, shared_memory=True))
             request.infer(share_outputs=True)
             return painted
+
+    def plan(self, frames: Frames) -> Plans:
+        """Returns the plan that a painter with strokes makes of a frame."""
+        self(frames)
+        plan: Plans = self.requests.request.get_tensor("plan").data.copy()
+        return plan
 
     @property
     def own_ms(self) -> float:
@@ -72,24 +85,46 @@ class OpenVinoEngine:
 
     def _fitting(self, height: int, width: int) -> Any:
         """Returns what is compiled for a size; what was not used for longest makes room for it."""
-        with self.lock, mapped_errors("openvino", f"compile {self.path} for {width}x{height}"):
+        with self.lock:
             fitting = self.compiled.pop((height, width), None)
             if fitting is None:
-                model = self.model.clone()
-                model.reshape([1, height, width, 3])
-                fitting = _core().compile_model(model, self.device, self.options)
+                fitting = self._compile(height, width)
                 while len(self.compiled) >= KEPT:
                     del self.compiled[next(iter(self.compiled))]
             self.compiled[height, width] = fitting
             return fitting
 
-    def _request(self, height: int, width: int) -> Any:
+    def _compile(self, height: int, width: int, piece: Piece | None = None) -> Any:
+        """Compiles for a size; a canvas is constant then, and what follows from it alone."""
+        canvas = self.canvases(height, width, piece) if self.canvases else {}
+        with mapped_errors("openvino", f"compile {self.path} for {width}x{height}"):
+            model = self.model.clone()
+            fix_inputs(model, canvas)
+            model.reshape([1, height, width, 3])
+            return _core().compile_model(model, self.device, self.options)
+
+    def _request(self, height: int, width: int, piece: Piece | None) -> Any:
         """This thread's infer request for a size."""
-        mine = self.requests.__dict__
-        if mine.get("size") != (height, width):
-            request = self._fitting(height, width).create_infer_request()
-            mine["size"], mine["request"] = (height, width), request
+        mine, size = self.requests.__dict__, (height, width, piece)
+        if mine.get("size") != size:
+            # A piece is painted once, and its canvas is large.
+            fitting = self._compile(*size) if piece else self._fitting(height, width)
+            mine["size"], mine["request"] = size, fitting.create_infer_request()
         return mine["request"]
+
+
+def fix_inputs(model: Any, values: Arrays) -> None:
+    """Makes constants of some of a model's inputs, in place."""
+    for parameter in model.get_parameters():
+        if parameter.friendly_name in values:
+            array = values[parameter.friendly_name]
+            constant = ov.op.Constant(array, shared_memory=True)
+            parameter.output(0).replace(constant.output(0))
+            model.remove_parameter(parameter)
+
+
+def _sides(shape: Any) -> list[int | None]:
+    return [side.get_length() if side.is_static else None for side in shape]
 
 
 @functools.cache
@@ -105,6 +140,7 @@ def ways(in_flight: int) -> list[str]:
     return [*(["streams", "cores"] if in_flight > 1 else ["cores"]), *others]
 
 
-def load(path: Path, in_flight: int, way: str = "") -> Engine:
+def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
     """Loads an .onnx file or a folder with an IR."""
-    return OpenVinoEngine(path, in_flight, way or ("streams" if in_flight > 1 else "cores"))
+    way = way or ("streams" if in_flight > 1 else "cores")
+    return OpenVinoEngine(path, in_flight, way, canvases)

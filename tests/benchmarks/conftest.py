@@ -44,7 +44,11 @@ def measured(tmp_path_factory, quick):
     out = tmp_path_factory.mktemp("bench") / "out"
     scenarios = ["single-stream", "offline", "live"]
     return out, quick(
-        "monet", out, backends=["onnxruntime"], precisions=["int8", "fp32"], scenarios=scenarios
+        "monet-conv",
+        out,
+        backends=["onnxruntime"],
+        precisions=["int8", "fp32"],
+        scenarios=scenarios,
     )
 
 

@@ -68,7 +68,7 @@ class Negative:
 
 @pytest.fixture
 def painter():
-    stylizer = Stylizer(Bundle.open("monet"), Negative(), Choice("none", "int8"), "rgb")
+    stylizer = Stylizer(Bundle.open("monet-conv"), Negative(), Choice("none", "int8"), "rgb")
     return Painter(stylizer, [np.zeros((21, 33, 3), np.uint8)] * 2)  # is padded and cropped
 
 

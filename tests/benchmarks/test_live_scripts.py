@@ -20,7 +20,7 @@ def test_a_number_survives_jpeg(number):
 
 
 def test_a_stream_is_measured_from_when_it_was_sent(demo_clip):
-    found = from_stream(str(demo_clip), (320, 180), 1.5, "monet")
+    found = from_stream(str(demo_clip), (320, 180), 1.5, "monet-conv")
     assert found["frames"] > 5
     assert 0 < found["p50_ms"] <= found["p90_ms"] <= found["p99_ms"]
     assert found["since_sent_p50_ms"] > found["p50_ms"]

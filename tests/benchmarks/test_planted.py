@@ -14,7 +14,7 @@ from pleinair.bundle import Bundle
 from pleinair.runtime.stylizer import Choice, Stylizer
 
 ROUNDS, FRAMES = 10, 12
-MONET = Bundle.open("monet")
+MONET = Bundle.open("monet-conv")
 
 
 class Clock:
@@ -62,7 +62,7 @@ def results_of(*measurements: Measurement) -> dict:
     environment = {
         "machine": {"cpu": "fake"},
         "method": {"threads": 1},
-        "bundle": {"name": "monet", "checkpoint_sha256": ""},
+        "bundle": {"name": "monet-conv", "checkpoint_sha256": ""},
         "software": {"libraries": {}},
     }
     rows = make_rows(MONET, measurements, {}, seed=0)

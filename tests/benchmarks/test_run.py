@@ -87,11 +87,11 @@ def test_the_report_fetches_nothing(measured):
 def test_what_cannot_run_says_why():
     from pleinair.bundle import Bundle
 
-    _, skipped = cases.plan_variants(Bundle.open("monet"))
+    _, skipped = cases.plan_variants(Bundle.open("monet-conv"))
     assert all(s.reason for s in skipped)
     assert any(s.backend == "torch" and s.precision == "int8" for s in skipped)
     with pytest.raises(UsageError, match="did you mean 'int8'"):
-        cases.plan_variants(Bundle.open("monet"), (), ["int"])
+        cases.plan_variants(Bundle.open("monet-conv"), (), ["int"])
     with pytest.raises(UsageError, match="did you mean 'offline'"):
         cases.plan_cases([], [(64, 64)], ["ofline"])
 
@@ -99,7 +99,7 @@ def test_what_cannot_run_says_why():
 def test_peers_take_part_in_the_same_rounds(quick, tmp_path, monkeypatch):
     monkeypatch.delitem(cases.PEERS, "torch-compile")  # half a minute of a C++ compiler
     found = quick(
-        "monet", tmp_path / "out", backends=["onnxruntime", "openvino"], precisions=["int8"],
+        "monet-conv", tmp_path / "out", backends=["onnxruntime", "openvino"], precisions=["int8"],
         peers=True, scenarios=["single-stream", "live"],
     )  # fmt: skip
     rows = [(r["backend"], r["scenario"]) for r in found["results"]]
@@ -123,7 +123,7 @@ def test_roofs_and_layers(measured):
     """The convolutions that the profile names do all of the work that the manifest says."""
     from pleinair.bundle import Bundle
 
-    macs = Bundle.open("monet").manifest.generator.macs_256 * 64 * 48 / 256**2
+    macs = Bundle.open("monet-conv").manifest.generator.macs_256 * 64 * 48 / 256**2
     found = {one["precision"]: one for one in measured[1]["inspected"]}
     assert found.keys() == {"int8", "fp32"}
     for one in found.values():
@@ -203,7 +203,7 @@ def test_nothing_can_run(quick, tmp_path, monkeypatch):
         lambda name, *more: None if name in hidden else real(name, *more),
     )
     with pytest.raises(BackendError, match=r"no backend is installed; run one of: pip install"):
-        quick("monet", tmp_path / "out")
+        quick("monet-conv", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -222,7 +222,7 @@ def test_nothing_can_run(quick, tmp_path, monkeypatch):
     ],
 )
 def test_bad_requests(cli, tmp_path, arguments, code, message):
-    run = cli("bench", "monet", "--out", tmp_path / "out", *arguments)
+    run = cli("bench", "monet-conv", "--out", tmp_path / "out", *arguments)
     assert message in run.error()
     assert run.code == code
     assert not (tmp_path / "out").exists()
@@ -230,24 +230,24 @@ def test_bad_requests(cli, tmp_path, arguments, code, message):
 
 def test_no_pictures_to_measure_with(cli, tmp_path):
     (tmp_path / "empty").mkdir()
-    run = cli("bench", "monet", "--out", tmp_path / "out", "--pictures", tmp_path / "empty")
+    run = cli("bench", "monet-conv", "--out", tmp_path / "out", "--pictures", tmp_path / "empty")
     assert "empty" in run.error()
     assert run.code in (1, 2)
     assert not (tmp_path / "out").exists()
 
 
 def test_an_earlier_result_is_kept(cli, measured, tmp_path):
-    run = cli("bench", "monet", "--out", measured[0])
+    run = cli("bench", "monet-conv", "--out", measured[0])
     assert "results.json exists; add --overwrite" in run.error()
     assert run.code == 2
     (tmp_path / "file").write_text("")
-    assert cli("bench", "monet", "--out", tmp_path / "file" / "out").code == 2
+    assert cli("bench", "monet-conv", "--out", tmp_path / "file" / "out").code == 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_ctrl_c_reports_what_was_measured(tmp_path, photos):
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "pleinair", "bench", "monet", "--out", str(out)]
+    command = [sys.executable, "-m", "pleinair", "bench", "monet-conv", "--out", str(out)]
     command += ["--backend", "onnxruntime", "--precision", "int8", "--size", "64x48"]
     command += ["--scenario", "single-stream", "--duration", "600", "--pictures", str(photos)]
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell may have it ignored

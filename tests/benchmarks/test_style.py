@@ -45,7 +45,7 @@ def test_kid_is_smallest_for_the_paintings_themselves(mean_colour, photos):
 
 def test_kid_stands_in_the_results(quick, mean_colour, photos, tmp_path):
     found = quick(
-        "monet", tmp_path / "out", backends=["onnxruntime"], precisions=["int8", "fp32"],
+        "monet-conv", tmp_path / "out", backends=["onnxruntime"], precisions=["int8", "fp32"],
         features=mean_colour, targets=photos.parent / "paintings",
     )  # fmt: skip
     scores = [drift["kid"] for drift in found["drift"]]

@@ -32,7 +32,7 @@ KIT = ROOT / "deploy" / "kit"
 def kit(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
     """The shipped model's kit."""
     out = tmp_path_factory.mktemp("kits") / "kit"
-    write_kit("monet", out, calibration=photos)
+    write_kit("monet-conv", out, calibration=photos)
     return out
 
 
@@ -48,7 +48,7 @@ def test_the_kit_is_whole(kit: Path) -> None:
 
 def test_the_bundle_has_what_a_jetson_runs(kit: Path) -> None:
     bundle = Bundle.open(kit / "bundle")
-    shipped = Bundle.open("monet")
+    shipped = Bundle.open("monet-conv")
     rows = [(a.target, a.precision) for a in bundle.manifest.artifacts]
     assert rows == [
         *((a.target, a.precision) for a in shipped.manifest.artifacts),
@@ -81,7 +81,7 @@ def test_the_wheel_is_this_pleinair(kit: Path) -> None:
     with zipfile.ZipFile(_wheel(kit)) as archive:
         names = archive.namelist()
         assert archive.read("pleinair/cli/main.py") == (ROOT / "cli/main.py").read_bytes()
-    assert {"pleinair/deploy/kit/build.sh", "pleinair/models/monet/int8.onnx"} <= set(names)
+    assert {"pleinair/deploy/kit/build.sh", "pleinair/models/monet-conv/int8.onnx"} <= set(names)
     assert not [name for name in names if name.startswith("pleinair/tests")]
 
 
@@ -346,7 +346,7 @@ def test_engines_are_taken_in_with_their_drift(
 
 def test_an_engine_of_another_model_misses(device, model: Path, tmp_path: Path, photos) -> None:
     path = tmp_path / "int8.engine"
-    shutil.copyfile(ROOT / "models" / "monet-fine" / "int8.onnx", path)
+    shutil.copyfile(ROOT / "models" / "monet-conv-fine" / "int8.onnx", path)
     (taken,) = take_engines(model, [path], photos)
     assert taken.drift.verdict.startswith("misses: ")
 
@@ -361,7 +361,7 @@ def test_engines_that_cannot_be_taken(device, model: Path, tmp_path: Path, photo
     (tmp_path / "int8.engine").write_bytes(b"engine")
     run = cli("deploy", "engines", model, tmp_path / "int8.engine", "--pictures", photos)
     assert (run.code, "failed to load" in run.error()) == (1, True)
-    run = cli("deploy", "engines", "monet", tmp_path / "int8.engine")
+    run = cli("deploy", "engines", "monet-conv", tmp_path / "int8.engine")
     assert (run.code, "monet is no folder" in run.error()) == (2, True)
     assert (model / "manifest.json").read_bytes() == before
     with pytest.raises(BundleError, match="no onnx fp32"):
@@ -389,7 +389,7 @@ def test_without_a_gpu(model: Path, tmp_path: Path, cli) -> None:
 def test_bad_requests(tmp_path: Path, cli, kit: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there").mkdir()
-    run = cli("deploy", "jetson", "monet", "--out", "there")
+    run = cli("deploy", "jetson", "monet-conv", "--out", "there")
     assert (run.code, run.error()) == (2, "there exists; add --overwrite to replace it")
     run = cli("deploy", "jetson", "mone", "--out", "new")
     assert (run.code, "did you mean 'monet'" in run.error()) == (2, True)

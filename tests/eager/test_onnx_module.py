@@ -21,7 +21,7 @@ def run_both(path, frames):
 
 @pytest.mark.parametrize(("precision", "least"), [("fp32", 80), ("fp16", 55), ("int8", 40)])
 def test_it_paints_as_onnx_runtime_does(photos, precision, least):
-    bundle = Bundle.open("monet")
+    bundle = Bundle.open("monet-conv")
     path = bundle.path(bundle.find("onnx", precision))
     picture = read_picture(list_pictures(photos)[0])[0]
     frames = np.ascontiguousarray(picture[:64, :96])[None]

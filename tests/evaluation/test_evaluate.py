@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 from pleinair.evaluation.scores import Scores
+from pleinair.evaluation.viewing import ViewingScores
 from pleinair.export.evaluate import evaluate
 from pleinair.metrics import delta_e
 from pleinair.pictures import list_pictures, read_picture, spread, write_picture
 from pleinair.train.generators import create_generator
 
-BUNDLE = ("evaluate", "monet", "--backend", "onnxruntime", "--precision", "int8")
+AS_THEY_ARE = ("--viewing", 0)  # not at viewing size, which takes longer
+BUNDLE = ("evaluate", "monet-conv", "--backend", "onnxruntime", "--precision", "int8", *AS_THEY_ARE)
 FOLDERS = ("--source", "photos", "--target", "paintings")
 
 
@@ -51,8 +53,9 @@ def test_a_bundle(cli, tmp_path, photos, mean_colour, make_video):
     assert (scores.pictures, scores.targets) == (5, 5)
     assert scores.strength > 0
     assert scores.flicker > 0
+    assert found["viewing"] is None
     assert found["measured"] == {
-        "source": "monet",
+        "source": "monet-conv",
         "painted_with": "onnxruntime int8",
         "pictures": str(photos),
         "targets": str(photos.parent / "paintings"),
@@ -65,10 +68,27 @@ def test_a_bundle(cli, tmp_path, photos, mean_colour, make_video):
     assert (table.code, table.err) == (0, "")
     assert f"{scores.kid:.4g}" in table.out
     assert "KID ratio" in table.out
+    assert "viewing size" not in table.out
+
+
+def test_at_viewing_size(cli, photos, mean_colour):
+    arguments = ("--data", photos.parent, *FOLDERS, "--features", mean_colour, "--pictures", 4)
+    done = cli(*BUNDLE, *arguments, "--viewing", 2, "--json")
+    assert (done.code, done.err) == (0, "")
+    scores = ViewingScores.model_validate(json.loads(done.out)["viewing"])
+    assert (scores.pictures, scores.enlarged) == (2, 2)
+    assert 1 < scores.stroke_strength < 10
+    assert 0.5 < scores.content < 1
+    assert scores.kid is not None
+    table = cli(*BUNDLE, *arguments, "--viewing", 1)
+    assert (table.code, table.err) == (0, "")
+    assert "720 rows; pictures: 1, of them enlarged: 1" in table.out
+    assert "does not agree with eyes" in table.out
+    assert "stroke strength" in table.out
 
 
 def test_a_run_knows_its_pictures(cli, run, photos, mean_colour):
-    done = cli("evaluate", run, "--features", mean_colour, "--pictures", 3, "--json")
+    done = cli("evaluate", run, *AS_THEY_ARE, "--features", mean_colour, "--pictures", 3, "--json")
     assert (done.code, done.err) == (0, "")
     found = json.loads(done.out)
     assert found["scores"]["pictures"] == 3
@@ -77,7 +97,17 @@ def test_a_run_knows_its_pictures(cli, run, photos, mean_colour):
     assert found["measured"]["painted_with"] == "pytorch fp32"
     turned = ("--source", "paintings", "--target", "photos")
     file = run / "generator.pt"
-    done = cli("evaluate", file, *turned, "--features", mean_colour, "--pictures", 3, "--json")
+    done = cli(
+        "evaluate",
+        file,
+        *AS_THEY_ARE,
+        *turned,
+        "--features",
+        mean_colour,
+        "--pictures",
+        3,
+        "--json",
+    )
     assert json.loads(done.out)["measured"]["targets"] == str(photos)
 
 
@@ -86,7 +116,9 @@ def test_a_run_of_colorization_paints_grey_pictures(cli, run, photos, mean_colou
     state["recipe"]["data"] |= {"mode": "colorization"}
     state["recipe"]["evaluate"] = {"features": str(mean_colour)}
     torch.save(state, run / "generator.pt")
-    done = cli("evaluate", run, "--pictures", 3, "--sheet", run / "sheet.png", "--json")
+    done = cli(
+        "evaluate", run, *AS_THEY_ARE, "--pictures", 3, "--sheet", run / "sheet.png", "--json"
+    )
     found = json.loads(done.out)
     assert found["measured"]["targets"] == found["measured"]["pictures"] == str(photos)
     assert found["measured"]["features"] == str(mean_colour)
@@ -102,7 +134,7 @@ def test_a_run_of_pairs_is_scored_against_their_other_halves(
     state["recipe"]["evaluate"] = {"features": str(mean_colour)}
     state["state"]["up_full.weight"] *= 0  # paints nothing
     torch.save(state, run / "generator.pt")
-    done = cli("evaluate", run, "--pictures", 3, "--json")
+    done = cli("evaluate", run, *AS_THEY_ARE, "--pictures", 3, "--json")
     assert (done.code, done.err) == (0, "")
     scores = Scores.model_validate(json.loads(done.out)["scores"])
     wanted, colours = [], []
@@ -115,7 +147,7 @@ def test_a_run_of_pairs_is_scored_against_their_other_halves(
     assert scores.pair_l1 == pytest.approx(np.mean(wanted), abs=0.05)
     assert scores.pair_delta_e == scores.pair_delta_e_photographs
     assert scores.pair_delta_e == pytest.approx(np.mean(colours), abs=0.05)
-    table = cli("evaluate", run, "--pictures", 3, "--source", "paintings")
+    table = cli("evaluate", run, *AS_THEY_ARE, "--pictures", 3, "--source", "paintings")
     assert "L1 to the pair" in table.out
 
 
@@ -127,7 +159,7 @@ def test_a_pair_of_two_sizes(cli, run, photos, tmp_path, mean_colour):
     state["recipe"]["data"] = {"mode": "aligned", "root": str(tmp_path)}
     state["recipe"]["data"] |= {"source": "source", "target": "target"}
     torch.save(state, run / "generator.pt")
-    done = cli("evaluate", run, "--features", mean_colour)
+    done = cli("evaluate", run, *AS_THEY_ARE, "--features", mean_colour)
     assert "64x64, but what it shall become 64x72" in done.error()
     assert done.code == 2
 
@@ -166,7 +198,7 @@ def _refuse(*_: object, **__: object) -> None:
 
 def test_scores_are_saved_in_the_bundle(cli, bundle, photos, mean_colour):
     arguments = ("--data", photos.parent, *FOLDERS, "--features", mean_colour, "--pictures", 4)
-    assert cli("evaluate", bundle, *arguments, "--save").code == 0
+    assert cli("evaluate", bundle, *arguments, *AS_THEY_ARE, "--save").code == 0
     training = json.loads((bundle / "manifest.json").read_text())["training"]
     assert training["scores"]["ssim"] > 0
     assert "4 pictures of photos against 4 of paintings" in training["scored"]
@@ -174,7 +206,7 @@ def test_scores_are_saved_in_the_bundle(cli, bundle, photos, mean_colour):
 
 
 def test_without_the_command_line(run, photos, mean_colour):
-    found = evaluate(str(run), photos.parent, features=mean_colour, pictures=3)
+    found = evaluate(str(run), photos.parent, features=mean_colour, pictures=3, viewing=0)
     assert found.scores.pictures == found.scores.targets == 3
     assert found.measured["pictures"] == str(photos)
 

@@ -39,12 +39,12 @@ def paint_with(graph: nn.Module):
     return paint
 
 
-@pytest.mark.parametrize("name", ["monet", "plain", "shuffled"])
+@pytest.mark.parametrize("name", ["monet-conv", "plain", "shuffled"])
 def test_it_paints_as_the_generator_does(photos: Path, name: str) -> None:
     torch.manual_seed(0)
     generator: nn.Module = Shuffled().eval()
-    if name == "monet":
-        generator = load_source("monet").generator
+    if name == "monet-conv":
+        generator = load_source("monet-conv").generator
     elif name == "plain":
         generator = create_generator("resnet_6blocks", ngf=4).eval()
     frames = load_frames(photos, 24, 3)
@@ -67,7 +67,7 @@ def used(graph: nn.Module) -> list[nn.Module]:
 
 
 def test_the_generator_stays_as_it_was() -> None:
-    generator = load_source("monet").generator
+    generator = load_source("monet-conv").generator
     phone_graph(generator)
     assert isinstance(generator.shuffle, nn.PixelShuffle)
 

@@ -36,7 +36,9 @@ def needs(name: str) -> None:
 def workshop(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Workshop:
     """The shipped generator."""
     frames = load_frames(photos, 8, 12)[::2]
-    return Workshop(load_source("monet").generator, frames, {}, tmp_path_factory.mktemp("shop"))
+    return Workshop(
+        load_source("monet-conv").generator, frames, {}, tmp_path_factory.mktemp("shop")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ def test_litert_int8_takes_a_frames_bytes(build) -> None:
 def test_onnx_runtimes_format_paints_the_same(photos: Path, tmp_path: Path, precision: str) -> None:
     from pleinair.export.targets.ort import write_ort
 
-    graph = SHIPPED / "monet" / f"{precision}.onnx"
+    graph = SHIPPED / "monet-conv" / f"{precision}.onnx"
     write_ort(graph, tmp_path / "x.ort")
     frame = load_frames(photos, 8, 2)[0]
     ours, theirs = (BACKENDS["onnxruntime"].load(p)(frame) for p in (tmp_path / "x.ort", graph))
@@ -163,13 +165,15 @@ def test_what_cannot_be_built_here_does_not_stop_the_rest(
 
 def test_a_bundle_of_a_bundle(photos: Path, tmp_path: Path) -> None:
     """From the FP32 ONNX of a shipped model to a bundle that paints."""
-    made = export("monet", tmp_path / "b", targets=["ort"], precisions=["fp32"], calibration=photos)
+    made = export(
+        "monet-conv", tmp_path / "b", targets=["ort"], precisions=["fp32"], calibration=photos
+    )
     (artifact,) = made.artifacts
     bundle = Bundle.open(tmp_path / "b")
     assert sha256_of(bundle.path(artifact)) == artifact.sha256
     assert artifact.drift.runner == "onnxruntime"
     picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-    ours, theirs = load(bundle), load("monet", "onnxruntime", "fp32")
+    ours, theirs = load(bundle), load("monet-conv", "onnxruntime", "fp32")
     assert np.abs(ours(picture).astype(int) - theirs(picture)).max() <= 1
 
 

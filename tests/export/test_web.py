@@ -16,7 +16,7 @@ from pleinair.export.exporter import export
 from pleinair.runtime.stylizer import load
 from pleinair.web import onnxruntime_web
 
-MONET = Path(__file__).parent.parent.parent / "models" / "monet"
+MONET = Path(__file__).parent.parent.parent / "models" / "monet-conv"
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +70,10 @@ def test_a_bundle_lends_its_graphs(npm, cli, tmp_path):
 
 
 def test_the_check_is_what_the_generator_paints(npm, cli, tmp_path):
-    cli("export", "monet", "--target", "web", "--out", tmp_path / "site")
+    cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
     both = cv2.imread(str(tmp_path / "site" / "check.png"))
     photograph, painted = np.hsplit(both, 2)
-    exact = load("monet", "onnxruntime", "fp32")
+    exact = load("monet-conv", "onnxruntime", "fp32")
     wanted = exact(photograph)
     assert metrics.compare([(wanted, painted)]).psnr_db >= 60
     changed = metrics.compare([(photograph, wanted)]).psnr_db
@@ -95,10 +95,10 @@ def test_sites_are_made_when_they_are_asked_for(run, photos, tmp_path):
 
 
 def test_a_site_paints_in_python_too(npm, cli, tmp_path, photos):
-    cli("export", "monet", "--target", "web", "--out", tmp_path / "site")
+    cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
     frame = cv2.imread(str(photos / "00.jpg"))
     paint = load(tmp_path / "site", "onnxruntime", "int8")
-    np.testing.assert_array_equal(paint(frame), load("monet", "onnxruntime", "int8")(frame))
+    np.testing.assert_array_equal(paint(frame), load("monet-conv", "onnxruntime", "int8")(frame))
     assert cli("verify", tmp_path / "site").code == 0
 
 
@@ -106,7 +106,7 @@ def test_a_site_paints_in_python_too(npm, cli, tmp_path, photos):
 
 
 def test_neither_npm_nor_its_package(offline, cli, tmp_path):
-    done = cli("export", "monet", "--target", "web", "--out", tmp_path / "site")
+    done = cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
     assert done.code == 1
     assert "npm is not installed; install Node.js, or put https://" in done.error()
     assert str(offline) in done.error()
@@ -120,7 +120,7 @@ def test_npm_without_a_network(offline, cli, tmp_path):
         "#!/bin/sh\necho 'npm error getaddrinfo ENOTFOUND registry.npmjs.org' >&2\nexit 1\n"
     )
     npm.chmod(0o755)
-    done = cli("export", "monet", "--target", "web", "--out", tmp_path / "site")
+    done = cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
     assert done.code == 1
     assert "ENOTFOUND registry.npmjs.org); connect to the network" in done.error()
 
@@ -128,7 +128,7 @@ def test_npm_without_a_network(offline, cli, tmp_path):
 def test_another_package_is_not_taken(offline, cli, tmp_path):
     offline.parent.mkdir(parents=True)
     offline.write_bytes(b"something else")
-    done = cli("export", "monet", "--target", "web", "--out", tmp_path / "site")
+    done = cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
     assert done.code == 1
     assert "its sha512 differs; delete it" in done.error()
 
@@ -136,7 +136,7 @@ def test_another_package_is_not_taken(offline, cli, tmp_path):
 def test_what_is_there_stays(cli, tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "mine").write_text("kept")
-    done = cli("export", "monet", "--target", "web", "--out", tmp_path / "site")
+    done = cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
     assert done.code == 2
     assert "--overwrite" in done.error()
     assert (tmp_path / "site" / "mine").read_text() == "kept"
@@ -153,6 +153,6 @@ def test_a_damaged_bundle(npm, cli, tmp_path):
 
 def test_there_is_no_w8_site(cli, tmp_path):
     where = ("--target", "web", "--out", tmp_path / "site")
-    done = cli("export", "monet", "--precision", "w8", *where)
+    done = cli("export", "monet-conv", "--precision", "w8", *where)
     assert done.code == 2
     assert "precisions are of web fp32, fp16, int8" in done.error()

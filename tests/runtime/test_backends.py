@@ -49,7 +49,7 @@ def third_party(monkeypatch):
 def test_a_third_partys_backend_paints(third_party, photos):
     third_party(negative="their_backend:BACKEND")
     photo, _ = read_picture(photos / "00.jpg")
-    paint = load("monet", "negative", color="rgb")
+    paint = load("monet-conv", "negative", color="rgb")
     assert paint.choice.backend == "negative"
     assert np.array_equal(paint(photo), 255 - photo)
 
@@ -66,9 +66,9 @@ def test_one_that_cannot_be_used_is_listed_with_the_reason(third_party, cli, val
     (broken,) = third_party(theirs=value)
     assert not broken.available
     with pytest.raises(BackendError, match=f"backend 'theirs' of {value} cannot be used: .*{why}"):
-        load("monet", "theirs")
+        load("monet-conv", "theirs")
     assert cli("doctor").code == 0
-    assert load("monet", "onnxruntime").choice.backend == "onnxruntime"
+    assert load("monet-conv", "onnxruntime").choice.backend == "onnxruntime"
 
 
 def test_opencv_is_asked_for_by_name_only():
@@ -80,8 +80,8 @@ def test_opencv_is_asked_for_by_name_only():
 @pytest.mark.parametrize("precision", ["int8", "fp16", "fp32"])
 def test_opencv_paints_as_onnx_runtime_does(photos, precision):
     photo, _ = read_picture(photos / "03.jpg")
-    ours = load("monet", "opencv", precision, color="rgb")(photo)
-    theirs = load("monet", "onnxruntime", precision, color="rgb")(photo)
+    ours = load("monet-conv", "opencv", precision, color="rgb")(photo)
+    theirs = load("monet-conv", "onnxruntime", precision, color="rgb")(photo)
     assert np.abs(ours.astype(int) - theirs).max() <= 1
 
 

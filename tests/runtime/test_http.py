@@ -228,7 +228,7 @@ def test_live_over_http(demo_clip):
 
     controls = Controls(strength=0.0)
     result = live(
-        str(demo_clip), "http:0", "monet", backend="onnxruntime", precision="int8",
+        str(demo_clip), "http:0", "monet-conv", backend="onnxruntime", precision="int8",
         controls=controls, look=Look(size=(160, 90)), duration=4, say=look,
     )  # fmt: skip
     assert result.report.frames >= 3

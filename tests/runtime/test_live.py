@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.server
 import io
 import itertools
+import sys
 import threading
 import time
 
@@ -12,9 +13,11 @@ import numpy as np
 import pytest
 from pleinair.errors import MediaError, UsageError
 from pleinair.runtime import reconnect, sources
-from pleinair.runtime.live import Look, live
+from pleinair.runtime.controls import Controls
+from pleinair.runtime.live import LivePainter, Look, live
+from pleinair.runtime.models import open_model
 from pleinair.runtime.sources import open_source
-from pleinair.runtime.stylizer import Stylizer
+from pleinair.runtime.stylizer import Choice, Stylizer
 
 FIELDS = {"frames", "seconds", "fps", "dropped", "latency_ms", "size", "backend", "precision"}
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
@@ -260,7 +263,73 @@ def test_a_frame_rate_is_held_by_painting_smaller(demo_clip, monkeypatch) -> Non
 
     monkeypatch.setattr(Stylizer, "__call__", slow)
     look = Look(size=(320, 180), target_fps=60)
-    result = live(str(demo_clip), "null", **FAST, duration=4, look=look)
+    result = live(str(demo_clip), "null", "monet-conv", **FAST, duration=4, look=look)
     assert sizes[0] == 320
     assert sizes[-1] < 240
     assert result.stats()["size"] == [320, 180]
+
+
+class Marks:
+    """An engine whose canvas is a fixed grain; it notes the sizes that it painted."""
+
+    def __init__(self) -> None:
+        self.sizes: list[tuple[int, int]] = []
+
+    def prepare(self, height, width):
+        pass
+
+    def __call__(self, frames):
+        self.sizes.append(frames.shape[1:3])
+        grain = np.random.default_rng(0).integers(0, 40, (*frames.shape[:3], 1))
+        return (frames - frames // 64 * grain // 2).clip(0, 255).astype(np.uint8)
+
+
+def with_strokes(strength=1.0):
+    return Stylizer(
+        open_model("monet-conv"), Marks(), Choice("marks", "fp32"), "rgb", strength, True
+    )
+
+
+def noisy(count, size=(90, 120)):
+    random = np.random.default_rng(0)
+    picture = cv2.resize(random.integers(0, 255, (6, 8, 3), dtype=np.uint8), size[::-1])
+    for _ in range(count):
+        yield (picture + random.normal(0, 2.3, picture.shape)).clip(0, 255).astype(np.uint8)
+
+
+def test_noise_moves_no_stroke():
+    painter = LivePainter(Look(), Controls(), lambda name: with_strokes(), with_strokes())
+    shown = [painter(frame) for frame in noisy(8)]
+    assert all(np.array_equal(shown[0], frame) for frame in shown)
+    painter.controls.strength = 0.0
+    frame = next(noisy(1))
+    assert np.array_equal(painter(frame), frame)
+    painter.controls.strength = 0.5
+    assert np.array_equal(painter(frame), cv2.addWeighted(shown[0], 0.5, frame, 0.5, 0))
+
+
+def test_another_style_or_size_begins_anew():
+    controls = Controls(style="a", styles=["a", "b"])
+    painter = LivePainter(Look(), controls, lambda name: with_strokes(), with_strokes())
+    first = next(painter(frame) for frame in noisy(1))
+    small = next(noisy(1, (60, 80)))
+    assert np.array_equal(painter(small), with_strokes()(small))
+    assert np.array_equal(painter(next(noisy(1))), first)
+    controls.style = "b"
+    painter(next(noisy(1)))
+    painter.coming[1].result()
+    assert np.array_equal(painter(next(noisy(1))), first)
+    assert painter.style == "b"
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_strokes_follow_unless_they_are_not_to(demo_clip, monkeypatch, follow):
+    asked = []
+
+    def load(*arguments, wrap, **options):
+        asked.append(wrap)
+        return with_strokes()
+
+    monkeypatch.setattr(sys.modules[live.__module__], "load", load)
+    live(str(demo_clip), "null", look=Look(size=(64, 36), follow=follow), duration=0.5)
+    assert asked == [follow]

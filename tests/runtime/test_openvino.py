@@ -24,7 +24,7 @@ def frame(photos: Path) -> Frames:
 
 @pytest.fixture
 def engine() -> OpenVinoEngine:
-    bundle = Bundle.open("monet")
+    bundle = Bundle.open("monet-conv")
     artifact = bundle.find("onnx", "int8")
     assert artifact
     return OpenVinoEngine(bundle.path(artifact), in_flight=2, way="streams")

@@ -160,7 +160,7 @@ def test_a_piece_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
 
     ledger = Ledger()
     attempts = [ledger.begin(0)[0] for _ in range(ATTEMPTS + 1)]
-    order = Order("monet", "auto", "auto", Look(), DEFAULT)
+    order = Order("monet-conv", "auto", "auto", Look(), DEFAULT)
     report = attempt(Piece("a.jpg", str(tmp_path / "a.jpg"), False), order, attempts[-1])
     assert "was given up: 3 workers died" in report["error"]
     ledger.end(0, report)

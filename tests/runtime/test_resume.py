@@ -15,8 +15,10 @@ import pytest
 from pleinair.errors import MediaError, UsageError
 from pleinair.runtime import video_sink
 from pleinair.runtime.segments import LENGTH, Segments
+from pleinair.runtime.stylizer import Choice, Stylizer
 from pleinair.runtime.translate import translate
 
+translate_module = sys.modules[translate.__module__]
 WAY = {"backend": "onnxruntime", "precision": "int8"}
 FRAMES = 4 * LENGTH
 
@@ -83,6 +85,45 @@ def test_steady_paint_goes_on_as_if_nothing_had_been(tmp_path, clip):
         translate(clip, second, **WAY, steady=True, progress=stop_after(130, KeyboardInterrupt))
     assert translate(clip, second, **WAY, steady=True).kept == LENGTH
     assert second.read_bytes() == first.read_bytes()
+
+
+class Marks:
+    """An engine whose canvas is a fixed grain, the deeper the lighter the picture."""
+
+    def prepare(self, height, width):
+        pass
+
+    def __call__(self, frames):
+        grain = np.random.default_rng(0).integers(0, 40, (*frames.shape[:3], 1))
+        return (frames - frames // 64 * grain // 2).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("steady", [False, True])
+@pytest.mark.parametrize("after", [130, 2 * LENGTH])
+def test_strokes_go_on_as_if_nothing_had_been(tmp_path, clip, monkeypatch, steady, after):
+    def load_marks(bundle, backend, precision, color, strength, at_once, size, stroke, wrap):
+        return Stylizer(bundle, Marks(), Choice("marks", "fp32"), color, strength, wrap)
+
+    monkeypatch.setattr(translate_module, "load", load_marks)
+    first, second, still = (tmp_path / f"{name}.mp4" for name in ("1", "2", "3"))
+    translate(clip, first, "monet-conv", steady=steady)
+    with pytest.raises(KeyboardInterrupt):
+        translate(
+            clip, second, "monet-conv", steady=steady, progress=stop_after(after, KeyboardInterrupt)
+        )
+    assert translate(clip, second, "monet-conv", steady=steady).kept == after // LENGTH * LENGTH
+    assert second.read_bytes() == first.read_bytes()
+    translate(clip, still, "monet-conv", steady=steady, follow=False)
+    assert still.read_bytes() != first.read_bytes()
+
+
+def test_a_state_that_cannot_be_read_starts_anew(tmp_path, clip, whole):
+    out = tmp_path / "out.mp4"
+    with pytest.raises(KeyboardInterrupt):
+        translate(clip, out, **WAY, steady=True, progress=stop_after(130, KeyboardInterrupt))
+    (kept,) = (tmp_path / ".out.mp4.job").glob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:100])
+    assert translate(clip, out, **WAY, steady=True).kept == 0
 
 
 def test_another_request_starts_anew(tmp_path, clip):

@@ -78,13 +78,41 @@ def test_frames_that_change_size_or_are_tiny() -> None:
         assert np.array_equal(steady(frame, frame), frame)
 
 
-def test_the_pipeline_finishes_frames_in_their_order(demo_clip: Path) -> None:
-    seen: list[float] = []
+def test_it_goes_on_from_a_state() -> None:
+    frames = panning(PHOTOS[0])
+    pairs = [(frame, trembling(frame, i)) for i, frame in enumerate(frames)]
+    whole, first, second = Steady(), Steady(), Steady()
+    shown = [whole(*pair) for pair in pairs]
+    second.restore(first.state())  # before the first frame
+    for pair in pairs[:3]:
+        first(*pair)
+    second.restore(first.state())
+    for pair, expected in zip(pairs[3:], shown[3:], strict=True):
+        assert np.array_equal(second(*pair), expected)
 
-    def note(original: Pixels, painted: Pixels) -> Pixels:
-        assert np.array_equal(painted, 255 - original)
-        seen.append(float(original.mean()))
-        return painted
+
+def test_the_pipeline_finishes_frames_in_their_order(demo_clip: Path) -> None:
+    class InOrder:
+        def __init__(self) -> None:
+            self.prepared: list[float] = []
+            self.finished: list[float] = []
+
+        def prepare(self, rgb: Pixels) -> Pixels:
+            self.prepared.append(float(rgb.mean()))
+            return rgb
+
+        def paint(self, rgb: Pixels) -> Pixels:
+            return 255 - rgb
+
+        def finish(self, rgb: Pixels, painted: Pixels) -> Pixels:
+            assert np.array_equal(painted, 255 - rgb)
+            self.finished.append(float(rgb.mean()))
+            return painted
+
+        def state(self) -> dict[str, np.ndarray]:
+            return {"frames": np.array(len(self.finished))}
+
+    painter = InOrder()
 
     class Count:
         def __init__(self) -> None:
@@ -92,12 +120,13 @@ def test_the_pipeline_finishes_frames_in_their_order(demo_clip: Path) -> None:
 
         def write(self, frame: object) -> bool:
             self.means.append(float((255 - frame.rgb).mean()))  # type: ignore[attr-defined]
+            assert frame.state == {"frames": len(self.means)}  # type: ignore[attr-defined]
             return len(self.means) < 8
 
     sink = Count()
     with open_source(str(demo_clip)) as source:
-        Pipeline(source, lambda rgb: 255 - rgb, in_flight=3, finish=note).run(sink)  # type: ignore[arg-type]
-    assert seen[:8] == sink.means
+        Pipeline(source, painter, in_flight=3).run(sink)  # type: ignore[arg-type]
+    assert painter.finished[:8] == painter.prepared[:8] == sink.means
 
 
 def test_translate_can_hold_the_paint_still(tmp_path: Path, make_video) -> None:

@@ -20,7 +20,7 @@ def photo(photos):
 
 @pytest.fixture(scope="module")
 def paint():
-    return load("monet", "onnxruntime", "int8")
+    return load("monet-conv", "onnxruntime", "int8")
 
 
 @settings(max_examples=40, deadline=None)
@@ -40,7 +40,7 @@ _loaded: dict[float, pleinair.Stylizer] = {}
 
 def load_once(strength: float) -> pleinair.Stylizer:
     if strength not in _loaded:
-        _loaded[strength] = load("monet", "onnxruntime", "int8", strength=strength)
+        _loaded[strength] = load("monet-conv", "onnxruntime", "int8", strength=strength)
     return _loaded[strength]
 
 
@@ -50,7 +50,7 @@ def load_once(strength: float) -> pleinair.Stylizer:
 )
 def test_extreme_sizes_on_every_backend(shape, backend):
     picture = np.full((*shape, 3), 90, np.uint8)
-    assert load("monet", backend)(picture).shape == picture.shape
+    assert load("monet-conv", backend)(picture).shape == picture.shape
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_extreme_sizes_on_every_backend(shape, backend):
 )
 def test_painting_is_the_same_in_any_way_it_is_asked_for(backend, photo):
     """Prepared or not, small batches or not: the same artifact gives the same picture."""
-    plain = load("monet", backend, "fp32")(photo)
-    prepared = load("monet", backend, "fp32", in_flight=2, size=photo.shape[:2])(photo)
+    plain = load("monet-conv", backend, "fp32")(photo)
+    prepared = load("monet-conv", backend, "fp32", in_flight=2, size=photo.shape[:2])(photo)
     assert cv2.absdiff(plain, prepared).max() <= 1
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino", "opencv"])
 def test_a_read_only_picture_is_painted_and_paintings_are_not_painted_over(backend, photo):
-    paint = load("monet", backend, "int8", color="rgb")
+    paint = load("monet-conv", backend, "int8", color="rgb")
     first = paint(photo)
     kept = first.copy()
     locked = photo.copy()
@@ -77,21 +77,23 @@ def test_a_read_only_picture_is_painted_and_paintings_are_not_painted_over(backe
 
 def test_backends_agree(photo):
     names = [b.name for b in BACKENDS.values() if b.available and "onnx" in b.targets]
-    pictures = [load("monet", name, "fp32")(photo) for name in names]
+    pictures = [load("monet-conv", name, "fp32")(photo) for name in names]
     for other in pictures[1:]:
         assert cv2.absdiff(pictures[0], other).max() <= 1
 
 
 def test_bgr_and_rgb_paint_the_same(photo):
-    bgr = load("monet", "onnxruntime", "fp32")(photo)
-    rgb = load("monet", "onnxruntime", "fp32", color="rgb")(cv2.cvtColor(photo, cv2.COLOR_BGR2RGB))
+    bgr = load("monet-conv", "onnxruntime", "fp32")(photo)
+    rgb = load("monet-conv", "onnxruntime", "fp32", color="rgb")(
+        cv2.cvtColor(photo, cv2.COLOR_BGR2RGB)
+    )
     assert np.array_equal(bgr, rgb[..., ::-1])
     assert not np.array_equal(bgr, photo)
 
 
 def test_strength(photo, paint):
-    none = load("monet", "onnxruntime", "int8", strength=0)(photo)
-    half = load("monet", "onnxruntime", "int8", strength=0.5)(photo)
+    none = load("monet-conv", "onnxruntime", "int8", strength=0)(photo)
+    half = load("monet-conv", "onnxruntime", "int8", strength=0.5)(photo)
     assert np.array_equal(none, photo)
     assert none is not photo
     between = (photo.astype(float) + paint(photo)) / 2
@@ -107,7 +109,7 @@ def test_views_paint_as_copies_do(photo, paint):
     "backend", [b.name for b in BACKENDS.values() if b.available and "onnx" in b.targets]
 )
 def test_threads_get_the_same_picture(backend, photo):
-    paint = load("monet", backend, "int8", in_flight=4)
+    paint = load("monet-conv", backend, "int8", in_flight=4)
     pictures = [photo, photo[:40], photo[:, :50], photo[8:, 8:]] * 4
     expected = [paint(picture) for picture in pictures]
     with ThreadPoolExecutor(4) as pool:
@@ -179,9 +181,9 @@ def test_auto_takes_a_backend_that_works(monkeypatch):
     if not others:
         pytest.skip("needs two backends")
     monkeypatch.setattr(f"pleinair.runtime.backends.{first.name}.load", broken)
-    assert load("monet").choice.backend != first.name
+    assert load("monet-conv").choice.backend != first.name
     with pytest.raises(BackendError):
-        load("monet", first.name)
+        load("monet-conv", first.name)
 
 
 def test_an_artifact_that_is_no_network(bundle, edit):
@@ -210,4 +212,4 @@ def test_a_changed_artifact_is_never_loaded(bundle):
 
 def test_the_public_load_is_this_one():
     assert pleinair.load is load
-    assert isinstance(pleinair.load("monet", "onnxruntime"), pleinair.Stylizer)
+    assert isinstance(pleinair.load("monet-conv", "onnxruntime"), pleinair.Stylizer)

@@ -453,8 +453,8 @@ def test_no_gpu(cuda: Cuda, path: Path, status: Status, said: str) -> None:
     assert said in ROW.missing
     assert not ROW.runs("sm86")
     with pytest.raises(BackendError, match=said):
-        load("monet", "tensorrt")
-    assert load("monet").choice.backend != "tensorrt"
+        load("monet-conv", "tensorrt")
+    assert load("monet-conv").choice.backend != "tensorrt"
 
 
 def test_what_is_not_installed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

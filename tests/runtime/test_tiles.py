@@ -31,7 +31,7 @@ def test_tiles_are_equal_to_the_whole(photos, monkeypatch, backend, precision, s
     photo, _ = read_picture(photos / "03.jpg")
     rows, columns = (np.arange(side) % photo.shape[k] for k, side in enumerate(shape))
     picture = photo[rows][:, columns]
-    paint = load("monet", backend, precision, color="rgb", strength=0.9)
+    paint = load("monet-conv", backend, precision, color="rgb", strength=0.9)
     whole = paint(picture)
     monkeypatch.setattr(tiles, "WHOLE", 1000)
     monkeypatch.setattr(tiles.spans, "__defaults__", (200,))
@@ -45,7 +45,7 @@ def test_a_huge_picture_is_translated_by_tiles(tmp_path, photos, monkeypatch):
     sizes = []
     monkeypatch.setattr(tiles, "WHOLE", 90_000)
     monkeypatch.setattr(tiles.spans, "__defaults__", (128,))
-    paint = load("monet", "onnxruntime", "int8").engine.__class__.__call__
+    paint = load("monet-conv", "onnxruntime", "int8").engine.__class__.__call__
 
     def noted(self, frames):
         sizes.append(frames.shape[1] * frames.shape[2])

@@ -245,5 +245,7 @@ def test_a_failure_while_painting_leaves_nothing(tmp_path, make_video, monkeypat
 
     monkeypatch.setattr("pleinair.runtime.stylizer.Stylizer.__call__", fail)
     with pytest.raises(MediaError, match="no"):
-        translate(source, tmp_path / "out.mp4", "monet", backend="onnxruntime", precision="int8")
+        translate(
+            source, tmp_path / "out.mp4", "monet-conv", backend="onnxruntime", precision="int8"
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

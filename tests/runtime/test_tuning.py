@@ -17,7 +17,7 @@ def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def task(bundle: str = "monet", **changes) -> Task:
+def task(bundle: str = "monet-conv", **changes) -> Task:
     request = {"backend": "auto", "precision": "auto", "in_flight": 1, "size": (720, 1280)}
     return Task(Bundle.open(bundle), **{**request, **changes})
 
@@ -70,14 +70,14 @@ def test_loading_measures_once(monkeypatch):
 
     monkeypatch.setattr("pleinair.runtime.stylizer.seconds_a_frame", seconds)
     monkeypatch.setattr("pleinair.runtime.stylizer.PATIENCE", 600)
-    first = load("monet", size=(48, 64))
+    first = load("monet-conv", size=(48, 64))
     assert len(measured) == len(set(measured)) > 3  # each precision too
-    again = load("monet", size=(48, 64))
+    again = load("monet-conv", size=(48, 64))
     assert first.choice == again.choice
     if len(measured) > 3 and "onnxruntime" in {m[0] for m in measured}:
         assert first.choice.backend == "onnxruntime"
     before = len(measured)
-    load("monet", size=(48, 64))
+    load("monet-conv", size=(48, 64))
     assert len(measured) == before
 
 
@@ -85,21 +85,21 @@ def test_a_choice_that_works_no_more_is_measured_anew(monkeypatch):
     available = [b.name for b in BACKENDS.values() if b.available and "onnx" in b.targets]
     if len(available) < 2:
         pytest.skip("needs two backends")
-    chosen = load("monet", size=(48, 64)).choice.backend
+    chosen = load("monet-conv", size=(48, 64)).choice.backend
 
     def broken(*_):
         raise BackendError("no")
 
     monkeypatch.setattr(f"pleinair.runtime.backends.{chosen}.load", broken)
-    assert load("monet", size=(48, 64)).choice.backend != chosen
+    assert load("monet-conv", size=(48, 64)).choice.backend != chosen
 
 
 def test_a_backend_and_one_of_its_ways():
-    assert load("monet", "onnxruntime:cpu", "int8").choice.way == "cpu"
+    assert load("monet-conv", "onnxruntime:cpu", "int8").choice.way == "cpu"
     with pytest.raises(UsageError, match=r"unknown device of backend 'onnxruntime' 'cpi'.*'cpu'"):
-        load("monet", "onnxruntime:cpi", "int8")
+        load("monet-conv", "onnxruntime:cpi", "int8")
     with pytest.raises(UsageError, match="unknown backend 'onnx'"):
-        load("monet", "onnx:cpu")
+        load("monet-conv", "onnx:cpu")
 
 
 def test_doctor_shows_the_choice(cli):

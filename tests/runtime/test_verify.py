@@ -13,9 +13,9 @@ from pleinair.runtime.verify import verify
 
 
 def test_a_good_bundle(photos):
-    found = verify("monet", photos, count=3)
+    found = verify("monet-conv", photos, count=3)
     assert found["ok"]
-    assert found["bundle"] == "monet"
+    assert found["bundle"] == "monet-conv"
     here = [
         backend for backend in BACKENDS.values() if backend.available and backend.name != "torch"
     ]
@@ -64,9 +64,9 @@ def test_a_drift_that_is_larger_here_is_a_problem(bundle, photos, edit):
 def test_nothing_to_measure_with(tmp_path):
     (tmp_path / "a.png").write_text("no picture")
     with pytest.raises(MediaError, match="no picture to measure with"):
-        verify("monet", tmp_path)
+        verify("monet-conv", tmp_path)
     with pytest.raises(UsageError, match="does not exist"):
-        verify("monet", tmp_path / "nowhere")
+        verify("monet-conv", tmp_path / "nowhere")
 
 
 def test_doctor_tells_what_is_there_and_how_to_get_the_rest(monkeypatch):
@@ -86,7 +86,7 @@ def test_the_demo_is_a_video_and_a_still(tmp_path, make_video, monkeypatch):
     for module in ("demo", "demo_clip"):
         monkeypatch.setattr(f"pleinair.runtime.{module}.DEMO_CLIP", clip)
     out = tmp_path / "out" / "demo.mp4"
-    arguments = (out, "monet", "onnxruntime", "int8", False, lambda done, total: None)
+    arguments = (out, "monet-conv", "onnxruntime", "int8", False, lambda done, total: None)
     result, still = run_demo(*arguments)
     assert result.report.frames == 24
     assert still == out.with_suffix(".jpg")

@@ -15,7 +15,7 @@ def site(tmp_path_factory) -> Path:
     """The shipped model's site."""
     out = tmp_path_factory.mktemp("web") / "site"
     try:
-        assert export_site("monet", out)
+        assert export_site("monet-conv", out)
     except ExportError as error:  # neither npm nor a network
         pytest.skip(str(error))
     return out

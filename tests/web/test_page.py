@@ -138,12 +138,12 @@ def psnr(wanted, found):
 def in_python(page):
     """The same graph as the page took, painting here."""
     precision = page.text_content("#engine").partition(" ")[0].lower()
-    return load("monet", "onnxruntime", precision, "rgb")
+    return load("monet-conv", "onnxruntime", precision, "rgb")
 
 
 @pytest.fixture(scope="session")
 def reference():
-    return load("monet", "onnxruntime", "fp32", "rgb")
+    return load("monet-conv", "onnxruntime", "fp32", "rgb")
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_interrupted_it_ends(site):
 
 
 def test_a_bundle_that_is_no_site(cli):
-    done = cli("serve", "monet")
+    done = cli("serve", "monet-conv")
     assert done.code == 1
     assert "pleinair export monet --target web --out site" in done.error()
 

@@ -1,0 +1,1 @@
+"""Generators that paint with strokes: the network that plans, the head that paints."""

@@ -1,0 +1,189 @@
+"""A plan made by hand: what a network learns first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..canvas.hand import Hand
+from .strokes import LUMA
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a plan is made by hand: the palette, and where marks are needed."""
+
+    key: tuple[float, float] = (0.17, 0.79)  # black becomes this light, white lighter by this
+    chroma: float = 1.5  # how much purer colours become, before they are bounded
+    purest: float = 0.33  # the bound
+    dark: tuple[float, float, float] = (0.016, -0.012, 0.085)  # RGB that is added to darks
+    light: tuple[float, float, float] = (0.012, 0.0, -0.014)  # and to lights
+    middle: float = 0.12  # the least need for middle marks
+    fine: float = 0.36  # the most need for fine ones in what is busy all over
+    broken: float = 1.0  # how far colours of marks differ
+    swing: float = 1.0  # over how large an area directions agree
+
+
+MANNERS = {
+    "monet": Manner(),
+    "van-gogh": Manner(
+        key=(0.10, 0.84),
+        chroma=2.1,
+        purest=0.50,
+        dark=(0.0, 0.0, 0.10),
+        light=(0.03, 0.015, -0.05),
+        middle=0.85,
+        fine=0.30,
+        broken=1.2,
+        swing=1.8,
+    ),
+    "seurat": Manner(
+        key=(0.14, 0.82),
+        chroma=1.9,
+        purest=0.46,
+        dark=(-0.01, 0.0, 0.10),
+        light=(0.03, 0.012, -0.05),
+        middle=1.1,
+        fine=0.7,
+        broken=1.0,
+    ),
+    "pastel": Manner(
+        key=(0.22, 0.74),
+        chroma=1.5,
+        purest=0.34,
+        dark=(0.02, 0.0, 0.06),
+        light=(0.016, 0.006, -0.01),
+        middle=0.45,
+        fine=0.30,
+        broken=0.9,
+        swing=1.4,
+    ),
+}
+
+
+def _column(*values: float) -> Tensor:
+    return torch.tensor(values).view(1, -1, 1, 1)
+
+
+def blur(x: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur of (B, C, h, w), the border repeated."""
+    r = int(2.5 * sigma + 1)
+    t = torch.arange(-r, r + 1).float()
+    k = torch.exp(-t * t / (2 * sigma * sigma))
+    k, c = (k / k.sum()).view(1, 1, 1, -1), x.shape[1]
+    x = F.conv2d(F.pad(x, (r, r, 0, 0), mode="replicate"), k.expand(c, 1, 1, -1), groups=c)
+    return F.conv2d(F.pad(x, (0, 0, r, r), mode="replicate"), k.mT.expand(c, 1, -1, 1), groups=c)
+
+
+def luma(x: Tensor) -> Tensor:
+    """Brightness (B, 1, h, w) of RGB, by BT.601."""
+    return (x * _column(*LUMA)).sum(1, keepdim=True)
+
+
+def palette(rgb: Tensor, manner: Manner) -> Tensor:
+    """A high, chalky key without black or pure colour; tinted shadows and lights."""
+    y = luma(rgb).clamp(1e-4, 1)
+    chroma = rgb - y
+    purity = chroma.abs().amax(1, keepdim=True) + 1e-3
+    dark, light = (1 - y * 1.8).clamp(0, 1), (y * 1.7 - 0.55).clamp(0, 1)
+    most = manner.purest + 0.10 * light
+    chroma = chroma * (
+        most * (1 - torch.exp(-purity * (manner.chroma + 0.2 * light) / most)) / purity
+    )
+    key = manner.key[0] + manner.key[1] * y**0.92
+    return key + chroma + dark * _column(*manner.dark) + light * _column(*manner.light)
+
+
+def masses(x: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Means and spread of the calmest of four quadrants (Kuwahara et al. 1976), softly chosen."""
+    r, (h, w) = side // 2, x.shape[2:]
+    q = F.pad(x, (2 * r,) * 4, mode="replicate")
+    mean = F.avg_pool2d(q, side, 1)
+    spread = (F.avg_pool2d(q * q, side, 1) - mean * mean).sum(1, keepdim=True)
+    corners = [(dy, dx) for dy in (0, 2 * r) for dx in (0, 2 * r)]
+    spread = torch.cat([spread[..., dy : dy + h, dx : dx + w] for dy, dx in corners], 1)
+    weight = torch.softmax(-spread * (150.0 / (spread.mean(1, keepdim=True) * 30 + 0.05)), 1)
+    means = torch.stack([mean[..., dy : dy + h, dx : dx + w] for dy, dx in corners], 1)
+    mean = (weight[:, :, None] * means).sum(1)
+    return mean, (weight * spread.clamp_min(1e-8).sqrt()).sum(1, keepdim=True)
+
+
+def purer(colour: Tensor, factor: Tensor | float) -> Tensor:
+    """Multiplies the distance of colours from grey."""
+    y = luma(colour)
+    return y + (colour - y) * factor
+
+
+def tame(colour: Tensor, around: Tensor) -> Tensor:
+    """No mark much purer than what is around it."""
+
+    def purity(c: Tensor) -> Tensor:
+        return (c - luma(c)).abs().amax(1, keepdim=True)
+
+    return purer(colour, ((purity(around) * 1.3 + 0.03) / (purity(colour) + 1e-3)).clamp(0, 1))
+
+
+def make_plan(x: Tensor, hand: Hand) -> Tensor:
+    """Makes the plan of pictures (B, 3, H, W) in 0..1: (B, 8 * layers, H/4, W/4).
+
+    Broad marks everywhere, in the colours of masses; middle ones where there is something to see;
+    fine ones at small things and strong edges only, a few percent of the picture.
+    """
+    manner = MANNERS[hand.name]
+    small = F.avg_pool2d(x, 4)
+    products = _structure(luma(small))
+    near = blur(products[:, :2].sum(1, keepdim=True), 0.9).sqrt()  # slope right here
+    broad, calm = masses(small, 7)
+    middle, fine = masses(small, 3)
+    detail, fine = blur(calm, 1.0) * 255, blur(fine, 0.8) * 255
+    around = palette(masses(small, 5)[0], manner)  # of one side of an edge
+    own = torch.maximum(detail / 6, near / 80).clamp(0.1, 1)  # not a neighbour's contour
+    needs = (
+        torch.full_like(detail, 1.5),
+        torch.maximum((detail - 4) / 10, (near - 40) / 60).clamp_min(manner.middle),
+        # Of foliage a third; what lies alone in calm is small and matters: eyes, lamps, masts.
+        torch.maximum(
+            torch.minimum((fine - 7) / 12, manner.fine + 0.5 * (1 - blur(detail, 5.0) / 16)),
+            (near - 64) / 70 - detail / 120,
+        ),
+    )
+    colours = [palette(mass, manner) for mass in (broad, middle, small)]
+    colours[1:] = [tame(colour, around) for colour in colours[1:]]
+    smooth, trust = [s * manner.swing for s in (3.4, 2.6, 1.4)], (own, own, torch.ones_like(own))
+    lively, bright = (detail / 14).clamp(0, 1), luma(small)
+    layers = [
+        torch.cat(
+            [
+                colours[i],
+                0.42 + (0.38 if i else 0.3) * lively,
+                manner.broken * (1.0 - 0.2 * lively) * (0.7 + 0.3 * bright),
+                needs[i].clamp(-0.5, 1.5),
+                trust[i] * _along(blur(products, smooth[i])),
+            ],
+            1,
+        )
+        for i in range(len(hand.layers))
+    ]
+    return torch.stack(layers, 2).flatten(1, 2)  # by kind, then by layer
+
+
+def _structure(grey: Tensor) -> Tensor:
+    """Products of slopes (B, 3, h, w): across, down, mixed; in grey levels a cell."""
+    grey = F.pad(grey * 255, (1, 1, 1, 1), mode="replicate")
+    gx = (grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]) * 2
+    gy = (grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]) * 2
+    return torch.cat([gx * gx, gy * gy, gx * gy], 1)
+
+
+def _along(products: Tensor) -> Tensor:
+    """Directions along edges, cosine and sine of the doubled angle; the longer the surer."""
+    xx, yy, xy = products.split(1, 1)
+    direction = torch.cat([yy - xx, -2 * xy], 1)
+    length = (direction.square()).sum(1, keepdim=True).sqrt()
+    agree = (length / (xx + yy + 15) * 2 - 0.15).clamp(0, 1)
+    strong = ((xx + yy).sqrt() / 18).clamp(0, 1)
+    along: Tensor = agree * strong * direction / (length + 1e-3)
+    return along

@@ -1,0 +1,127 @@
+"""What training knows of painters with strokes: losses of plans, recipes, runs that go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from pleinair.errors import PleinairError, UsageError
+from pleinair.networks.strokes import StrokeGenerator
+from pleinair.train import losses
+from pleinair.train.checkpoint import load_state
+from pleinair.train.discriminators import create_discriminator
+from pleinair.train.generators import check_options, create_generator
+from pleinair.train.recipe import Recipe
+from pleinair.train.run import train
+
+Make = Callable[..., Recipe]
+STROKES = {
+    "model": {"generator": "strokes", "reverse": "edge_s", "discriminator": "masses", "ndf": 8},
+    "loss": {"plan_marks": 1.0, "plan_colour": 0.1, "cycle_back": 0.0, "reduced": 2},
+    "optim": {"steps": 4, "batch": 1, "pool": 2},
+}
+
+
+def test_losses_of_plans_see_their_own_kind_only() -> None:
+    plan, colours, marks = torch.rand(2, 24, 4, 5), torch.zeros(24), torch.zeros(24)
+    colours[:9], marks[15:18] = 1 / 16, 0.5
+    other = plan + colours.view(24, 1, 1)
+    assert losses.plan_marks(plan, other).item() == 0
+    assert losses.plan_colour(plan, other).item() == pytest.approx(1.5, rel=1e-4)
+    other = plan + marks.view(24, 1, 1)
+    assert losses.plan_colour(plan, other).item() == 0
+    assert losses.plan_marks(plan, other).item() == pytest.approx(1.5 * 0.5 / 8, rel=1e-4)
+    turned = plan.clone()
+    turned[:, 18:21] += 0.5  # one of the two values of all directions
+    assert losses.plan_marks(plan, turned).item() == pytest.approx(12 * 0.25 / 2, rel=1e-4)
+
+
+def test_massing_forgives_marks_and_not_masses() -> None:
+    torch.manual_seed(0)
+    picture = torch.nn.functional.interpolate(torch.rand(1, 3, 16, 16) * 2 - 1, size=(128, 128))
+    marks = torch.tensor([[0.2, -0.2], [-0.2, 0.2]]).repeat(64, 64)
+    assert losses.massing(picture, picture + marks).item() < 0.02
+    assert losses.massing(picture, 0.5 * picture - 0.4).item() < 0.25  # paler and darker
+    assert losses.massing(picture, picture.flip(-1)).item() > 0.5
+
+
+def test_the_judge_of_masses_sees_brightness_and_no_single_pixels() -> None:
+    torch.manual_seed(0)
+    judge = create_discriminator("masses", ndf=8).eval()
+    picture = torch.rand(2, 3, 96, 128) - 0.5
+    scores = judge(picture)
+    assert scores.shape[:2] == (2, 2)
+    assert (judge(picture + 0.3) - scores).abs().max() > 1e-3
+    marks = torch.tensor([[0.3, -0.3], [-0.3, 0.3]]).repeat(48, 64)
+    assert torch.allclose(judge(picture + marks), scores, atol=1e-5)
+
+
+def test_gradients_reach_the_network_through_the_strokes() -> None:
+    torch.manual_seed(0)
+    generator = create_generator("strokes").train()
+    assert isinstance(generator, StrokeGenerator)
+    painted = generator(torch.rand(1, 3, 64, 96) * 2 - 1)
+    painted.square().sum().backward()
+    for name, parameter in generator.named_parameters():
+        if name.startswith("network.plan"):
+            assert parameter.grad is not None
+            # Every kind of value matters: colours, differences, needs, directions.
+            kinds = parameter.grad.flatten(1).abs().sum(1).view(8, 3) if parameter.dim() > 1 else ()
+            assert all(kind.max() > 0 for kind in kinds), name
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"hand": "monett"}, "monet"),
+        ({"step": 3}, "step is 1 or 2"),
+        ({"stroke": "tiny"}, "stroke"),
+        ({"ngf": 3}, "no option 'ngf'"),
+    ],
+)
+def test_options_are_checked(options: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        check_options("strokes", options)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "said"),
+    [
+        ("model", {"generator": "edge_s"}, "for model.generator strokes"),
+        ("optim", {"quantize": True}, "without optim.quantize"),
+        ("loss", {"cycle_back": 1.0}, "loss.reduced"),
+        ("model", {"norm": "batch"}, "norm"),
+        ("data", {"crop": 72}, "multiple of 32"),
+    ],
+)
+def test_recipes_that_do_not_fit(make_recipe: Make, section: str, changes: dict, said: str) -> None:
+    values = {**STROKES, section: {**STROKES.get(section, {}), **changes}}
+    with pytest.raises(PleinairError, match=said):
+        make_recipe(**values)
+
+
+def test_options_go_to_the_generator_that_has_them(make_recipe: Make, tmp_path: Path) -> None:
+    model = {**STROKES["model"], "hand": "monet", "step": 1}
+    generator = train(make_recipe(**{**STROKES, "model": model}), tmp_path / "run", "cpu")
+    assert generator
+    assert load_state(generator)["options"] == {"hand": "monet", "step": 1}
+    assert load_state(tmp_path / "run/reverse.pt")["options"] == {}
+
+
+def test_a_run_with_strokes_goes_on_with_the_same_bits(make_recipe: Make, tmp_path: Path) -> None:
+    recipe = make_recipe(**STROKES)
+    whole = load_state(train(recipe, tmp_path / "whole", "cpu"))
+    seen: list[int] = []
+
+    def stop(step: int, _: dict[str, float]) -> None:
+        seen.append(step)
+        if step == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, tmp_path / "broken", "cpu", report=stop)
+    again = load_state(train(recipe, tmp_path / "broken", "cpu"))
+    assert seen == [1, 2]
+    assert all(torch.equal(whole["state"][key], again["state"][key]) for key in whole["state"])

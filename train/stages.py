@@ -1,0 +1,116 @@
+"""A recipe in stages: each goes on from the generator of the one before.
+
+    [[stages]]
+    name = "plan"
+    optim = { steps = 4000, lr = 3e-3 }
+
+A stage's sections replace keys of the recipe's. The last one is the recipe itself: it runs in the
+run's folder, those before it in ``stages/`` there, each with its own figures and samples.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..errors import TrainingError
+from .recipe import Recipe, apply_override, read_recipe, validate_recipe
+from .run import Report, Say, train
+
+FOLDER = "stages"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of a recipe."""
+
+    name: str  # "" for the last
+    recipe: Recipe
+
+    def folder(self, out: Path) -> Path:
+        """Where it runs."""
+        return out / FOLDER / self.name if self.name else out
+
+
+def load_stages(path: Path, overrides: Sequence[str] = ()) -> list[Stage]:
+    """Reads a recipe with its stages and applies ``section.key=value`` overrides to all of them.
+
+    Raises:
+        TrainingError: The file is missing or no TOML, or a key or value is not valid.
+    """
+    values = read_recipe(path)
+    stages = values.pop("stages", [])
+    if not (isinstance(stages, list) and all(isinstance(stage, dict) for stage in stages)):
+        raise TrainingError(f"{path}: stages are written as [[stages]], each with a name")
+    names = [stage.get("name") for stage in stages]
+    for name in names:
+        if not (isinstance(name, str) and name.isidentifier() and names.count(name) == 1):
+            raise TrainingError(
+                f"{path}: a stage's name is a word of its own, of letters and digits, not {name!r}"
+            )
+    where = [*(f"{path}: stage {name}" for name in names), str(path)]
+    return [
+        Stage(name, validate_recipe(_changed(values, changes, overrides), place))
+        for name, changes, place in zip([*names, ""], [*stages, {}], where, strict=True)
+    ]
+
+
+def _changed(
+    values: dict[str, Any], changes: dict[str, Any], overrides: Sequence[str]
+) -> dict[str, Any]:
+    """A recipe's values with those of a stage, then with the overrides."""
+    changed = copy.deepcopy(values)
+    for section, keys in changes.items():
+        if section != "name":
+            inside = isinstance(keys, dict)
+            changed[section] = {**changed.get(section, {}), **keys} if inside else keys
+    for override in overrides:
+        apply_override(changed, override)
+    return changed
+
+
+def train_stages(
+    stages: Sequence[Stage],
+    out: Path,
+    device: str = "auto",
+    init: Path | None = None,
+    report: Report = lambda step, values: None,
+    say: Say = lambda text: None,
+) -> Path | None:
+    """Trains one stage after the other; what is done already is not done again.
+
+    Args:
+        stages: Of ``load_stages``.
+        out: The run's folder.
+        device: As for ``train``.
+        init: What the first stage starts from.
+        report: Called after every step with the steps done in all stages, and losses.
+        say: Called with a sentence.
+
+    Returns:
+        The last stage's generator; none in all processes but the first.
+    """
+    done, generator = 0, init
+    for stage in stages:
+        if stage.name:
+            say(f"stage {stage.name}")
+        out_of_stage = stage.folder(out)
+        wrote = train(
+            stage.recipe,
+            out_of_stage,
+            device,
+            generator,
+            report=partial(_report_after, report, done),
+            say=say,
+        )
+        done, generator = done + stage.recipe.optim.steps, out_of_stage
+    return wrote
+
+
+def _report_after(report: Report, done: int, step: int, values: dict[str, float]) -> None:
+    """Counts the steps of the stages before, too."""
+    report(done + step, values)
