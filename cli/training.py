@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group
@@ -15,12 +17,24 @@ from .app import Backend, Json, Overwrite, Precision, app
 from .console import add_row, needs, print_line, progress, say
 from .score_tables import score_table, viewing_table
 
+if TYPE_CHECKING:
+    from ..train.stages import Stage
+
 
 @app.command()
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A TOML recipe, e.g. recipes/monet.toml.")],
+    recipe: Annotated[
+        Path, typer.Argument(help="A TOML recipe, or the name of one of ours, e.g. hand.")
+    ],
     out: Annotated[Path, typer.Option(help="The run's folder; goes on from its checkpoint.")],
     data: Annotated[Path | None, typer.Option(help="Replaces the recipe's data.root.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="A hand of your own: some thirty paintings.")
+    ] = None,
+    photos: Annotated[
+        Path | None, typer.Option(help="With --pictures: photographs of what it shall paint.")
+    ] = None,
+    hand: Annotated[str, typer.Option(help="Whose marks: monet, van-gogh, seurat, pastel.")] = "",
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replaces one key.")
     ] = None,
@@ -32,23 +46,47 @@ def train(
 ) -> None:
     """Train a generator, or go on with a run that was interrupted. Also under torchrun."""
     with needs("train"):
-        from ..train.stages import load_stages
+        from ..train.hand import hand_changes
+        from ..train.shipped import find_recipe
+        from ..train.stages import load_stages, needed_stages
         from ..train.stages import train_stages as run
 
-    overrides = [*(changes or []), *([f"data.root={json.dumps(str(data))}"] if data else [])]
-    stages = load_stages(recipe, overrides)
-    steps = sum(stage.recipe.optim.steps for stage in stages)
-    with progress(f"training {stages[-1].recipe.name}") as advance:
-        generator = run(
-            stages,
-            out,
-            device,
-            init,
-            report=lambda step, _: advance(step, steps),
-            say=print_line,
-        )
+    recipe = find_recipe(recipe)
+    overrides = [f"data.root={json.dumps(str(data), ensure_ascii=False)}"] if data else []
+    if pictures or photos or hand:
+        overrides += hand_changes(recipe, pictures, photos, hand)
+    stages = load_stages(recipe, [*overrides, *(changes or [])])
+    with ExitStack() as until_done:
+        if pictures and not init:
+            init = until_done.enter_context(_shipped_start(stages[-1]))
+        stages = needed_stages(stages, init)
+        steps = sum(stage.recipe.optim.steps for stage in stages)
+        with progress(f"training {stages[-1].recipe.name}") as advance:
+            generator = run(
+                stages,
+                out,
+                device,
+                init,
+                report=lambda step, _: advance(step, steps),
+                say=print_line,
+            )
     if generator:  # none in all processes but the first
         say({"generator": str(generator), "steps": steps}, as_json, f"wrote {generator}")
+
+
+@contextmanager
+def _shipped_start(stage: Stage) -> Iterator[Path | None]:
+    """The weights of the shipped painter, if they are of strokes as the stage's are."""
+    with ExitStack() as until_done:
+        with needs("export"):
+            from ..export.start import PAINTER, shipped_start
+
+            start = until_done.enter_context(shipped_start(stage.recipe.model))
+        if start:
+            print_line(f"a new run starts from the shipped painter {PAINTER}")
+        else:
+            print_line(f"a new run starts from random weights: {PAINTER} has no such strokes")
+        yield start
 
 
 @app.command("import")

@@ -212,6 +212,10 @@ def _training(trained: Trained) -> Training:
     for section, key in (("loss", "vgg"), ("distil", "teacher"), ("evaluate", "features")):
         if recipe.get(section, {}).get(key):
             recipe[section][key] = Path(recipe[section][key]).name
+    data = recipe.get("data", {})
+    for key in ("source", "target", "samples"):  # below the root, or anywhere
+        if Path(data.get(key, "")).is_absolute():
+            data[key] = Path(data[key]).name
     return Training(
         dataset=dataset,
         steps=trained.step,

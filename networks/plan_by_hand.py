@@ -64,14 +64,14 @@ MANNERS = {
 }
 
 
-def _column(*values: float) -> Tensor:
-    return torch.tensor(values).view(1, -1, 1, 1)
+def _column(like: Tensor, values: tuple[float, ...]) -> Tensor:
+    return like.new_tensor(values).view(1, -1, 1, 1)
 
 
 def blur(x: Tensor, sigma: float) -> Tensor:
     """Gaussian blur of (B, C, h, w), the border repeated."""
     r = int(2.5 * sigma + 1)
-    t = torch.arange(-r, r + 1).float()
+    t = torch.arange(-r, r + 1, device=x.device).float()
     k = torch.exp(-t * t / (2 * sigma * sigma))
     k, c = (k / k.sum()).view(1, 1, 1, -1), x.shape[1]
     x = F.conv2d(F.pad(x, (r, r, 0, 0), mode="replicate"), k.expand(c, 1, 1, -1), groups=c)
@@ -80,7 +80,7 @@ def blur(x: Tensor, sigma: float) -> Tensor:
 
 def luma(x: Tensor) -> Tensor:
     """Brightness (B, 1, h, w) of RGB, by BT.601."""
-    return (x * _column(*LUMA)).sum(1, keepdim=True)
+    return (x * _column(x, LUMA)).sum(1, keepdim=True)
 
 
 def palette(rgb: Tensor, manner: Manner) -> Tensor:
@@ -94,7 +94,8 @@ def palette(rgb: Tensor, manner: Manner) -> Tensor:
         most * (1 - torch.exp(-purity * (manner.chroma + 0.2 * light) / most)) / purity
     )
     key = manner.key[0] + manner.key[1] * y**0.92
-    return key + chroma + dark * _column(*manner.dark) + light * _column(*manner.light)
+    shaded = key + chroma + dark * _column(rgb, manner.dark)
+    return shaded + light * _column(rgb, manner.light)
 
 
 def masses(x: Tensor, side: int) -> tuple[Tensor, Tensor]:

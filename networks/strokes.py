@@ -138,9 +138,10 @@ class StrokeGenerator(nn.Module):
         return self.paint(self.network(x))
 
     def paint(self, plan: Tensor) -> Tensor:
-        """Paints plans (B, 8 * layers, H/4, W/4) with the head alone."""
+        """Paints plans (B, 8 * layers, H/4, W/4) with the head alone, in float32."""
         seed = int(torch.randint(_CANVASES, ())) if self.training else 0
-        painted: Tensor = self.head(plan, self.canvas(plan, seed))
+        # In half precision a mark would show here and there that does not show.
+        painted: Tensor = self.head(plan.float(), self.canvas(plan, seed))
         return painted.clamp(0, 1) * 2 - 1
 
     def canvas(self, plan: Tensor, seed: int = 0) -> CanvasTensors:

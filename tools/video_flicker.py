@@ -1,6 +1,7 @@
 """How much paint flickers with what holds it still, clip by clip.
 
     python tools/video_flicker.py MODEL CLIP ... [--frames 48] [--start 30] [--sheets FOLDER]
+    python tools/video_flicker.py MODEL CLIP --pan 4.37 --frames 20      # over its first frame
 
 Paints each clip with strokes that neither stand still nor follow the camera, with each of both,
 with both (which is what live and translate do), and with ``Steady`` on top. Flicker is that of
@@ -48,11 +49,15 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=30, help="the first frame")
     parser.add_argument("--rows", type=int, default=480, help="height that clips are reduced to")
     parser.add_argument("--sheets", type=Path, help="write sheets into this folder")
+    parser.add_argument("--pan", type=float, help="pixels a frame to move over the first frame")
     options = parser.parse_args()
     plain, wrapping = (load(options.model, color="rgb", wrap=wrap) for wrap in (False, True))
     print("| clip | way | flicker | sharpness | ms beside painting |\n|---|---|---|---|---|")
     for clip in options.clips:
-        frames = read(clip, options.start, options.frames, options.rows)
+        if options.pan is None:
+            frames = read(clip, options.start, options.frames, options.rows)
+        else:
+            frames = pan(read(clip, 0, 1, 720)[0], options.pan, options.frames)
         measure(Path(clip).stem, frames, ways(plain, wrapping), options.sheets)
 
 
@@ -118,6 +123,17 @@ def read(clip: str, start: int, count: int, rows: int) -> list[Pixels]:
         return frames
     size = (round(width * rows / height), rows)
     return [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]
+
+
+def pan(picture: Pixels, pixels: float, count: int) -> list[Pixels]:
+    """What a camera with noise of 2.3 grey levels sees that turns over half of a picture."""
+    random, (height, width) = np.random.default_rng(0), picture.shape[:2]
+    frames = []
+    for index in range(count):
+        moved = np.array([[1, 0, -index * pixels - 60], [0, 1, -index * pixels / 7 - 100]])
+        seen = cv2.warpAffine(picture, moved, (width // 2, height // 2), flags=cv2.INTER_LINEAR)
+        frames.append((seen + random.normal(0, 2.3, seen.shape)).clip(0, 255).astype(np.uint8))
+    return frames
 
 
 def sharpness(painted: list[Pixels]) -> float:

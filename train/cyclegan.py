@@ -122,7 +122,7 @@ class GeneratorLosses(nn.Module):
         """Makes a plan, and adds how far it is from the one made by hand."""
         assert isinstance(self.generator, StrokeGenerator)
         plan = self.generator.network(source)
-        with torch.no_grad():
+        with torch.no_grad(), losses.full_precision(source):
             by_hand = make_plan((source.float() + 1) / 2, self.generator.hand)
         for name, loss in (("plan_marks", losses.plan_marks), ("plan_colour", losses.plan_colour)):
             if weight[name]:

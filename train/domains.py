@@ -12,9 +12,10 @@ from torch import Tensor
 from ..errors import MediaError, TrainingError
 from ..pictures import list_pictures, read_picture
 from .recipe import DataSection, Recipe
-from .transforms import to_grey
+from .transforms import shrink, to_grey
 
 Entry = tuple[Path, ...]  # what is seen together: one file, or a source's and its target's
+KEPT = 128 * 2**20  # bytes of decoded pictures that each domain keeps, in each loader process
 
 
 class UnreadablePicture(TrainingError):
@@ -31,6 +32,7 @@ class Domain:
             )
         self.entries, self.data = entries, recipe.data
         self.seed, self.number = recipe.seed, number  # each domain is shuffled by its own stream
+        self._kept, self._room = dict[Path, Tensor](), KEPT
 
     def load(self, k: int) -> tuple[Tensor, list[str]]:
         """Reads the k-th entry, or the first readable one after it.
@@ -49,7 +51,7 @@ class Domain:
             pictures = []
             for path in files:
                 try:
-                    pictures.append(load_picture(path))
+                    pictures.append(self._read(path))
                 except UnreadablePicture:
                     unreadable.append(str(path))
             if len(pictures) == len(files):
@@ -58,6 +60,16 @@ class Domain:
             f"none of the {n} pictures of data folder {self.entries[0][0].parent} can be read"
             f" (the first tried: {unreadable[0]}); repair or replace them"
         )
+
+    def _read(self, path: Path) -> Tensor:
+        """Reads a picture; the first are kept while there is room, for all come round alike."""
+        if path in self._kept:
+            return self._kept[path]
+        picture = shrink(load_picture(path), _size(self.data, self.number == 1))
+        if picture.nbytes <= self._room:
+            self._kept[path] = picture
+            self._room -= picture.nbytes
+        return picture
 
 
 def find_domains(recipe: Recipe) -> list[Domain]:
@@ -116,13 +128,20 @@ def load_picture(path: Path) -> Tensor:
 
 def load_source(path: Path, data: DataSection) -> Tensor:
     """Reads a whole picture of ``data.source`` as a generator is given it: uint8 RGB (3, H, W)."""
-    picture = _together((path,), [load_picture(path)], data)[0]
+    picture = shrink(load_picture(path), _size(data, target=False))
+    picture = _together((path,), [picture], data)[0]
     return to_grey(picture) if data.mode == "colorization" else picture
 
 
 def load_target(path: Path, data: DataSection) -> Tensor:
     """Reads a whole picture of ``target_folder(data)`` as a target: uint8 RGB (3, H, W)."""
-    return _together((path,), [load_picture(path)], data)[-1]
+    picture = shrink(load_picture(path), _size(data, target=True))
+    return _together((path,), [picture], data)[-1]
+
+
+def _size(data: DataSection, target: bool) -> int | None:
+    """What the shorter side of a source or target is scaled down to when it is read."""
+    return data.target_size if target else data.source_size
 
 
 def mix(*numbers: int) -> int:

@@ -65,6 +65,9 @@ class DataSection(_Section):
     target: str = "trainB"  # what it shall look like, e.g. paintings
     samples: str = ""  # pictures for sample grids and calibration; "" takes those of `source`
     swap: bool = False  # side by side: the target is the left half
+    # unaligned: scale the shorter side down to these, if it is longer, when a picture is read
+    source_size: int | None = Field(default=None, ge=32)
+    target_size: int | None = Field(default=None, ge=32)
     load_size: int | None = Field(default=None, ge=32)  # scale the shorter side to this first
     scale: tuple[float, float] = (1.0, 1.0)  # and then by a random factor between these
     # unaligned: targets by another one; paintings enlarged twice teach strokes twice as large
@@ -391,8 +394,9 @@ def _check_data(recipe: Recipe) -> None:
     for low, high in (data.scale, data.target_scale or data.scale):
         if not 0 < low <= high:
             raise TrainingError(f"data.scale [{low}, {high}] is no range above 0")
-    if data.target_scale and data.mode != "unaligned":
-        raise TrainingError(f"data.target_scale would tear pairs apart in mode {data.mode}")
+    for key in ("target_scale", "source_size", "target_size"):
+        if getattr(data, key) and data.mode != "unaligned":
+            raise TrainingError(f"data.{key} would tear pairs apart in mode {data.mode}")
     if loss.paired and data.mode not in ("aligned", "colorization"):
         raise TrainingError(f"loss.paired needs pairs, but data.mode is {data.mode}")
     if data.mode != "single":

@@ -5,7 +5,8 @@
     optim = { steps = 4000, lr = 3e-3 }
 
 A stage's sections replace keys of the recipe's. The last one is the recipe itself: it runs in the
-run's folder, those before it in ``stages/`` there, each with its own figures and samples.
+run's folder, those before it in ``stages/`` there, each with its own figures and samples. A stage
+with ``fresh = true`` is left out where the run starts from a generator.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Stage:
 
     name: str  # "" for the last
     recipe: Recipe
+    fresh: bool = False  # whether it is for runs from random weights only
 
     def folder(self, out: Path) -> Path:
         """Where it runs."""
@@ -52,11 +54,20 @@ def load_stages(path: Path, overrides: Sequence[str] = ()) -> list[Stage]:
             raise TrainingError(
                 f"{path}: a stage's name is a word of its own, of letters and digits, not {name!r}"
             )
-    where = [*(f"{path}: stage {name}" for name in names), str(path)]
-    return [
-        Stage(name, validate_recipe(_changed(values, changes, overrides), place))
-        for name, changes, place in zip([*names, ""], [*stages, {}], where, strict=True)
-    ]
+    found = []
+    for changes in [*stages, {}]:
+        name, fresh = changes.pop("name", ""), changes.pop("fresh", False)
+        where = f"{path}: stage {name}" if name else str(path)
+        if not isinstance(fresh, bool):
+            raise TrainingError(f"{where}: fresh is true or false, not {fresh!r}")
+        recipe = validate_recipe(_changed(values, changes, overrides), where)
+        found.append(Stage(name, recipe, fresh))
+    return found
+
+
+def needed_stages(stages: Sequence[Stage], init: Path | None) -> list[Stage]:
+    """Leaves out what a run that starts from a generator does not need."""
+    return [stage for stage in stages if not (init and stage.fresh)]
 
 
 def _changed(
@@ -65,9 +76,8 @@ def _changed(
     """A recipe's values with those of a stage, then with the overrides."""
     changed = copy.deepcopy(values)
     for section, keys in changes.items():
-        if section != "name":
-            inside = isinstance(keys, dict)
-            changed[section] = {**changed.get(section, {}), **keys} if inside else keys
+        inside = isinstance(keys, dict)
+        changed[section] = {**changed.get(section, {}), **keys} if inside else keys
     for override in overrides:
         apply_override(changed, override)
     return changed
@@ -87,7 +97,7 @@ def train_stages(
         stages: Of ``load_stages``.
         out: The run's folder.
         device: As for ``train``.
-        init: What the first stage starts from.
+        init: What the first stage starts from, which is then one that is not ``fresh``.
         report: Called after every step with the steps done in all stages, and losses.
         say: Called with a sentence.
 
@@ -95,7 +105,7 @@ def train_stages(
         The last stage's generator; none in all processes but the first.
     """
     done, generator = 0, init
-    for stage in stages:
+    for stage in needed_stages(stages, init):
         if stage.name:
             say(f"stage {stage.name}")
         out_of_stage = stage.folder(out)

@@ -6,7 +6,11 @@ from the global one, and then a run could not be resumed exactly.
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
@@ -29,15 +33,53 @@ def cut(
     """
     side, shorter = data.crop, min(pictures.shape[-2:])
     wanted = max(side, round((data.load_size or shorter) * _factor(scale, rng)))
-    if wanted != shorter:
-        pictures = TF.resize(pictures, [wanted], antialias=True)
-    height, width = pictures.shape[-2:]
+    # Not rounded but cut off, as torchvision does it.
+    height, width = (wanted * length // shorter for length in pictures.shape[-2:])
     top = int(torch.randint(height - side + 1, (), generator=rng))
     left = int(torch.randint(width - side + 1, (), generator=rng))
-    pictures = TF.crop(pictures, top, left, side, side)
+    if wanted == shorter:
+        pictures = TF.crop(pictures, top, left, side, side)
+    else:
+        pictures = _crop_of_resized(pictures, (height, width), (top, left), side)
     if data.flip and torch.rand((), generator=rng) < 0.5:
         pictures = TF.horizontal_flip(pictures)
     return pictures
+
+
+def shrink(picture: Tensor, shorter: int | None) -> Tensor:
+    """Scales a picture, uint8 (3, H, W), down to this shorter side, if its own is longer."""
+    if shorter is None or min(picture.shape[-2:]) <= shorter:
+        return picture
+    shrunk: Tensor = TF.resize(picture, [shorter], antialias=True)
+    return shrunk
+
+
+def _crop_of_resized(
+    pictures: Tensor, size: tuple[int, int], corner: tuple[int, int], side: int
+) -> Tensor:
+    """What a square of ``side`` pixels at ``corner`` would hold if the pictures had ``size``.
+
+    Only that square is computed, from what lies under it and what the antialiasing filter sees
+    around it.
+    """
+    box, reads = [], []  # in each direction: the square, and the pixels that it is made of
+    for length, wanted, start in zip(pictures.shape[-2:], size, corner, strict=True):
+        scale = length / wanted
+        first, last = start * scale, min((start + side) * scale, length)
+        margin = max(scale, 1) + 1
+        reads.append(slice(max(0, math.floor(first - margin)), math.ceil(last + margin)))
+        box.append((first - reads[-1].start, last - reads[-1].start))
+    (top, bottom), (left, right) = box
+    region = pictures[..., reads[0], reads[1]].movedim(1, -1).contiguous().numpy()
+    cut_out = [
+        np.array(
+            Image.fromarray(picture).resize(
+                (side, side), Image.Resampling.BILINEAR, box=(left, top, right, bottom)
+            )
+        )
+        for picture in region
+    ]
+    return torch.from_numpy(np.stack(cut_out)).movedim(-1, 1)
 
 
 def jitter(pictures: Tensor, amount: float, rng: torch.Generator) -> Tensor:

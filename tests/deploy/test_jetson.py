@@ -82,6 +82,7 @@ def test_the_wheel_is_this_pleinair(kit: Path) -> None:
         names = archive.namelist()
         assert archive.read("pleinair/cli/main.py") == (ROOT / "cli/main.py").read_bytes()
     assert {"pleinair/deploy/kit/build.sh", "pleinair/models/monet-conv/int8.onnx"} <= set(names)
+    assert "pleinair/recipes/hand.toml" in names
     assert not [name for name in names if name.startswith("pleinair/tests")]
 
 

@@ -30,7 +30,7 @@ def save_generator(path: Path, architecture: str = "edge_s") -> Path:
         {
             "name": "tiny",
             "title": "Tiny",
-            "data": {"root": str(DATA), "source": "photos", "target": "paintings"},
+            "data": {"root": str(DATA), "source": str(DATA / "photos"), "target": "paintings"},
             "model": {"generator": architecture},
             "optim": {"steps": 1},
         },

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pleinair.errors import TrainingError
 from pleinair.train.checkpoint import load_state
-from pleinair.train.stages import load_stages, train_stages
+from pleinair.train.stages import load_stages, needed_stages, train_stages
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -87,12 +87,26 @@ def test_stages_follow_each_other_and_are_not_trained_twice(recipe: Path, tmp_pa
     assert all(torch.equal(painted[key], again[key]) for key in painted)
 
 
+def test_a_fresh_stage_is_left_out_where_a_generator_is_there(recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text(RECIPE + "fresh = true\n")
+    stages, said = load_stages(recipe, ["optim.steps=1"]), list[str]()
+    first = train_stages(stages, tmp_path / "first", "cpu", say=said.append)
+    assert first
+    assert said == ["stage plan"]
+    train_stages(stages, tmp_path / "second", "cpu", init=first, say=said.append)
+    assert said == ["stage plan"]
+    assert not (tmp_path / "second" / "stages").exists()
+    assert needed_stages(stages, None) == stages
+    assert needed_stages(stages, first) == stages[1:]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ('name = "plan"', "a stage's name is a word of its own"),
         ('name = "../x"', "a stage's name is a word of its own"),
         ('name = "b"\noptim = { stepz = 3 }', "stage b: unknown key 'stepz'"),
+        ('name = "b"\nfresh = "no"', "stage b: fresh is true or false, not 'no'"),
     ],
 )
 def test_a_stage_that_does_not_fit_is_named(recipe: Path, text: str, said: str) -> None:

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from pleinair.canvas.hand import HANDS
 from pleinair.errors import PleinairError, UsageError
+from pleinair.networks.plan_by_hand import make_plan
 from pleinair.networks.strokes import StrokeGenerator
 from pleinair.train import losses
 from pleinair.train.checkpoint import load_state
+from pleinair.train.data import TrainingPictures
 from pleinair.train.discriminators import create_discriminator
 from pleinair.train.generators import check_options, create_generator
 from pleinair.train.recipe import Recipe
-from pleinair.train.run import train
+from pleinair.train.run import make_fabric, train
+from pleinair.train.trainer import Trainer
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 Make = Callable[..., Recipe]
 STROKES = {
@@ -125,3 +130,47 @@ def test_a_run_with_strokes_goes_on_with_the_same_bits(make_recipe: Make, tmp_pa
     again = load_state(train(recipe, tmp_path / "broken", "cpu"))
     assert seen == [1, 2]
     assert all(torch.equal(whole["state"][key], again["state"][key]) for key in whole["state"])
+
+
+def first_losses(recipe: Recipe, device: str = "cpu") -> dict[str, float]:
+    trainer = Trainer(recipe, make_fabric(recipe.compute, device))
+    return trainer.train_step([TrainingPictures(recipe).batch(range(1))])
+
+
+def test_the_head_paints_in_float32_whatever_the_network_computes_in() -> None:
+    torch.manual_seed(0)
+    generator = create_generator("strokes").eval()
+    assert isinstance(generator, StrokeGenerator)
+    picture = torch.rand(1, 3, 64, 96) * 2 - 1
+    with torch.no_grad():
+        with torch.autocast("cpu", torch.bfloat16):
+            plan = generator.network(picture)
+            painted = generator(picture)
+        assert (plan.dtype, painted.dtype) == (torch.bfloat16, torch.float32)
+        assert torch.equal(painted, generator.paint(plan.float()))
+
+
+def test_half_precision_learns_the_same(make_recipe: Make) -> None:
+    half = first_losses(make_recipe(**STROKES, compute={"precision": "bf16"}))
+    full = first_losses(make_recipe(**STROKES))
+    assert half == pytest.approx(full, rel=0.03)
+    assert half != full
+
+
+def test_plans_and_paintings_are_made_where_the_pictures_are() -> None:
+    """Of tensors without values, which tell devices apart where there is only one."""
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        pictures = torch.empty(2, 3, 64, 64, device="cuda")
+        with torch.device("cuda"):
+            generator = create_generator("strokes").eval()
+        for made in (make_plan(pictures, HANDS["monet"]), generator(pictures)):
+            assert made.device.type == "cuda"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_on_a_gpu_too(make_recipe: Make, precision: str) -> None:
+    here = first_losses(make_recipe(**STROKES))
+    there = first_losses(make_recipe(**STROKES, compute={"precision": precision}), "cuda")
+    assert there == pytest.approx(here, rel=0.05)

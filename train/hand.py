@@ -1,0 +1,62 @@
+"""A hand of one's own: what changes in a recipe for somebody's paintings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..canvas.hand import find_hand
+from ..errors import TrainingError, UsageError
+from .domains import find_pictures
+from .recipe import load_recipe
+
+LEAST = 8  # paintings: of fewer a discriminator learns the motifs by heart
+
+
+def hand_changes(
+    recipe: Path, pictures: Path | None = None, photos: Path | None = None, hand: str = ""
+) -> list[str]:
+    """Returns the overrides that make a recipe's painter one of these pictures.
+
+    Args:
+        recipe: Of a painter with strokes.
+        pictures: A folder of paintings, of any sizes.
+        photos: A folder of photographs, what the painter will paint.
+        hand: Whose marks; "" leaves the recipe's.
+
+    Raises:
+        UsageError: The recipe is of something else, one folder lacks the other, or the hand is
+            unknown.
+        TrainingError: A folder is missing, or holds too few pictures.
+    """
+    found = load_recipe(recipe)
+    if found.model.generator != "strokes" or found.data.mode != "unaligned":
+        raise UsageError(
+            f"--pictures, --photos and --hand are for painters with strokes, and {recipe} trains"
+            f" {found.model.generator}; take the recipe hand"
+        )
+    changes = {}
+    if hand:
+        title = f"{found.title or found.name}, with the marks of {find_hand(hand).name}"
+        changes = {"model.hand": hand, "name": f"{found.name}-{hand}", "title": title}
+    if pictures and photos:
+        _check_pictures(pictures)
+        find_pictures(photos)
+        source, target = str(photos.resolve()), str(pictures.resolve())
+        changes |= {"data.root": target, "data.target": target}
+        changes |= {"data.source": source, "data.samples": source}
+    elif pictures or photos:
+        raise UsageError(
+            "--pictures and --photos go together: paintings, and photographs that the painter"
+            " learns to paint; give both"
+        )
+    return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in changes.items()]
+
+
+def _check_pictures(folder: Path) -> None:
+    count = len(find_pictures(folder))
+    if count < LEAST:
+        pictures = "picture" if count == 1 else "pictures"
+        raise TrainingError(
+            f"{folder} holds {count} {pictures}; a hand needs at least {LEAST} paintings"
+        )
