@@ -363,7 +363,7 @@ def test_engines_that_cannot_be_taken(device, model: Path, tmp_path: Path, photo
     run = cli("deploy", "engines", model, tmp_path / "int8.engine", "--pictures", photos)
     assert (run.code, "failed to load" in run.error()) == (1, True)
     run = cli("deploy", "engines", "monet-conv", tmp_path / "int8.engine")
-    assert (run.code, "monet is no folder" in run.error()) == (2, True)
+    assert (run.code, "monet-conv is no folder" in run.error()) == (2, True)
     assert (model / "manifest.json").read_bytes() == before
     with pytest.raises(BundleError, match="no onnx fp32"):
         _without_reference(model)
