@@ -90,7 +90,8 @@ def run(
         print(f"{recipe.optim.steps} steps of {step:.2f} s with batches of {recipe.optim.batch}")
         done = _train_until(deadline, recipe, out, device, start)
         print(f"trained {done} of {recipe.optim.steps} steps; paints what was held out")
-        figures = {"steps": done, "of": recipe.optim.steps, "seconds_a_step": round(step, 3)}
+        figures: dict[str, Any] = {"steps": done, "of": recipe.optim.steps}
+        figures["seconds_a_step"] = round(step, 3)
         first = start / GENERATOR if start.is_dir() else start
         sheet, most = out / "sheet.jpg", 1 if dry else None
         figures |= show(data / "held_out", first, out / GENERATOR, sheet, device, most)
