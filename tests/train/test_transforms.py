@@ -38,7 +38,7 @@ def test_a_crop_is_that_of_the_whole_picture_resized(
     top, left = (int(torch.randint(n - 31, (), generator=rng)) for n in whole.shape[-2:])
     expected = whole[..., top : top + 32, left : left + 32]
     assert found.shape == expected.shape
-    assert (found - expected).abs().max() <= 1  # two passes round
+    assert (found - expected).abs().max() <= 1.01  # two passes round, and weights do a little
 
 
 def test_what_is_not_resized_stays_as_it_is() -> None:
