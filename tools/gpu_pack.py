@@ -101,9 +101,9 @@ def _read(paths: Sequence[Path]) -> Iterator[Pixels]:
 def _fill(archive: Archive, name: str, paths: Sequence[Path], most: int) -> int:
     """Adds tiles of pictures in random order, as many of each as there is room for."""
     rng, count = np.random.default_rng(0), 0
-    each = max(1, (most - archive.bytes) // (BYTES * len(paths)))
+    each = max(1, (most - archive.bytes) / (BYTES * len(paths)))
     for picture in _read([paths[i] for i in rng.permutation(len(paths))]):
-        for tile in _tiles(picture, SIZES[name], each, rng):
+        for tile in _tiles(picture, SIZES[name], int(each + rng.random()), rng):
             if not archive.add(f"{name}/{count:05}.jpg", tile, most):
                 return count
             count += 1
