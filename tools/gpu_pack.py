@@ -1,4 +1,6 @@
-"""Packs pictures for a run on another machine: tiles of photographs and paintings, at most 40 MB.
+"""Packs what a run on another machine needs: tiles of photographs and paintings, at most 40 MB.
+
+Where DATA holds vgg16.pth, the feature network is packed too: by it a run learns where to be fine.
 
 tools/gpu_train.sh pack DATA OUT.tar
 """
@@ -25,6 +27,7 @@ HELD_OUT = 6
 BYTES = 70_000  # of a tile, about
 BLOCK = 512  # of a tar, whose end is filled up to RECORD
 RECORD = 20 * BLOCK
+FEATURES = "vgg16.pth"
 
 
 class Archive:
@@ -37,6 +40,10 @@ class Archive:
         """Adds a picture unless the archive would have more than ``most`` bytes then."""
         bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+        return self.add_bytes(name, data, most)
+
+    def add_bytes(self, name: str, data: bytes, most: int) -> bool:
+        """Adds a file in the same way."""
         size = BLOCK + -(-len(data) // BLOCK) * BLOCK
         if self.bytes + size > most:
             return False
@@ -64,7 +71,14 @@ def pack(data: Path, out: Path, most: int = MOST) -> dict[str, int]:
     temporary = out.with_name(out.name + ".part")
     try:
         with tarfile.open(temporary, "w") as tar:
-            archive = Archive(tar)
+            archive, features = Archive(tar), data / FEATURES
+            if features.is_file() and not archive.add_bytes(
+                FEATURES, features.read_bytes(), most // 2
+            ):
+                raise UsageError(
+                    f"{features} is larger than half of the {most // 10**6} MB; save it in float16,"
+                    " and no layer beyond conv4_3"
+                )
             for number, picture in enumerate(_read(held_out)):
                 archive.add(f"held_out/{number}.jpg", at_viewing_size(picture), most)
             half = (most - archive.bytes) // 2

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from pleinair.errors import PleinairError, TrainingError, UsageError
 from pleinair.export.start import PAINTER, shipped_start
+from pleinair.tools.gpu_pack import FEATURES
 from pleinair.tools.gpu_sheet import show
 from pleinair.train.checkpoint import GENERATOR
 from pleinair.train.recipe import Recipe, load_recipe
@@ -74,6 +75,7 @@ def run(
         folder = Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="pleinair-")))
         data = _unpack(archive, folder / "data")
         changes = {**(TINY if dry else GPU), "compute.precision": "bf16", "data.root": str(data)}
+        changes |= _features(data)
         recipe = _recipe(changes, 2 if dry else PACE)
         start = init or until_done.enter_context(shipped_start(recipe.model))
         if start is None:
@@ -116,6 +118,15 @@ def _unpack(archive: Path, folder: Path) -> Path:
     except (OSError, tarfile.TarError) as error:
         raise UsageError(f"{archive} cannot be unpacked ({error}); pack it again") from error
     return folder
+
+
+def _features(data: Path) -> dict[str, Any]:
+    """What the recipe needs of a feature network, if there is one."""
+    path = data / FEATURES
+    if path.is_file():
+        return {"loss.vgg": str(path)}
+    print(f"no {FEATURES} was packed: where to be fine is not learned further")
+    return {"loss.content": 0.0}
 
 
 def _recipe(changes: Mapping[str, Any], steps: int) -> Recipe:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
+from ..canvas.winners import KINDS
 from ..networks.plan_by_hand import make_plan
 from ..networks.strokes import StrokeGenerator
 from . import losses
@@ -88,14 +89,15 @@ class GeneratorLosses(nn.Module):
         """
         judges, vgg, _ = self.others
         terms: Terms = {}
-        same_target = None
+        same_target = kept = None
         if self.loss.by_hand:
             plan = self._plan(terms, weight, source)
             if not any(value for name, value in weight.items() if name not in BY_HAND):
                 return Made(terms, None, None, [])
-            assert isinstance(self.generator, StrokeGenerator)
-            fake_target = self.generator.paint(plan)
-            same_target = self.generator(target) if self.loss.identity else None
+            fake_target, kept = self._paint(plan)
+            if self.loss.identity:
+                assert isinstance(self.generator, StrokeGenerator)
+                same_target, _ = self._paint(self.generator.network(target))
         elif self.loss.identity:
             fake_target, same_target = together(self.generator, source, target)
         else:
@@ -111,8 +113,9 @@ class GeneratorLosses(nn.Module):
             fake_source = self._add_way_back(
                 terms, weight, source, target, fake_target, same_target
             )
-        self._add_regularisers(terms, weight, source, fake_target, draw)
-        features = self._add_feature_losses(terms, weight, source, fake_target)
+        kept = fake_target if kept is None else kept
+        self._add_regularisers(terms, weight, source, kept, draw)
+        features = self._add_feature_losses(terms, weight, source, kept)
         if taught is not None:
             terms |= distil_terms(self.recipe.distil, fake_target, taught, vgg, self.loss)
         detached = fake_source.detach() if fake_source is not None else None
@@ -121,15 +124,31 @@ class GeneratorLosses(nn.Module):
     def _plan(self, terms: Terms, weight: Weights, source: Tensor) -> Tensor:
         """Makes a plan, and adds how far it is from the one made by hand."""
         assert isinstance(self.generator, StrokeGenerator)
-        plan = self.generator.network(source)
+        plan: Tensor = self.generator.network(source)
         with torch.no_grad(), losses.full_precision(source):
             by_hand = make_plan((source.float() + 1) / 2, self.generator.hand)
-        for name, loss in (("plan_marks", losses.plan_marks), ("plan_colour", losses.plan_colour)):
+        for name in BY_HAND:
             if weight[name]:
-                terms[name] = weight[name] * loss(plan.float(), by_hand)
-        # Marks are learned from the plan alone: a cycle wants them alike in colour, small and many.
-        colours = 3 * plan.shape[1] // 8
-        return torch.cat([plan[:, :colours], plan[:, colours:].detach()], 1)
+                terms[name] = weight[name] * getattr(losses, name)(plan.float(), by_hand)
+        return plan
+
+    def _paint(self, plan: Tensor) -> tuple[Tensor, Tensor]:
+        """Paints a plan twice: for the game, and for what a painting shall keep.
+
+        The game and the cycle teach colours alone: they want marks alike in colour, small and many.
+        What it shall keep teaches where marks are needed, and nothing else: it wants a photograph's
+        colours, and marks combed along every line.
+        """
+        assert isinstance(self.generator, StrokeGenerator)
+        layers = plan.shape[1] // KINDS
+        colours, spread, needs, directions = plan.split([n * layers for n in (3, 2, 1, 2)], 1)
+        still = torch.cat([spread, needs, directions], 1).detach()
+        painted = self.generator.paint(torch.cat([colours, still], 1))
+        if not self.loss.content:
+            return painted, painted
+        given = torch.cat([colours, spread], 1).detach()
+        kept = self.generator.paint(torch.cat([given, needs, directions.detach()], 1))
+        return painted, kept.float()
 
     def _add_way_back(
         self,

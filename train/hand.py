@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..bundle import sha256_of
 from ..canvas.hand import find_hand
 from ..errors import TrainingError, UsageError
 from .domains import find_pictures
@@ -40,8 +41,7 @@ def hand_changes(
         title = f"{found.title or found.name}, with the marks of {find_hand(hand).name}"
         changes = {"model.hand": hand, "name": f"{found.name}-{hand}", "title": title}
     if pictures and photos:
-        _check_pictures(pictures)
-        find_pictures(photos)
+        _check_pictures(pictures, photos)
         source, target = str(photos.resolve()), str(pictures.resolve())
         changes |= {"data.root": target, "data.target": target}
         changes |= {"data.source": source, "data.samples": source}
@@ -53,10 +53,17 @@ def hand_changes(
     return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in changes.items()]
 
 
-def _check_pictures(folder: Path) -> None:
-    count = len(find_pictures(folder))
-    if count < LEAST:
+def _check_pictures(folder: Path, photos: Path) -> None:
+    paintings = find_pictures(folder)
+    if (count := len(paintings)) < LEAST:
         pictures = "picture" if count == 1 else "pictures"
         raise TrainingError(
             f"{folder} holds {count} {pictures}; a hand needs at least {LEAST} paintings"
         )
+    known = {sha256_of(path): path for path in find_pictures(photos)}
+    for path in paintings:
+        if same := known.get(sha256_of(path)):
+            raise TrainingError(
+                f"{path} is also among the photographs, as {same};"
+                " take it out of one of the folders"
+            )

@@ -175,9 +175,25 @@ def plan_marks(plan: Tensor, by_hand: Tensor) -> Tensor:
 
 def plan_colour(plan: Tensor, by_hand: Tensor) -> Tensor:
     """L1 plus half the square, in grey levels of 1/16, between the colours of two plans."""
-    colours = 3 * plan.shape[1] // 8
-    apart = 16 * (plan[:, :colours] - by_hand[:, :colours]).abs()
-    return (apart + 0.5 * apart.square()).mean()
+    return _levels(_colours(plan) - _colours(by_hand))
+
+
+def plan_detail(plan: Tensor, by_hand: Tensor, window: int = 17) -> Tensor:
+    """``plan_colour`` of what is left after the mean of ``window`` x ``window`` cells.
+
+    The light over a picture may change at no price; a mark that leaves its surroundings may not.
+    """
+    apart = _colours(plan) - _colours(by_hand)
+    return _levels(apart - _box(apart, window))
+
+
+def _colours(plan: Tensor) -> Tensor:
+    return plan[:, : 3 * plan.shape[1] // 8]
+
+
+def _levels(apart: Tensor) -> Tensor:
+    levels = 16 * apart.abs()
+    return (levels + 0.5 * levels.square()).mean()
 
 
 def shift_differences(

@@ -35,7 +35,11 @@ Ramp = Annotated[list[tuple[float, NotNegative]], Field(min_length=2), AfterVali
 Weight = NotNegative | Ramp
 
 
-BY_HAND = ("plan_marks", "plan_colour")  # losses of a plan, which nobody has to paint
+BY_HAND = (
+    "plan_marks",
+    "plan_colour",
+    "plan_detail",
+)  # losses of a plan, which nobody has to paint
 
 
 class _Section(BaseModel):
@@ -120,6 +124,7 @@ class LossSection(_Section):
     massing: Weight = 0.0  # structure of pictures at a quarter of the size, forward generator only
     plan_marks: Weight = 0.0  # of strokes: marks as in the plan made by hand
     plan_colour: Weight = 0.0  # of strokes: colours as in the plan made by hand
+    plan_detail: Weight = 0.0  # of strokes: how colours differ from those around, as in that plan
     # The way back works on pictures so much smaller: what strokes hide it does not have to invent.
     reduced: int = Field(default=1, ge=1, le=8)
     colour: Weight = 0.0  # 16x16 averages stay, both generators

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pleinair.errors import UsageError
 from pleinair.pictures import read_picture, write_picture
 from pleinair.tools import gpu_run
 from pleinair.tools.gpu_missing import NEEDED, missing
@@ -70,8 +71,23 @@ def test_a_dry_run_does_it_all(archive: Path, tmp_path: Path) -> None:
     assert np.abs(thirds[0][:, :500] - thirds[1][:, :500]).mean() > 5
 
 
+def test_a_feature_network_is_packed_if_there_is_room(tmp_path: Path) -> None:
+    for name in ("photos", "paintings"):
+        shutil.copytree(DATA / name, tmp_path / "data" / name)
+    network = tmp_path / "data" / "vgg16.pth"
+    network.write_bytes(bytes(5000))
+    pack_at_most(tmp_path / "data", tmp_path / "out.tar", 500_000)
+    with tarfile.open(tmp_path / "out.tar") as tar:
+        tar.extractall(tmp_path / "there", filter="data")
+    found = gpu_run._features(tmp_path / "there")
+    assert Path(found["loss.vgg"]).read_bytes() == network.read_bytes()
+    with pytest.raises(UsageError, match=r"vgg16\.pth is larger than half"):
+        pack_at_most(tmp_path / "data", tmp_path / "small.tar", 9_000)
+    assert not (tmp_path / "small.tar").exists()
+
+
 def test_at_the_limit_a_run_saves_itself(archive: Path, tmp_path: Path, monkeypatch) -> None:
-    changes = {**gpu_run.TINY, "compute.precision": "bf16"}
+    changes = {**gpu_run.TINY, "compute.precision": "bf16", "loss.content": 0.0}
     data = tmp_path / "data"
     with tarfile.open(archive) as tar:
         tar.extractall(data, filter="data")

@@ -129,6 +129,13 @@ def test_too_few_paintings(cli, paintings: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_photograph_among_the_paintings(paintings: Path, tmp_path: Path) -> None:
+    photo = next((DATA / "photos").glob("*.jpg"))
+    shutil.copy(photo, paintings / "mine.jpg")
+    with pytest.raises(TrainingError, match=r"mine\.jpg is also among the photographs, as .*jpg"):
+        hand_changes(RECIPES / "hand.toml", paintings, DATA / "photos")
+
+
 def test_folders_that_are_not_there(paintings: Path, tmp_path: Path) -> None:
     recipe, nowhere = RECIPES / "hand.toml", tmp_path / "nowhere"
     with pytest.raises(TrainingError, match=r"nowhere does not exist"):

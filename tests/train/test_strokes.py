@@ -43,6 +43,32 @@ def test_losses_of_plans_see_their_own_kind_only() -> None:
     assert losses.plan_marks(plan, turned).item() == pytest.approx(12 * 0.25 / 2, rel=1e-4)
 
 
+def test_the_light_over_a_picture_may_change_at_no_price() -> None:
+    plan, chip = torch.rand(1, 24, 24, 32), torch.zeros(1, 24, 24, 32)
+    assert losses.plan_detail(plan, plan + 0.1).item() == pytest.approx(0, abs=1e-4)
+    chip[:, :9, 12, 16] = 0.1
+    assert losses.plan_detail(plan, plan + chip).item() > 1e-3
+    assert losses.plan_detail(plan, plan + chip.roll(9, 1)).item() == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("content", [0.0, 1.0])
+def test_what_is_kept_teaches_needs_alone(make_recipe: Make, vgg: Path, content: float) -> None:
+    """And the game colours."""
+    torch.manual_seed(0)
+    loss = {**STROKES["loss"], "plan_marks": 1e-9, "plan_colour": 0.0}
+    loss |= {"content": content, "vgg": str(vgg)}
+    recipe = make_recipe(**{**STROKES, "loss": loss, "data": {"crop": 96}})
+    trainer = Trainer(recipe, make_fabric(recipe.compute, "cpu"))
+    generator = trainer.networks["generator"]
+    assert isinstance(generator, StrokeGenerator)
+    gradients: list[torch.Tensor] = []
+    generator.network.plan.weight.register_hook(gradients.append)
+    trainer.train_step([TrainingPictures(recipe).batch(range(1))])
+    kinds = gradients[0].abs().flatten(1).sum(1).view(8, 3).sum(1)
+    taught = kinds > 1e-5 * kinds.sum()
+    assert taught.tolist() == [True] * 3 + [False] * 2 + [content > 0] + [False] * 2
+
+
 def test_massing_forgives_marks_and_not_masses() -> None:
     torch.manual_seed(0)
     picture = torch.nn.functional.interpolate(torch.rand(1, 3, 16, 16) * 2 - 1, size=(128, 128))
