@@ -56,9 +56,10 @@ def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder, "profile"))
         session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        given = session.get_inputs()[0].name
+        given, *others = (taken.name for taken in session.get_inputs())
+        fed = {given: picture[None], **{name: canvas[name] for name in others}}
         for _ in range(_UNTIMED + _FRAMES):
-            session.run(None, {given: picture[None], **canvas})
+            session.run(None, fed)
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     times: dict[str, list[float]] = defaultdict(list)
     kinds: dict[str, str] = {}

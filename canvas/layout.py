@@ -61,15 +61,42 @@ def reach_of(hand: Hand, rows: int) -> int:
     return max(side_of(layer, scale_of(rows, "large")) for layer in hand.layers)
 
 
-def canvas_inputs(layers: int, step: int) -> dict[str, tuple[str, tuple[int | str, ...]]]:
-    """Returns what a graph takes of a canvas: by name its type and shape, free sides by name."""
+def slots(layer: int) -> list[str]:
+    """Names a layer's slots: a graph takes the candidates of each for itself."""
+    return [f"candidates_{layer}_{direction}" for direction in range(DIRECTIONS)]
+
+
+def pixels(step: int) -> list[str]:
+    """Names the pixels of a sample: a graph takes the texels of each for itself."""
+    return [f"texels_{row}_{column}" for row in range(step) for column in range(step)]
+
+
+Inputs = dict[str, tuple[str, tuple[int | str, ...]]]
+
+
+def canvas_inputs(layers: int, step: int, together: bool = False) -> Inputs:
+    """Returns what a graph takes of a canvas: by name its type and shape, free sides by name.
+
+    Args:
+        layers: Of the hand.
+        step: Of the canvas.
+        together: Whether it takes the candidates of all slots as one, and the texels of all pixels,
+            as the first graphs did.
+    """
+    texels: Inputs = dict.fromkeys(pixels(step), ("float32", ("texels",)))
+    candidates: Inputs = {
+        slot: ("int32", ("samples",)) for layer in range(layers) for slot in slots(layer)
+    }
+    if together:
+        candidates = {"candidates": ("int32", (layers, DIRECTIONS, "rows", "columns"))}
+        texels = {"texels": ("float32", (2 * step * step, "texels"))}
     return {
-        "candidates": ("int32", (layers, DIRECTIONS, "rows", "columns")),
+        **candidates,
         "ground": ("int32", ("rows", "columns")),
         "cell": ("int32", ("marks",)),
         "marks": ("float32", (8, "marks")),
         "origin": ("int32", ("marks",)),
-        "texels": ("float32", (2 * step * step, "texels")),
+        **texels,
         "rest": ("float32", (2, "plan_rows", "plan_columns")),
         "place": ("int32", ("samples",)),
     }
@@ -110,13 +137,20 @@ class Canvas:
     step: int
 
     def arrays(self) -> dict[str, Array]:
-        """Returns what a graph that paints on it takes, see ``canvas_inputs``.
+        """Returns what graphs that paint on it take, see ``canvas_inputs``; each takes a part.
 
-        ``place``, int32 [samples], is ``row * pitch + column``.
+        ``place``, int32 [samples], is ``row * pitch + column``. Each pixel's texels are one number
+        each, float32 [texels]: cover as 0..255, and relief, 0..255 as well with 128 as flat, behind
+        the point.
         """
         rows, columns = np.mgrid[0 : self.ground.shape[0], 0 : self.ground.shape[1]]
         names = ("candidates", "ground", "cell", "marks", "origin", "texels", "rest")
         found = {name: getattr(self, name) for name in names}
+        for layer, candidates in enumerate(self.candidates):
+            found |= zip(slots(layer), candidates.reshape(DIRECTIONS, -1), strict=True)
+        cover, relief = np.split(self.texels, 2)
+        both = np.rint(cover * 255) + np.rint(relief * 127 + 128) / np.float32(256)
+        found |= zip(pixels(self.step), both, strict=True)
         found["place"] = (rows * self.pitch + columns).astype(np.int32).ravel()
         return {name: np.ascontiguousarray(array) for name, array in found.items()}
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import onnx
 import torch
+from onnx import numpy_helper
 from torch import nn
 
 from ..errors import ExportError
@@ -40,7 +43,7 @@ def export_float(
         dtype: ``torch.float32``, or ``torch.float16`` for the convolutions.
         metadata: Written into the file, so that it explains itself when alone.
         wide: Layers that compute in float32 all the same, by name.
-        centred: See ``PlanGraph``.
+        centred: See ``PlanGraph``. Pixel shuffles are then what INT8 is quick at, too.
 
     Raises:
         ExportError: torch.onnx cannot translate the generator.
@@ -72,8 +75,36 @@ def export_float(
     assert program is not None
     model = program.model_proto
     tidy(model, metadata)
+    if centred:
+        order_shuffles(model.graph)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
+
+
+def order_shuffles(graph: onnx.GraphProto) -> None:
+    """Has pixel shuffles take the channels of a pixel side by side, in place; it computes the same.
+
+    Libraries keep channels last in INT8: what lies side by side is copied at once and not byte by
+    byte. The convolutions before the shuffles return their channels in that order.
+    """
+    makers = {output: node for node in graph.node for output in node.output}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    readers = Counter(name for node in graph.node for name in node.input)
+    for shuffle in graph.node:
+        if shuffle.op_type != "DepthToSpace":
+            continue
+        convolution = makers[shuffle.input[0]]
+        said = {attribute.name: attribute for attribute in shuffle.attribute}
+        said["mode"].s = b"DCR"
+        for place, name in enumerate(convolution.input[1:], 1):
+            values = numpy_helper.to_array(constants[name])
+            blocks = values.reshape(-1, said["blocksize"].i ** 2, *values.shape[1:])
+            ordered = np.ascontiguousarray(blocks.swapaxes(0, 1)).reshape(values.shape)
+            if readers[name] == 1:
+                constants[name].CopyFrom(numpy_helper.from_array(ordered, name))
+            else:  # equal biases are one tensor in the file
+                convolution.input[place] = f"{shuffle.name}_{place}"
+                graph.initializer.append(numpy_helper.from_array(ordered, convolution.input[place]))
 
 
 def tidy(model: onnx.ModelProto, metadata: dict[str, str]) -> None:

@@ -16,8 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..bundle import Strokes
-from ..canvas.hand import DIRECTIONS
-from ..canvas.layout import canvas_inputs
+from ..canvas.layout import canvas_inputs, pixels, slots
 from ..canvas.winners import HIDDEN, KINDS, NEED, TURN
 from .onnx_graph import OPSET, PLAN
 
@@ -73,19 +72,25 @@ class _Head:
         self.step, self.gather = strokes.step, gather
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
+        self.known: dict[tuple[str, ...], str] = {}
 
     def paint(self) -> None:
         """From ``plan`` and the canvas to ``painted``."""
         colour, opacity = self._marks()
-        self.texels = self.rows("texels", 2 * self.step**2)
         tops = self._tops(opacity)
-        top = self.op("Max", *tops) if len(tops) > 1 else tops[0]
-        flat = self._flat(colour, opacity, tops)
-        near = self._near(flat)
-        planes = self._laid(near, flat, top, self.take(opacity, top), whole=True)
+        top = self.op("Max", *tops)
+        marks = [self.to_index(one) for one in tops]
+        shown = [self.take(opacity, mark) for mark in marks]
+        flat = self._flat(colour, shown, marks)
+        near = [self._mean(one) for one in flat]
+        # The topmost mark's opacity is in the colour already.
+        light = self.mul(self._light(flat), self._topmost(tops, shown))
+        grain = self.real(1 / 255)
+        planes = self._laid(near, flat, light, grain, self._texels(self.to_index(top)))
         around = self._around(top)
-        paint = [self.take(one, around) for one in colour]
-        planes = self._laid(planes, paint, around, self.take(opacity, around))
+        paint, opaque = [self.take(one, around) for one in colour], self.take(opacity, around)
+        grain = self.mul(opaque, grain)
+        planes = self._laid(planes, paint, self._light(paint), grain, self._texels(around))
         self._frame([self._byte(plane) for plane in planes])
 
     def _marks(self) -> tuple[Names, str]:
@@ -124,76 +129,115 @@ class _Head:
         return self.op("Sqrt", self.op("Max", squares, self.real(1e-8)))
 
     def _tops(self, opacity: str) -> Names:
-        """Of each layer the number of the topmost shown mark at each sample, or 0."""
+        """Of each layer the number of the topmost shown mark at each sample, or 0; as floats.
+
+        The largest of two floats is found faster than that of two whole numbers, and one after
+        the other faster than by a reduction.
+        """
         count = self.op("Cast", self.op("Squeeze", self.op("Shape", "cell")), to=TensorProto.INT32)
         numbers = self.op("Range", self.number(0), count, self.number(1))
         shows = self.op("Greater", opacity, self.real(HIDDEN))
-        shown = self.mul(self.op("Cast", shows, to=TensorProto.INT32), numbers)
-        found = self.take(shown, self.flat("candidates"))
-        slots = self.reshape(found, [self.layers, DIRECTIONS, -1])
-        return self.rows(self.op("ReduceMax", slots, self.whole([1]), keepdims=0), self.layers)
+        shown = self.mul(self.to_float(shows), self.to_float(numbers))
+        tops = []
+        for layer in range(self.layers):
+            top, *others = (self.take(shown, slot) for slot in slots(layer))
+            for other in others:
+                top = self.op("Max", top, other)
+            tops.append(top)
+        return tops
 
-    def _flat(self, colour: Names, opacity: str, tops: Names) -> Names:
+    def _flat(self, colour: Names, shown: Names, marks: Names) -> Names:
         """The colour of each sample: the layers' marks one over the other, over the ground."""
         ground = self.flat("ground")
         flat = [self.take(one, ground) for one in colour]
-        for layer in tops:
-            shown, paint = self.take(opacity, layer), [self.take(one, layer) for one in colour]
+        for opacity, mark in zip(shown, marks, strict=True):
+            paint = [self.take(one, mark) for one in colour]
             flat = [
-                self.add(f, self.mul(self.sub(p, f), shown))
+                self.add(f, self.mul(self.sub(p, f), opacity))
                 for f, p in zip(flat, paint, strict=True)
             ]
         return flat
 
-    def _near(self, flat: Names) -> Names:
+    def _topmost(self, tops: Names, values: Names) -> str:
+        """Of each layer's values that of the topmost layer that has a mark."""
+        found = values[0]
+        for top, value in zip(tops[1:], values[1:], strict=True):
+            found = self.op("Where", self.op("Greater", top, self.real(0)), value, found)
+        return found
+
+    def _mean(self, values: str) -> str:
         """Means over 3x3 samples, those outside of the picture left out."""
-        return [
-            self.flat(self.op("AveragePool", self._picture(one), kernel_shape=[3, 3], pads=[1] * 4))
-            for one in flat
-        ]
+        for axis in (2, 3):
+            sums = self._three("Add", self._picture(values), axis)
+            values = self.mul(sums, self._share(axis))
+        return self.flat(values)
+
+    def _share(self, axis: int) -> str:
+        """One in three, and at the border one in two: of rows or of columns."""
+        shape = [self.whole([1])] * 4
+        shape[axis] = self.op("Shape", "ground", start=axis - 2, end=axis - 1)
+        ones = self.op("Expand", self.real(1), self.op("Concat", *shape, axis=0))
+        return self.op("Reciprocal", self._three("Add", ones, axis))
+
+    def _three(self, kind: str, picture: str, axis: int) -> str:
+        """Joins each sample with those on both sides; outside of the picture there is zero."""
+        padded = self.op("Pad", picture, self.whole([int(at % 4 == axis) for at in range(8)]))
+        before, after = (
+            self.op("Slice", padded, self.whole([begin]), self.whole([end]), self.whole([axis]))
+            for begin, end in ((0, -2), (2, 2**31 - 1))
+        )
+        return self.op(kind, self.op(kind, before, picture), after)
 
     def _around(self, top: str) -> str:
         """Of 3x3 samples the topmost mark, where it lies over the sample's own; else 0."""
-        picture = self._picture(self.op("Cast", top, to=TensorProto.FLOAT))
-        most = self.op("MaxPool", picture, kernel_shape=[3, 3], pads=[1] * 4)
-        most = self.op("Cast", self.flat(most), to=TensorProto.INT32)
-        over = self.op("Cast", self.op("Greater", most, top), to=TensorProto.INT32)
-        return self.mul(most, over)
+        most = self._three("Max", self._three("Max", self._picture(top), 2), 3)
+        most = self.flat(most)
+        return self.to_index(self.mul(most, self.to_float(self.op("Greater", most, top))))
+
+    def _texels(self, mark: str) -> list[tuple[str, str]]:
+        """Cover and relief of marks in each pixel of a sample; of no mark the first, bare texel.
+
+        Cover is in 0..255 and relief in 0..1, where flat is 1/2: parts of the one number in which
+        a canvas has both, see ``Canvas.arrays``. One is gathered in half the time of two.
+        """
+        there = self.to_index(self.op("Greater", mark, self.number(0)))
+        texel = self.mul(self.add(self.take("origin", mark), "place"), there)
+        found = [self.take(plane, texel) for plane in pixels(self.step)]
+        covers = [self.op("Floor", both) for both in found]
+        return [(cover, self.sub(both, cover)) for cover, both in zip(covers, found, strict=True)]
+
+    def _light(self, paint: Names) -> str:
+        """What the light adds to paint from relief 0 to relief 1."""
+        total = self.add(self.add(paint[0], paint[1]), paint[2])
+        return self.mul(total, self.real(self.body / 3 * 256 / 127))
 
     def _laid(
-        self, beneath: Names, paint: Names, mark: str, shown: str, whole: bool = False
+        self, beneath: Names, paint: Names, light: str, grain: str, texels: list[tuple[str, str]]
     ) -> Names:
         """Lays marks over what is beneath, in each pixel of a sample as far as they cover it.
 
         Args:
             beneath: Of each colour, for all pixels of a sample alike, or of each pixel and colour.
-            paint: The colour of each sample's mark.
-            mark: Its number.
-            shown: Its opacity.
-            whole: Whether ``paint`` has the opacity in it already.
+            paint: The colours of each sample's mark.
+            light: See ``_light``.
+            grain: How much each of 255 parts of cover hides.
+            texels: Cover and relief of each pixel.
         """
-        pixels = self.step**2
-        there = self.op("Cast", self.op("Greater", mark, self.number(0)), to=TensorProto.INT32)
-        texel = self.mul(self.add(self.take("origin", mark), "place"), there)
-        texels = [self.take(plane, texel) for plane in self.texels]
-        light = self.mul(self.add(self.add(paint[0], paint[1]), paint[2]), self.real(self.body / 3))
-        if whole:
-            light = self.mul(light, shown)
+        shade = self.mul(light, self.real(0.5))  # what relief 0 takes from flat paint
+        dark = [self.sub(one, shade) for one in paint]
         laid = []
-        for pixel, (cover, relief) in enumerate(zip(texels[:pixels], texels[pixels:], strict=True)):
-            lit = self.mul(relief, light)
-            part = cover if whole else self.mul(cover, shown)
+        for pixel, (cover, relief) in enumerate(texels):
+            lit, part = self.mul(relief, light), self.mul(cover, grain)
             for colour in range(3):
-                below = beneath[colour if len(beneath) == 3 else 3 * pixel + colour]
-                change = self.sub(self.add(paint[colour], lit), below)
+                below = beneath[(3 * pixel + colour) % len(beneath)]
+                change = self.add(self.sub(dark[colour], below), lit)
                 laid.append(self.add(below, self.mul(change, part)))
         return laid
 
     def _picture(self, values: str) -> str:
         """A number for each sample as a picture of one channel."""
         size = self.op("Shape", "ground")
-        shape = self.op("Concat", self.whole([1, 1]), size, axis=0)
-        return self.op("Reshape", values, shape)
+        return self.op("Reshape", values, self.op("Concat", self.whole([1, 1]), size, axis=0))
 
     def _byte(self, value: str) -> str:
         inside = self.op("Clip", value, self.real(0), self.real(255))
@@ -202,21 +246,23 @@ class _Head:
     def _frame(self, planes: Names) -> None:
         """From planes, by row and column in the sample, then colour, to a frame.
 
-        First the bytes of one row of a sample come together, then whole rows are put in order.
+        Row by row of the samples: what is read and written at once is then in the cache.
         """
-        planes = [self.reshape(plane, [1, -1]) for plane in planes]
-        together = self.reshape(self.op("Concat", *planes, axis=0), [self.step, 3 * self.step, -1])
-        pixels = self.op("Transpose", together, perm=[0, 2, 1])
-        height = self.op("Shape", "ground", start=0, end=1)
-        shape = self.op("Concat", self.whole([self.step]), height, self.whole([-1]), axis=0)
-        rows = self.op("Transpose", self.op("Reshape", pixels, shape), perm=[1, 0, 2])
-        self.op("Reshape", rows, self.op("Shape", "frame"), output=PAINTED)
+        rows, columns = (self.op("Shape", "ground", start=k, end=k + 1) for k in (0, 1))
+        row = self.op("Concat", rows, self.whole([1, -1]), axis=0)
+        lines = self.op("Concat", *(self.op("Reshape", one, row) for one in planes), axis=1)
+        line = self.op("Concat", self.whole([-1, 3 * self.step]), columns, axis=0)
+        lines = self.op("Transpose", self.op("Reshape", lines, line), perm=[0, 2, 1])
+        self.op("Reshape", lines, self.op("Shape", "frame"), output=PAINTED)
 
     def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Adds a node with one output and returns its name."""
-        name = output or f"head_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
-        return name
+        """Adds a node with one output, unless there is the same already; returns its name."""
+        key = (kind, *inputs, repr(attributes))
+        if key not in self.known:
+            name = output or f"head_{len(self.nodes)}"
+            self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
+            self.known[key] = name
+        return self.known[key]
 
     def add(self, a: str, b: str) -> str:
         """The sum."""
@@ -233,6 +279,14 @@ class _Head:
     def take(self, values: str, indices: str) -> str:
         """Single numbers of a flat vector, at flat indices."""
         return self.op(self.gather, values, indices, axis=0)
+
+    def to_float(self, value: str) -> str:
+        """As a float; of a truth 1 or 0."""
+        return self.op("Cast", value, to=TensorProto.FLOAT)
+
+    def to_index(self, value: str) -> str:
+        """As a whole number."""
+        return self.op("Cast", value, to=TensorProto.INT32)
 
     def reshape(self, value: str, shape: Sequence[int]) -> str:
         """The same values in another shape."""

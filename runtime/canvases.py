@@ -98,8 +98,9 @@ def check_inputs(
                 " strokes; export the bundle again"
             )
         return
-    given = canvas_inputs(len(canvases.strokes.hand.layers), canvases.strokes.step)
-    for name in {*given, *takes}:
+    strokes, together = canvases.strokes, "candidates" in takes
+    given = canvas_inputs(len(strokes.hand.layers), strokes.step, together)
+    for name in dict.fromkeys((*given, *takes)):
         if name not in given or name not in takes or not _fit(given[name][1], takes[name]):
             raise BundleError(
                 f"{canvases.label}: the strokes in its manifest do not fit {path.name}, which takes"

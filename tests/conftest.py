@@ -116,16 +116,25 @@ def stroke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stroke_bundle(stroke_run: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same, exported; by photographs of one size, as getting ready for each takes long."""
+def stroke_bundle(
+    stroke_run: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Path:
+    """The same, exported; by photographs of one size, as getting ready for each takes long.
+
+    It takes half a minute: the processes of a run share one.
+    """
+    from filelock import FileLock
     from pleinair.export.exporter import export
     from pleinair.pictures import list_pictures, read_picture, write_picture
 
-    folder = tmp_path_factory.mktemp("out")
-    (folder / "photos").mkdir()
-    for path in list_pictures(photos)[:4]:
-        write_picture(folder / "photos" / path.name, read_picture(path)[0][:96, :128])
-    export(stroke_run, folder / "tiny", calibration=folder / "photos")
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "stroke_bundle"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "tiny").exists():
+            (folder / "photos").mkdir(parents=True)
+            for path in list_pictures(photos)[:4]:
+                write_picture(folder / "photos" / path.name, read_picture(path)[0][:96, :128])
+            export(stroke_run, folder / "tiny", calibration=folder / "photos")
     return folder / "tiny"
 
 

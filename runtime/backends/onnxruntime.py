@@ -91,6 +91,7 @@ class OnnxRuntimeEngine:
     def _run(self, frames: Frames, output: str, piece: Piece | None = None) -> Any:
         height, width = frames.shape[1:3]
         canvas = self.canvases(height, width, piece) if self.canvases else {}
+        canvas = {name: canvas[name] for name in self.inputs if name in canvas}
         with self.turn, mapped_errors("onnxruntime", f"paint a {width}x{height} frame"):
             return self.session.run([output], {self.input: frames, **canvas})[0]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from pleinair.canvas.hand import HANDS, MONET, SEURAT
-from pleinair.canvas.layout import Canvas, Piece, canvas_inputs, lay_canvas
+from pleinair.canvas.layout import Canvas, Piece, canvas_inputs, lay_canvas, pixels, slots
 from pleinair.canvas.winners import plan_error, winners
 from pleinair.networks.stroke_head import CanvasTensors, StrokeHead
 
@@ -56,14 +56,19 @@ def test_a_piece_at_the_border_ends_where_the_whole_does():
 @pytest.mark.parametrize("step", [1, 2])
 @pytest.mark.parametrize("size", [(64, 64), (32, 160)])  # smaller than a mark, and than most
 def test_a_graph_gets_what_it_takes(size, step):
-    arrays = lay_canvas(MONET, *size, step, 1.0).arrays()
+    canvas = lay_canvas(MONET, *size, step, 1.0)
+    arrays = canvas.arrays()
     for name, (kind, shape) in canvas_inputs(len(MONET.layers), step).items():
         array = arrays[name]
         assert array.dtype == kind
         assert array.flags.c_contiguous
         assert len(shape) == array.ndim
         assert all(a == b for a, b in zip(array.shape, shape, strict=True) if isinstance(b, int))
-    assert arrays["candidates"].max() < len(arrays["origin"]) == len(arrays["cell"])
+    assert np.array_equal(arrays[slots(2)[5]], canvas.candidates[2, 5].ravel())
+    relief, cover = np.modf([arrays[pixel] for pixel in pixels(step)])
+    texels = np.concatenate([cover / 255, (256 * relief - 128) / 127])
+    assert np.allclose(texels, canvas.texels, atol=1e-6)
+    assert canvas.candidates.max() < len(arrays["origin"]) == len(arrays["cell"])
     assert arrays["cell"].max() < 3 * arrays["rest"][0].size
 
 

@@ -192,7 +192,7 @@ def test_an_interrupted_export_leaves_nothing(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(build, "measure", interrupted)
+    monkeypatch.setattr(build, "sha256_of", interrupted)
     with pytest.raises(KeyboardInterrupt):
         export(run, tmp_path / "b", calibration=photos)
     assert list(tmp_path.iterdir()) == []

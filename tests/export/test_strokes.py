@@ -8,25 +8,29 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from pleinair.bundle import Bundle, Strokes
+from pleinair.bundle import Bundle, Strokes, bytes_of
 from pleinair.canvas.hand import MONET, Hand
 from pleinair.errors import ExportError, UsageError
 from pleinair.export.drift import reference_pictures, reference_plans
 from pleinair.export.exporter import export
 from pleinair.export.frame_graph import frame_graph
 from pleinair.export.onnx_graph import export_float
+from pleinair.export.openvino_ir import write_ir
 from pleinair.export.quantize import Quantizer
 from pleinair.export.sources import load_source
 from pleinair.export.stroke_graph import GATHERS, add_head
 from pleinair.export.targets import TARGETS
 from pleinair.networks.stroke_head import CanvasTensors, StrokeHead
 from pleinair.networks.strokes import StrokeGenerator
+from pleinair.pictures import read_picture
 from pleinair.runtime.backends import find_backend
 from pleinair.runtime.canvases import Canvases
 from pleinair.train.describe import strokes_of
+from torch import nn
 
 SIZES = ((96, 64), (160, 224))
 
@@ -89,6 +93,20 @@ def test_the_network_is_what_it_was_but_for_how_a_frame_enters(stroke_run: Path)
     assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
 
 
+def test_the_graph_that_is_quantized_plans_the_same(tmp_path: Path) -> None:
+    generator = StrokeGenerator().eval()
+    network = generator.network
+    for layer in (network.up4, network.down32):  # equal biases, which are one tensor in the file
+        layer.bias = nn.Parameter(torch.linspace(-1, 1, 64))
+    export_float(generator, tmp_path / "plan.onnx", torch.float32, {}, centred=True)
+    session = onnxruntime.InferenceSession(tmp_path / "plan.onnx")
+    frame = torch.randint(0, 256, (1, 64, 96, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        wanted = frame_graph(generator, centred=True)(frame).numpy()
+    (plan,) = session.run(None, {"frame": frame.numpy()})
+    assert np.abs(plan - wanted).max() < 1e-4
+
+
 def test_a_bundle_says_what_it_paints_with(stroke_bundle: Path) -> None:
     manifest = Bundle.open(stroke_bundle).manifest
     assert manifest.schema_version == 2
@@ -129,6 +147,22 @@ def test_only_what_is_planned_is_quantized(stroke_bundle: Path) -> None:
         assert not any(
             node.op_type == "Cast" and node.attribute[0].i == TensorProto.FLOAT16 for node in heads
         )
+
+
+def test_an_ir_would_paint_the_same_and_be_larger(
+    stroke_bundle: Path, photos: Path, tmp_path: Path
+) -> None:
+    bundle = Bundle.open(stroke_bundle)
+    artifact = bundle.find("openvino", "int8")
+    assert artifact is not None
+    write_ir(bundle.path(artifact), tmp_path / "ir", {})
+    assert artifact.bytes < 0.5 * bytes_of(tmp_path / "ir")
+    frame = np.ascontiguousarray(read_picture(photos / "00.jpg")[0][None, :96, :64])
+    painted = [
+        find_backend("openvino").load(path, canvases=Canvases.of(bundle))(frame)
+        for path in (bundle.path(artifact), tmp_path / "ir")
+    ]
+    assert np.array_equal(*painted)
 
 
 def test_a_bundle_is_a_source_with_all_its_weights(

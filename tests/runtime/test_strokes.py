@@ -14,7 +14,7 @@ from pleinair.errors import BackendError, BundleError, UsageError
 from pleinair.pictures import read_picture, write_picture
 from pleinair.runtime import tiles
 from pleinair.runtime.backends import BACKENDS, find_backend
-from pleinair.runtime.canvases import Canvases
+from pleinair.runtime.canvases import Canvases, check_inputs
 from pleinair.runtime.stylizer import load
 from pleinair.runtime.verify import verify
 
@@ -161,7 +161,7 @@ def test_only_backends_that_can_are_offered(stroke_bundle):
     ("change", "said"),
     [
         (lambda m: m["strokes"]["hand"]["layers"].pop(), "do not fit .*another candidates"),
-        (lambda m: m["strokes"].update(step=1), "do not fit .*another texels"),
+        (lambda m: m["strokes"].update(step=1), "do not fit .*another texels_0_1"),
         (lambda m: m["strokes"]["hand"]["layers"][0].update(length=-1), "hand.layers.0.length"),
         (lambda m: m["strokes"].update(step=3), "strokes.step"),
         (lambda m: m["strokes"].update(stroke="huge"), "strokes.stroke"),
@@ -174,6 +174,17 @@ def test_a_canvas_that_does_not_fit(damaged, change, said, backend):
     with pytest.raises(BundleError, match=said) as raised:
         load(damaged(change), backend, "int8")
     assert "\n" not in str(raised.value)
+
+
+def test_graphs_that_take_all_candidates_together_fit_too(stroke_bundle):
+    """Which are those of the first bundles with strokes."""
+    canvases = Canvases.of(Bundle.open(stroke_bundle))
+    arrays = canvases(64, 96)
+    takes = {name: array.shape for name, array in arrays.items() if "s_" not in name}
+    check_inputs(stroke_bundle, {"frame": (1, 64, 96, 3), **takes}, canvases)
+    takes["candidates"] = (2, *takes["candidates"][1:])
+    with pytest.raises(BundleError, match="another candidates"):
+        check_inputs(stroke_bundle, {"frame": (1, 64, 96, 3), **takes}, canvases)
 
 
 def test_a_graph_without_strokes_gets_no_canvas(stroke_bundle):

@@ -47,13 +47,14 @@ def test_a_huge_picture_is_translated_by_tiles(tmp_path, photos, monkeypatch):
     monkeypatch.setattr(tiles.spans, "__defaults__", (128,))
     paint = load("monet-conv", "onnxruntime", "int8").engine.__class__.__call__
 
-    def noted(self, frames):
+    def noted(self, frames, *piece):
         sizes.append(frames.shape[1] * frames.shape[2])
-        return paint(self, frames)
+        return paint(self, frames, *piece)
 
     monkeypatch.setattr("pleinair.runtime.backends.onnxruntime.OnnxRuntimeEngine.__call__", noted)
     write_picture(tmp_path / "in.png", np.full((500, 700, 3), 90, np.uint8))
-    translate(tmp_path / "in.png", tmp_path / "out.png", backend="onnxruntime", precision="int8")
+    out = tmp_path / "out.png"
+    translate(tmp_path / "in.png", out, "monet-conv", backend="onnxruntime", precision="int8")
     assert len(sizes) == 4 * 6
     assert max(sizes) < 90_000
     assert read_picture(tmp_path / "out.png")[0].shape == (500, 700, 3)
