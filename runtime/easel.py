@@ -1,4 +1,4 @@
-"""Video for a painter with strokes: paint stays where nothing moves, and with what does."""
+"""Video for a painter with strokes: paint stays where nothing moves, and goes with what does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..pictures import Pixels
 from .follow import Follow
+from .hold import Hold, Motion, Watch
 from .still import Still
 from .torus import Place, Torus
 
@@ -22,7 +23,8 @@ class Laid(NamedTuple):
     picture: Pixels  # of the whole canvas
     place: Place
     torus: Torus
-    state: dict[str, Array]  # after it
+    motion: Motion
+    state: dict[str, Array]  # after it, but for what is held
 
 
 class Easel:
@@ -35,11 +37,15 @@ class Easel:
         painter: Paints uint8 [H, W, 3] of the canvas's size, on a canvas that goes on over its
             borders.
         multiple: What the sides of what it paints must be multiples of.
+        hold: Whether paint is held where things move, see ``Hold``.
     """
 
-    def __init__(self, painter: Callable[[Pixels], Pixels], multiple: int = 32) -> None:
+    def __init__(
+        self, painter: Callable[[Pixels], Pixels], multiple: int = 32, hold: bool = True
+    ) -> None:
         self.painter, self.multiple = painter, multiple
-        self.follow, self.still = Follow(), Still()
+        self.follow, self.still, self.watch = Follow(), Still(), Watch()
+        self.hold = Hold() if hold else None
         self.torus: Torus | None = None
         self.finished: dict[str, Array] = {}
 
@@ -53,10 +59,11 @@ class Easel:
         height, width = rgb.shape[:2]
         if self.torus is None or self.torus.frame != (height, width):
             self.torus = Torus(height, width, self.multiple)
-            self.follow, self.still = Follow(), Still()
+            self.follow, self.still, self.watch = Follow(), Still(), Watch()
         place = self.follow(rgb)
         picture = self.still(self.torus.lay(rgb, place))
-        return Laid(picture, place, self.torus, self._state())
+        motion = self.watch(picture) if self.hold else Motion(picture, None)
+        return Laid(picture, place, self.torus, motion, self._state())
 
     def paint(self, laid: Laid) -> Pixels:
         """Paints the whole canvas."""
@@ -64,8 +71,16 @@ class Easel:
 
     def finish(self, laid: Laid, painted: Pixels) -> Pixels:
         """Cuts the painting of the frame out."""
-        self.finished = laid.state
+        if self.hold:
+            painted = self.hold(laid.motion, painted)
+        self._finish(laid)
         return laid.torus.cut(painted, laid.place)
+
+    def skip(self, laid: Laid) -> None:
+        """Takes note of a frame that is shown unpainted."""
+        if self.hold:
+            self.hold.forget()
+        self._finish(laid)
 
     def state(self) -> dict[str, Array]:
         """Returns all that goes on after the frame that was finished last."""
@@ -77,13 +92,23 @@ class Easel:
             return
         height, width = (int(side) for side in state["frame"])
         self.torus, self.finished = Torus(height, width, self.multiple), state
-        for name, part in (("follow", self.follow), ("still", self.still)):
+        for name, part in self._parts().items():
             part.restore(part_of(state, name))
+        if self.hold:
+            self.hold.restore(part_of(state, "hold"))
+
+    def _parts(self) -> dict[str, Follow | Still | Watch]:
+        parts: dict[str, Follow | Still | Watch] = {"follow": self.follow, "still": self.still}
+        return parts | ({"watch": self.watch} if self.hold else {})
+
+    def _finish(self, laid: Laid) -> None:
+        held = self.hold.state() if self.hold else {}
+        self.finished = laid.state | {f"hold.{key}": value for key, value in held.items()}
 
     def _state(self) -> dict[str, Array]:
         assert self.torus is not None
         state = {"frame": np.array(self.torus.frame)}
-        for name, part in (("follow", self.follow), ("still", self.still)):
+        for name, part in self._parts().items():
             state |= {f"{name}.{key}": value for key, value in part.state().items()}
         return state
 

@@ -60,9 +60,11 @@ class VideoPainter:
     def finish(self, prepared: Prepared, painted: Pixels) -> Pixels:
         """Returns what to show; in the order of the frames."""
         rgb, strength, laid = prepared
-        if self.easel and laid:
-            painted = self.easel.finish(laid, painted)
-            painted = blended(painted, rgb, strength) if strength else rgb.copy()
+        if self.easel and laid and strength:
+            painted = blended(self.easel.finish(laid, painted), rgb, strength)
+        elif self.easel and laid:
+            self.easel.skip(laid)
+            painted = rgb.copy()
         return self.steady(rgb, painted) if self.steady else painted
 
     def state(self) -> dict[str, Array]:

@@ -4,10 +4,11 @@
     python tools/video_flicker.py MODEL CLIP --pan 4.37 --frames 20      # over its first frame
 
 Paints each clip with strokes that neither stand still nor follow the camera, with each of both,
-with both (which is what live and translate do), and with ``Steady`` on top. Flicker is that of
-``evaluation/flicker.py``. Sharpness is the mean of the Laplacian to that of plain paintings, for
-what is blurred does not flicker. Milliseconds are of one core, without the painting itself. Sheets
-show crops of consecutive frames, the originals first, then a row for each way.
+with both, with both and held where things move (which is what live and translate do), and with
+``Steady`` on top. Flicker is that of ``evaluation/flicker.py``. Sharpness is the mean of the
+Laplacian to that of plain paintings, for what is blurred does not flicker. Milliseconds are of one
+core, without the painting itself. Sheets show crops of consecutive frames, the originals first,
+then a row for each way.
 """
 
 from __future__ import annotations
@@ -76,9 +77,10 @@ def ways(plain: Way, wrapping: Way) -> dict[str, Callable[[Callable[[Way], Way]]
     return {
         "neither": lambda timed: timed(plain),
         "stillness": stillness,
-        "following": lambda timed: Unstilled(timed(paint)),
-        "both": lambda timed: Easel(timed(paint)),
-        "both, steady": steady,
+        "following": lambda timed: Unstilled(timed(paint), hold=False),
+        "both": lambda timed: Easel(timed(paint), hold=False),
+        "held": lambda timed: Easel(timed(paint)),
+        "held, steady": steady,
     }
 
 

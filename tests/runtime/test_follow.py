@@ -173,3 +173,11 @@ def test_noise_changes_no_bit_of_the_canvas(size: tuple[int, int]) -> None:
         noisy = picture + RANDOM.normal(0, 2.3, picture.shape)
         pictures.append(easel.prepare(noisy.clip(0, 255).astype(np.uint8)).picture)
     assert all(np.array_equal(pictures[0], other) for other in pictures)
+
+
+def test_a_frame_that_is_shown_unpainted_is_not_held() -> None:
+    easel, frame = Easel(marks_on), view(scene(), 0, 0)
+    easel(frame)
+    easel.skip(easel.prepare(frame))
+    assert not any(name.startswith("hold.") for name in easel.state())
+    assert np.array_equal(easel(frame), Easel(marks_on)(frame))

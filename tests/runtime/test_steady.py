@@ -152,6 +152,7 @@ def test_a_hard_cut_in_a_video_leaves_no_ghost(tmp_path: Path) -> None:
         translate(
             tmp_path / f"{name}.mkv",
             out,
+            "monet-conv",
             backend="onnxruntime",
             precision="int8",
             steady=steady,
