@@ -48,7 +48,7 @@ def test_a_zip_is_served(site, tmp_path, served):
 
     packed = shutil.make_archive(str(tmp_path / "site"), "zip", site)
     with urlopen(served(packed) + "index.html") as answer:
-        assert b"Monet, live" in answer.read()
+        assert b"Monet, convolutional, live" in answer.read()
 
 
 def test_phones_get_https_by_a_kept_certificate(site, served):
@@ -58,7 +58,7 @@ def test_phones_get_https_by_a_kept_certificate(site, served):
     assert made.path.stat().st_mode & 0o077 == 0  # the key is in it
     context = ssl.create_default_context(cafile=str(made.path))
     with urlopen(address.geturl(), context=context) as answer:  # it names localhost
-        assert b"Monet, live" in answer.read()
+        assert b"Monet, convolutional, live" in answer.read()
     again = certificate.make(certificate.names())
     assert again.fingerprint == made.fingerprint
     other = certificate.make(["localhost", "192.168.1.7"])
@@ -97,7 +97,7 @@ def test_interrupted_it_ends(site):
 def test_a_bundle_that_is_no_site(cli):
     done = cli("serve", "monet-conv")
     assert done.code == 1
-    assert "pleinair export monet --target web --out site" in done.error()
+    assert "pleinair export monet-conv --target web --out site" in done.error()
 
 
 def test_a_folder_that_is_no_bundle(cli, tmp_path):
