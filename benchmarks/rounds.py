@@ -104,6 +104,7 @@ class Rounds:
                 batch = {at: measurements[at] for at in range(first, last)}
                 for _ in range(self.settings.rounds):
                     for at in self.order.sample(list(batch), len(batch)):
+                        progress(done, total)  # a turn is long: was there a Ctrl-C before it?
                         self._turn(batch[at], running[at])
                         progress(done := done + 1, total)
                     self.watch.look()

@@ -249,7 +249,7 @@ def test_ctrl_c_reports_what_was_measured(tmp_path, photos):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "pleinair", "bench", "monet-conv", "--out", str(out)]
     command += ["--backend", "onnxruntime", "--precision", "int8", "--size", "64x48"]
-    command += ["--scenario", "single-stream", "--duration", "600", "--pictures", str(photos)]
+    command += ["--scenario", "single-stream", "--duration", "60", "--pictures", str(photos)]
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell may have it ignored
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed)  # noqa: PLW1509
