@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -150,19 +151,31 @@ def test_all_that_is_needed_is_named(monkeypatch) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
+    [((), "give a verb"), (("paint",), "unknown verb paint; known: pack, run")],
+)
+def test_what_the_script_says(arguments: tuple[str, ...], said: str) -> None:
+    done = script(*arguments)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
     [
-        ((), "give a verb"),
-        (("paint",), "unknown verb paint; known: pack, run"),
-        (("run", "none.tar", "{out}", "--dry-run"), "none.tar cannot be unpacked"),
-        (("run", "none.tar", "{here}", "--dry-run"), "exists; give a new folder"),
-        (("run", "none.tar", "{out}", "--dry-run", "--minutes", "0"), "the time was up before"),
+        (("none.tar", "{out}", "--dry-run"), "none.tar cannot be unpacked"),
+        (("none.tar", "{here}", "--dry-run"), "exists; give a new folder"),
+        (("none.tar", "{out}", "--dry-run", "--minutes", "0"), "the time was up before"),
     ],
 )
-def test_what_the_script_says(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_what_a_run_says(
+    tmp_path: Path, arguments: tuple[str, ...], said: str, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(gpu_run, "signal", SimpleNamespace(signal=lambda *_: None, SIGTERM=15))
     places = {"out": tmp_path / "new", "here": tmp_path}
-    done = script(*(argument.format(**places) for argument in arguments))
-    assert done.returncode in (1, 2)
-    (line,) = done.stderr.splitlines()
+    assert gpu_run.main([argument.format(**places) for argument in arguments]) in (1, 2)
+    (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert said in line
 
