@@ -178,8 +178,9 @@ def _followed(
     coloured = picture.ndim == 3
     if coloured:
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)
-    found: Pixels = cv2.remap(  # type: ignore[call-overload]  # there is no second map
-        picture, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    columns, rows = cv2.split(at)
+    found: Pixels = cv2.remap(
+        picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB) if coloured else found
 

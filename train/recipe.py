@@ -35,11 +35,8 @@ Ramp = Annotated[list[tuple[float, NotNegative]], Field(min_length=2), AfterVali
 Weight = NotNegative | Ramp
 
 
-BY_HAND = (
-    "plan_marks",
-    "plan_colour",
-    "plan_detail",
-)  # losses of a plan, which nobody has to paint
+# Losses of a plan, which nobody has to paint.
+BY_HAND = ("plan_marks", "plan_colour", "plan_detail")
 
 
 class _Section(BaseModel):
@@ -338,7 +335,7 @@ def _check(recipe: Recipe) -> None:
         raise TrainingError("model.reverse is not trained: cycle and identity are 0")
     if loss.by_hand and (recipe.model.generator != "strokes" or recipe.optim.quantize):
         raise TrainingError(
-            "loss.plan_marks and plan_colour are for model.generator strokes without optim.quantize"
+            f"loss.{', '.join(BY_HAND)} are for model.generator strokes without optim.quantize"
         )
     if loss.reduced > 1 and (loss.back_weight or loss.paired or loss.colour):
         raise TrainingError(
@@ -347,7 +344,7 @@ def _check(recipe: Recipe) -> None:
     learns = loss.adversarial or loss.projected or loss.style or loss.paired or loss.by_hand
     if not (learns or distil.offline):
         raise TrainingError(
-            "loss.adversarial, projected, style, paired, plan_marks and plan_colour are all 0:"
+            f"loss.adversarial, projected, style, paired, {', '.join(BY_HAND)} are all 0:"
             " nothing to learn"
         )
     if recipe.optim.policy == "plateau" and not recipe.evaluate.every:

@@ -17,10 +17,10 @@ DATA = Path(__file__).parent.parent / "data"
 
 @pytest.fixture(scope="session")
 def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A VGG16 state dict with random weights, up to conv3_3."""
+    """A VGG16 state dict with random weights, up to conv4_1."""
     torch.manual_seed(0)
     sizes = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128)}
-    sizes |= {10: (128, 256), 12: (256, 256), 14: (256, 256)}
+    sizes |= {10: (128, 256), 12: (256, 256), 14: (256, 256), 17: (256, 512)}
     state = {}
     for index, (cin, cout) in sizes.items():
         convolution = torch.nn.Conv2d(cin, cout, 3)

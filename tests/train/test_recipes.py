@@ -45,7 +45,6 @@ def shrunk(path: Path, data: Path, vgg: Path, teacher: Path) -> Recipe:
     recipe, changes = load_recipe(path), {"data.root": str(data)}
     if recipe.loss.vgg:
         changes["loss.vgg"] = str(vgg)
-        changes["loss.content_layer"] = "relu3_1"  # the deepest that the tests' network has
     if recipe.distil.teacher:
         changes["distil.teacher"] = str(teacher)
     overrides = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
