@@ -1,8 +1,8 @@
 """The graph that paints strokes: ``networks.stroke_head`` in ONNX, written for CPUs.
 
 Everything is a flat vector with one number a mark or a sample, indices are int32, and single
-numbers are gathered from flat vectors: what libraries do fast. The one thing on which they differ
-is the operator for that, see ``GATHERS``.
+numbers are gathered from flat vectors, by GatherElements: what libraries do fast. Only OpenVINO is
+slow at that one, and replaces it when it loads a graph.
 """
 
 from __future__ import annotations
@@ -20,25 +20,21 @@ from ..canvas.layout import canvas_inputs, pixels, slots
 from ..canvas.winners import HIDDEN, KINDS, NEED, TURN
 from .onnx_graph import OPSET, PLAN
 
-# ONNX Runtime copies single numbers ten times as fast by the one, OpenVINO by the other.
-GATHERS = {"onnxruntime": "GatherElements", "openvino": "Gather"}
-
 PAINTED = "painted"
 Names = list[str]
 
 
-def add_head(graph: Path, strokes: Strokes, gather: str, path: Path) -> None:
+def add_head(graph: Path, strokes: Strokes, path: Path) -> None:
     """Writes the whole painter: the graph of a plan, and behind it the head.
 
     Args:
         graph: From ``frame``, uint8 RGB [1, H, W, 3], to ``plan``.
         strokes: How the bundle paints.
-        gather: One of ``GATHERS``.
         path: The .onnx file to write. It takes the canvas beside the frame, see ``Canvas.arrays``,
             and returns ``painted``, uint8 RGB [1, H, W, 3], and ``plan``.
     """
     model = onnx.load(graph)
-    head = _Head(strokes, gather)
+    head = _Head(strokes)
     head.paint()
     whole = model.graph
     painted = helper.make_tensor_value_info(PAINTED, TensorProto.UINT8, [1, "H", "W", 3])
@@ -67,9 +63,9 @@ def _canvas_inputs(strokes: Strokes) -> list[onnx.ValueInfoProto]:
 class _Head:
     """Writes the nodes; each method returns the names of what it computes."""
 
-    def __init__(self, strokes: Strokes, gather: str) -> None:
+    def __init__(self, strokes: Strokes) -> None:
         self.body, self.layers = strokes.hand.body, len(strokes.hand.layers)
-        self.step, self.gather = strokes.step, gather
+        self.step = strokes.step
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.known: dict[tuple[str, ...], str] = {}
@@ -86,7 +82,8 @@ class _Head:
         # The topmost mark's opacity is in the colour already.
         light = self.mul(self._light(flat), self._topmost(tops, shown))
         grain = self.real(1 / 255)
-        planes = self._laid(near, flat, light, grain, self._texels(self.to_index(top)))
+        paint = self._softened(flat)
+        planes = self._laid(near, paint, light, grain, self._texels(self.to_index(top)))
         around = self._around(top)
         paint, opaque = [self.take(one, around) for one in colour], self.take(opacity, around)
         grain = self.mul(opaque, grain)
@@ -165,6 +162,28 @@ class _Head:
             found = self.op("Where", self.op("Greater", top, self.real(0)), value, found)
         return found
 
+    def _softened(self, flat: Names) -> Names:
+        """Colours of samples in each of their pixels: where those are 2x2, enlarged bilinearly."""
+        if self.step == 1:
+            return flat
+        planes = [self._halves(half, 3) for one in flat for half in self._halves(one, 2)]
+        # By pixel, then colour: each colour has its upper half's columns before its lower half's.
+        return [
+            planes[2 * colour + row][column]
+            for row in (0, 1)
+            for column in (0, 1)
+            for colour in range(3)
+        ]
+
+    def _halves(self, values: str, axis: int) -> Names:
+        """Enlarges by 2 along an axis of samples; returns the even places and the odd ones."""
+        own = self.mul(self._picture(values), self.real(0.75))
+        before, after = self._beside(self._picture(values), axis, "edge")
+        return [
+            self.flat(self.add(own, self.mul(next_to, self.real(0.25))))
+            for next_to in (before, after)
+        ]
+
     def _mean(self, values: str) -> str:
         """Means over 3x3 samples, those outside of the picture left out."""
         for axis in (2, 3):
@@ -181,12 +200,23 @@ class _Head:
 
     def _three(self, kind: str, picture: str, axis: int) -> str:
         """Joins each sample with those on both sides; outside of the picture there is zero."""
-        padded = self.op("Pad", picture, self.whole([int(at % 4 == axis) for at in range(8)]))
-        before, after = (
+        before, after = self._beside(picture, axis, "constant")
+        return self.op(kind, self.op(kind, before, picture), after)
+
+    def _beside(self, picture: str, axis: int, outside: str) -> Names:
+        """Of each sample the one before and the one after it along an axis.
+
+        Args:
+            picture: From ``_picture``.
+            axis: 2 for rows, 3 for columns.
+            outside: What is there outside of the picture: ``constant``, zero, or the ``edge``.
+        """
+        sides = self.whole([int(at % 4 == axis) for at in range(8)])
+        padded = self.op("Pad", picture, sides, mode=outside)
+        return [
             self.op("Slice", padded, self.whole([begin]), self.whole([end]), self.whole([axis]))
             for begin, end in ((0, -2), (2, 2**31 - 1))
-        )
-        return self.op(kind, self.op(kind, before, picture), after)
+        ]
 
     def _around(self, top: str) -> str:
         """Of 3x3 samples the topmost mark, where it lies over the sample's own; else 0."""
@@ -218,7 +248,7 @@ class _Head:
 
         Args:
             beneath: Of each colour, for all pixels of a sample alike, or of each pixel and colour.
-            paint: The colours of each sample's mark.
+            paint: The colours of each sample's mark, likewise.
             light: See ``_light``.
             grain: How much each of 255 parts of cover hides.
             texels: Cover and relief of each pixel.
@@ -229,8 +259,9 @@ class _Head:
         for pixel, (cover, relief) in enumerate(texels):
             lit, part = self.mul(relief, light), self.mul(cover, grain)
             for colour in range(3):
-                below = beneath[(3 * pixel + colour) % len(beneath)]
-                change = self.add(self.sub(dark[colour], below), lit)
+                place = 3 * pixel + colour
+                below = beneath[place % len(beneath)]
+                change = self.add(self.sub(dark[place % len(dark)], below), lit)
                 laid.append(self.add(below, self.mul(change, part)))
         return laid
 
@@ -278,7 +309,7 @@ class _Head:
 
     def take(self, values: str, indices: str) -> str:
         """Single numbers of a flat vector, at flat indices."""
-        return self.op(self.gather, values, indices, axis=0)
+        return self.op("GatherElements", values, indices, axis=0)
 
     def to_float(self, value: str) -> str:
         """As a float; of a truth 1 or 0."""

@@ -78,17 +78,16 @@ class Workshop:
         self.quantized: dict[Scheme, Quantized] = {}
         self.strokes = strokes_of(generator)
 
-    def whole(self, graph: Path, gather: str) -> Path:
+    def whole(self, graph: Path) -> Path:
         """Returns the graph of a painter: behind that of a plan comes the head that paints it.
 
         Args:
             graph: One of those that are made here.
-            gather: See ``add_head``.
         """
         if self.strokes is None:
             return graph
-        path = graph.with_suffix(f".{gather}.onnx")
-        add_head(graph, self.strokes, gather, path)
+        path = graph.with_suffix(".whole.onnx")
+        add_head(graph, self.strokes, path)
         return path
 
     def load(self, backend: str, path: Path) -> Engine:

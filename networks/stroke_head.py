@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, max_pool2d
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pixel_unshuffle
 
 from ..canvas.hand import Hand
 from ..canvas.layout import Canvas
@@ -105,7 +105,8 @@ class StrokeHead(nn.Module):
         near = avg_pool2d(flat.view(1, 3, height, width), 3, 1, 1, count_include_pad=False)
         near = near.view(3, 1, -1)
         cover, relief = self._texel(top, canvas)
-        out = near + (flat[:, None] + self._lit(flat, relief * opacity[top]) - near) * cover
+        paint = self._softened(flat, canvas) + self._lit(flat, relief * opacity[top])
+        out = near + (paint - near) * cover
         # The edge of a mark that is on top next to a sample reaches into it.
         around = max_pool2d(top.float().view(1, height, width), 3, 1, 1).long().flatten()
         around = torch.where(around > top, around, 0)
@@ -114,6 +115,19 @@ class StrokeHead(nn.Module):
         out = out + (paint[:, None] + self._lit(paint, relief) - out) * (cover * opacity[around])
         out = out.reshape(3, step, step, height, width).permute(0, 3, 1, 4, 2)
         return out.reshape(3, height * step, width * step)
+
+    @staticmethod
+    def _softened(flat: Tensor, canvas: CanvasTensors) -> Tensor:
+        """Colours of samples (3, samples) in each of their pixels, (3, step * step, samples).
+
+        Where samples are blocks of pixels, colours pass into each other as in bilinear enlarging:
+        contours have no stairs.
+        """
+        height, width, step = canvas.size
+        if step == 1:
+            return flat[:, None]
+        enlarged = interpolate(flat.view(1, 3, height, width), scale_factor=step, mode="bilinear")
+        return pixel_unshuffle(enlarged, step).view(3, step * step, -1)
 
     def _lit(self, paint: Tensor, relief: Tensor) -> Tensor:
         """What light adds to paint (3, samples): the lighter, the thicker it lies."""

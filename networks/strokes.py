@@ -48,7 +48,7 @@ class PlanNetwork(nn.Module):
     stride = 32
 
     def __init__(
-        self, layers: int = 3, widths: tuple[int, int, int, int] = (16, 32, 48, 64)
+        self, layers: int = 3, widths: tuple[int, int, int, int] = (16, 24, 32, 48)
     ) -> None:
         super().__init__()
         quarter, eighth, sixteenth, wide = widths
@@ -60,7 +60,7 @@ class PlanNetwork(nn.Module):
         self.down16 = nn.Conv2d(eighth, sixteenth, 3, stride=2, padding=1)
         self.block16 = nn.Sequential(Block(sixteenth), Block(sixteenth))
         self.down32 = nn.Conv2d(sixteenth, wide, 3, stride=2, padding=1)
-        self.block32 = nn.Sequential(Block(wide), Block(wide))
+        self.block32 = Block(wide)
         self.up16 = nn.Conv2d(wide, 4 * sixteenth, 1)
         self.up8 = nn.Conv2d(sixteenth, 4 * eighth, 1)
         self.up4 = nn.Conv2d(eighth, 4 * quarter, 1)

@@ -1,4 +1,4 @@
-"""ONNX, for ONNX Runtime."""
+"""ONNX, for ONNX Runtime; painters with strokes run in OpenVINO as quickly."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 import torch
 
 from ..onnx_graph import OPSET
-from ..quantize import ONNXRUNTIME
-from ..stroke_graph import GATHERS
+from ..quantize import BOTH, ONNXRUNTIME
 from ..workshop import Workshop
 from . import Built
 
@@ -19,7 +18,7 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.onnx``."""
     record, wide = None, {}
     if precision == "int8":
-        found = workshop.int8_graph(ONNXRUNTIME)
+        found = workshop.int8_graph(BOTH if workshop.strokes else ONNXRUNTIME)
         graph, record = found.path, found.record
     elif precision == "fp16":
         graph = workshop.float_graph(torch.float16)
@@ -27,6 +26,6 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     else:
         graph = workshop.float_graph()
     path = folder / f"{precision}.onnx"
-    shutil.copyfile(workshop.whole(graph, GATHERS["onnxruntime"]), path)
+    shutil.copyfile(workshop.whole(graph), path)
     engine = workshop.load("onnxruntime", path)
     yield Built(path, engine, "onnxruntime", opset=OPSET, quantization=record, float32=wide)

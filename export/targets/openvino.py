@@ -1,35 +1,24 @@
-"""OpenVINO's IR: a folder with ``model.xml``, the graph, and ``model.bin``, the weights.
-
-Painters with strokes in INT8 stay ONNX, which OpenVINO reads as well.
-"""
+"""OpenVINO's IR: a folder with ``model.xml``, the graph, and ``model.bin``, the weights."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..openvino_ir import write_ir
 from ..quantize import OPENVINO
-from ..stroke_graph import GATHERS
 from ..workshop import Workshop
 from . import Built
 
 
 def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
-    """Builds the folder ``{precision}.openvino``, or ``int8.openvino.onnx`` of strokes.
+    """Builds the folder ``{precision}.openvino``.
 
-    FP16 stores weights in half precision; a device computes in what it is best at. An IR spells out
-    each step of a head, twice as many bytes as the weights in INT8 have; painted is the same.
+    FP16 stores weights in half precision; a device computes in what it is best at.
     """
     found = workshop.int8_graph(OPENVINO) if precision == "int8" else None
     graph = found.path if found else workshop.float_graph()
-    whole = workshop.whole(graph, GATHERS["openvino"])
-    if workshop.strokes and found:
-        path = folder / f"{precision}.openvino.onnx"
-        shutil.copyfile(whole, path)
-    else:
-        path = folder / f"{precision}.openvino"
-        write_ir(whole, path, workshop.metadata, halve=precision == "fp16")
+    path = folder / f"{precision}.openvino"
+    write_ir(workshop.whole(graph), path, workshop.metadata, halve=precision == "fp16")
     engine = workshop.load("openvino", path)
     yield Built(path, engine, "openvino", quantization=found.record if found else None)

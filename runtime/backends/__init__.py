@@ -194,7 +194,7 @@ BACKENDS = {
             "openvino",
             "openvino",
             'pip install "pleinair[openvino]"',
-            strokes=("openvino",),
+            strokes=("openvino", "onnx"),
         ),
         Backend(
             "onnxruntime",
