@@ -70,7 +70,7 @@ def export(
     said: dict[str, Any] = {"licence": licence, "description": description, "overwrite": overwrite}
     manifest = None
     if target == ["web"] and not (calibration or max_drift or input_range):
-        from ..export.site import export_site
+        from ..export.targets.web.own_graphs import export_site
 
         manifest = export_site(source, out, precisions=precision or (), **said)
     if manifest is None:
@@ -112,7 +112,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check a bundle's manifest, hashes and graphs, and measure its drift on this machine."""
-    from ..runtime.demo_clip import DEMO_CLIP
+    from ..runtime.sources.demo_clip import DEMO_CLIP
     from ..runtime.verify import verify as run
 
     found = run(bundle, pictures or DEMO_CLIP)
@@ -142,7 +142,7 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Serve a page that paints in browsers, until Ctrl-C; only to this machine but for --https."""
-    from ..web.server import SiteServer
+    from ..deploy.web.server import SiteServer
 
     server = SiteServer(site, port, https)
     told = [f"open {address}" for address in server.addresses]

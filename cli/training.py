@@ -79,7 +79,7 @@ def _shipped_start(stage: Stage) -> Iterator[Path | None]:
     """The weights of the shipped painter, if they are of strokes as the stage's are."""
     with ExitStack() as until_done:
         with needs("export"):
-            from ..export.start import PAINTER, shipped_start
+            from ..export.sources.start import PAINTER, shipped_start
 
             start = until_done.enter_context(shipped_start(stage.recipe.model))
         if start:
@@ -99,7 +99,7 @@ def import_(
 ) -> None:
     """Take over a generator trained with pytorch-CycleGAN-and-pix2pix."""
     with needs("train"):
-        from ..train.reference import import_checkpoint as run
+        from ..networks.reference import import_checkpoint as run
 
     found = run(checkpoint, out, name=name, overwrite=overwrite)
     options = ", ".join(f"{option} {value}" for option, value in found.options.items())
@@ -170,7 +170,7 @@ def evaluate(
 def generators(as_json: Json = False) -> None:
     """List the generators that can be trained, with their cost."""
     with needs("train"):
-        from ..train.describe import describe_all
+        from ..networks.describe import describe_all
 
     found = describe_all()
     table = Table("name", "parameters", "MACs at 256x256", "stride", "receptive field")

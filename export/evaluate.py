@@ -9,22 +9,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..bundle import Bundle
+from ..bundle.bundle import Bundle
 from ..errors import UsageError
 from ..evaluation.features import load_features
 from ..evaluation.folder import PictureFolder
-from ..evaluation.painter import Paint, painter
 from ..evaluation.scores import Evaluator, Progress, Scores
 from ..evaluation.sheet import check_sheet, write_sheet
 from ..evaluation.viewing import ViewingScores, score_at_viewing_size
+from ..networks.checkpoint import GENERATOR
+from ..networks.painter import Paint, painter
 from ..pictures import Pixels
-from ..runtime.sources import open_source
+from ..runtime.sources.source import open_source
 from ..runtime.stylizer import load
-from ..train.checkpoint import GENERATOR
-from ..train.held_out import are_pairs, held_out_pictures
+from ..train.data.held_out import are_pairs, held_out_pictures
 from ..train.recipe import Recipe, validate_recipe
-from .checkpoints import Trained, load_trained
 from .model_card import save_scores
+from .sources.checkpoints import Trained, load_trained
 
 CLIP_FRAMES = 100  # of a clip, at most
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..bundle import MANIFEST, Bundle
+from ..bundle.bundle import MANIFEST, Bundle
 from .backends import find_backend
 
 _CHECKPOINTS = (".pt", ".pth")

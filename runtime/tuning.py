@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import Artifact, Bundle
+from ..bundle.bundle import Artifact, Bundle
 from ..errors import BackendError
 from .backends import BACKENDS, Backend
 from .kept import keep, kept

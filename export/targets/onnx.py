@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from ..onnx_graph import OPSET
-from ..quantize import ONNXRUNTIME
-from ..stroke_graph import GATHERS
+from ..graphs.float_onnx import OPSET
+from ..graphs.strokes import GATHERS
+from ..int8.quantize import ONNXRUNTIME
 from ..workshop import Workshop
 from . import Built
 

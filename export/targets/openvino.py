@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..openvino_ir import write_ir
-from ..quantize import OPENVINO
-from ..stroke_graph import GATHERS
+from ..graphs.openvino_ir import write_ir
+from ..graphs.strokes import GATHERS
+from ..int8.quantize import OPENVINO
 from ..workshop import Workshop
 from . import Built
 

@@ -13,7 +13,7 @@ import openvino as ov
 
 from ...canvas.layout import Piece
 from ...pictures import Frames
-from ..canvases import Arrays, Canvases, Plans, check_inputs
+from ..strokes.canvases import Arrays, Canvases, Plans, check_inputs
 from . import Engine, mapped_errors
 
 KEPT = 4  # compiled models: a live picture that adapts goes to and fro between a few sizes
