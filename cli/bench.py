@@ -79,6 +79,9 @@ def bench_run(
     as_json: Json = False,
 ) -> None:
     """Measure a bundle here: a table, results.json and a report; Ctrl-C reports what there is."""
+    from ..bundle.resolve import Kind, resolve
+
+    resolve(bundle, Kind.BUNDLE)
     with needs("bench"):
         from ..benchmarks.results.devices import submit as write_submission
         from ..benchmarks.results.file import skipped_of

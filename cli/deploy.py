@@ -29,6 +29,9 @@ def deploy_jetson(
     as_json: Json = False,
 ) -> None:
     """Write a kit for NVIDIA's Jetsons: graphs for TensorRT, scripts, services, what to install."""
+    from ..bundle.resolve import EXPORTABLE, resolve
+
+    resolve(source, *EXPORTABLE)
     with needs("export"):
         from ..deploy.jetson.make_kit import write_kit
 

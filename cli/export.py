@@ -67,6 +67,9 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a generator to each target in FP32, FP16 and INT8, the drift of each measured."""
+    from ..bundle.resolve import EXPORTABLE, resolve
+
+    resolve(source, *EXPORTABLE)
     said: dict[str, Any] = {"licence": licence, "description": description, "overwrite": overwrite}
     manifest = None
     if target == ["web"] and not (calibration or max_drift or input_range):

@@ -14,7 +14,8 @@ from .console import add_row, print_line, say
 @app.command()
 def models(as_json: Json = False) -> None:
     """List the models that come with pleinair."""
-    from ..bundle.bundle import Bundle, shipped_models
+    from ..bundle.bundle import Bundle
+    from ..bundle.resolve import shipped_models
 
     manifests = [Bundle.open(name).manifest for name in shipped_models()]
     table = Table("name", "title", "generator", "precisions", "description")

@@ -45,6 +45,10 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a generator, or go on with a run that was interrupted. Also under torchrun."""
+    from ..bundle.resolve import Kind, resolve
+
+    if init:
+        init = resolve(init, Kind.RUN, Kind.CHECKPOINT).checkpoint
     with needs("train"):
         from ..train.hand import hand_changes
         from ..train.shipped import find_recipe
@@ -98,6 +102,9 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Take over a generator trained with pytorch-CycleGAN-and-pix2pix."""
+    from ..bundle.resolve import Kind, resolve
+
+    resolve(checkpoint, Kind.CHECKPOINT)
     with needs("train"):
         from ..networks.reference import import_checkpoint as run
 
@@ -136,6 +143,9 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a generator: distance to the target domain, content, lattice, flicker."""
+    from ..bundle.resolve import PAINTERS, resolve
+
+    resolve(model, *PAINTERS)
     with needs("train"):
         from ..export.evaluate import evaluate as run
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import __version__
-from ..bundle.bundle import Artifact, Drift, Skipped, bytes_of, sha256_of
+from ..bundle.bundle import bytes_of, sha256_of
+from ..bundle.manifest import Artifact, Drift, Skipped
 from ..errors import BackendError, ExportError
 from ..metrics import Bars
 from ..networks.describe import strokes_of

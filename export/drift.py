@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from .. import metrics
-from ..bundle.bundle import Drift
+from ..bundle.manifest import Drift
 from ..canvas.winners import plan_error
 from ..errors import ExportError, UsageError, unknown_name
 from ..metrics import BARS, STROKE_BARS, Bars, Difference

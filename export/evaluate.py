@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..bundle.bundle import Bundle
+from ..bundle.resolve import PAINTERS, Kind, resolve
 from ..errors import UsageError
 from ..evaluation.features import load_features
 from ..evaluation.folder import PictureFolder
 from ..evaluation.scores import Evaluator, Progress, Scores
 from ..evaluation.sheet import check_sheet, write_sheet
 from ..evaluation.viewing import ViewingScores, score_at_viewing_size
-from ..networks.checkpoint import GENERATOR
 from ..networks.painter import Paint, painter
 from ..pictures import Pixels
 from ..runtime.sources.source import open_source
@@ -130,13 +130,13 @@ def _folder_of_bundle(model: str) -> Path:
 
 def _open_painter(model: str, backend: str, precision: str) -> tuple[Paint, Trained | None, str]:
     """Returns what paints with a run or bundle, what was trained, and what it is painted with."""
-    path = Path(model)
-    if path.suffix != ".pt" and not (path / GENERATOR).is_file():
+    found = resolve(model, *PAINTERS)
+    if found.kind is Kind.BUNDLE:
         stylizer = load(model, backend, precision, "rgb")
         return stylizer, None, f"{stylizer.choice.backend} {stylizer.choice.precision}"
     if (backend, precision) != ("auto", "auto"):
         raise UsageError(f"--backend and --precision are for bundles; PyTorch paints with {model}")
-    trained = load_trained(path)
+    trained = load_trained(found.checkpoint)
     return painter(trained.generator), trained, "pytorch fp32"
 
 

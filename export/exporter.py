@@ -13,15 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..bundle.bundle import (
-    Artifact,
-    Bundle,
-    FrameFormat,
-    Generator,
-    Manifest,
-    Training,
-    write_bundle,
-)
+from ..bundle.bundle import Bundle, write_bundle
+from ..bundle.manifest import Artifact, FrameFormat, Generator, Manifest, Training
 from ..errors import ExportError, UsageError, unknown_name
 from ..networks.describe import describe, strokes_of
 from ..networks.strokes import StrokeGenerator

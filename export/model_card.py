@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bundle.bundle import Artifact, Bundle, Manifest, Training, write_bundle
+from ..bundle.bundle import Bundle, write_bundle
+from ..bundle.manifest import Artifact, Manifest, Training
 from ..pictures import Pixels
 from ..runtime.backends import BACKENDS, find_backend
 from ..runtime.sources.demo_clip import demo_still

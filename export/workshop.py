@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..bundle.bundle import Quantization
+from ..bundle.manifest import Quantization
 from ..metrics import Bars
 from ..networks.describe import strokes_of
 from ..networks.painter import stride_of

@@ -10,31 +10,15 @@ from typing import Any
 
 import torch
 
-from ..errors import TrainingError, UsageError
+from ..errors import TrainingError
 
 LAST = "checkpoint.pt"
-GENERATOR = "generator.pt"
 BEST = "best.pt"  # of the run's generators the one with the lowest KID
 
 
 def generator_file(name: str) -> str:
     """Returns the file of a run's averaged generator: ``generator``, ``reverse`` or ``student``."""
     return f"{name}.pt"
-
-
-def run_generator(source: Path) -> Path:
-    """Returns the generator's file of a run's folder, or the file itself.
-
-    Raises:
-        UsageError: There is no such file.
-    """
-    path = source
-    if source.is_dir():  # a run with a student is for the student
-        student = source / generator_file("student")
-        path = student if student.is_file() else source / GENERATOR
-    if not path.is_file():
-        raise UsageError(f"{source} is no run: {path} does not exist")
-    return path
 
 
 def save_atomically(state: dict[str, Any], path: Path) -> None:

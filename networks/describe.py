@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..bundle.bundle import Strokes
+from ..bundle.manifest import Strokes
 from .edge import ResidualBlock
 from .generators import GENERATORS, create_generator
 from .painter import stride_of

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from .. import __version__
+from ..bundle.resolve import Kind, resolve
 from ..errors import TrainingError, UsageError
 from .checkpoint import load_state, save_atomically
 from .generators import create_generator
@@ -79,8 +80,7 @@ def import_checkpoint(
 
 
 def _check_paths(source: Path, out: Path, overwrite: bool) -> None:
-    if not source.is_file():
-        raise UsageError(f"{source} does not exist or is no file; give a generator's state dict")
+    resolve(source, Kind.CHECKPOINT)
     if out.is_dir():
         raise UsageError(f"output {out} is a folder; give a file, e.g. {out / 'generator.pt'}")
     if out.exists() and out.samefile(source):

@@ -13,7 +13,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from ..bundle.bundle import Artifact, Bundle
+from ..bundle.bundle import Bundle
+from ..bundle.manifest import Artifact
 from ..canvas.layout import Piece, reach_of
 from ..errors import BackendError, UsageError, unknown_name
 from ..pictures import Frames, Pixels

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .. import metrics
-from ..bundle.bundle import Artifact, Bundle, Drift
+from ..bundle.bundle import Bundle
+from ..bundle.manifest import Artifact, Drift
 from ..errors import BackendError, BundleError, MediaError
 from ..pictures import Pixels
 from .backends import BACKENDS, Backend

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from pleinair.bundle.resolve import GENERATOR
 from pleinair.errors import PleinairError, TrainingError, UsageError
 from pleinair.export.sources.start import PAINTER, shipped_start
-from pleinair.networks.checkpoint import GENERATOR
 from pleinair.tools.gpu_pack import FEATURES
 from pleinair.tools.gpu_sheet import show
 from pleinair.train.recipe import Recipe, load_recipe

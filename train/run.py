@@ -25,8 +25,9 @@ from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.plugins.precision.precision import Precision
 from lightning_fabric.strategies.ddp import DDPStrategy
 
+from ..bundle.resolve import GENERATOR
 from ..errors import TrainingError
-from ..networks.checkpoint import BEST, GENERATOR, LAST, generator_file, load_state, save_atomically
+from ..networks.checkpoint import BEST, LAST, generator_file, load_state, save_atomically
 from ..networks.load import load_generator
 from ..networks.painter import painter
 from .data.corrupt import CorruptTally

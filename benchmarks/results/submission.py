@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
-from ...bundle.bundle import Sha256
+from ...bundle.manifest import Sha256
 from ...errors import PleinairError
 
 

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ... import metrics
-from ...bundle.bundle import Artifact, Bundle, Drift, bytes_of, sha256_of, write_bundle
+from ...bundle.bundle import Bundle, bytes_of, sha256_of, write_bundle
+from ...bundle.manifest import Artifact, Drift
+from ...bundle.resolve import Kind, resolve
 from ...errors import BundleError, UsageError
 from ...metrics import BARS
 from ...pictures import Pixels
@@ -45,7 +47,7 @@ def take_engines(
         BundleError: The bundle is damaged, has no FP32 graph, or cannot be written.
         BackendError: TensorRT or the GPU is missing, or refuses an engine.
     """
-    if not model.is_dir():
+    if model.is_file() or resolve(model, Kind.BUNDLE).path != model:  # which a shipped name is not
         raise UsageError(f"{model} is no folder; engines are taken into a bundle's folder")
     bundle, backend = Bundle.open(model), find_backend(TARGET)
     graphs = {path: _graph_of(bundle, path) for path in engines}

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import __version__
-from ...bundle.bundle import Artifact, Bundle, Manifest, move_folder, write_bundle
-from ...errors import BundleError, ExportError, UsageError
+from ...bundle.bundle import Bundle, move_folder, write_bundle
+from ...bundle.manifest import Artifact, Manifest
+from ...bundle.resolve import EXPORTABLE, Kind, resolve
+from ...errors import ExportError, UsageError
 from ...export.exporter import export
 from ...export.model_card import CARD, STRIP, model_card, strip
 from ...export.targets.tensorrt.engine import Sizes
@@ -94,10 +96,8 @@ def _write_bundle(
     source: str, folder: Path, calibration: Path | None, progress: Progress
 ) -> Manifest:
     """Writes the kit's bundle: what runs on the processor, and the graphs for TensorRT."""
-    try:
-        found = Bundle.open(source)
-    except (UsageError, BundleError):
-        found = None  # a run, or a file that others read
+    is_bundle = resolve(source, *EXPORTABLE).kind is Kind.BUNDLE
+    found = Bundle.open(source) if is_bundle else None
     if found is None or not found.find("onnx", "fp32"):
         return export(
             source, folder, targets=["onnx", TARGET], calibration=calibration, progress=progress

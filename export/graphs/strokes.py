@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ...bundle.bundle import Strokes
+from ...bundle.manifest import Strokes
 from ...canvas.layout import canvas_inputs, pixels, slots
 from ...canvas.winners import HIDDEN, KINDS, NEED, TURN
 from .float_onnx import OPSET, PLAN

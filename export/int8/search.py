@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from ...bundle.bundle import Layer, Quantization
+from ...bundle.manifest import Layer, Quantization
 from ...metrics import BARS, Bars, Difference
 from ...pictures import Frames
 from ..drift import BudgetMissed, Paint, difference

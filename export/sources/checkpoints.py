@@ -1,13 +1,13 @@
-"""What can be exported: a run's folder or a checkpoint in it."""
+"""A trained generator's checkpoint, as export takes it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...bundle.bundle import Training, sha256_of
+from ...bundle.bundle import sha256_of
+from ...bundle.manifest import Training
 from ...errors import ExportError, TrainingError
-from ...networks.checkpoint import run_generator
 from ...networks.load import LoadedGenerator, load_generator
 
 
@@ -20,14 +20,13 @@ class Trained(LoadedGenerator):
     licence: str = "Apache-2.0"
 
 
-def load_trained(source: Path) -> Trained:
-    """Loads the averaged generator of a run (``runs/monet``) or of a ``generator.pt``.
+def load_trained(path: Path) -> Trained:
+    """Loads a generator's checkpoint.
 
     Raises:
         UsageError: There is no such file.
         ExportError: It is no generator of pleinair, or does not fit its architecture.
     """
-    path = run_generator(source)
     try:
         loaded = load_generator(path)
     except TrainingError as error:

@@ -13,9 +13,10 @@ from onnx import NodeProto, TensorProto, numpy_helper
 from pydantic import ValidationError
 from torch import nn
 
-from ...bundle.bundle import Bundle, Manifest, Strokes, sha256_of
+from ...bundle.bundle import Bundle, sha256_of
+from ...bundle.manifest import Manifest, Strokes
+from ...bundle.resolve import EXPORTABLE, Kind, resolve
 from ...errors import ExportError, UsageError
-from ...networks.checkpoint import GENERATOR, generator_file
 from ...networks.edge import EdgeGenerator, EdgeSize
 from ...networks.strokes import PlanNetwork, StrokeGenerator
 from ..graphs.frame import order_channels
@@ -39,17 +40,14 @@ def load_source(source: str, input_range: tuple[float, float] | None = None) -> 
         UsageError: There is no such thing, or an input range for what has its own.
         ExportError: It is no generator, or one that cannot be read.
     """
-    path = Path(source)
-    if path.suffix == ".onnx":
-        if not path.is_file():
-            raise UsageError(f"{path} does not exist or is no file")
-        return _from_onnx(path, input_range)
+    found = resolve(source, *EXPORTABLE)
+    if found.kind is Kind.ONNX:
+        return _from_onnx(found.path, input_range)
     if input_range:
         raise UsageError(f"--input-range is for a float .onnx; {source} is none")
-    is_run = any((path / name).exists() for name in (GENERATOR, generator_file("student")))
-    if path.suffix in (".pt", ".pth") or is_run:
-        return load_trained(path)
-    return _from_bundle(Bundle.open(source))
+    if found.kind is Kind.BUNDLE:
+        return _from_bundle(Bundle.open(source))
+    return load_trained(found.checkpoint)
 
 
 def _from_onnx(path: Path, input_range: tuple[float, float] | None) -> Trained:

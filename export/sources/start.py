@@ -10,8 +10,9 @@ from typing import Any
 
 from torch import nn
 
-from ...bundle.bundle import SHIPPED, Bundle, shipped_models
-from ...networks.checkpoint import GENERATOR, save_atomically
+from ...bundle.bundle import Bundle
+from ...bundle.resolve import GENERATOR, SHIPPED, shipped_models
+from ...networks.checkpoint import save_atomically
 from ...networks.generators import create_generator, options_of
 from ...networks.load import FORMAT
 from ...networks.strokes import StrokeGenerator

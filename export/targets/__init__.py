@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...bundle.bundle import Quantization
+from ...bundle.manifest import Quantization
 from ...errors import ExportError, UsageError, unknown_name
 from ...pictures import Frames
 

@@ -20,19 +20,11 @@ import torch
 from torch import nn
 
 from ... import __version__
-from ...bundle.bundle import (
-    Artifact,
-    Bundle,
-    Drift,
-    FrameFormat,
-    Generator,
-    Manifest,
-    Training,
-    sha256_of,
-)
+from ...bundle.bundle import Bundle, sha256_of
+from ...bundle.manifest import Artifact, Drift, FrameFormat, Generator, Manifest, Training
+from ...bundle.resolve import Kind, resolve
 from ...canvas.layout import Piece
 from ...errors import BackendError
-from ...networks.checkpoint import run_generator
 from ...networks.describe import describe, strokes_of
 from ...networks.frames import FrameGraph, in_torch
 from ...networks.load import load_generator
@@ -124,7 +116,7 @@ def open_checkpoint(source: Path) -> Bundle:
         UsageError: There is no such file.
         TrainingError: It is no generator of pleinair.
     """
-    path = run_generator(source)
+    path = resolve(source, Kind.RUN, Kind.CHECKPOINT).checkpoint
     loaded = load_generator(path)
     what, digest, status = describe(loaded.generator), sha256_of(path), path.stat()
     recipe = loaded.recipe

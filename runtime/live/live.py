@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...bundle.bundle import shipped_models
+from ...bundle.resolve import shipped_models
 from ...errors import MediaError, PleinairError, UsageError
 from ...pictures import Pixels
 from ..controls import Controls

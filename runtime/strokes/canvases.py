@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...bundle.bundle import Bundle, Strokes
+from ...bundle.bundle import Bundle
+from ...bundle.manifest import Strokes
 from ...canvas.layout import Canvas, Piece, canvas_inputs, lay_canvas, scale_of
 from ...errors import BundleError, UsageError
 from .torus import GAP

@@ -8,7 +8,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pleinair.bundle.bundle import Bundle, InsidePath, bytes_of, shipped_models, write_bundle
+from pleinair.bundle.bundle import Bundle, bytes_of, write_bundle
+from pleinair.bundle.manifest import InsidePath
+from pleinair.bundle.resolve import shipped_models
 from pleinair.errors import BundleError, PleinairError, UsageError
 from pydantic import TypeAdapter, ValidationError
 

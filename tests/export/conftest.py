@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from pleinair.bundle.bundle import Quantization
+from pleinair.bundle.manifest import Quantization
 from pleinair.networks.checkpoint import save_atomically
 from pleinair.networks.generators import create_generator
 from pleinair.train.recipe import validate_recipe

@@ -9,7 +9,8 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from pleinair.bundle.bundle import Bundle, Manifest, sha256_of
+from pleinair.bundle.bundle import Bundle, sha256_of
+from pleinair.bundle.manifest import Manifest
 from pleinair.errors import BundleError, ExportError, PleinairError, UsageError
 from pleinair.export import build, exporter
 from pleinair.export.calibration import load_frames

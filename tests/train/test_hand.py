@@ -87,7 +87,7 @@ def test_without_a_start_the_basics_come_first(
     cli, paintings: Path, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr("pleinair.export.sources.start.SHIPPED", tmp_path)
-    monkeypatch.setattr("pleinair.bundle.bundle.SHIPPED", tmp_path)
+    monkeypatch.setattr("pleinair.bundle.resolve.SHIPPED", tmp_path)
     common = ("--out", tmp_path / "run", "--pictures", paintings, "--photos", DATA / "photos")
     run = cli("train", "hand", *common, *SMALL, "--json")
     assert run.code == 0, run.err

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from .... import __version__
-from ....bundle.bundle import Artifact, Bundle, Manifest, write_bundle
-from ....errors import BundleError, ExportError, UsageError
+from ....bundle.bundle import Bundle, write_bundle
+from ....bundle.manifest import Artifact, Manifest
+from ....bundle.resolve import EXPORTABLE, Kind, resolve
+from ....errors import ExportError, UsageError
 from ....pictures import Pixels, write_picture
 from ....runtime.backends import find_backend
 from ....runtime.sources.demo_clip import demo_still
@@ -48,14 +50,13 @@ def export_site(
         to be built.
 
     Raises:
-        UsageError: ``out`` exists.
+        UsageError: ``out`` exists, or there is no such source.
         BundleError: The bundle is damaged, or the site cannot be written.
         ExportError: onnxruntime-web cannot be had.
     """
-    try:
-        bundle = Bundle.open(source)
-    except (UsageError, BundleError):
-        return None  # a run, or a file that others read
+    if resolve(source, *EXPORTABLE).kind is not Kind.BUNDLE:
+        return None
+    bundle = Bundle.open(source)
     found = [bundle.find("onnx", precision) for precision in precisions or PRECISIONS]
     graphs = [graph for graph in found if graph]
     reference = bundle.find("onnx", "fp32")

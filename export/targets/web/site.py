@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ....bundle.bundle import MANIFEST, Manifest
+from ....bundle.manifest import MANIFEST, Manifest
 from ....pictures import Pixels, write_picture
 from . import onnxruntime_web
 

@@ -12,7 +12,8 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from pleinair.bundle.bundle import Bundle, Strokes, bytes_of
+from pleinair.bundle.bundle import Bundle, bytes_of
+from pleinair.bundle.manifest import Strokes
 from pleinair.canvas.hand import MONET, Hand
 from pleinair.errors import ExportError, UsageError
 from pleinair.export.drift import reference_pictures, reference_plans

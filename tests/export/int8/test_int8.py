@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from pleinair.bundle.bundle import Bundle, Manifest
+from pleinair.bundle.bundle import Bundle
+from pleinair.bundle.manifest import Manifest
 from pleinair.errors import ExportError, UsageError
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pleinair.bundle.bundle import SHIPPED, Bundle, sha256_of
+from pleinair.bundle.bundle import Bundle, sha256_of
+from pleinair.bundle.resolve import SHIPPED
 from pleinair.errors import ExportError
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference, reference_pictures

@@ -15,7 +15,8 @@ import onnxruntime as ort
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from pleinair.bundle.bundle import Artifact, Bundle, sha256_of
+from pleinair.bundle.bundle import Bundle, sha256_of
+from pleinair.bundle.manifest import Artifact
 from pleinair.errors import BackendError, ExportError
 from pleinair.export.calibration import load_frames
 from pleinair.export.exporter import export

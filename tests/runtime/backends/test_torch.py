@@ -10,7 +10,7 @@ import numpy as np
 import pleinair
 import pytest
 import torch
-from pleinair.bundle.bundle import Strokes
+from pleinair.bundle.manifest import Strokes
 from pleinair.errors import BackendError, TrainingError, UsageError
 from pleinair.networks.checkpoint import save_atomically
 from pleinair.networks.generators import create_generator

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pleinair.bundle.bundle import Strokes
+from pleinair.bundle.manifest import Strokes
 from pleinair.canvas.hand import MONET
 from pleinair.canvas.layout import scale_of
 from pleinair.pictures import Pixels, read_picture
