@@ -18,13 +18,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bundle import Bundle
+    from .bundle.bundle import Bundle
     from .errors import PleinairError
     from .runtime.controls import Controls
-    from .runtime.encoding import Encoding
-    from .runtime.live import LiveResult, Look, live
+    from .runtime.live.live import LiveResult, Look, live
+    from .runtime.sinks.encoding import Encoding
     from .runtime.stylizer import Stylizer, load
-    from .runtime.translate import Translation, translate
+    from .runtime.translate.translate import Translation, translate
 
 __version__ = "0.1.0"
 __all__ = [
@@ -47,17 +47,17 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it is optional
 
 _WHERE = {
-    "Bundle": ".bundle",
+    "Bundle": ".bundle.bundle",
     "Controls": ".runtime.controls",
-    "Encoding": ".runtime.encoding",
-    "LiveResult": ".runtime.live",
-    "Look": ".runtime.live",
+    "Encoding": ".runtime.sinks.encoding",
+    "LiveResult": ".runtime.live.live",
+    "Look": ".runtime.live.live",
     "PleinairError": ".errors",
     "Stylizer": ".runtime.stylizer",
-    "Translation": ".runtime.translate",
-    "live": ".runtime.live",
+    "Translation": ".runtime.translate.translate",
+    "live": ".runtime.live.live",
     "load": ".runtime.stylizer",
-    "translate": ".runtime.translate",
+    "translate": ".runtime.translate.translate",
 }
 
 

@@ -1,4 +1,4 @@
-"""Make the PNG icons of the page for browsers, from its drawing ``web/page/app/icon.svg``.
+"""Make the PNG icons of the page for browsers, from its drawing ``icon.svg``.
 
 With Playwright (``pip install playwright``) and an installed Chromium::
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-APP = Path(__file__).parent.parent / "web" / "page" / "app"
+APP = Path(__file__).parent.parent / "export" / "targets" / "web" / "page" / "app"
 # (file, side, share of the side that the drawing takes): systems cut maskable icons to a circle.
 ICONS = (
     ("icon-192.png", 192, 1.0),

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..bundle import Artifact, Bundle
+from ..bundle.bundle import Bundle
+from ..bundle.manifest import Artifact
 from ..errors import UsageError, unknown_name
 from ..runtime.backends import BACKENDS, Backend
 from ..runtime.stylizer import PRECISIONS

@@ -1,6 +1,6 @@
 """How far each variant's pictures are from the FP32 reference, on the same real photographs.
 
-The reference is the bundle's FP32 graph in PyTorch (``eager/onnx_module.py``). Without PyTorch
+The reference is the bundle's FP32 graph in PyTorch (``networks/onnx_module.py``). Without PyTorch
 it is the same graph in ONNX Runtime: how far that is from PyTorch was measured at export
 and stands in the manifest.
 """
@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 
 from .. import metrics
-from ..bundle import Bundle
+from ..bundle.bundle import Bundle
 from ..errors import BackendError, BundleError
 from ..evaluation.flicker import flicker
 from ..pictures import Pixels
-from ..runtime.canvases import Canvases
-from ..runtime.stroke_drift import Painted as Stroked
-from ..runtime.stroke_drift import stroke_difference
+from ..runtime.strokes.canvases import Canvases
+from ..runtime.strokes.drift import Painted as Stroked
+from ..runtime.strokes.drift import stroke_difference
 from .cases import Variant, find_artifact
 from .peers import BASELINE, find_runner
 from .perceptual import load_lpips

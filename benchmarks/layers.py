@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import BackendError
 from ..pictures import Pixels
-from ..runtime.canvases import Arrays, Canvases
+from ..runtime.strokes.canvases import Arrays, Canvases
 
 _FRAMES, _UNTIMED = 12, 3
 Layer = dict[str, Any]  # {"name", "kind", "ms", "macs"}; macs is None but for convolutions

@@ -16,7 +16,7 @@ import cpuinfo
 import psutil
 
 from .. import __version__
-from ..bundle import Bundle
+from ..bundle.bundle import Bundle
 
 # Instructions that decide how fast INT8, FP16 and BF16 are, as Linux spells them.
 _TELLING = (

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ..bundle import Bundle
+from ..bundle.bundle import Bundle
 from ..errors import BackendError
 from ..pictures import Frames
 from ..runtime.backends import Backend, Engine, find_backend, mapped_errors
@@ -96,8 +96,8 @@ def _openvino(path: Path) -> Callable[[Frames], Frames]:
 
 
 def _torch(path: Path) -> Callable[[Frames], Frames]:
-    from ..eager.frames import in_torch
-    from ..eager.onnx_module import load_module
+    from ..networks.frames import in_torch
+    from ..networks.onnx_module import load_module
 
     return in_torch(load_module(path))
 
@@ -105,15 +105,15 @@ def _torch(path: Path) -> Callable[[Frames], Frames]:
 def _compiled(path: Path) -> Callable[[Frames], Frames]:
     import torch
 
-    from ..eager.frames import in_torch
-    from ..eager.onnx_module import load_module
+    from ..networks.frames import in_torch
+    from ..networks.onnx_module import load_module
 
     return in_torch(torch.compile(load_module(path), dynamic=False))
 
 
 def _baseline(_: Path) -> Callable[[Frames], Frames]:
-    from ..eager.frames import FrameGraph, in_torch
-    from ..train.generators import create_generator
+    from ..networks.frames import FrameGraph, in_torch
+    from ..networks.generators import create_generator
 
     return in_torch(FrameGraph(create_generator(BASELINE).eval()))
 

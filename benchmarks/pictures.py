@@ -13,8 +13,8 @@ import numpy as np
 
 from ..errors import MediaError
 from ..pictures import Pixels
-from ..runtime.demo_clip import DEMO_CLIP
-from ..runtime.sources import open_source
+from ..runtime.sources.demo_clip import DEMO_CLIP
+from ..runtime.sources.source import open_source
 
 _DRIFT_SIDE = 640  # pictures are brought to it for the drift: large enough for every texture
 _CLIP_SIDE = 320

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from ..bundle import Bundle
+from ..bundle.bundle import Bundle
 from ..errors import BackendError
 from . import benchmark_app
 from .cases import Case, find_artifact

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import Bundle
+from ..bundle.bundle import Bundle
 from ..errors import BackendError, PleinairError, UsageError
 from ..runtime.backends import BACKENDS
 from . import benchmark_app, loadgen
@@ -22,8 +22,8 @@ from .cases import DEFAULT_SIZES, SCENARIOS, Case, Variant, plan_cases, plan_var
 from .drift import Drift, DriftMeter, Painted, measure_all
 from .machine import describe_bundle, describe_machine, describe_software
 from .pictures import Material, frames_for, gather
-from .report import write_report
-from .results import (
+from .report.html import write_report
+from .results.file import (
     SCHEMA,
     Results,
     beside_benchmark_app,
@@ -33,12 +33,12 @@ from .results import (
     write_json,
     write_text,
 )
+from .results.tables import to_csv, to_markdown
 from .roofline import write_roof_graphs
 from .rounds import Measurement, Opinions, Rounds, in_flight
 from .scale import describe_scale, plan_scale
 from .settings import Settings
 from .style import load_style
-from .tables import to_csv, to_markdown
 from .watch import Watch
 
 Progress = Callable[[int, int], None]

@@ -17,8 +17,8 @@ from ..pictures import Frames, Pixels
 from ..runtime.backends import Engine
 from ..runtime.frame import Frame
 from ..runtime.pipeline import Pipeline
-from ..runtime.sinks import NullSink
-from ..runtime.sources import Source
+from ..runtime.sinks.sink import NullSink
+from ..runtime.sources.source import Source
 from ..runtime.stylizer import Stylizer
 
 _LIVE_FRAMES = 12  # that a camera gives in a turn at least: the first ones meet an idle pipeline

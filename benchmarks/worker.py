@@ -52,8 +52,8 @@ class Worker:
         base_mb = peak_mb()
         import numpy as np
 
-        from ..bundle import Bundle
-        from ..runtime.canvases import Canvases
+        from ..bundle.bundle import Bundle
+        from ..runtime.strokes.canvases import Canvases
         from ..runtime.stylizer import Choice, Stylizer
         from .cases import Variant, find_artifact
         from .peers import find_runner

@@ -79,14 +79,17 @@ def bench_run(
     as_json: Json = False,
 ) -> None:
     """Measure a bundle here: a table, results.json and a report; Ctrl-C reports what there is."""
+    from ..bundle.resolve import Kind, resolve
+
+    resolve(bundle, Kind.BUNDLE)
     with needs("bench"):
-        from ..benchmarks.devices import submit as write_submission
-        from ..benchmarks.results import skipped_of
+        from ..benchmarks.results.devices import submit as write_submission
+        from ..benchmarks.results.file import skipped_of
+        from ..benchmarks.results.summary import summarize_run
+        from ..benchmarks.results.tables import terminal_tables
         from ..benchmarks.run import Request
         from ..benchmarks.run import bench as run
         from ..benchmarks.settings import Settings, first_cores
-        from ..benchmarks.summary import summarize_run
-        from ..benchmarks.tables import terminal_tables
 
     if submit and (submit.is_dir() or not submit.parent.is_dir()):
         raise UsageError(f"--submit {submit} is no file in an existing folder")
@@ -131,8 +134,8 @@ def bench_compare(
 ) -> None:
     """Compare two results; exit status 1 if anything became slower or further from FP32."""
     with needs("bench"):
-        from ..benchmarks.compare import compare
-        from ..benchmarks.results import read_results
+        from ..benchmarks.results.compare import compare
+        from ..benchmarks.results.file import read_results
 
     found = compare(read_results(before), read_results(after), threshold, relative)
     table = Table("case", "ratio", "95 %", "PSNR dB", "verdict", box=SIMPLE)
@@ -159,7 +162,7 @@ def bench_table(
 ) -> None:
     """Print Markdown for a README: every device's figures side by side."""
     with needs("bench"):
-        from ..benchmarks.devices import put_into, read_devices, to_markdown
+        from ..benchmarks.results.devices import put_into, read_devices, to_markdown
 
     devices = read_devices(results)
     if into:

@@ -29,8 +29,11 @@ def deploy_jetson(
     as_json: Json = False,
 ) -> None:
     """Write a kit for NVIDIA's Jetsons: graphs for TensorRT, scripts, services, what to install."""
+    from ..bundle.resolve import EXPORTABLE, resolve
+
+    resolve(source, *EXPORTABLE)
     with needs("export"):
-        from ..deploy.jetson import write_kit
+        from ..deploy.jetson.make_kit import write_kit
 
     kit = write_kit(source, out, calibration=calibration, overwrite=overwrite, progress=print_line)
     manifest = kit.manifest
@@ -51,8 +54,8 @@ def deploy_engines(
     as_json: Json = False,
 ) -> None:
     """Take engines that trtexec built here into a bundle, their drift measured on this device."""
-    from ..deploy.engines import take_engines
-    from ..runtime.demo_clip import DEMO_CLIP
+    from ..deploy.jetson.engines import take_engines
+    from ..runtime.sources.demo_clip import DEMO_CLIP
 
     taken = take_engines(bundle, engines, pictures or DEMO_CLIP)
     table = Table("engine", "PSNR dB", "SSIM", "CIEDE2000", "verdict")

@@ -67,10 +67,13 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a generator to each target in FP32, FP16 and INT8, the drift of each measured."""
+    from ..bundle.resolve import EXPORTABLE, resolve
+
+    resolve(source, *EXPORTABLE)
     said: dict[str, Any] = {"licence": licence, "description": description, "overwrite": overwrite}
     manifest = None
     if target == ["web"] and not (calibration or max_drift or input_range):
-        from ..export.site import export_site
+        from ..export.targets.web.own_graphs import export_site
 
         manifest = export_site(source, out, precisions=precision or (), **said)
     if manifest is None:
@@ -112,7 +115,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check a bundle's manifest, hashes and graphs, and measure its drift on this machine."""
-    from ..runtime.demo_clip import DEMO_CLIP
+    from ..runtime.sources.demo_clip import DEMO_CLIP
     from ..runtime.verify import verify as run
 
     found = run(bundle, pictures or DEMO_CLIP)
@@ -142,7 +145,7 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Serve a page that paints in browsers, until Ctrl-C; only to this machine but for --https."""
-    from ..web.server import SiteServer
+    from ..deploy.web.server import SiteServer
 
     server = SiteServer(site, port, https)
     told = [f"open {address}" for address in server.addresses]

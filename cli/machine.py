@@ -14,7 +14,8 @@ from .console import add_row, print_line, say
 @app.command()
 def models(as_json: Json = False) -> None:
     """List the models that come with pleinair."""
-    from ..bundle import Bundle, shipped_models
+    from ..bundle.bundle import Bundle
+    from ..bundle.resolve import shipped_models
 
     manifests = [Bundle.open(name).manifest for name in shipped_models()]
     table = Table("name", "title", "generator", "precisions", "description")
@@ -27,7 +28,7 @@ def models(as_json: Json = False) -> None:
 @app.command()
 def cameras(as_json: Json = False) -> None:
     """List the cameras that live can paint, by index, name, size and rate."""
-    from ..runtime.cameras import list_cameras, names_missing
+    from ..runtime.sources.cameras import list_cameras, names_missing
 
     found = list_cameras()
     if found and (how := names_missing()):

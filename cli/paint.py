@@ -39,7 +39,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Paint the bundled clip with the bundled model: a video and a before/after still."""
-    from ..runtime.demo import run_demo
+    from ..runtime.translate.demo import run_demo
 
     with progress("painting the demo clip") as advance:
         result, still = run_demo(out, model, backend, precision, overwrite, advance, stroke)
@@ -91,11 +91,11 @@ def translate(
 
     What was interrupted goes on where it was left when the same command is given again.
     """
-    from ..runtime.encoding import Encoding
-    from ..runtime.ray_engine import preview_corpus
-    from ..runtime.ray_engine import translate_corpus as run_corpus
-    from ..runtime.translate import Look, preview
-    from ..runtime.translate import translate as run
+    from ..runtime.sinks.encoding import Encoding
+    from ..runtime.translate.ray_engine import preview_corpus
+    from ..runtime.translate.ray_engine import translate_corpus as run_corpus
+    from ..runtime.translate.translate import Look, preview
+    from ..runtime.translate.translate import translate as run
 
     if engine not in ("local", "ray"):
         raise UsageError(unknown_name("engine", engine, ("local", "ray")))
@@ -172,8 +172,8 @@ def live(
     In a window h shows the keys. Strength, mirror and the divider are kept for the next time.
     """
     from ..runtime.controls import Controls, read_settings
-    from ..runtime.live import Look
-    from ..runtime.live import live as run
+    from ..runtime.live.live import Look
+    from ..runtime.live.live import live as run
 
     look = Look(parse_size(size), False, side_by_side, steady, target_fps, follow)
     interactive = sink == "window" or sink.partition(":")[0] == "http"

@@ -45,6 +45,10 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a generator, or go on with a run that was interrupted. Also under torchrun."""
+    from ..bundle.resolve import Kind, resolve
+
+    if init:
+        init = resolve(init, Kind.RUN, Kind.CHECKPOINT).checkpoint
     with needs("train"):
         from ..train.hand import hand_changes
         from ..train.shipped import find_recipe
@@ -79,7 +83,7 @@ def _shipped_start(stage: Stage) -> Iterator[Path | None]:
     """The weights of the shipped painter, if they are of strokes as the stage's are."""
     with ExitStack() as until_done:
         with needs("export"):
-            from ..export.start import PAINTER, shipped_start
+            from ..export.sources.start import PAINTER, shipped_start
 
             start = until_done.enter_context(shipped_start(stage.recipe.model))
         if start:
@@ -98,8 +102,11 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Take over a generator trained with pytorch-CycleGAN-and-pix2pix."""
+    from ..bundle.resolve import Kind, resolve
+
+    resolve(checkpoint, Kind.CHECKPOINT)
     with needs("train"):
-        from ..train.reference import import_checkpoint as run
+        from ..networks.reference import import_checkpoint as run
 
     found = run(checkpoint, out, name=name, overwrite=overwrite)
     options = ", ".join(f"{option} {value}" for option, value in found.options.items())
@@ -136,6 +143,9 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a generator: distance to the target domain, content, lattice, flicker."""
+    from ..bundle.resolve import PAINTERS, resolve
+
+    resolve(model, *PAINTERS)
     with needs("train"):
         from ..export.evaluate import evaluate as run
 
@@ -170,7 +180,7 @@ def evaluate(
 def generators(as_json: Json = False) -> None:
     """List the generators that can be trained, with their cost."""
     with needs("train"):
-        from ..train.describe import describe_all
+        from ..networks.describe import describe_all
 
     found = describe_all()
     table = Table("name", "parameters", "MACs at 256x256", "stride", "receptive field")

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 from .. import metrics
 from ..errors import UsageError
+from ..networks.painter import Paint
 from ..pictures import Pixels
 from .distances import fid, kid
 from .features import Features
 from .flicker import flicker
 from .lattice import Spectrum
-from .painter import Paint
 
 Progress = Callable[[int, int], None]  # pictures done, pictures in all
 

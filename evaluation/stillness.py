@@ -7,8 +7,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
+from ..networks.painter import Paint, forget
 from ..pictures import Pixels
-from .painter import Paint, forget
 
 FRAMES = 12
 NOISE = 2.3  # grey levels, the standard deviation of a webcam's noise in a room's light

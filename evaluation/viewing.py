@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ..errors import UsageError
+from ..networks.painter import Paint, forget
 from ..pictures import Pixels
 from .border import border
 from .calm import Spread, calm_areas, spread_in
@@ -24,7 +25,6 @@ from .distances import kid
 from .features import Features, Vectors
 from .lattice import Spectrum
 from .marks import Marks, marks
-from .painter import Paint, forget
 from .raggedness import raggedness
 from .stillness import still
 from .viewing_size import ROWS, at_viewing_size

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import __version__
-from ..bundle import Artifact, Drift, Skipped, bytes_of, sha256_of
+from ..bundle.bundle import bytes_of, sha256_of
+from ..bundle.manifest import Artifact, Drift, Skipped
 from ..errors import BackendError, ExportError
 from ..metrics import Bars
+from ..networks.describe import strokes_of
 from ..pictures import Frames
-from ..train.describe import strokes_of
-from .checkpoints import Trained
 from .drift import ROUNDED, BudgetMissed, Judge, Paint
+from .sources.checkpoints import Trained
 from .targets import Built, Target
 from .workshop import About, Workshop
 

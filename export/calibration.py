@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import ExportError, MediaError
 from ..pictures import Frames, Pixels, list_pictures, read_picture, spread
-from ..runtime.sources import open_source
-from ..train.domains import UnreadablePicture
+from ..runtime.sources.source import open_source
+from ..train.data.domains import UnreadablePicture
 
 LONGEST = 1280  # larger photographs are scaled down to what a camera gives
 MIDDLE = 512  # pixels a side; more of a photograph shows no other ranges, and takes longer

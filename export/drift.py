@@ -10,17 +10,17 @@ import torch
 from torch import nn
 
 from .. import metrics
-from ..bundle import Drift
+from ..bundle.manifest import Drift
 from ..canvas.winners import plan_error
-from ..eager.frames import FrameGraph
 from ..errors import ExportError, UsageError, unknown_name
 from ..metrics import BARS, STROKE_BARS, Bars, Difference
+from ..networks.describe import strokes_of
+from ..networks.frames import FrameGraph
 from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames, spread
 from ..runtime.backends import StrokeEngine
-from ..runtime.canvases import Canvases, Plans
-from ..runtime.stroke_drift import Painted, stroke_difference
-from ..train.describe import strokes_of
+from ..runtime.strokes.canvases import Canvases, Plans
+from ..runtime.strokes.drift import Painted, stroke_difference
 
 ROUNDED = ("w8", "int8")  # what a budget is for
 STROKES_ON = 48  # photographs are enough to count strokes on, of which each has tens of thousands

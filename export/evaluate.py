@@ -9,22 +9,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..bundle import Bundle
+from ..bundle.bundle import Bundle
+from ..bundle.resolve import PAINTERS, Kind, resolve
 from ..errors import UsageError
 from ..evaluation.features import load_features
 from ..evaluation.folder import PictureFolder
-from ..evaluation.painter import Paint, painter
 from ..evaluation.scores import Evaluator, Progress, Scores
 from ..evaluation.sheet import check_sheet, write_sheet
 from ..evaluation.viewing import ViewingScores, score_at_viewing_size
+from ..networks.painter import Paint, painter
 from ..pictures import Pixels
-from ..runtime.sources import open_source
+from ..runtime.sources.source import open_source
 from ..runtime.stylizer import load
-from ..train.checkpoint import GENERATOR
-from ..train.held_out import are_pairs, held_out_pictures
+from ..train.data.held_out import are_pairs, held_out_pictures
 from ..train.recipe import Recipe, validate_recipe
-from .checkpoints import Trained, load_trained
 from .model_card import save_scores
+from .sources.checkpoints import Trained, load_trained
 
 CLIP_FRAMES = 100  # of a clip, at most
 
@@ -130,13 +130,13 @@ def _folder_of_bundle(model: str) -> Path:
 
 def _open_painter(model: str, backend: str, precision: str) -> tuple[Paint, Trained | None, str]:
     """Returns what paints with a run or bundle, what was trained, and what it is painted with."""
-    path = Path(model)
-    if path.suffix != ".pt" and not (path / GENERATOR).is_file():
+    found = resolve(model, *PAINTERS)
+    if found.kind is Kind.BUNDLE:
         stylizer = load(model, backend, precision, "rgb")
         return stylizer, None, f"{stylizer.choice.backend} {stylizer.choice.precision}"
     if (backend, precision) != ("auto", "auto"):
         raise UsageError(f"--backend and --precision are for bundles; PyTorch paints with {model}")
-    trained = load_trained(path)
+    trained = load_trained(found.checkpoint)
     return painter(trained.generator), trained, "pytorch fp32"
 
 

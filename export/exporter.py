@@ -13,31 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..bundle import (
-    Artifact,
-    Bundle,
-    FrameFormat,
-    Generator,
-    Manifest,
-    Training,
-    write_bundle,
-)
+from ..bundle.bundle import Bundle, write_bundle
+from ..bundle.manifest import Artifact, FrameFormat, Generator, Manifest, Training
 from ..errors import ExportError, UsageError, unknown_name
+from ..networks.describe import describe, strokes_of
 from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames, write_picture
-from ..runtime.demo_clip import DEMO_CLIP
-from ..train.describe import describe, strokes_of
-from ..train.held_out import held_out_folder, read_for
+from ..runtime.sources.demo_clip import DEMO_CLIP
+from ..train.data.held_out import held_out_folder, read_for
 from ..train.recipe import validate_recipe
-from ..web.site import TARGET, write_site
 from .build import Build
 from .calibration import load_frames
-from .checkpoints import Trained
 from .drift import parse_budget, reference_pictures
 from .model_card import CARD, STRIP, model_card, strip
-from .site import check_photograph
-from .sources import load_source
+from .sources.checkpoints import Trained
+from .sources.source import load_source
 from .targets import TARGETS, Target, find_target
+from .targets.web.own_graphs import check_photograph
+from .targets.web.site import TARGET, write_site
 from .workshop import About
 
 PHOTOGRAPHS = 600  # half of them calibrate, the other half measures

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bundle import Artifact, Bundle, Manifest, Training, write_bundle
+from ..bundle.bundle import Bundle, write_bundle
+from ..bundle.manifest import Artifact, Manifest, Training
 from ..pictures import Pixels
 from ..runtime.backends import BACKENDS, find_backend
-from ..runtime.canvases import Canvases
-from ..runtime.demo_clip import demo_still
+from ..runtime.sources.demo_clip import demo_still
+from ..runtime.strokes.canvases import Canvases
 from ..runtime.stylizer import Choice, Stylizer
 
 CARD = "MODEL_CARD.md"

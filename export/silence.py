@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 from ..runtime.backends import unheard
-from .onnx_graph import quiet
+from .graphs.float_onnx import quiet
 
 
 @contextlib.contextmanager

@@ -10,23 +10,23 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..bundle import Quantization
-from ..evaluation.painter import stride_of
+from ..bundle.manifest import Quantization
 from ..metrics import Bars
+from ..networks.describe import strokes_of
+from ..networks.painter import stride_of
 from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames
 from ..runtime.backends import Engine, find_backend
-from ..runtime.canvases import Canvases
-from ..train.describe import strokes_of
+from ..runtime.strokes.canvases import Canvases
 from .calibration import middle
 from .drift import Paint, plan_difference, reference_pictures, reference_plans
-from .half import Wide, wide_layers
-from .int8_search import PICTURES, Maker, Search
-from .observe import observe
-from .onnx_graph import export_float
-from .onnx_maker import OnnxMaker
-from .quantize import OPERATIONS, Quantizer, Scheme
-from .stroke_graph import add_head
+from .graphs.float_onnx import export_float
+from .graphs.half import Wide, wide_layers
+from .graphs.strokes import add_head
+from .int8.observe import observe
+from .int8.onnx_maker import OnnxMaker
+from .int8.quantize import OPERATIONS, Quantizer, Scheme
+from .int8.search import PICTURES, Maker, Search
 
 
 @dataclass(frozen=True)

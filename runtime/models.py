@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..bundle import MANIFEST, Bundle
+from ..bundle.bundle import Bundle
+from ..bundle.resolve import PAINTERS, Kind, resolve
 from .backends import find_backend
-
-_CHECKPOINTS = (".pt", ".pth")
-_OF_RUNS = ("generator.pt", "student.pt")
 
 
 def open_model(model: str | Path | Bundle) -> Bundle:
@@ -22,8 +20,6 @@ def open_model(model: str | Path | Bundle) -> Bundle:
     """
     if isinstance(model, Bundle):
         return model
-    path = Path(model)
-    is_run = not (path / MANIFEST).exists() and any((path / name).is_file() for name in _OF_RUNS)
-    if is_run or path.suffix in _CHECKPOINTS:
-        return find_backend("torch").open_checkpoint(path)
-    return Bundle.open(model)
+    if resolve(model, *PAINTERS).kind is Kind.BUNDLE:
+        return Bundle.open(model)
+    return find_backend("torch").open_checkpoint(Path(model))

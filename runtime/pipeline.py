@@ -16,8 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 from ..pictures import Pixels
 from .frame import Frame
 from .frame_queue import FrameQueue
-from .sinks import Sink, frame_like
-from .sources import Source
+from .sinks.sink import Sink, frame_like
+from .sources.source import Source
 
 Progress = Callable[[int], None]
 

@@ -13,15 +13,16 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from ..bundle import Artifact, Bundle
+from ..bundle.bundle import Bundle
+from ..bundle.manifest import Artifact
 from ..canvas.layout import Piece, reach_of
 from ..errors import BackendError, UsageError, unknown_name
 from ..pictures import Frames, Pixels
 from . import tiles
 from .backends import BACKENDS, Backend, Engine, StrokeEngine, find_backend
-from .canvases import Canvases, Plans
 from .models import open_model
-from .torus import Place, Torus
+from .strokes.canvases import Canvases, Plans
+from .strokes.torus import Place, Torus
 from .tuning import PATIENCE, Candidate, Task, recall, remember, seconds_a_frame, ways_of
 
 PRECISIONS = ("int8", "w8", "fp16", "fp32")

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import Artifact, Bundle
+from ..bundle.bundle import Bundle
+from ..bundle.manifest import Artifact
 from ..errors import BackendError
 from .backends import BACKENDS, Backend
 from .kept import keep, kept

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from .. import metrics
-from ..bundle import Artifact, Bundle, Drift
+from ..bundle.bundle import Bundle
+from ..bundle.manifest import Artifact, Drift
 from ..errors import BackendError, BundleError, MediaError
 from ..pictures import Pixels
 from .backends import BACKENDS, Backend
-from .canvases import Canvases
-from .demo_clip import DEMO_CLIP
-from .sources import open_source
-from .stroke_drift import Painted, stroke_difference
+from .sources.demo_clip import DEMO_CLIP
+from .sources.source import open_source
+from .strokes.canvases import Canvases
+from .strokes.drift import Painted, stroke_difference
 from .stylizer import Choice, Stylizer
 
 _TWICE = 6.0  # dB: the error is twice as large; pictures alone make less of a difference

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from ..pictures import Pixels
-from .easel import Easel, Laid, part_of
 from .steady import Steady
+from .strokes.easel import Easel, Laid, part_of
 from .stylizer import Stylizer, blended
 
 Array = npt.NDArray[Any]

@@ -95,8 +95,8 @@ def bundle(tmp_path) -> Path:
 def stroke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of an untrained painter with strokes, whose plans are as photographs' are."""
     import torch
+    from pleinair.networks.checkpoint import save_atomically
     from pleinair.networks.strokes import StrokeGenerator
-    from pleinair.train.checkpoint import save_atomically
 
     torch.manual_seed(0)
     generator = StrokeGenerator()

@@ -42,7 +42,9 @@ def test_the_runtime_leaves_training_and_export_alone(names):
 
 
 def test_sites_of_bundles_are_made_and_served_without_torch():
-    loaded = modules_after("import pleinair.export.site, pleinair.web.server")
+    loaded = modules_after(
+        "import pleinair.export.targets.web.own_graphs, pleinair.deploy.web.server"
+    )
     assert not {m for m in loaded if m.split(".")[0] in ("torch", "onnx", "cryptography")}
     assert not {m for m in loaded if m.startswith("pleinair.train")}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from pleinair.bundle import MANIFEST
+from pleinair.bundle.manifest import MANIFEST
 from pleinair.errors import UsageError
 from pleinair.evaluation.viewing_size import at_viewing_size
 from pleinair.pictures import Pixels, is_picture, list_pictures, read_picture

@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from pleinair.bundle.resolve import GENERATOR
 from pleinair.errors import PleinairError, TrainingError, UsageError
-from pleinair.export.start import PAINTER, shipped_start
+from pleinair.export.sources.start import PAINTER, shipped_start
 from pleinair.tools.gpu_pack import FEATURES
 from pleinair.tools.gpu_sheet import show
-from pleinair.train.checkpoint import GENERATOR
 from pleinair.train.recipe import Recipe, load_recipe
 from pleinair.train.run import train
 from pleinair.train.shipped import RECIPES

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from pleinair.evaluation.border import border
 from pleinair.evaluation.change import content, stroke_strength
-from pleinair.evaluation.painter import painter
 from pleinair.evaluation.raggedness import raggedness
 from pleinair.evaluation.viewing_size import at_viewing_size
+from pleinair.networks.load import load_generator
+from pleinair.networks.painter import painter
 from pleinair.pictures import Pixels, list_pictures, read_picture, write_picture
-from pleinair.train.load import load_generator
 
 GAP = 8  # pixels between pictures
 MEASURES = {

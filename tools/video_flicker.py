@@ -23,10 +23,10 @@ import cv2
 import numpy as np
 from pleinair.evaluation.flicker import flicker
 from pleinair.pictures import Pixels, write_picture
-from pleinair.runtime.easel import Easel, Laid
-from pleinair.runtime.sources import open_source
+from pleinair.runtime.sources.source import open_source
 from pleinair.runtime.steady import Steady
-from pleinair.runtime.still import Still
+from pleinair.runtime.strokes.easel import Easel, Laid
+from pleinair.runtime.strokes.still import Still
 from pleinair.runtime.stylizer import load
 
 Way = Callable[[Pixels], Pixels]

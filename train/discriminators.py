@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ..errors import UsageError, unknown_name
-from .layers import InstanceNorm2d, init_normal
-from .winograd import WinogradConv2d
+from ..networks.layers import InstanceNorm2d, init_normal
+from ..networks.winograd import WinogradConv2d
 
 DISCRIMINATORS = ("patch", "n_layers", "pixel", "global", "masses")
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import TrainingError
-from .checkpoint import load_state
+from ..networks.checkpoint import load_state
 
 # Convolutions of VGG16 up to conv4_3 as (index in torchvision's `features`, in, out); "M" pools.
 _LAYERS: tuple[tuple[int, int, int] | str, ...] = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..bundle import sha256_of
+from ..bundle.bundle import sha256_of
 from ..canvas.hand import find_hand
 from ..errors import TrainingError, UsageError
-from .domains import find_pictures
+from .data.domains import find_pictures
 from .recipe import load_recipe
 
 LEAST = 8  # paintings: of fewer a discriminator learns the motifs by heart

@@ -15,10 +15,10 @@ import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import TrainingError, UsageError, unknown_name
-from ..evaluation.painter import stride_of
+from ..networks.generators import check_options, create_generator, options_of
+from ..networks.painter import stride_of
 from .discriminators import DISCRIMINATORS
 from .features import CHANNELS, HALF
-from .generators import check_options, create_generator, options_of
 
 
 def _rising(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

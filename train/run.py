@@ -25,14 +25,15 @@ from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.plugins.precision.precision import Precision
 from lightning_fabric.strategies.ddp import DDPStrategy
 
+from ..bundle.resolve import GENERATOR
 from ..errors import TrainingError
-from ..evaluation.painter import painter
-from .checkpoint import BEST, GENERATOR, LAST, generator_file, load_state, save_atomically
-from .corrupt import CorruptTally
-from .data import TrainingPictures, make_loader
-from .domains import find_pictures
-from .held_out import held_out_pictures, sample_folder
-from .load import load_generator
+from ..networks.checkpoint import BEST, LAST, generator_file, load_state, save_atomically
+from ..networks.load import load_generator
+from ..networks.painter import painter
+from .data.corrupt import CorruptTally
+from .data.domains import find_pictures
+from .data.held_out import held_out_pictures, sample_folder
+from .data.loader import TrainingPictures, make_loader
 from .recipe import ComputeSection, Recipe
 from .samples import save_samples
 from .stats import Stats

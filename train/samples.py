@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.utils import save_image
 
-from ..evaluation.painter import Paint, painter
+from ..networks.painter import Paint, painter
 from ..pictures import Pixels, spread
-from .domains import UnreadablePicture, find_pictures
-from .held_out import read_for, sample_folder
+from .data.domains import UnreadablePicture, find_pictures
+from .data.held_out import read_for, sample_folder
 from .recipe import DataSection
 from .trainer import Trainer
 

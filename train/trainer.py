@@ -21,17 +21,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .. import __version__
 from ..errors import TrainingError
-from ..evaluation.painter import stride_of
-from .cyclegan import DiscriminatorLosses, Draw, GeneratorLosses, Made, make_judges
-from .data import Batch, TrainingPictures
+from ..networks.generators import EdgeGenerator, create_generator, options_of
+from ..networks.load import load_generator
+from ..networks.painter import stride_of
+from .data.loader import Batch, TrainingPictures
 from .discriminators import FeatureDiscriminator
-from .distil import StudentLosses
 from .fake_quant import FakeQuantized
 from .features import VGG16, channels_of
-from .generators import EdgeGenerator, create_generator, options_of
 from .image_pool import ImagePool
-from .load import load_generator
-from .losses import MeanGramStyle
+from .losses.cyclegan import DiscriminatorLosses, Draw, GeneratorLosses, Made, make_judges
+from .losses.distil import StudentLosses
+from .losses.terms import MeanGramStyle
 from .recipe import OptimSection, Recipe
 
 _M = TypeVar("_M", bound=nn.Module)

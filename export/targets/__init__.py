@@ -10,12 +10,14 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...bundle import Quantization
+from ...bundle.manifest import Quantization
 from ...errors import ExportError, UsageError, unknown_name
 from ...pictures import Frames
-from ..workshop import Workshop
+
+if TYPE_CHECKING:
+    from ..workshop import Workshop
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Target:
         if not self.available:
             raise ExportError(f"target {self.name} needs {self.library}; run: {self.install}")
         module: Any = importlib.import_module(f".{self.name}", __name__)
+        if hasattr(module, "__path__"):
+            module = importlib.import_module(".build", module.__name__)
         yield from module.build(workshop, precision, folder)
 
 
@@ -107,7 +111,8 @@ TARGETS = {
             'pip install "pleinair[tensorrt]"',
             "NVIDIA GPUs: RTX; others and Jetsons where it is built on them",
             verified="engines built by TensorRT-RTX, the types of their layers read; their graph"
-            " painted by ONNX Runtime (`tests/export/test_tensorrt.py`); the runtime on stand-ins",
+            " painted by ONNX Runtime (`tests/export/targets/test_tensorrt.py`); the runtime on"
+            " stand-ins",
             unverified="an engine that paints: there is no NVIDIA GPU",
         ),
         Target(
@@ -120,7 +125,7 @@ TARGETS = {
             by_default=False,  # it is part of a kit: pleinair deploy jetson
             verified="the graph painted by ONNX Runtime and built by TensorRT-RTX, the kit's"
             " processor part run on an emulated aarch64 (below), its scripts on stand-ins"
-            " (`tests/deploy/test_jetson.py`)",
+            " (`tests/deploy/jetson/test_jetson.py`)",
             unverified="trtexec, engines, cameras and power modes of a Jetson",
         ),
         Target(
@@ -131,7 +136,7 @@ TARGETS = {
             'pip install "pleinair[coreml]"',
             "macOS 14, iOS 17: CPU, GPU, Neural Engine",
             verified="the saved package read and painted by an evaluator of MIL programs"
-            " (`tests/export/test_mil.py`, `tests/export/test_coreml.py`)",
+            " (`tests/export/targets/test_mil.py`, `tests/export/targets/test_coreml.py`)",
             unverified="Core ML itself: there is no Mac and no iPhone",
         ),
         Target(
@@ -143,7 +148,7 @@ TARGETS = {
             "browsers: WebGPU, WASM",
             by_default=False,  # 40 MB of onnxruntime-web come along
             verified="the page in headless Chromium on x86-64, WASM and WebGPU by a software"
-            " adapter, its painting compared with Python's (`tests/web/test_page.py`)",
+            " adapter, its painting compared with Python's (`tests/deploy/web/test_page.py`)",
             unverified="phones, other browsers, WebGPU on a GPU",
         ),
         # Those for phones take a minute, and are for who writes an app.
@@ -156,7 +161,8 @@ TARGETS = {
             "Android: GPU delegate, CPU; other processors",
             by_default=False,
             verified="painted by ai-edge-litert on x86-64, its operators compared with the GPU"
-            " delegate's list (`tests/export/test_phones.py`, in an environment of its own)",
+            " delegate's list (`tests/export/targets/test_phones.py`, in an environment of its"
+            " own)",
             unverified="Android, the GPU delegate itself",
         ),
         Target(
@@ -167,7 +173,8 @@ TARGETS = {
             'pip install "pleinair[executorch]"',
             "Android, iOS: CPU by XNNPACK; other processors",
             by_default=False,
-            verified="painted by ExecuTorch's runtime on x86-64 (`tests/export/test_phones.py`)",
+            verified="painted by ExecuTorch's runtime on x86-64"
+            " (`tests/export/targets/test_phones.py`)",
             unverified="Android, iOS, ARM processors",
         ),
         Target(
@@ -178,7 +185,7 @@ TARGETS = {
             'pip install "pleinair[ncnn]"',
             "Android, iOS: CPU, GPU by Vulkan; other processors",
             by_default=False,
-            verified="painted by ncnn on x86-64 (`tests/export/test_phones.py`)",
+            verified="painted by ncnn on x86-64 (`tests/export/targets/test_phones.py`)",
             unverified="Android, iOS, Vulkan, FP16 arithmetic, which ncnn uses on ARM alone",
         ),
         Target(
@@ -189,7 +196,7 @@ TARGETS = {
             'pip install "pleinair[export]"',
             "ONNX Runtime for phones: Android, iOS",
             by_default=False,
-            verified="painted by ONNX Runtime on x86-64 (`tests/export/test_phones.py`)",
+            verified="painted by ONNX Runtime on x86-64 (`tests/export/targets/test_phones.py`)",
             unverified="ONNX Runtime's packages for phones",
         ),
     )

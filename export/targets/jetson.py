@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..trtexec import graph_folder
 from ..workshop import Workshop
 from . import Built
+from .tensorrt.trtexec import graph_folder
 
 
 def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:

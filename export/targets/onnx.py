@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from ..onnx_graph import OPSET
-from ..quantize import BOTH, ONNXRUNTIME
+from ..graphs.float_onnx import OPSET
+from ..int8.quantize import BOTH, ONNXRUNTIME
 from ..workshop import Workshop
 from . import Built
 

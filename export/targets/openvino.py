@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..openvino_ir import write_ir
-from ..quantize import OPENVINO
+from ..graphs.openvino_ir import write_ir
+from ..int8.quantize import OPENVINO
 from ..workshop import Workshop
 from . import Built
 

@@ -24,11 +24,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
-from ...bundle import Bundle
+from ...bundle.bundle import Bundle
 from ...canvas.layout import Piece
 from ...errors import BackendError, UsageError, unknown_name
 from ...pictures import Frames
-from ..canvases import Canvases, Plans
+from ..strokes.canvases import Canvases, Plans
 
 GROUP = "pleinair.backends"
 _STDERR = threading.Lock()  # whose turn it is to move it
@@ -233,7 +233,6 @@ BACKENDS = {
             "executorch",
             "executorch",
             'pip install "pleinair[executorch]"',
-            module="pleinair.executorch_backend",  # above the runtime, which does without PyTorch
             in_auto=False,  # its import alone takes as long as auto may measure
         ),
         Backend(
@@ -257,7 +256,6 @@ BACKENDS = {
             "torch",
             "torch",
             'pip install "pleinair[train]"',
-            module="pleinair.torch_backend",  # above the runtime, which does without PyTorch
             in_auto=False,
             strokes=(CHECKPOINT,),
         ),

@@ -13,7 +13,7 @@ import onnxruntime as ort
 from ...canvas.layout import Piece
 from ...errors import BackendError
 from ...pictures import Frames
-from ..canvases import Canvases, Plans, check_inputs
+from ..strokes.canvases import Canvases, Plans, check_inputs
 from . import Engine, mapped_errors
 
 # Execution providers by the names that one writes; onnxruntime-gpu, -directml, -openvino and the

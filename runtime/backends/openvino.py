@@ -13,7 +13,7 @@ import openvino as ov
 
 from ...canvas.layout import Piece
 from ...pictures import Frames
-from ..canvases import Arrays, Canvases, Plans, check_inputs
+from ..strokes.canvases import Arrays, Canvases, Plans, check_inputs
 from . import Engine, mapped_errors
 
 KEPT = 4  # compiled models: a live picture that adapts goes to and fro between a few sizes
@@ -126,7 +126,7 @@ def fix_inputs(model: Any, values: Arrays) -> None:
 
 
 def gather_faster(model: Any) -> None:
-    """Replaces GatherElements on vectors, in place, by Gather, which is 15 times as fast in OpenVINO.
+    """Replaces GatherElements on vectors, in place, by Gather, 15 times as fast in OpenVINO.
 
     Files have the former, which ONNX Runtime does ten times as fast as the latter.
     """

@@ -5,16 +5,16 @@ import sys
 
 import numpy as np
 import pytest
-from pleinair.benchmarks import charts
-from pleinair.benchmarks.axes import Axis, padded
 from pleinair.benchmarks.drift import error_map
 from pleinair.benchmarks.machine import cgroup_cores
+from pleinair.benchmarks.report import charts
+from pleinair.benchmarks.report.axes import Axis, padded
+from pleinair.benchmarks.results.summary import pareto
+from pleinair.benchmarks.results.tables import number
 from pleinair.benchmarks.scenarios import Painter, Turn, live, offline, single_stream
 from pleinair.benchmarks.statistics import interval, ratio, summarize
-from pleinair.benchmarks.summary import pareto
-from pleinair.benchmarks.tables import number
 from pleinair.benchmarks.watch import Watch, warnings
-from pleinair.bundle import Bundle
+from pleinair.bundle.bundle import Bundle
 from pleinair.runtime.stylizer import Choice, Stylizer
 
 

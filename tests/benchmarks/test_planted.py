@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from pleinair.benchmarks import scenarios
 from pleinair.benchmarks.cases import Case, Variant
-from pleinair.benchmarks.compare import compare
-from pleinair.benchmarks.results import beside_benchmark_app, make_rows
+from pleinair.benchmarks.results.compare import compare
+from pleinair.benchmarks.results.file import beside_benchmark_app, make_rows
 from pleinair.benchmarks.rounds import Measurement
 from pleinair.benchmarks.scenarios import Painter, Turn, single_stream
-from pleinair.bundle import Bundle
+from pleinair.bundle.bundle import Bundle
 from pleinair.runtime.stylizer import Choice, Stylizer
 
 ROUNDS, FRAMES = 10, 12

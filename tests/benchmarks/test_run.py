@@ -14,7 +14,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from pleinair.benchmarks import cases
-from pleinair.bundle import sha256_of
+from pleinair.bundle.bundle import sha256_of
 from pleinair.errors import BackendError, PleinairError, UsageError
 
 FIELDS = {
@@ -85,7 +85,7 @@ def test_the_report_fetches_nothing(measured):
 
 
 def test_what_cannot_run_says_why():
-    from pleinair.bundle import Bundle
+    from pleinair.bundle.bundle import Bundle
 
     _, skipped = cases.plan_variants(Bundle.open("monet-conv"))
     assert all(s.reason for s in skipped)
@@ -121,7 +121,7 @@ def test_peers_take_part_in_the_same_rounds(quick, tmp_path, monkeypatch):
 
 def test_roofs_and_layers(measured):
     """The convolutions that the profile names do all of the work that the manifest says."""
-    from pleinair.bundle import Bundle
+    from pleinair.bundle.bundle import Bundle
 
     macs = Bundle.open("monet-conv").manifest.generator.macs_256 * 64 * 48 / 256**2
     found = {one["precision"]: one for one in measured[1]["inspected"]}

@@ -13,8 +13,8 @@ from pleinair.evaluation.scores import Scores
 from pleinair.evaluation.viewing import ViewingScores
 from pleinair.export.evaluate import evaluate
 from pleinair.metrics import delta_e
+from pleinair.networks.generators import create_generator
 from pleinair.pictures import list_pictures, read_picture, spread, write_picture
-from pleinair.train.generators import create_generator
 
 AS_THEY_ARE = ("--viewing", 0)  # not at viewing size, which takes longer
 BUNDLE = ("evaluate", "monet-conv", "--backend", "onnxruntime", "--precision", "int8", *AS_THEY_ARE)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from pleinair.bundle import Training
+from pleinair.bundle.manifest import Training
 from pleinair.errors import UsageError
 from pleinair.evaluation.features import load_features
 from pleinair.evaluation.scores import Evaluator, Scores

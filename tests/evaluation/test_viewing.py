@@ -11,12 +11,12 @@ from pleinair.evaluation.calm import Spread, calm_areas, spread_in
 from pleinair.evaluation.change import content, stroke_strength
 from pleinair.evaluation.features import load_features
 from pleinair.evaluation.marks import marks
-from pleinair.evaluation.painter import forget
 from pleinair.evaluation.raggedness import raggedness
 from pleinair.evaluation.stillness import FRAMES, still
 from pleinair.evaluation.viewing import score_at_viewing_size
 from pleinair.evaluation.viewing_size import at_viewing_size
 from pleinair.metrics import lab
+from pleinair.networks.painter import forget
 
 Y, X = np.mgrid[:240, :320]
 

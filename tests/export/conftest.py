@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from pleinair.bundle import Quantization
-from pleinair.train.checkpoint import save_atomically
-from pleinair.train.generators import create_generator
+from pleinair.bundle.manifest import Quantization
+from pleinair.networks.checkpoint import save_atomically
+from pleinair.networks.generators import create_generator
 from pleinair.train.recipe import validate_recipe
 from torch import Tensor, nn
 

@@ -9,13 +9,14 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from pleinair.bundle import Bundle, Manifest, sha256_of
+from pleinair.bundle.bundle import Bundle, sha256_of
+from pleinair.bundle.manifest import Manifest
 from pleinair.errors import BundleError, ExportError, PleinairError, UsageError
 from pleinair.export import build, exporter
 from pleinair.export.calibration import load_frames
-from pleinair.export.checkpoints import load_trained
 from pleinair.export.drift import measure, reference_pictures
 from pleinair.export.exporter import export
+from pleinair.export.sources.checkpoints import load_trained
 from pleinair.export.workshop import Workshop
 from pleinair.runtime.backends import BACKENDS
 from torch import nn

@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from pleinair.bundle import Bundle
+from pleinair.bundle.bundle import Bundle
 from pleinair.export.exporter import export
 from pleinair.export.model_card import SIDE, model_card, save_scores
+from pleinair.networks.checkpoint import load_state, save_atomically
 from pleinair.pictures import read_picture
 from pleinair.runtime.verify import verify
-from pleinair.train.checkpoint import load_state, save_atomically
 
 from .conftest import save_generator
 

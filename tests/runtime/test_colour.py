@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 from pleinair.runtime.colour import Colour, Decoded, Encodable
-from pleinair.runtime.translate import translate
+from pleinair.runtime.translate.translate import translate
 
 LUMA = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593)}  # of red and blue; else BT.601
 SIZE = (64, 48)

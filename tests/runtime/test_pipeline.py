@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.pipeline import Pipeline
-from pleinair.runtime.sinks import NullSink, Sink
-from pleinair.runtime.sources import Source
+from pleinair.runtime.sinks.sink import NullSink, Sink
+from pleinair.runtime.sources.source import Source
 
 
 class Numbers(Source):

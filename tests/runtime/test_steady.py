@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from pleinair.evaluation.flicker import flicker
 from pleinair.pictures import Pixels, read_picture
-from pleinair.runtime.encoding import Encoding
 from pleinair.runtime.pipeline import Pipeline
-from pleinair.runtime.sources import open_source
+from pleinair.runtime.sinks.encoding import Encoding
+from pleinair.runtime.sources.source import open_source
 from pleinair.runtime.steady import Steady
-from pleinair.runtime.translate import translate
+from pleinair.runtime.translate.translate import translate
 
 PHOTOS = sorted((Path(__file__).parent.parent / "data" / "photos").iterdir())
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pleinair.pictures import read_picture, write_picture
 from pleinair.runtime import tiles
 from pleinair.runtime.stylizer import load
-from pleinair.runtime.translate import translate
+from pleinair.runtime.translate.translate import translate
 
 
 @given(st.integers(1, 3000), st.integers(1, 40), st.sampled_from([1, 4, 8]), st.integers(1, 300))

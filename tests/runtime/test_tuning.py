@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from pleinair.bundle import Bundle
+from pleinair.bundle.bundle import Bundle
 from pleinair.errors import BackendError, UsageError
 from pleinair.runtime import tuning
 from pleinair.runtime.backends import BACKENDS

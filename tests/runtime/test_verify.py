@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from pleinair.bundle import sha256_of
+from pleinair.bundle.bundle import sha256_of
 from pleinair.errors import MediaError, UsageError
 from pleinair.pictures import read_picture
 from pleinair.runtime.backends import BACKENDS
-from pleinair.runtime.demo import run_demo
 from pleinair.runtime.doctor import examine
+from pleinair.runtime.translate.demo import run_demo
 from pleinair.runtime.verify import verify
 
 

@@ -14,12 +14,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from pleinair.errors import UsageError
+from pleinair.networks.load import load_generator
 from pleinair.pictures import read_picture, write_picture
 from pleinair.tools import gpu_run
 from pleinair.tools.gpu_missing import NEEDED, missing
 from pleinair.tools.gpu_pack import main as pack
 from pleinair.tools.gpu_pack import pack as pack_at_most
-from pleinair.train.load import load_generator
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tools" / "gpu_train.sh"

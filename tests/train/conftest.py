@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 from lightning_fabric import Fabric
-from pleinair.train.checkpoint import save_atomically
-from pleinair.train.generators import create_generator
+from pleinair.networks.checkpoint import save_atomically
+from pleinair.networks.generators import create_generator
 from pleinair.train.recipe import ComputeSection, Recipe, validate_recipe
 from pleinair.train.run import make_fabric
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
-from pleinair.train.data import TrainingPictures
+from pleinair.networks.generators import create_generator
+from pleinair.train.data.loader import TrainingPictures
 from pleinair.train.fake_quant import FakeQuantized, round_weights
-from pleinair.train.generators import create_generator
 from pleinair.train.recipe import Recipe
 from pleinair.train.trainer import Trainer
 from torch import nn

@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from pleinair.errors import TrainingError
-from pleinair.train.checkpoint import load_state
+from pleinair.networks.checkpoint import load_state
 from pleinair.train.features import VGG16
 from pleinair.train.recipe import Recipe
 from pleinair.train.run import train

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 from pleinair.errors import TrainingError, UsageError
-from pleinair.export.sources import load_source
-from pleinair.export.start import shipped_start
+from pleinair.export.sources.source import load_source
+from pleinair.export.sources.start import shipped_start
+from pleinair.networks.checkpoint import load_state
+from pleinair.networks.load import load_generator
 from pleinair.pictures import read_picture, write_picture
-from pleinair.train.checkpoint import load_state
 from pleinair.train.hand import hand_changes
-from pleinair.train.load import load_generator
 from pleinair.train.recipe import ModelSection
 from pleinair.train.shipped import RECIPES, find_recipe
 from pleinair.train.stages import load_stages
@@ -86,8 +86,8 @@ def test_a_run_starts_from_a_shipped_painter_that_has_strokes() -> None:
 def test_without_a_start_the_basics_come_first(
     cli, paintings: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("pleinair.export.start.SHIPPED", tmp_path)
-    monkeypatch.setattr("pleinair.bundle.SHIPPED", tmp_path)
+    monkeypatch.setattr("pleinair.export.sources.start.SHIPPED", tmp_path)
+    monkeypatch.setattr("pleinair.bundle.resolve.SHIPPED", tmp_path)
     common = ("--out", tmp_path / "run", "--pictures", paintings, "--photos", DATA / "photos")
     run = cli("train", "hand", *common, *SMALL, "--json")
     assert run.code == 0, run.err

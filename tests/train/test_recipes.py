@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pleinair.networks.checkpoint import load_state
 from pleinair.pictures import list_pictures, read_picture, write_picture
-from pleinair.train.checkpoint import load_state
 from pleinair.train.recipe import Recipe, load_recipe
 from pleinair.train.run import train
 

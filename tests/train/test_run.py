@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 from pleinair.errors import PleinairError, TrainingError, UsageError
-from pleinair.train.checkpoint import load_state, save_atomically
-from pleinair.train.corrupt import CorruptTally
+from pleinair.networks.checkpoint import load_state, save_atomically
+from pleinair.train.data.corrupt import CorruptTally
 from pleinair.train.recipe import Recipe
 from pleinair.train.run import _Loop, make_fabric, train
 from pleinair.train.stats import Stats

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from pleinair.errors import TrainingError
-from pleinair.train.checkpoint import load_state
+from pleinair.networks.checkpoint import load_state
 from pleinair.train.stages import load_stages, needed_stages, train_stages
 
 DATA = Path(__file__).parent.parent / "data"

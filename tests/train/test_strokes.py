@@ -9,13 +9,13 @@ import pytest
 import torch
 from pleinair.canvas.hand import HANDS
 from pleinair.errors import PleinairError, UsageError
+from pleinair.networks.checkpoint import load_state
+from pleinair.networks.generators import check_options, create_generator
 from pleinair.networks.plan_by_hand import make_plan
 from pleinair.networks.strokes import StrokeGenerator
-from pleinair.train import losses
-from pleinair.train.checkpoint import load_state
-from pleinair.train.data import TrainingPictures
+from pleinair.train.data.loader import TrainingPictures
 from pleinair.train.discriminators import create_discriminator
-from pleinair.train.generators import check_options, create_generator
+from pleinair.train.losses import terms as losses
 from pleinair.train.recipe import Recipe
 from pleinair.train.run import make_fabric, train
 from pleinair.train.trainer import Trainer

@@ -12,10 +12,10 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from pleinair.errors import TrainingError
-from pleinair.train.data import Batch, TrainingPictures
-from pleinair.train.generators import GENERATORS, EdgeGenerator
+from pleinair.networks.generators import GENERATORS, EdgeGenerator
+from pleinair.train.data.loader import Batch, TrainingPictures
 from pleinair.train.image_pool import ImagePool
-from pleinair.train.losses import OBJECTIVES
+from pleinair.train.losses.terms import OBJECTIVES
 from pleinair.train.recipe import OptimSection, Recipe
 from pleinair.train.run import make_fabric
 from pleinair.train.trainer import Trainer, lr_factor

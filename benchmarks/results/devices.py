@@ -1,0 +1,170 @@
+"""One table of many devices, made of their ``results.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ...errors import UsageError
+from .file import Results, key_of, read_results, size_of, write_json, write_text
+from .submission import check_submission
+from .tables import number
+
+BEGIN: Final = "<!-- made by: pleinair bench table -->"
+END: Final = "<!-- end of the table -->"
+# What a row keeps: enough for a table, nothing that says whose machine it was.
+_KEPT = (
+    "backend", "device", "precision", "size", "scenario", "p50_ms", "p90_ms", "p99_ms", "fps",
+    "rss_mb", "artifact_bytes", "psnr_db", "ssim", "delta_e", "flicker_ratio",
+)  # fmt: skip
+_MACHINE = ("cpu", "arch", "flags", "logical_cores", "memory_mb", "os", "gpus")
+Device = dict[str, Any]
+
+
+def merge(results: Sequence[Results]) -> list[Device]:
+    """Returns one object a device: machine, libraries, threads, bundle, warnings, figures.
+
+    Folders, the command line and everything else that is the owner's business stay out.
+    """
+    return [
+        {
+            "machine": {key: one["environment"]["machine"][key] for key in _MACHINE},
+            "threads": one["environment"]["method"]["threads"],
+            "libraries": one["environment"]["software"]["libraries"],
+            "pleinair": one["environment"]["software"]["pleinair"],
+            "bundle": one["environment"]["bundle"],
+            "when": one["environment"]["when"],
+            "warnings": one["warnings"],
+            "results": [
+                {key: row[key] for key in _KEPT}
+                for row in one["results"]
+                if row["p50_ms"] is not None
+            ],
+        }
+        for one in results
+    ]
+
+
+def submit(results: Results, path: Path) -> None:
+    """Writes what may be sent to others of a run.
+
+    Raises:
+        PleinairError: Nothing was measured.
+        UsageError: The file cannot be written.
+    """
+    value = {"devices": merge([results])}
+    check_submission(value, path)
+    write_json(path, value)
+
+
+def read_devices(paths: Sequence[Path]) -> list[Device]:
+    """Reads files of one run each, or of devices that were merged before, in their order.
+
+    Runs of one device and bundle that have no case in common become one.
+
+    Raises:
+        UsageError: There is no such file.
+        PleinairError: One is neither.
+    """
+    devices: list[Device] = []
+    for path in paths:
+        merged = _merged(path)
+        for device in merge([read_results(path)]) if merged is None else merged:
+            same = next((one for one in devices if _same(one, device)), None)
+            if same is None:
+                devices.append(device)
+            else:  # another run of it: other sizes, say
+                same["results"] += device["results"]
+                same["warnings"] = list(dict.fromkeys(same["warnings"] + device["warnings"]))
+    return devices
+
+
+def _same(a: Device, b: Device) -> bool:
+    """Whether two runs are of one device and bundle, and have no case in common."""
+    names = ("machine", "threads", "libraries", "pleinair", "bundle")
+    cases = [{key_of(row) for row in one["results"]} for one in (a, b)]
+    return all(a.get(n) == b.get(n) for n in names) and not cases[0] & cases[1]
+
+
+def put_into(path: Path, table: str) -> None:
+    """Replaces what stands between the two marks of a Markdown file.
+
+    Raises:
+        UsageError: The file cannot be read, written, or has no such marks.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise UsageError(f"{path} has no lines {BEGIN!r} and {END!r} to put the table between")
+    write_text(path, f"{head}{BEGIN}\n\n{table.strip()}\n\n{END}{tail}")
+
+
+def to_markdown(devices: Sequence[Device], scenario: str = "single-stream") -> str:
+    """A table of the frames a second of each variant on each device, at every size measured.
+
+    Args:
+        devices: What ``merge`` returned.
+        scenario: Whose figures; where a device has none of it, it is left out.
+    """
+    rows = [[r for r in device["results"] if r["scenario"] == scenario] for device in devices]
+    sizes = sorted({tuple(r["size"]) for mine in rows for r in mine}, key=lambda s: s[0] * s[1])
+    names = [f"{w}x{h}" for w, h in sizes]
+    many = len(devices) > 1
+    headings = ["device"] * many + ["backend", "precision", *(f"{name}, fps" for name in names)]
+    headings += ["PSNR, dB", "CIEDE2000", "peak MB"]
+    texts = 2 + many
+    rule = ["---"] * texts + ["---:"] * (len(headings) - texts)
+    lines = [_line(headings), _line(rule)]
+    for device, mine in zip(devices, rows, strict=True):
+        lines += [_line([_name(device)] * many + cells) for cells in _variants(mine, names)]
+    notes = [f"- {_name(d)}: {warning}" for d in devices for warning in d["warnings"]]
+    head = [] if many else [f"{_title(devices[0])}:", ""] if devices else []
+    return "\n".join([*head, *lines, *([""] if notes else []), *notes]) + "\n"
+
+
+def _variants(rows: Sequence[dict[str, Any]], sizes: Sequence[str]) -> list[list[str]]:
+    """The cells of each variant, the fastest at the largest size first."""
+    variants: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        variants.setdefault((row["backend"], row["precision"]), []).append(row)
+    ranked = []
+    for (backend, precision), its in variants.items():
+        fps = {size_of(row): row["fps"] for row in its}
+        cells = [backend, precision, *(number(fps.get(name), 3) for name in sizes)]
+        cells += [number(its[0]["psnr_db"], 3), number(its[0]["delta_e"], 2)]
+        cells += [number(max(row["rss_mb"] for row in its), 3)]
+        ranked.append((tuple(fps.get(name) or 0.0 for name in reversed(sizes)), cells))
+    return [cells for _, cells in sorted(ranked, key=lambda one: one[0], reverse=True)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _title(device: Device) -> str:
+    return f"{device['bundle']['title']} on {_name(device)}, {device['when'][:10]}"
+
+
+def _name(device: Device) -> str:
+    threads = device["threads"]
+    cores = f"{threads} core" + ("s" if threads != 1 else "")
+    return f"{device['machine']['cpu']}, {cores}"
+
+
+def _merged(path: Path) -> list[Device] | None:
+    """The devices of a file that ``--json`` made; None if it is another."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # ``read_results`` says what is wrong
+    if not isinstance(value, dict) or "devices" not in value:
+        return None
+    check_submission(value, path)
+    devices: list[Device] = value["devices"]
+    return devices

@@ -1,0 +1,208 @@
+"""``results.json``: made of measurements, written whole, read again with care."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ...bundle.bundle import Bundle
+from ...errors import PleinairError, UsageError
+from ..cases import Variant, find_artifact
+from ..drift import Drift
+from ..rounds import Measurement
+from ..statistics import ratio, summarize
+
+SCHEMA: Final = "pleinair-bench-1"
+Results = dict[str, Any]
+_APART = 0.03  # share by which we may be slower than benchmark_app
+_FIGURES = ("p50_ms", "p90_ms", "p99_ms", "mean_ms", "fps")
+_DETAILS = (
+    "cv", "p50_ci_ms", "mean_ci_ms", "frames", "dropped", "seconds", "stages_ms",
+    "rounds_p50_ms", "rounds_fps", "quantiles_ms",
+)  # fmt: skip
+_DRIFT = (
+    "psnr_db",
+    "ssim",
+    "delta_e",
+    "flicker_ratio",
+    "max_abs",
+    "p99_abs",
+    "p999_abs",
+    "strokes",
+    "quarter_db",
+    "lpips",
+    "kid",
+)
+
+
+def make_rows(
+    bundle: Bundle,
+    measurements: Iterable[Measurement],
+    drifts: Mapping[Variant, Drift],
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Returns one object a case; what failed has ``error``, and null where there is no figure."""
+    return [_row(bundle, m, drifts.get(m.case.variant), seed) for m in measurements]
+
+
+def _row(bundle: Bundle, m: Measurement, drift: Drift | None, seed: int) -> dict[str, Any]:
+    variant = m.case.variant
+    figures = summarize(m.turns, seed) if any(turn.latencies for turn in m.turns) else {}
+    artifact = find_artifact(bundle, variant)
+    row: dict[str, Any] = {
+        "backend": variant.backend,
+        "device": variant.device,
+        "precision": variant.precision,
+        "size": list(m.case.size),
+        "scenario": m.case.scenario,
+        **{name: figures.get(name) for name in _FIGURES},
+        "load_ms": m.opening.get("load_ms"),
+        "first_ms": m.opening.get("first_ms"),
+        "rss_mb": m.rss_mb,
+        "artifact_bytes": artifact.bytes if artifact else None,
+        **{name: getattr(drift, name, None) for name in _DRIFT},
+        "target": variant.target,
+        "import_ms": m.opening.get("import_ms"),
+        "prepare_ms": m.opening.get("prepare_ms"),
+        "base_mb": m.opening.get("base_mb"),
+        **{name: figures.get(name) for name in _DETAILS},
+        "gmac_s": _gmac_s(bundle, m, figures) if artifact else None,
+        "loadgen": m.loadgen,
+        "benchmark_app": _beside(m, figures),
+        "error": m.error or None,
+    }
+    result: dict[str, Any] = rounded(row)
+    return result
+
+
+def _gmac_s(bundle: Bundle, m: Measurement, figures: Mapping[str, Any]) -> float | None:
+    """Multiply-adds a second, in 10^9; live it would be the camera's rate and say nothing."""
+    if not figures or m.case.scenario == "live":
+        return None
+    width, height = m.case.size
+    macs = bundle.manifest.generator.macs_256 * width * height / 256**2
+    rate = figures["fps"] if m.case.scenario == "offline" else 1000 / figures["p50_ms"]
+    return float(macs * rate / 1e9)
+
+
+def _beside(m: Measurement, figures: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Our median over that of benchmark_app in the same rounds, and so for inference alone.
+
+    benchmark_app's figure is what OpenVINO's own clock says; ``inference`` is that clock in ours.
+    """
+    if not m.benchmark_app:
+        return None
+    own = [1000 * float(np.median(turn.own)) for turn in m.turns if turn.own]
+    return {
+        "p50_ms": float(np.median(m.benchmark_app)),
+        "rounds_p50_ms": m.benchmark_app,
+        **_over(figures["rounds_p50_ms"], m.benchmark_app),
+        "inference": _over(own, m.benchmark_app) if own else None,
+    }
+
+
+def _over(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
+    middle, low, high = ratio(ours, theirs)
+    return {"ratio": middle, "ratio_ci": (low, high)}
+
+
+def beside_benchmark_app(rows: list[dict[str, Any]]) -> list[str]:
+    """Says where our figure and that of OpenVINO's own program are apart beyond doubt."""
+    said = []
+    for row in rows:
+        beside = row["benchmark_app"]
+        inner = beside and beside["inference"]
+        if beside and beside["ratio_ci"][0] > 1 + _APART:
+            said.append(
+                f"{row['backend']} {row['precision']} {size_of(row)} takes {beside['ratio']:.2f}"
+                " times what OpenVINO's benchmark_app takes: there is work between us and OpenVINO"
+                + (f" (inference alone: {inner['ratio']:.2f} times)" if inner else "")
+            )
+    return said
+
+
+def inspected(measurements: Iterable[Measurement]) -> list[dict[str, Any]]:
+    """Roofs and layers, of those cases that were looked into."""
+    return [
+        rounded(
+            {
+                "backend": m.case.variant.backend,
+                "precision": m.case.variant.precision,
+                "size": list(m.case.size),
+                "roof_gmac_s": m.roof_gmac_s,
+                "layers": m.layers,
+            }
+        )
+        for m in measurements
+        if m.roof_gmac_s or m.layers
+    ]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON under a temporary name first."""
+    write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file under a temporary name first.
+
+    Raises:
+        UsageError: The folder cannot be written to.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def read_results(path: Path) -> Results:
+    """Reads a ``results.json``.
+
+    Raises:
+        UsageError: There is no such file, or it is none of ours.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise PleinairError(f"{path} is no JSON: {error}") from error
+    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+        raise PleinairError(f"{path} is no results.json of pleinair bench ({SCHEMA})")
+    return values
+
+
+def key_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What makes rows of two files the same case."""
+    names = ("backend", "device", "precision", "scenario")
+    return (*(row[name] for name in names), tuple(row["size"]))
+
+
+def size_of(row: Mapping[str, Any]) -> str:
+    """A row's size in words."""
+    return f"{row['size'][0]}x{row['size'][1]}"
+
+
+def skipped_of(results: Results) -> list[str]:
+    """What was not measured and why, in words; precisions of one reason together."""
+    together: dict[tuple[str, str], list[str]] = {}
+    for one in results["skipped"]:
+        together.setdefault((one["backend"], one["reason"]), []).append(one["precision"])
+    return [f"{name} {', '.join(which)}: {why}" for (name, why), which in together.items()]
+
+
+def rounded(value: Any) -> Any:
+    """Five significant digits are more than any of these figures has."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, Mapping):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [rounded(one) for one in value]
+    return value

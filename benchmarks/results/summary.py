@@ -1,0 +1,82 @@
+"""The result in a sentence or two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..peers import BASELINE, PEERS
+from .file import Results, size_of
+
+START = ("onnxruntime", "fp32")  # what people start from
+
+
+def summarize_run(results: Results) -> str:
+    """Says which variant is the fastest at the largest size, and what that costs in the picture."""
+    environment = results["environment"]
+    name, machine = environment["bundle"]["title"], environment["machine"]["cpu"]
+    cores = environment["method"]["threads"]
+    where = f"On {machine} with {cores} core{'s' if cores != 1 else ''}"
+    group = ours(headline_group(results["results"]))
+    if not group:
+        return f"{where} nothing of {name} could be measured."
+    best = fastest(group)
+    text = (
+        f"{where}, {name} paints {size_of(best)} frames in {best['p50_ms']:.3g} ms"
+        f" ({best['fps']:.3g} a second) with {best['backend']} {best['precision']}"
+    )
+    base = next((r for r in group if (r["backend"], r["precision"]) == START), None)
+    if base and base is not best:
+        text += f", {base['p50_ms'] / best['p50_ms']:.2g} times as fast as {' '.join(START)}"
+    if best["psnr_db"] is not None:
+        what = "paintings" if best.get("strokes") is None else "plans"
+        text += (
+            f"; its {what} are {best['psnr_db']:.1f} dB (PSNR) from the FP32 reference,"
+            f" a mean colour difference of {best['delta_e']:.2f} CIEDE2000"
+        )
+    return text + "." + _beside_the_baseline(results["results"])
+
+
+def _beside_the_baseline(rows: Sequence[dict[str, Any]]) -> str:
+    """How much faster than CycleGAN's generator in PyTorch, at the size at which that was run."""
+    base = next((r for r in rows if r["backend"] == BASELINE and r["p50_ms"]), None)
+    if base is None:
+        return ""
+    same = [r for r in rows if r["p50_ms"] and r["size"] == base["size"]]
+    same = [r for r in same if r["scenario"] == base["scenario"]]
+    if not ours(same):
+        return ""
+    best = fastest(same)
+    return (
+        f" At {size_of(base)} it is {base['p50_ms'] / best['p50_ms']:.0f} times as fast as"
+        f" {BASELINE}, CycleGAN's generator, in FP32 PyTorch."
+    )
+
+
+def ours(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of our backends: what pleinair can be run with."""
+    return [row for row in rows if row["backend"] not in PEERS]
+
+
+def fastest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The row of the shortest mean time among our backends."""
+    return min(ours(rows), key=lambda row: float(row["mean_ms"]))
+
+
+def headline_group(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the largest size that was measured, in its first scenario."""
+    good = [row for row in rows if row["p50_ms"] is not None]
+    if not good:
+        return []
+    first = good[0]["scenario"]
+    largest = max((row["size"] for row in good), key=lambda size: size[0] * size[1])
+    return [row for row in good if row["scenario"] == first and row["size"] == largest]
+
+
+def pareto(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows that no other beats in both latency and PSNR, the fastest first."""
+    front: list[dict[str, Any]] = []
+    for row in sorted(rows, key=lambda r: (r["p50_ms"], -r["psnr_db"])):
+        if not front or row["psnr_db"] > front[-1]["psnr_db"]:
+            front.append(row)
+    return front

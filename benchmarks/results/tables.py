@@ -1,0 +1,115 @@
+"""Results as CSV, as Markdown for a README, and as rows for the terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.table import Table
+from rich.text import Text
+
+from .file import Results, size_of, skipped_of
+from .summary import summarize_run
+
+_CSV = (
+    "backend", "device", "precision", "target", "size", "scenario", "p50_ms", "p90_ms", "p99_ms",
+    "mean_ms", "fps", "cv", "frames", "dropped", "import_ms", "load_ms", "prepare_ms", "first_ms",
+    "rss_mb", "artifact_bytes", "psnr_db", "ssim", "delta_e", "max_abs", "p99_abs", "p999_abs",
+    "strokes", "quarter_db", "flicker_ratio", "kid", "error",
+)  # fmt: skip
+_TERMINAL = ("variant", "p50 ms", "p99 ms", "fps", "first ms", "peak MB", "PSNR dB", "note")
+_HEADINGS = ("backend", "precision", "size", "scenario", "p50 ms", "p90 ms", "p99 ms", "fps",
+            "load ms", "first ms", "peak MB", "PSNR dB", "CIEDE2000", "note")  # fmt: skip
+
+
+def to_csv(results: Results) -> str:
+    """One line a case."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _CSV, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in results["results"]:
+        writer.writerow({**row, "size": size_of(row)})
+    return text.getvalue()
+
+
+def to_markdown(results: Results) -> str:
+    """A table a scenario and size, and what it was measured on and with."""
+    lines = [summarize_run(results), ""]
+    for warning in results["warnings"]:
+        lines += [f"> {warning}", ""]
+    rows = results["results"]
+    for scenario in dict.fromkeys(row["scenario"] for row in rows):
+        lines += [f"**{scenario}**", ""]
+        lines += [*_markdown_table([row for row in rows if row["scenario"] == scenario]), ""]
+    lines += [f"- not measured: {one}" for one in skipped_of(results)]
+    environment = results["environment"]
+    lines += ["", f"Measured with `{environment['command']}`, {environment['when']}."]
+    return "\n".join(lines) + "\n"
+
+
+def terminal_tables(results: Results) -> list[Table]:
+    """A table a scenario and size, narrow enough for 80 columns."""
+    tables: dict[str, Table] = {}
+    for row in results["results"]:
+        title = f"{row['scenario']} {size_of(row)}"
+        table = tables.get(title)
+        if table is None:
+            table = tables[title] = Table(
+                *_TERMINAL, title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0)
+            )
+        figures = [number(row[name], 4) for name in ("p50_ms", "p99_ms", "fps")]
+        figures += [number(row[name], 3) for name in ("first_ms", "rss_mb", "psnr_db")]
+        line = (f"{row['backend']} {row['precision']}", *figures, note(row))
+        table.add_row(*map(Text, line))
+    return list(tables.values())
+
+
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """A row's cells, under ``_HEADINGS``."""
+    return (
+        row["backend"],
+        row["precision"],
+        size_of(row),
+        row["scenario"],
+        *(number(row[name], 4) for name in ("p50_ms", "p90_ms", "p99_ms", "fps")),
+        *(number(row[name], 3) for name in ("load_ms", "first_ms", "rss_mb", "psnr_db")),
+        number(row["delta_e"], 3),
+        note(row),
+    )
+
+
+def note(row: dict[str, Any]) -> str:
+    """What one must know of a row beside its figures."""
+    said = [row["error"]] if row["error"] else []
+    if row["dropped"]:
+        share = row["dropped"] / (row["dropped"] + row["frames"])
+        said.append(f"dropped {100 * share:.0f} %")
+    if row.get("strokes") is not None:
+        said.append(f"{row['strokes']:.1%} other strokes, {row['quarter_db']:.1f} dB at a quarter")
+    loadgen = row["loadgen"]
+    if loadgen:
+        said.append("VALID" if loadgen["valid"] else "INVALID")
+    return ", ".join(said)
+
+
+def number(value: float | None, digits: int) -> str:
+    """A figure in so many significant digits, or a dash."""
+    if value is None:
+        return "-"
+    if value and abs(value) >= 10 ** (digits - 1):
+        return f"{value:.0f}"
+    return f"{value:.{digits}g}"
+
+
+def _markdown_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    table = [cells(row) for row in rows]
+    # A column that says the same in all rows, as the scenario does, or nothing, is left out.
+    wanted = [
+        i for i, name in enumerate(_HEADINGS) if name != "scenario" and any(c[i] for c in table)
+    ]
+    lines = [[_HEADINGS[i] for i in wanted], ["---" if i < 4 else "---:" for i in wanted]]
+    lines += [[line[i].replace("|", "\\|") for i in wanted] for line in table]
+    return [f"| {' | '.join(line)} |" for line in lines]

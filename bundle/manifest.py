@@ -1,0 +1,253 @@
+"""``manifest.json``: what a bundle says of itself and of each artifact, checked field by field."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from ..canvas.hand import Hand
+from ..errors import BundleError
+from ..metrics import Bars, Difference
+
+SCHEMA_VERSIONS: Final = (1, 2)  # 2 is for painters with strokes
+MANIFEST: Final = "manifest.json"
+AGAIN: Final = "export or download the bundle again"
+
+
+def stays_inside(path: str) -> str:
+    """Returns a path of a manifest or zip.
+
+    Raises:
+        ValueError: It leads out of the bundle.
+    """
+    parts = PurePosixPath(path)
+    if (
+        parts.is_absolute()
+        or ".." in parts.parts
+        or "\\" in path
+        or ":" in path
+        or path in ("", ".")
+    ):
+        raise ValueError("the path must stay inside the bundle")
+    return path
+
+
+InsidePath = Annotated[str, AfterValidator(stays_inside)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Generator(_Part):
+    """What the network is."""
+
+    architecture: str
+    width: int  # channels of the widest stage of residual blocks
+    parameters: int
+    macs_256: int  # multiply-adds for a 256x256 picture, convolutions at their true output size
+    stride: int  # H and W are padded to a multiple of it
+    receptive_field: int  # side in pixels of what one output pixel can see, by convolutions
+
+
+class Training(_Part):
+    """Where the weights come from."""
+
+    dataset: str
+    steps: int
+    processes: int = 1  # that trained together, each with its own batches
+    seed: int
+    recipe: dict[str, Any]
+    checkpoint_sha256: Sha256
+    scores: dict[str, float] = {}
+    scored: str = ""  # how: the command, pictures and backend
+
+
+class FrameFormat(_Part):
+    """What an artifact takes and returns."""
+
+    layout: Literal["NHWC"] = "NHWC"
+    dtype: Literal["uint8"] = "uint8"
+    color: Literal["RGB"] = "RGB"
+    multiple_of: int = Field(default=8, ge=1)
+
+
+class Drift(_Part):
+    """How far an artifact's pictures are from those of the FP32 PyTorch generator.
+
+    Of a painter with strokes PSNR is that of its plans, each kind of value in parts of its range,
+    and colours are compared where the stroke is the same.
+    """
+
+    reference: str  # what it was compared with
+    runner: str = ""  # what painted: a backend
+    images: int
+    psnr_db: float  # from the mean squared error over all pictures; 99 stands for identical
+    ssim: float  # mean over pictures
+    delta_e: float  # mean CIEDE2000
+    max_abs: int  # grey levels
+    p99_abs: int  # grey levels: 99 % of all values differ by no more
+    strokes: float | None = None  # share of pixels that take another stroke
+    quarter_db: float | None = None  # PSNR of the pictures at a quarter of the size
+    verdict: str
+
+    def figures(self) -> dict[str, str]:
+        """What a table shows of it, by heading."""
+        if self.strokes is None or self.quarter_db is None:
+            return {
+                "PSNR dB": f"{self.psnr_db:.1f}",
+                "SSIM": f"{self.ssim:.4f}",
+                "CIEDE2000": f"{self.delta_e:.2f}",
+            }
+        return {
+            "plan dB": f"{self.psnr_db:.1f}",
+            "other strokes": f"{self.strokes:.1%}",
+            "CIEDE2000": f"{self.delta_e:.2f}",
+            "quarter dB": f"{self.quarter_db:.1f}",
+        }
+
+    @classmethod
+    def of(cls, found: Difference, bars: Bars, reference: str, runner: str = "") -> Drift:
+        """Makes the row of a difference that was measured, with what it misses of the bars."""
+        missed = bars.missed(found)
+        return cls(
+            reference=reference,
+            runner=runner,
+            images=found.images,
+            psnr_db=round(found.psnr_db, 2),
+            ssim=round(found.ssim, 5),
+            delta_e=round(found.delta_e, 3),
+            max_abs=found.max_abs,
+            p99_abs=found.p99_abs,
+            strokes=None if found.strokes is None else round(found.strokes, 5),
+            quarter_db=None if found.quarter_db is None else round(found.quarter_db, 2),
+            verdict="misses: " + ", ".join(missed) if missed else "holds",
+        )
+
+
+class Layer(_Part):
+    """A convolution as the sensitivity search found it."""
+
+    name: str
+    macs: float  # its share of all multiply-adds
+    gain_db: float  # what leaving it alone in float gains
+    float: bool  # whether it is
+
+
+class Quantization(_Part):
+    """How an INT8 artifact was made."""
+
+    ranges: str  # the rule for activations
+    margins_db: dict[str, float]  # to the nearest bar of drift, by each rule that was tried
+    int8_macs: float  # share of the multiply-adds that are INT8
+    layers: list[Layer] = []  # the most sensitive first; none where nothing had to stay float
+
+
+class Artifact(_Part):
+    """What one family of runtimes can run: a file, or a folder where the format has several."""
+
+    target: str
+    precision: Literal["fp32", "fp16", "w8", "int8"]  # w8: weights in INT8, computed with in FP16
+    path: InsidePath
+    sha256: Sha256
+    bytes: int = Field(ge=1)
+    dynamic: bool = True  # any H and W that are multiples of `multiple_of`
+    device: str = ""  # the only kind of device that it runs on, e.g. sm86
+    opset: int | None = None
+    tool_versions: dict[str, str] = {}
+    quantization: Quantization | None = None
+    float32: dict[str, str] = {}  # layers of an FP16 artifact that stay FP32, and why
+    seconds: float = 0  # that building and measuring it took
+    drift: Drift
+
+
+class Strokes(_Part):
+    """What lays the canvas of a painter with strokes, beside the size of the picture."""
+
+    hand: Hand
+    step: Literal[1, 2]  # 1 decides for each pixel which mark it takes, 2 for each block of 2x2
+    stroke: Literal["fine", "medium", "large"] = "medium"  # size of marks, if none is asked for
+    seed: int = 0
+
+
+class Skipped(_Part):
+    """What was to be built, and could not be."""
+
+    target: str
+    precision: str
+    reason: str  # with the remedy
+    drifts: bool = False  # more than it was allowed to
+
+
+class Manifest(_Part):
+    """``manifest.json``."""
+
+    schema_version: Literal[1, 2] = 1
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    title: str
+    licence: str
+    description: str
+    created: datetime
+    pleinair_version: str
+    generator: Generator
+    training: Training
+    frame: FrameFormat = FrameFormat()
+    strokes: Strokes | None = None  # of a painter with strokes
+    artifacts: list[Artifact] = Field(min_length=1)
+    skipped: list[Skipped] = []
+
+    @field_validator("strokes")
+    @classmethod
+    def _of_version_2(cls, strokes: Strokes | None, info: ValidationInfo) -> Strokes | None:
+        """Readers of version 1 must refuse what they would paint wrongly."""
+        if strokes and info.data.get("schema_version") == 1:
+            raise ValueError("there are strokes from schema_version 2 on only")
+        return strokes
+
+
+def read_manifest(root: Path, label: str) -> Manifest:
+    """Reads a bundle's manifest; messages name the bundle by its label.
+
+    Raises:
+        BundleError: It is missing, damaged, or of another version.
+    """
+    path = root / MANIFEST
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(no_manifest(label)) from None
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON
+        said = error.strerror if isinstance(error, OSError) else f"it is no JSON ({error})"
+        raise BundleError(f"{label}: {MANIFEST} cannot be read: {said}; {AGAIN}") from error
+    version = values.get("schema_version") if isinstance(values, dict) else None
+    if version not in SCHEMA_VERSIONS:
+        raise BundleError(
+            f"{label}: {MANIFEST}: schema_version is {version!r}, this pleinair reads"
+            f" {' and '.join(map(str, SCHEMA_VERSIONS))}; export the bundle again or install the"
+            " pleinair that wrote it"
+        )
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        said = problem["msg"].removeprefix("Value error, ")  # which is how pydantic quotes ours
+        raise BundleError(f"{label}: {MANIFEST}: field {field}: {said}; {AGAIN}") from None
+
+
+def no_manifest(source: str | Path) -> str:
+    """Returns the sentence for a folder or zip that holds no manifest."""
+    return f"{source} is no bundle: it has no {MANIFEST}; give the folder or zip that export wrote"

@@ -1,0 +1,250 @@
+"""What a SOURCE is: a shipped model, a bundle, a run, a checkpoint, bare weights, an ONNX model.
+
+Told by content, not by suffix: ``v1.pt`` may be a bundle's folder, and a checkpoint of PyTorch is a
+zip too. A suffix only tells what a damaged file was meant to be. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final
+
+from ..errors import (
+    BundleError,
+    ExportError,
+    PleinairError,
+    TrainingError,
+    UsageError,
+    unknown_name,
+)
+from .manifest import AGAIN, MANIFEST, no_manifest
+
+SHIPPED = Path(__file__).parent.parent / "models"
+GENERATOR: Final = "generator.pt"
+STUDENT: Final = "student.pt"
+_STATE: Final = "checkpoint.pt"  # what a run has from its first save on
+_PICKLED: Final = "data.pkl"  # in every zip of PyTorch
+_ZIP: Final = b"PK"
+_MOST_FIELDS: Final = 100_000  # of an ONNX model: functions and properties are fields, too
+_PICKLES: Final = frozenset(bytes((0x80, protocol)) for protocol in range(2, 6))
+_GRAPH: Final = 7  # the field of an ONNX model that holds its graph
+_ONNX_FIELDS: Final = frozenset({1, 2, 3, 4, 5, 6, _GRAPH, 8, 14, 20, 25, 26})
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf's wire types
+
+
+class Kind(Enum):
+    """What a source can be; the value is what messages call it."""
+
+    BUNDLE = "bundle"
+    RUN = "run"
+    CHECKPOINT = "checkpoint"
+    WEIGHTS = "file of bare weights"
+    ONNX = "ONNX model"
+
+
+PAINTERS: Final = (Kind.BUNDLE, Kind.RUN, Kind.CHECKPOINT)
+EXPORTABLE: Final = (*PAINTERS, Kind.ONNX)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was named, found.
+
+    Attributes:
+        kind: What it is.
+        path: The bundle's folder or zip, the run's folder, or the file.
+        named: As the user named it.
+    """
+
+    kind: Kind
+    path: Path
+    named: str
+
+    @property
+    def checkpoint(self) -> Path:
+        """The generator's file of a run or checkpoint; a run with a student is for the student."""
+        if self.kind is not Kind.RUN:
+            return self.path
+        student = self.path / STUDENT
+        return student if student.is_file() else self.path / GENERATOR
+
+
+def resolve(source: str | Path, *kinds: Kind) -> Source:
+    """Says what a source is.
+
+    Args:
+        source: A shipped model's name, or the path of anything that ``Kind`` knows.
+        kinds: What will do; anything if none.
+
+    Raises:
+        UsageError: There is no such thing, or it is of another kind.
+        BundleError: It is nothing that pleinair knows.
+        TrainingError: It was a checkpoint, and is damaged.
+        ExportError: It was an ONNX model, and is damaged.
+    """
+    named = str(source)
+    found = _find(named)
+    if kinds and found.kind not in kinds:
+        raise UsageError(_other_kind(found, kinds))
+    return found
+
+
+def shipped_models() -> list[str]:
+    """Returns the names of the bundles that come with pleinair."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{MANIFEST}"))
+
+
+def _find(named: str) -> Source:
+    path = Path(named)
+    try:
+        kind = _kind_of(path) if named else None
+        # A folder that happens to bear a model's name, e.g. one with pictures, does not hide it.
+        if kind is None and named in shipped_models():
+            return Source(Kind.BUNDLE, SHIPPED / named, named)
+        there = bool(named) and path.exists()
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        said = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{named!r} cannot be read: {said}") from error
+    if kind:
+        return Source(kind, path, named)
+    if there:
+        raise _unknown_content(path)
+    if path.suffix:
+        raise UsageError(f"{named} does not exist; give a shipped model's name or a path")
+    raise UsageError(unknown_name("model or path", named, shipped_models()))
+
+
+def _kind_of(path: Path) -> Kind | None:
+    """Tells what a path holds; None if it is nothing that is known, or not there."""
+    if path.is_dir():
+        return _kind_of_folder(path)
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        start = file.read(2)
+        if start == _ZIP:
+            return _kind_of_zip(path)
+        if start in _PICKLES:
+            return Kind.CHECKPOINT  # a bare pickle, as PyTorch wrote before 1.6
+        if _is_safetensors(file):
+            return Kind.WEIGHTS
+        return Kind.ONNX if _is_onnx(file) else None
+
+
+def _kind_of_folder(path: Path) -> Kind | None:
+    if (path / MANIFEST).exists():
+        return Kind.BUNDLE
+    if any((path / name).is_file() for name in (GENERATOR, STUDENT)):
+        return Kind.RUN
+    if (path / _STATE).is_file():
+        raise UsageError(
+            f"{path} is a run that has no generator yet: {path / GENERATOR} does not exist; train"
+            " it further"
+        )
+    return None
+
+
+def _kind_of_zip(path: Path) -> Kind:
+    """Tells bundles from checkpoints, also of a zip that is cut short."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [PurePosixPath(name) for name in archive.namelist()]
+    except (zipfile.BadZipFile, OSError, ValueError):
+        names = [PurePosixPath(_first_name(path))]
+    has_manifest = any(name.name == MANIFEST and len(name.parts) <= 2 for name in names)
+    is_pickled = any(name.name == _PICKLED for name in names)
+    return Kind.CHECKPOINT if is_pickled and not has_manifest else Kind.BUNDLE
+
+
+def _first_name(path: Path) -> str:
+    """Returns the name of a zip's first member, which stands at its very beginning."""
+    with path.open("rb") as file:
+        head = file.read(30)
+        return file.read(int.from_bytes(head[26:28], "little")).decode(errors="replace")
+
+
+def _is_safetensors(file: BinaryIO) -> bool:
+    """Whether a file begins with the length of a JSON object, and that object."""
+    size = file.seek(0, 2)
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    if not 2 <= length <= min(size - 8, 100_000_000):
+        return False
+    with contextlib.suppress(ValueError, RecursionError):
+        return isinstance(json.loads(file.read(length)), dict)
+    return False
+
+
+def _is_onnx(file: BinaryIO) -> bool:
+    """Whether a file's outermost fields are those of an ONNX model, the last perhaps cut short."""
+    file.seek(0)
+    seen = set()
+    for field in islice(_fields(file), _MOST_FIELDS):
+        if field not in _ONNX_FIELDS:
+            return False
+        seen.add(field)
+    return _GRAPH in seen
+
+
+def _fields(file: BinaryIO) -> Iterator[int]:
+    """Yields the numbers of a protobuf message's outermost fields; 0 for what cannot be one."""
+    while (tag := _varint(file)) is not None:
+        field, wire = tag >> 3, tag & 7
+        if wire == _VARINT:
+            _varint(file)
+        elif wire in (_FIXED64, _FIXED32):
+            file.seek(8 if wire == _FIXED64 else 4, 1)
+        elif wire == _BYTES:
+            file.seek(_varint(file) or 0, 1)
+        else:
+            field = 0
+        yield field
+
+
+def _varint(file: BinaryIO) -> int | None:
+    """Reads a protobuf integer; None at the end of the file."""
+    value = 0
+    for shift in range(0, 63, 7):
+        byte = file.read(1)
+        if not byte:
+            return None
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            break
+    return value
+
+
+def _unknown_content(path: Path) -> PleinairError:
+    if path.is_dir():
+        return BundleError(f"{no_manifest(path)}; nor is it a run, which has {GENERATOR}")
+    if path.suffix in (".pt", ".pth"):
+        return TrainingError(
+            f"{path} is no readable checkpoint: it is cut short, or something else; train or"
+            " download it again"
+        )
+    if path.suffix == ".onnx":
+        return ExportError(f"{path} is no valid ONNX model; export or download it again")
+    return BundleError(
+        f"{path} is no bundle: neither a folder nor a whole zip file; nor is it a checkpoint or an"
+        f" ONNX model; {AGAIN}"
+    )
+
+
+def _other_kind(found: Source, kinds: tuple[Kind, ...]) -> str:
+    *others, last = (kind.value for kind in kinds)
+    wanted = f"{', '.join(others)} or {last}" if others else last
+    article = "an" if found.kind is Kind.ONNX else "a"
+    if found.kind is Kind.WEIGHTS:
+        remedy = "give the bundle or checkpoint that they belong to"
+    elif Kind.BUNDLE in kinds:
+        remedy = f"export it first: pleinair export {found.named} --out BUNDLE"
+    else:
+        remedy = f"give a {wanted}"
+    return f"{found.named} is no {wanted} but {article} {found.kind.value}; {remedy}"

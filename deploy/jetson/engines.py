@@ -1,0 +1,109 @@
+"""Engines that trtexec built on a device are taken into the bundle, their drift measured there."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from ... import metrics
+from ...bundle.bundle import Bundle, bytes_of, sha256_of, write_bundle
+from ...bundle.manifest import Artifact, Drift
+from ...bundle.resolve import Kind, resolve
+from ...errors import BundleError, UsageError
+from ...metrics import BARS
+from ...pictures import Pixels
+from ...runtime.backends import Backend, find_backend
+from ...runtime.sources.demo_clip import DEMO_CLIP
+from ...runtime.verify import frames_of, paint_all
+
+TARGET = "tensorrt"
+TRTEXEC = "trtexec"  # the device of graphs that trtexec is to build from
+COUNT = 12  # pictures that drift is measured with
+
+
+def graph_for(bundle: Bundle, precision: str) -> Artifact | None:
+    """Returns the folder of a bundle that trtexec builds from."""
+    found = (bundle.find(t, precision, TRTEXEC.__eq__) for t in ("jetson", TARGET))
+    return next(filter(None, found), None)
+
+
+def take_engines(
+    model: Path, engines: Sequence[Path], pictures: str | Path = DEMO_CLIP
+) -> list[Artifact]:
+    """Takes engines into a bundle, in place of those of the same precision and device.
+
+    Args:
+        model: The bundle's folder.
+        engines: ``int8.engine``, ``fp16.engine``: built on this device of the bundle's graphs.
+        pictures: What to measure with: a folder of pictures or a video.
+
+    Returns:
+        The bundle's rows for them. Their drift is from the bundle's FP32 graph in ONNX Runtime.
+
+    Raises:
+        UsageError: One of them is no file, or the bundle has no graph that it can be of.
+        BundleError: The bundle is damaged, has no FP32 graph, or cannot be written.
+        BackendError: TensorRT or the GPU is missing, or refuses an engine.
+    """
+    if model.is_file() or resolve(model, Kind.BUNDLE).path != model:  # which a shipped name is not
+        raise UsageError(f"{model} is no folder; engines are taken into a bundle's folder")
+    bundle, backend = Bundle.open(model), find_backend(TARGET)
+    graphs = {path: _graph_of(bundle, path) for path in engines}
+    reference = bundle.find("onnx", "fp32")
+    if reference is None:
+        raise BundleError(f"{model} has no onnx fp32 artifact to measure drift from; export one")
+    device = backend.device()
+    frames = list(frames_of(pictures, COUNT))
+    wanted = paint_all(bundle, reference, find_backend("onnxruntime"), frames)
+    with tempfile.TemporaryDirectory(prefix=f".{model.name}.", dir=model.parent) as beside:
+        staged = Path(beside, "staged")
+        shutil.copytree(model, staged)
+        taken = []
+        for path, graph in graphs.items():
+            artifact = _artifact(path, graph, backend, device, staged)
+            painted = paint_all(Bundle(staged, bundle.manifest), artifact, backend, frames)
+            taken.append(artifact.model_copy(update={"drift": _drift(graph, wanted, painted)}))
+        names = {artifact.path for artifact in taken}
+        kept = [a for a in bundle.manifest.artifacts if a.path not in names]
+        manifest = bundle.manifest.model_copy(update={"artifacts": [*kept, *taken]})
+        write_bundle(manifest, staged, model, overwrite=True)
+    return taken
+
+
+def _graph_of(bundle: Bundle, engine: Path) -> Artifact:
+    """The graph that an engine was built of, by the engine's name."""
+    if not engine.is_file():
+        raise UsageError(f"{engine} does not exist or is no file")
+    graph = graph_for(bundle, engine.stem)
+    if graph is None:
+        raise UsageError(
+            f"{engine} is named after none of the graphs for trtexec in {bundle.label};"
+            " name it int8.engine or fp16.engine"
+        )
+    return graph
+
+
+def _artifact(
+    engine: Path, graph: Artifact, backend: Backend, device: str, folder: Path
+) -> Artifact:
+    """Copies an engine into the folder; returns its row, with the graph's drift for now."""
+    path = folder / f"{graph.precision}.{device}.engine"
+    shutil.copyfile(engine, path)
+    return graph.model_copy(
+        update={
+            "target": TARGET,
+            "path": path.name,
+            "sha256": sha256_of(path),
+            "bytes": bytes_of(path),
+            "device": device,
+            "tool_versions": graph.tool_versions | {TARGET: backend.version or "unknown"},
+            "seconds": 0.0,
+        }
+    )
+
+
+def _drift(graph: Artifact, wanted: list[Pixels], painted: list[Pixels]) -> Drift:
+    found = metrics.compare(zip(wanted, painted, strict=True))
+    return Drift.of(found, BARS[graph.precision], "onnxruntime fp32", runner=TARGET)

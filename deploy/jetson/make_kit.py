@@ -1,0 +1,168 @@
+"""A kit for NVIDIA's Jetsons: the bundle, what builds its engines there, and what runs it.
+
+bundle/              the model: graphs for the CPU, and graphs that TensorRT makes engines of
+pleinair-*.whl       this pleinair
+requirements*.txt    what it needs, by version
+install.sh build.sh  run once on the Jetson
+*.service csi.sh     the live filter as a service, and the camera at the CSI port
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ... import __version__
+from ...bundle.bundle import Bundle, move_folder, write_bundle
+from ...bundle.manifest import Artifact, Manifest
+from ...bundle.resolve import EXPORTABLE, Kind, resolve
+from ...errors import ExportError, UsageError
+from ...export.exporter import export
+from ...export.model_card import CARD, STRIP, model_card, strip
+from ...export.targets.tensorrt.engine import Sizes
+from ...export.targets.tensorrt.trtexec import GRAPH, shape_options
+from ...pictures import write_picture
+from ..wheel import build_wheel
+from .engines import graph_for
+
+TARGET = "jetson"
+PRECISIONS = ("int8", "fp16")
+ON_ARM = ("onnx", "openvino")  # targets of a bundle that a Jetson's processor runs
+BUNDLE = "bundle"
+_TEMPLATES = Path(__file__).with_name("kit")
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What was written."""
+
+    path: Path
+    manifest: Manifest
+    files: list[str]  # paths inside, in order
+
+
+def write_kit(
+    source: str,
+    out: Path,
+    *,
+    calibration: Path | None = None,
+    overwrite: bool = False,
+    progress: Progress = lambda _: None,
+) -> Kit:
+    """Writes a kit.
+
+    Args:
+        source: What ``export`` takes: a shipped model's name, a bundle, a run, a checkpoint. Of a
+            bundle, the artifacts that a Jetson can run are taken along as they are.
+        out: The kit's folder; it appears only when everything in it is complete.
+        calibration: Photographs or a video for INT8, as in ``export``.
+        overwrite: Whether an existing folder may be replaced.
+        progress: Called with a line per step.
+
+    Raises:
+        UsageError: ``out`` exists, or there is no such source.
+        ExportError: The graphs or the wheel cannot be built, or nothing can be written.
+        BundleError: The bundle is damaged.
+    """
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists; add --overwrite to replace it")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{out.name}.", suffix=".part", dir=out.parent
+        ) as beside:
+            staged = Path(beside, "kit")
+            staged.mkdir()
+            manifest = _write_bundle(source, staged / BUNDLE, calibration, progress)
+            progress("building the wheel of this pleinair")
+            wheel = build_wheel(staged)
+            _write_templates(staged, manifest, wheel.name)
+            files = sorted(
+                p.relative_to(staged).as_posix() for p in staged.rglob("*") if p.is_file()
+            )
+            move_folder(staged, out, overwrite)
+    except OSError as error:
+        raise ExportError(f"kit {out} cannot be written: {error}") from error
+    return Kit(out, manifest, files)
+
+
+def _write_bundle(
+    source: str, folder: Path, calibration: Path | None, progress: Progress
+) -> Manifest:
+    """Writes the kit's bundle: what runs on the processor, and the graphs for TensorRT."""
+    is_bundle = resolve(source, *EXPORTABLE).kind is Kind.BUNDLE
+    found = Bundle.open(source) if is_bundle else None
+    if found is None or not found.find("onnx", "fp32"):
+        return export(
+            source, folder, targets=["onnx", TARGET], calibration=calibration, progress=progress
+        )
+    graphs = found
+    if not all(graph_for(found, precision) for precision in PRECISIONS):
+        made = folder.with_name("graphs")
+        export(source, made, targets=[TARGET], calibration=calibration, progress=progress)
+        graphs = Bundle.open(made)
+    staged = folder.with_name("staged")
+    staged.mkdir()
+    artifacts = [a for a in found.manifest.artifacts if a.target in ON_ARM]
+    for artifact in artifacts:
+        _copy(found.path(artifact), staged / artifact.path)
+    for artifact in filter(None, (graph_for(graphs, precision) for precision in PRECISIONS)):
+        _copy(graphs.path(artifact), staged / artifact.path)
+        artifacts.append(artifact)
+    manifest = found.manifest.model_copy(
+        update={"artifacts": artifacts, "skipped": graphs.manifest.skipped}
+    )
+    (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
+    write_picture(staged / STRIP, strip(staged, manifest))
+    write_bundle(manifest, staged, folder)
+    if graphs is not found:
+        shutil.rmtree(graphs.root)
+    return manifest
+
+
+def _copy(source: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, to)
+    else:
+        shutil.copyfile(source, to)
+
+
+def _write_templates(folder: Path, manifest: Manifest, wheel: str) -> None:
+    """Copies the scripts, services and notes, with what is this kit's put in."""
+    bundle = Bundle(folder / BUNDLE, manifest)
+    graphs = [a for a in (graph_for(bundle, precision) for precision in PRECISIONS) if a]
+    words = {
+        "name": manifest.name,
+        "title": manifest.title,
+        "version": __version__,
+        "wheel": wheel,
+        "builds": "\n".join(_build_line(bundle, graph) for graph in graphs),
+        "drift": "\n".join(_drift_line(graph) for graph in graphs),
+    }
+    for template in sorted(_TEMPLATES.iterdir()):
+        text = template.read_text(encoding="utf-8")
+        for key, word in words.items():
+            text = text.replace(f"{{{{{key}}}}}", word)
+        path = folder / template.name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755 if template.suffix == ".sh" else 0o644)
+
+
+def _build_line(bundle: Bundle, graph: Artifact) -> str:
+    """Calls the function ``build`` of build.sh."""
+    path = Path(BUNDLE, graph.path, GRAPH)
+    sizes = Sizes.of(bundle.root.parent / path, bundle.manifest.frame.multiple_of)
+    return shlex.join(["build", graph.precision, path.as_posix(), *shape_options(sizes)])
+
+
+def _drift_line(graph: Artifact) -> str:
+    d = graph.drift
+    cells = (graph.precision, f"{d.psnr_db:.1f}", f"{d.ssim:.4f}", f"{d.delta_e:.2f}", d.verdict)
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,114 @@
+"""A certificate that this machine signs itself, so that phones in its network get https.
+
+Browsers warn of it once, because nobody vouches for it but this machine; the fingerprint shows that
+it is the right one. It is kept, so that a phone is asked once and not at each start.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ...errors import BackendError
+from ...runtime.kept import kept
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+INSTALL: Final = 'pip install "pleinair[serve]"'
+_DAYS = 365  # more is refused by iOS
+_LEFT = timedelta(days=7)  # before its end a new one is made
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """One on disk, with its key in the same file."""
+
+    path: Path
+    fingerprint: str  # SHA-256, as browsers show it
+
+
+def names() -> list[str]:
+    """Returns what this machine is called: localhost, and its address in the network if any."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing; tells which address would be used
+            return ["localhost", probe.getsockname()[0]]
+        except OSError:
+            return ["localhost"]
+
+
+def make(hosts: list[str]) -> Certificate:
+    """Returns the kept certificate if it is for these hosts and lasts, else a new one.
+
+    Raises:
+        BackendError: What makes it is not installed, or it cannot be kept.
+    """
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+    except ModuleNotFoundError as error:
+        raise BackendError(f"--https needs {error.name}; run: {INSTALL}") from error
+    path = kept("certificate.pem")
+    try:
+        found = x509.load_pem_x509_certificate(path.read_bytes())
+        known = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        fits = [str(name.value) for name in known] == hosts
+        fresh = found.not_valid_after_utc - datetime.now(UTC) > _LEFT
+    except (OSError, ValueError, x509.ExtensionNotFound):
+        fits = fresh = False
+    if not (fits and fresh):
+        found = _write(path, hosts)
+    return Certificate(path, found.fingerprint(hashes.SHA256()).hex(":").upper())
+
+
+def _named(host: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _write(path: Path, hosts: list[str]) -> x509.Certificate:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pleinair on this network")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))  # clocks differ
+        .not_valid_after(now + timedelta(days=_DAYS))
+        .add_extension(x509.SubjectAlternativeName([_named(host) for host in hosts]), False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.touch(0o600)  # nobody else reads the key
+        beside.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
+        beside.replace(path)
+    except OSError as error:
+        raise BackendError(f"{path} cannot be written: {error.strerror}") from error
+    return certificate

@@ -1,0 +1,133 @@
+"""The float ONNX graphs, FP32 and FP16, from torch; ``quantize.py`` makes INT8 of the former."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import nn
+
+from ...errors import ExportError
+from ...networks.painter import stride_of
+from .frame import frame_graph
+from .half import Wide
+from .plan import PlanGraph
+
+OPSET = 20
+PLAN = "plan"  # what the graph of a painter with strokes returns, as long as it has no head
+
+
+def export_float(
+    generator: nn.Module,
+    path: Path,
+    dtype: torch.dtype,
+    metadata: dict[str, str],
+    wide: Mapping[str, Wide] = MappingProxyType({}),
+    centred: bool = False,
+) -> None:
+    """Writes a generator's frame graph with dynamic H and W.
+
+    Args:
+        generator: From pictures (B, 3, H, W) in [-1, 1] to the same. Of one that paints strokes the
+            graph ends with the plan, see ``stroke_graph.py``.
+        path: The .onnx file to write.
+        dtype: ``torch.float32``, or ``torch.float16`` for the convolutions.
+        metadata: Written into the file, so that it explains itself when alone.
+        wide: Layers that compute in float32 all the same, by name.
+        centred: See ``PlanGraph``. Pixel shuffles are then what INT8 is quick at, too.
+
+    Raises:
+        ExportError: torch.onnx cannot translate the generator.
+    """
+    graph = frame_graph(generator, dtype, wide, centred)
+    stride = stride_of(generator)
+    sizes = {
+        1: torch.export.Dim("rows", min=2, max=4096) * stride,
+        2: torch.export.Dim("columns", min=2, max=4096) * stride,
+    }
+    side = max(256, 2 * stride)
+    example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
+    try:
+        with quiet():
+            program = torch.onnx.export(
+                graph,
+                (example,),
+                dynamo=True,
+                opset_version=OPSET,
+                dynamic_shapes=(sizes,),
+                input_names=["frame"],
+                output_names=[PLAN if isinstance(graph, PlanGraph) else "painted"],
+                verbose=False,
+            )
+    except Exception as error:  # torch.export raises many types, all with the same meaning here
+        raise ExportError(
+            f"torch.onnx cannot export {type(generator).__name__}: {error}"
+        ) from error
+    assert program is not None
+    model = program.model_proto
+    tidy(model, metadata)
+    if centred:
+        order_shuffles(model.graph)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def order_shuffles(graph: onnx.GraphProto) -> None:
+    """Has pixel shuffles take the channels of a pixel side by side, in place; it computes the same.
+
+    Libraries keep channels last in INT8: what lies side by side is copied at once and not byte by
+    byte. The convolutions before the shuffles return their channels in that order.
+    """
+    makers = {output: node for node in graph.node for output in node.output}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    readers = Counter(name for node in graph.node for name in node.input)
+    for shuffle in graph.node:
+        if shuffle.op_type != "DepthToSpace":
+            continue
+        convolution = makers[shuffle.input[0]]
+        said = {attribute.name: attribute for attribute in shuffle.attribute}
+        said["mode"].s = b"DCR"
+        for place, name in enumerate(convolution.input[1:], 1):
+            values = numpy_helper.to_array(constants[name])
+            blocks = values.reshape(-1, said["blocksize"].i ** 2, *values.shape[1:])
+            ordered = np.ascontiguousarray(blocks.swapaxes(0, 1)).reshape(values.shape)
+            if readers[name] == 1:
+                constants[name].CopyFrom(numpy_helper.from_array(ordered, name))
+            else:  # equal biases are one tensor in the file
+                convolution.input[place] = f"{shuffle.name}_{place}"
+                graph.initializer.append(numpy_helper.from_array(ordered, convolution.input[place]))
+
+
+def tidy(model: onnx.ModelProto, metadata: dict[str, str]) -> None:
+    """Drops what exporters leave behind (paths, stack traces), so that files are repeatable."""
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]:
+        del value.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.metadata_props[:]
+    for key, text in metadata.items():
+        model.metadata_props.add(key=key, value=text)
+    model.producer_name = "pleinair"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silences the exporters' chatter; what matters to a user is raised."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)

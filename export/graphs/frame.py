@@ -1,0 +1,121 @@
+"""Frames in, frames out: wraps a generator so that its graph needs no code around it.
+
+The graph takes uint8 frames ``[1, H, W, 3]`` RGB and returns the same; normalisation, layout,
+clamping and rounding are inside. ``frame_graph(generator)`` picks the fitting wrapper.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...networks.frames import FrameGraph
+from ...networks.generators import EdgeGenerator
+from ...networks.strokes import StrokeGenerator
+from .half import Wide
+from .plan import PlanGraph
+
+
+def frame_graph(
+    generator: nn.Module,
+    dtype: torch.dtype = torch.float32,
+    wide: Mapping[str, Wide] = MappingProxyType({}),
+    centred: bool = False,
+) -> nn.Module:
+    """Returns the frame graph of a generator, which is copied and left as it was.
+
+    Args:
+        generator: Any module from pictures (B, 3, H, W) in [-1, 1] to the same.
+        dtype: What the convolutions compute in. The frame itself is always added, scaled and
+            rounded in float32.
+        wide: Layers that compute in float32 all the same, by name.
+        centred: See ``PlanGraph``, which is what a painter with strokes becomes.
+    """
+    generator = copy.deepcopy(generator).cpu().eval()
+    graph: nn.Module = FrameGraph(generator)
+    if isinstance(generator, EdgeGenerator):
+        graph = EdgeFrameGraph(generator, dtype)
+    if isinstance(generator, StrokeGenerator):
+        generator = generator.network
+        graph = PlanGraph(generator, dtype, centred)
+    if dtype != torch.float32:
+        _compute_in(generator, dtype, wide)
+    return graph.eval()
+
+
+def _compute_in(generator: nn.Module, dtype: torch.dtype, wide: Mapping[str, Wide]) -> None:
+    """Lets each layer that has weights compute in a type, but for the wide ones; in place."""
+    for name, module in list(generator.named_modules()):
+        if name in wide:
+            returns = torch.float32 if wide[name].returns else dtype
+            generator.set_submodule(name, _Computing(module, torch.float32, returns))
+        elif list(module.parameters(recurse=False)):
+            generator.set_submodule(name, _Computing(module, dtype, dtype))
+
+
+class _Computing(nn.Module):
+    """A layer that computes in one type and returns another, whatever it is given."""
+
+    def __init__(self, module: nn.Module, dtype: torch.dtype, returns: torch.dtype) -> None:
+        super().__init__()
+        self.module, self.dtype, self.returns = module.to(dtype), dtype, returns
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.module(x.to(self.dtype)).to(self.returns)
+        return out
+
+
+# Of a block's channels, (colour, row, column), as (row, column, colour).
+ORDER = torch.arange(12).reshape(3, 2, 2).permute(1, 2, 0).flatten()
+
+
+def order_channels(generator: EdgeGenerator, back: bool = False) -> None:
+    """Puts the channels of blocks of pixels into ``ORDER``, or back; in place."""
+    order = ORDER.argsort() if back else ORDER
+    with torch.no_grad():
+        for entrance in (generator.stem, generator.soften):
+            entrance.weight.copy_(entrance.weight[:, order])
+        for exit_ in (generator.soften, generator.up_full):
+            assert exit_.bias is not None
+            exit_.weight.copy_(exit_.weight[order])
+            exit_.bias.copy_(exit_.bias[order])
+
+
+class EdgeFrameGraph(nn.Module):
+    """The same function for an edge generator, with hardly a float moved at full resolution.
+
+    A frame is gathered into blocks of 2x2 pixels by a convolution whose weights are ones and zeros:
+    quantized, that is the fastest way there is. The range in which the generator computes its
+    change, -1 .. 127/128, is in INT8 exactly a byte's: there the last convolution, the addition of
+    the frame, rounding and clamping are one operation.
+
+    The way back to pixels is made of bytes too. A block's two rows are six bytes each, so one
+    transposition does it, if channels come as (row, column, colour) and not, as pixel shuffle wants
+    them, as (colour, row, column); the first and last convolution are put in that order once, here.
+    """
+
+    gather: Tensor
+
+    def __init__(self, generator: EdgeGenerator, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.generator, self.dtype = generator, dtype
+        blocks = torch.eye(12, dtype=dtype).reshape(12, 3, 2, 2)
+        self.register_buffer("gather", blocks[ORDER])
+        order_channels(generator)
+
+    def forward(self, frame: Tensor) -> Tensor:
+        """Paints uint8 RGB [1, H, W, 3]; H and W multiples of 8."""
+        _, height, width, _ = frame.shape
+        x = (frame.float() - 128) / 128
+        x = F.conv2d(x.permute(0, 3, 1, 2).to(self.dtype), self.gather, stride=2)
+        softened = x.float() + self.generator.soften(x).float()  # (1, 12, H/2, W/2)
+        x = softened + self.generator.paint(x).float()
+        painted = (x * 128 + 128).round().clamp(0, 255).to(torch.uint8)
+        rows = painted.permute(0, 2, 3, 1).reshape(height // 2, width // 2, 2, 6).transpose(1, 2)
+        out: Tensor = rows.reshape(1, height, width, 3)
+        return out

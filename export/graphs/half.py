@@ -1,0 +1,73 @@
+"""Where half precision is too narrow: a scan of the values that photographs cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ...pictures import Frames
+
+PICTURES = 8
+LARGEST = 65504.0  # in float16
+HEADROOM = 4  # other photographs may cause larger values
+NORMS = (nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm)  # of a picture's own statistics
+
+
+@dataclass(frozen=True)
+class Wide:
+    """A layer that computes in float32 in an FP16 graph."""
+
+    reason: str
+    returns: bool  # whether float16 is too narrow for what it returns, too
+
+
+def largest_values(
+    generator: nn.Module, frames: Sequence[Frames]
+) -> dict[str, tuple[float, float]]:
+    """Returns the largest absolute values that each layer takes and returns, by its name.
+
+    Args:
+        generator: From pictures (B, 3, H, W) in [-1, 1] to the same.
+        frames: Photographs, uint8 [1, H, W, 3]; some of them are looked at.
+    """
+    largest: dict[str, tuple[float, float]] = {}
+
+    def look(name: str, taken: Tensor, returned: Tensor) -> None:
+        before = largest.get(name, (0.0, 0.0))
+        now = float(taken.abs().max()), float(returned.abs().max())
+        largest[name] = max(before[0], now[0]), max(before[1], now[1])
+
+    hooks = [
+        module.register_forward_hook(lambda _, i, o, name=name: look(name, i[0], o))
+        for name, module in generator.named_modules()
+        if not list(module.children())
+    ]
+    try:
+        with torch.no_grad():
+            for frame in frames[:: -(-len(frames) // PICTURES)]:
+                generator(torch.from_numpy(frame).permute(0, 3, 1, 2).float() / 127.5 - 1)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return largest
+
+
+def wide_layers(generator: nn.Module, frames: Sequence[Frames]) -> dict[str, Wide]:
+    """Returns the layers that must compute in float32, by name.
+
+    Norms that take statistics of the picture always do: they sum squares over all its pixels.
+    """
+    places = {}
+    for name, (taken, returned) in largest_values(generator, frames).items():
+        most, module = max(taken, returned), generator.get_submodule(name)
+        if isinstance(module, NORMS):
+            reason = f"sums squares of values up to {taken:.3g}"
+        elif most * HEADROOM > LARGEST and list(module.parameters()):  # others compute as they get
+            reason = f"values up to {most:.3g}, where float16 ends at {LARGEST:.0f}"
+        else:
+            continue
+        places[name] = Wide(reason, returned * HEADROOM > LARGEST)
+    return places

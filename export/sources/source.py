@@ -1,0 +1,205 @@
+"""What can be exported: a run, a checkpoint, a bundle, a float ONNX file."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import NodeProto, TensorProto, numpy_helper
+from pydantic import ValidationError
+from torch import nn
+
+from ...bundle.bundle import Bundle, sha256_of
+from ...bundle.manifest import Manifest, Strokes
+from ...bundle.resolve import EXPORTABLE, Kind, resolve
+from ...errors import ExportError, UsageError
+from ...networks.edge import EdgeGenerator, EdgeSize
+from ...networks.strokes import PlanNetwork, StrokeGenerator
+from ..graphs.frame import order_channels
+from .checkpoints import Trained, load_trained
+from .foreign import foreign_generator, read_onnx
+
+FRAME_ENTRANCE = ("Cast", "Transpose", "Div", "Sub")  # of a frame graph, around the generator
+ROUNDS = ("QuantizeLinear", "DequantizeLinear")
+FRAME_EXIT = ("Cast", "Transpose", "Round", "Clip", "Mul", "Add")
+
+
+def load_source(source: str, input_range: tuple[float, float] | None = None) -> Trained:
+    """Loads a generator.
+
+    Args:
+        source: A run's folder, a ``generator.pt``, a shipped model's name, a bundle's folder or
+            zip, or a float ``.onnx``.
+        input_range: Black and white of a float ``.onnx``; (-1, 1) if none.
+
+    Raises:
+        UsageError: There is no such thing, or an input range for what has its own.
+        ExportError: It is no generator, or one that cannot be read.
+    """
+    found = resolve(source, *EXPORTABLE)
+    if found.kind is Kind.ONNX:
+        return _from_onnx(found.path, input_range)
+    if input_range:
+        raise UsageError(f"--input-range is for a float .onnx; {source} is none")
+    if found.kind is Kind.BUNDLE:
+        return _from_bundle(Bundle.open(source))
+    return load_trained(found.checkpoint)
+
+
+def _from_onnx(path: Path, input_range: tuple[float, float] | None) -> Trained:
+    model = read_onnx(path)
+    name = re.sub(r"[^a-z0-9_]+", "-", path.stem.lower()).strip("-_") or "model"
+    recipe = {"name": name, "title": path.stem}
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    if _is_frame_graph(model):
+        if input_range:
+            raise UsageError(f"--input-range is for a float .onnx; {path} takes bytes")
+        strokes = _read_strokes(said["strokes"], path) if "strokes" in said else None
+        generator, architecture = (
+            _of_frame_graph(model, path, strokes),
+            said.get("architecture", "onnx"),
+        )
+    else:
+        low, high = input_range or (-1.0, 1.0)
+        if not (low < high and math.isfinite(high - low)):
+            raise UsageError(f"--input-range {low:g},{high:g} is not of the form BLACK,WHITE")
+        generator, architecture = foreign_generator(model, path, (low, high)), "onnx"
+    return Trained(generator.eval(), architecture, {}, recipe, 0, False, 1, sha256_of(path))
+
+
+def _from_bundle(bundle: Bundle) -> Trained:
+    artifact = bundle.find("onnx", "fp32")
+    if artifact is None:
+        raise ExportError(f"{bundle.label} has no onnx fp32 artifact, which others are made from")
+    path = bundle.path(artifact)
+    manifest: Manifest = bundle.manifest
+    recipe = {
+        "name": manifest.name,
+        "title": manifest.title,
+        "about": {"description": manifest.description},
+    }
+    label = Path(bundle.label, artifact.path)
+    return Trained(
+        _of_frame_graph(read_onnx(path), label, manifest.strokes).eval(),
+        manifest.generator.architecture,
+        {},
+        recipe,
+        manifest.training.steps,
+        False,
+        manifest.training.processes,
+        manifest.training.checkpoint_sha256,
+        manifest.training,
+        manifest.licence,
+    )
+
+
+def _is_frame_graph(model: onnx.ModelProto) -> bool:
+    """Whether it takes and returns frames; beside them there may be a canvas and a plan."""
+    ends = [*model.graph.input[:1], *model.graph.output[:1]]
+    kinds = [v.type.tensor_type.elem_type for v in ends]
+    return kinds == [TensorProto.UINT8] * 2
+
+
+def _read_strokes(text: str, path: Path) -> Strokes:
+    try:
+        return Strokes.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        raise ExportError(
+            f"{path}: its strokes cannot be read, {field}: {problem['msg']}; export it again"
+        ) from None
+
+
+def _of_frame_graph(model: onnx.ModelProto, path: Path, strokes: Strokes | None) -> nn.Module:
+    """The generator that was wrapped into an FP32 frame graph."""
+    if any(node.op_type in ROUNDS for node in model.graph.node):
+        raise ExportError(f"{path} is in INT8 already; give the float model")
+    if strokes:
+        return _stroke_generator(_weights(model), strokes, path)
+    if any(tensor.name == "gather" for tensor in model.graph.initializer):
+        return _edge_generator(_weights(model), path)
+    inside = _without_frame(model, path)
+    return foreign_generator(inside, path, (-1.0, 1.0))
+
+
+def _weights(model: onnx.ModelProto) -> dict[str, torch.Tensor]:
+    """The state dict of an edge generator's frame graph.
+
+    Biases go by the convolution that has them: those that are equal share one tensor in the file,
+    and those that are zero are not in it.
+    """
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    weights = {}
+    for node in model.graph.node:
+        if node.op_type == "Conv" and node.input[1].startswith("generator."):
+            layer = node.input[1].removeprefix("generator.").removesuffix(".weight")
+            weight, *bias = (torch.from_numpy(tensors[name].copy()) for name in node.input[1:])
+            weights[f"{layer}.weight"] = weight
+            weights[f"{layer}.bias"] = bias[0] if bias else weight.new_zeros(len(weight))
+    return weights
+
+
+def _edge_generator(weights: dict[str, torch.Tensor], path: Path) -> nn.Module:
+    """An edge generator with the weights of its frame graph, which has them in another order."""
+    try:
+        size = EdgeSize(
+            quarter=weights["stem.weight"].shape[0],
+            width=weights["down.weight"].shape[0],
+            blocks=len({k.split(".")[1] for k in weights if k.startswith("blocks.")}),
+            detail=len({k.split(".")[1] for k in weights if k.startswith("detail.")}),
+            half=weights["up_full.weight"].shape[1],
+        )
+        generator = EdgeGenerator(size)
+        generator.load_state_dict({k: weights[k] for k in generator.state_dict()})
+    except (KeyError, RuntimeError) as error:
+        raise ExportError(
+            f"{path} was exported by another version of pleinair; export its run again"
+        ) from error
+    order_channels(generator, back=True)
+    return generator
+
+
+def _stroke_generator(
+    weights: dict[str, torch.Tensor], strokes: Strokes, path: Path
+) -> StrokeGenerator:
+    """A painter with strokes, whose network has the weights of its graph."""
+    if any(weight.dtype != torch.float32 for weight in weights.values()):
+        raise ExportError(f"{path} is not in FP32; give the graph that is")
+    generator = StrokeGenerator(strokes.hand, strokes.step, strokes.stroke)
+    try:
+        quarter, eighth, sixteenth, wide = (
+            len(weights[f"{layer}.weight"]) for layer in ("stem", "down8", "down16", "down32")
+        )
+        widths = (quarter, eighth, sixteenth, wide)
+        generator.network = PlanNetwork(len(strokes.hand.layers), widths)
+        weights["stem.weight"] = weights["stem.weight"].reshape(quarter, -1, 1, 1)
+        generator.network.load_state_dict(weights)
+    except (KeyError, RuntimeError) as error:
+        raise ExportError(
+            f"{path} does not hold the network that plans for its strokes; export its run again"
+        ) from error
+    return generator
+
+
+def _without_frame(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """Cuts off what makes pictures in [-1, 1] of frames, and frames of them."""
+    inferred = onnx.shape_inference.infer_shapes(model)
+    first, last = inferred.graph.input[0].name, inferred.graph.output[0].name
+    for kind in FRAME_ENTRANCE:
+        first = _only(n for n in inferred.graph.node if n.op_type == kind and first in n.input)[1]
+    for kind in FRAME_EXIT:
+        last = _only(n for n in inferred.graph.node if n.op_type == kind and last in n.output)[0]
+    if not (first and last):
+        raise ExportError(f"{path} is no frame graph that pleinair exported; give a float model")
+    return onnx.utils.Extractor(inferred).extract_model([first], [last])
+
+
+def _only(nodes: Iterable[NodeProto]) -> tuple[str, str]:
+    """What the only one of some nodes takes and returns; nothing if there is not exactly one."""
+    found = list(nodes)
+    return (found[0].input[0], found[0].output[0]) if len(found) == 1 else ("", "")

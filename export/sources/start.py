@@ -1,0 +1,67 @@
+"""What a run with strokes starts from: the shipped painter's weights, if it has strokes too."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ...bundle.bundle import Bundle
+from ...bundle.resolve import GENERATOR, SHIPPED, shipped_models
+from ...networks.checkpoint import save_atomically
+from ...networks.generators import create_generator, options_of
+from ...networks.load import FORMAT
+from ...networks.strokes import StrokeGenerator
+from ...train.recipe import ModelSection
+
+PAINTER = "monet"
+
+
+@contextmanager
+def shipped_start(model: ModelSection, painter: str = PAINTER) -> Iterator[Path | None]:
+    """Yields a generator's checkpoint made of a shipped painter; its file is gone afterwards.
+
+    Args:
+        model: Of the run that shall start from it.
+        painter: The shipped painter's name.
+
+    Yields:
+        None if one of them does not paint with strokes, or their networks differ.
+    """
+    generator = _shipped_generator(painter)
+    options = options_of(model.generator, model.options)
+    wanted = create_generator(model.generator, **options)
+    if not isinstance(generator, StrokeGenerator) or _shapes(generator) != _shapes(wanted):
+        yield None
+        return
+    state = {
+        "format": FORMAT,
+        "architecture": "strokes",
+        "options": options,
+        "recipe": {"name": painter},
+        "step": 0,
+        "state": generator.state_dict(),
+    }
+    with tempfile.TemporaryDirectory(prefix="pleinair-") as folder:
+        path = Path(folder, GENERATOR)
+        save_atomically(state, path)
+        yield path
+
+
+def _shipped_generator(painter: str) -> nn.Module | None:
+    if painter not in shipped_models():
+        return None
+    folder = SHIPPED / painter
+    if Bundle.open(folder).manifest.generator.architecture != "strokes":
+        return None
+    from .source import load_source  # needs onnx, which one can do without if there is no start
+
+    return load_source(str(folder)).generator
+
+
+def _shapes(generator: nn.Module) -> dict[str, Any]:
+    return {name: value.shape for name, value in generator.state_dict().items()}

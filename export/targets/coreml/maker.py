@@ -1,0 +1,69 @@
+"""INT8 packages for the search: tried in torch, which takes seconds, and made where it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from ....networks.describe import layer_macs
+from ....pictures import Frames
+from ...drift import Paint
+from ...graphs.image import ImageGraph, image_graph
+from .calibrate import Calibrated
+from .tools import silent
+
+
+class CoreMLMaker:
+    """A ``Maker`` of packages; the photographs are looked at once for all of them.
+
+    Layers bear the generator's names.
+    """
+
+    name = "coreml"
+    rules = ("min-max",)
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        frames: Sequence[Frames],
+        write: Callable[[ImageGraph], Paint],
+    ) -> None:
+        """Calibrates.
+
+        Args:
+            generator: From pictures (B, 3, H, W) in [-1, 1] to the same.
+            frames: Photographs, uint8 [1, H, W, 3].
+            write: Makes a package of a graph; returns what runs it.
+
+        Raises:
+            ExportError: coremltools cannot quantize the generator.
+        """
+        self.generator, self.size, self.write = generator, frames[0].shape[1:3], write
+        self.calibrated = Calibrated(image_graph(generator), frames)
+        self.in_body = {name.removeprefix("generator."): name for name in self.calibrated.layers}
+        self.layers = [name for name in self.macs() if name in self.in_body]
+
+    def paint(self, rule: str, spared: Sequence[str]) -> Paint:
+        """Paints in torch: rounded to INT8 where the package is, but nothing to half precision."""
+        graph = self._graph(spared)
+
+        def paint(frames: Frames) -> Frames:
+            with silent(), torch.no_grad():
+                painted = graph(torch.from_numpy(frames).permute(0, 3, 1, 2).float())
+            pixels: Frames = painted.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+            return pixels
+
+        return paint
+
+    def make(self, rule: str, spared: Sequence[str]) -> Paint:
+        """Writes the package."""
+        return self.write(self._graph(spared))
+
+    def macs(self) -> dict[str, int]:
+        """Counts them for a photograph."""
+        return layer_macs(self.generator, *self.size)
+
+    def _graph(self, spared: Sequence[str]) -> ImageGraph:
+        return self.calibrated.quantized([self.in_body[name] for name in spared])

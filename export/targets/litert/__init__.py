@@ -1,0 +1,1 @@
+"""LiteRT: programs for Android."""

@@ -1,0 +1,1 @@
+"""ncnn: networks by pnnx."""

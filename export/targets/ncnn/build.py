@@ -1,0 +1,24 @@
+"""ncnn: a folder with layers and weights, made by pnnx of the traced image graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ....networks.painter import stride_of
+from ....runtime.backends import find_backend
+from ...graphs.image import image_graph
+from ...workshop import Workshop
+from .. import Built
+from .network import write_network
+
+
+def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+    """Builds the folder ``{precision}.ncnn``, whose weights are stored in half precision.
+
+    The wheel of ncnn cannot make INT8 of a network, so there is none.
+    """
+    path = folder / f"{precision}.ncnn"
+    stride = stride_of(workshop.generator)
+    write_network(image_graph(workshop.generator), stride, path)
+    yield Built(path, find_backend("ncnn").load(path), "ncnn")

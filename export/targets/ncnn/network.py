@@ -1,0 +1,67 @@
+"""ncnn's networks, by pnnx: torch's trace of a graph becomes layers and weights."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pnnx
+import torch
+from torch import nn
+
+from ....errors import ExportError
+from ....runtime.backends.ncnn import PARAM, WEIGHTS
+from ...graphs.float_onnx import quiet
+
+
+def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
+    """Writes a graph of pictures [1, 3, H, W], for any size, with weights in half precision.
+
+    Args:
+        graph: What to convert.
+        stride: Of the generator.
+        folder: Made, for ``PARAM`` and ``WEIGHTS``.
+
+    Raises:
+        ExportError: pnnx fails, or leaves operations that ncnn does not have.
+    """
+    folder.mkdir()
+    small, large = (side * stride for side in (16, 24))  # two sizes: what differs is not fixed
+    with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
+        trace = Path(shop, "graph.pt")
+        try:
+            with quiet(), torch.no_grad():
+                torch.jit.trace(graph, torch.zeros(1, 3, small, large), check_trace=False).save(
+                    trace
+                )
+        except Exception as error:  # many types, all with the same meaning here
+            raise ExportError(f"torch cannot trace the generator for ncnn: {error}") from error
+        # The program, not the package's function: that one imports what pnnx writes besides, which
+        # is no Python where modules have numbers for names.
+        command = [
+            pnnx.EXEC_PATH,
+            trace,
+            f"inputshape=[1,3,{small},{large}]",
+            f"inputshape2=[1,3,{large},{small}]",
+            "fp16=1",
+            f"ncnnparam={folder / PARAM}",
+            f"ncnnbin={folder / WEIGHTS}",
+        ]
+        done = subprocess.run(command, cwd=shop, capture_output=True, text=True, check=False)
+    if done.returncode or not (folder / WEIGHTS).exists():
+        said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+        raise ExportError(f"pnnx cannot convert the generator: {said[-1]}")
+    _check_layers(folder / PARAM)
+
+
+def _check_layers(param: Path) -> None:
+    """Refuses what pnnx did not know: it leaves torch's name for it, e.g. ``F.instance_norm``."""
+    kinds = [line.split(maxsplit=1)[0] for line in param.read_text().splitlines()[2:]]
+    left = sorted({kind for kind in kinds if re.search(r"[.:]", kind)})
+    if left:
+        raise ExportError(
+            f"ncnn has no {', '.join(left)}; generators of the edge family, edge_s, edge_m and"
+            " edge_l, do without"
+        )

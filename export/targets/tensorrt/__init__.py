@@ -1,0 +1,1 @@
+"""TensorRT: its graph, engines where a library can build them, and lines for trtexec."""

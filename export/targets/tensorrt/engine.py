@@ -1,0 +1,120 @@
+"""Builds TensorRT engines of ONNX graphs, with ``tensorrt_rtx`` or ``tensorrt``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from ....errors import ExportError
+from ....runtime.backends import nvidia
+
+USUAL = (720, 1280)
+MOST = 1920  # upright or across
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The frames that an engine takes, as (height, width); it is fastest at the usual ones."""
+
+    least: tuple[int, int]
+    usual: tuple[int, int]
+    most: tuple[int, int]
+
+    @classmethod
+    def of(cls, graph: Path, stride: int) -> Sizes:
+        """Returns a graph's only size, or a range from the least that graphs are exported for."""
+        frame = onnx.load(graph).graph.input[0].type.tensor_type.shape.dim
+        height, width = frame[1].dim_value, frame[2].dim_value
+        if height and width:
+            return cls((height, width), (height, width), (height, width))
+        least, rows, columns, most = (-(-s // stride) * stride for s in (2 * stride, *USUAL, MOST))
+        return cls((least, least), (rows, columns), (most, most))
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether there is more than one."""
+        return self.least != self.most
+
+    @property
+    def shapes(self) -> list[tuple[int, int, int, int]]:
+        """The least, usual and greatest tensor."""
+        return [(1, *size, 3) for size in (self.least, self.usual, self.most)]
+
+
+def build_engine(library: Any, graph: Path, sizes: Sizes, device: str) -> bytes:
+    """Builds an engine.
+
+    Args:
+        library: The module ``tensorrt_rtx`` or ``tensorrt``.
+        graph: A frame graph with types and operations as TensorRT wants them.
+        sizes: Of the frames that it is to take.
+        device: A compute capability such as ``sm86``; of the GPU here, if it is ``tensorrt``.
+
+    Raises:
+        ExportError: The parser refuses the graph, the builder fails, or does not know the device.
+    """
+    log = nvidia.log_of(library)
+    log.messages.clear()
+    engine = failure = None
+    try:
+        engine = _build(library, log, graph, sizes, device)
+    except ExportError:
+        raise
+    except Exception as error:  # whatever the bindings make of a failure in C++
+        failure = error
+    if engine is None:
+        said = nvidia.one_line(next(iter(log.messages), failure or ""))  # more only follows from it
+        raise ExportError(f"{library.__name__} cannot build for {device}: {said}") from failure
+    return bytes(engine)
+
+
+def _build(library: Any, log: Any, graph: Path, sizes: Sizes, device: str) -> Any:
+    builder = library.Builder(log)
+    network = builder.create_network(_strongly_typed(library))
+    _parse(library, network, log, graph)
+    config, profile = builder.create_builder_config(), builder.create_optimization_profile()
+    profile.set_shape(network.get_input(0).name, *sizes.shapes)
+    config.add_optimization_profile(profile)
+    config.profiling_verbosity = library.ProfilingVerbosity.DETAILED  # an inspector sees types
+    if library.__name__ != "tensorrt_rtx":
+        return _build_timed(library, builder, network, config, device)
+    capability = library.ComputeCapability.__members__.get(device.upper())
+    if capability is None:
+        raise ExportError(f"{library.__name__} {library.__version__} cannot build for {device}")
+    config.num_compute_capabilities = 1
+    config.set_compute_capability(capability, 0)
+    return builder.build_serialized_network(network, config)
+
+
+def _strongly_typed(library: Any) -> int:
+    flag = getattr(library.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+    return 0 if flag is None else 1 << int(flag)  # TensorRT 11 knows no other networks
+
+
+def _parse(library: Any, network: Any, log: Any, graph: Path) -> None:
+    parser = library.OnnxParser(network, log)
+    if parser.parse(graph.read_bytes()):
+        return
+    errors = (parser.get_error(index) for index in range(parser.num_errors))
+    said = "; ".join(
+        f"node {e.node_name()} ({e.node_operator()}): {e.desc()}" if e.node_name() else e.desc()
+        for e in errors
+    )
+    raise ExportError(f"{library.__name__} cannot read {graph.name}: {nvidia.one_line(said)}")
+
+
+def _build_timed(library: Any, builder: Any, network: Any, config: Any, device: str) -> Any:
+    """Builds with what was timed at earlier builds, and keeps what is timed now."""
+    path = nvidia.kept(f"{library.__name__}-{library.__version__}-{device}.timings")
+    for known in (path.read_bytes() if path.exists() else b"", b""):
+        cache = config.create_timing_cache(known)
+        if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
+            break
+    engine = builder.build_serialized_network(network, config)
+    timed = config.get_timing_cache()
+    if engine is not None and timed is not None:
+        nvidia.keep(path, bytes(timed.serialize()))
+    return engine

@@ -1,0 +1,100 @@
+"""What a device makes a TensorRT engine of: a folder with the graph and the lines for trtexec."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from ....pictures import Frames
+from ....runtime.backends import find_backend
+from ...graphs.float_onnx import OPSET
+from ...int8.quantize import TENSORRT
+from ...workshop import Workshop
+from .. import Built
+from .engine import Sizes
+from .graph import tensorrt_graph
+
+DEVICE = "trtexec"  # in the manifest: it runs on none yet
+GRAPH = "graph.onnx"
+
+
+def graph_folder(workshop: Workshop, precision: str, folder: Path) -> Built:
+    """Builds a folder with ``graph.onnx`` and ``trtexec.txt``; its drift is the graph's.
+
+    Args:
+        workshop: The generator.
+        precision: ``fp16`` or ``int8``.
+        folder: To be made.
+
+    Raises:
+        ExportError: No INT8 graph holds the budget.
+    """
+    folder.mkdir()
+    graph = folder / GRAPH
+    record, wide = None, {}
+    if precision == "int8":
+        found = workshop.int8_graph(TENSORRT)
+        record = found.record
+        tensorrt_graph(found.path, graph, halve=True)
+    else:
+        wide = {name: place.reason for name, place in workshop.wide_layers.items()}
+        tensorrt_graph(workshop.float_graph(torch.float16), graph, halve=False)
+    sizes = Sizes.of(graph, int(workshop.generator.stride))  # type: ignore[arg-type]
+    (folder / "trtexec.txt").write_text(command_lines(precision, sizes), encoding="utf-8")
+    return Built(
+        folder,
+        _once_each(find_backend("onnxruntime").load(graph)),
+        "onnxruntime",
+        runs_here=False,
+        device=DEVICE,
+        dynamic=sizes.dynamic,
+        opset=OPSET,
+        quantization=record,
+        float32=wide,
+    )
+
+
+def shape_options(sizes: Sizes) -> list[str]:
+    """Returns the options by which trtexec builds for a range of sizes; none for one size."""
+    if not sizes.dynamic:
+        return []
+    names = ("--minShapes", "--optShapes", "--maxShapes")
+    shapes = [f"frame:{'x'.join(map(str, shape))}" for shape in sizes.shapes]
+    return [f"{name}={shape}" for name, shape in zip(names, shapes, strict=True)]
+
+
+def command_lines(precision: str, sizes: Sizes) -> str:
+    """Returns what to run on a device to build an engine from the graph beside, and to time it."""
+    options = shape_options(sizes)
+    usual = [option.partition("=")[2] for option in options[1:2]]
+    shapes = "".join(f" {option}" for option in options)
+    timed = "".join(f" --shapes={shape}" for shape in usual)
+    loose = "--int8 --fp16" if precision == "int8" else "--fp16"
+    engine = f"{precision}.engine"
+    line = f"trtexec --onnx={GRAPH}{shapes} --timingCacheFile=timing.cache --saveEngine={engine}"
+    return (
+        "Run this in a copy of this folder, on the device that the engine is for.\n\n"
+        f"TensorRT 10.3 (JetPack 6). With {loose} in place of --stronglyTyped it builds\n"
+        "too, but chooses precisions itself: the drift in the manifest is not that engine's.\n\n"
+        f"    {line} --stronglyTyped\n\n"
+        "TensorRT 11, where every network is strongly typed.\n\n"
+        f"    {line}\n\n"
+        "To time it.\n\n"
+        f"    trtexec --loadEngine={engine}{timed} --useCudaGraph\n"
+    )
+
+
+def _once_each(paint: Callable[[Frames], Frames]) -> Callable[[Frames], Frames]:
+    """Remembers paintings: all engines of a graph are measured with the same ones."""
+    painted: dict[str, Frames] = {}
+
+    def remembering(frames: Frames) -> Frames:
+        key = f"{frames.shape} {hashlib.sha256(frames.tobytes()).hexdigest()}"
+        if key not in painted:
+            painted[key] = paint(frames)
+        return painted[key]
+
+    return remembering

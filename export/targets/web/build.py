@@ -1,0 +1,25 @@
+"""A site that paints in browsers: ONNX graphs, and around them a page and what runs them there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ...workshop import Workshop
+from .. import Built, onnx
+from . import onnxruntime_web
+
+
+def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+    """Builds ``{precision}.web.onnx``, the graph that ONNX Runtime takes elsewhere too.
+
+    FP16 is for WebGPU; on WASM, whose vectors are short, FP32 may be quicker than INT8, so a page
+    measures both. Drift is measured with ONNX Runtime here; the page measures it again in its
+    browser. The exporter puts the page around them.
+    """
+    onnxruntime_web.fetch()  # what cannot be had is said before the long work
+    for built in onnx.build(workshop, precision, folder):
+        path = built.path.rename(folder / f"{precision}.web.onnx")
+        versions = {"onnxruntime-web": onnxruntime_web.VERSION}
+        yield replace(built, path=path, runs_here=False, versions=versions)

@@ -1,0 +1,131 @@
+"""What runs graphs in browsers: onnxruntime-web's files, from its npm package.
+
+The package is fetched once, by npm, and kept; what it must be is pinned with its hash, which is the
+``integrity`` that npm's registry names. A browser later gets the files from beside the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from ....errors import ExportError
+from ....runtime.kept import kept
+
+VERSION: Final = "1.30.0"
+INTEGRITY: Final = (
+    "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJm"
+    "g8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+)
+PACKAGE: Final = f"onnxruntime-web-{VERSION}.tgz"
+ADDRESS: Final = f"https://registry.npmjs.org/onnxruntime-web/-/{PACKAGE}"
+FILES: Final = (
+    "ort.wasm.min.mjs",  # on the processor
+    "ort-wasm-simd-threaded.mjs",
+    "ort-wasm-simd-threaded.wasm",
+    "ort.webgpu.min.mjs",  # on the graphics processor
+    "ort-wasm-simd-threaded.asyncify.mjs",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+)
+
+
+def fetch() -> Path:
+    """Returns the package's file, from what is kept or from npm.
+
+    Raises:
+        ExportError: It is not kept and cannot be fetched, or is not the pinned one.
+    """
+    path = kept(PACKAGE)
+    if not path.exists():
+        _pack(path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha512").digest()
+    if f"sha512-{base64.b64encode(digest).decode()}" != INTEGRITY:
+        raise ExportError(
+            f"{path} is not onnxruntime-web {VERSION} as npm published it: its sha512 differs;"
+            f" delete it, or replace it with {ADDRESS}"
+        )
+    return path
+
+
+def unpack(package: Path, folder: Path) -> None:
+    """Writes what browsers need of the package into a folder, and whose it is.
+
+    Raises:
+        ExportError: It lacks a file.
+    """
+    folder.mkdir(parents=True)
+    try:
+        with tarfile.open(package) as archive:
+            for name in FILES:
+                member = archive.extractfile(f"package/dist/{name}")
+                assert member  # it is a file: the hash says so
+                with member, (folder / name).open("wb") as file:
+                    shutil.copyfileobj(member, file)
+    except (tarfile.TarError, KeyError) as error:
+        raise ExportError(f"{package} is no whole onnxruntime-web: {error}") from error
+    (folder / "LICENSE.txt").write_text(LICENCE, encoding="utf-8")
+
+
+def _pack(path: Path) -> None:
+    """Has npm fetch the package."""
+    by_hand = f"or put {ADDRESS} there as {path}"
+    npm = shutil.which("npm")
+    if npm is None:
+        raise ExportError(
+            f"target web needs onnxruntime-web {VERSION}, which npm fetches, and npm is not"
+            f" installed; install Node.js, {by_hand}"
+        )
+    with tempfile.TemporaryDirectory(prefix="pleinair-") as folder:
+        done = subprocess.run(
+            [npm, "pack", "--silent", f"onnxruntime-web@{VERSION}"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        packed = Path(folder, PACKAGE)
+        if done.returncode or not packed.exists():
+            said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            raise ExportError(
+                f"npm cannot fetch onnxruntime-web {VERSION} ({said}); connect to the network,"
+                f" {by_hand}"
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f"{path.name}.part")
+        shutil.move(packed, beside)
+        beside.replace(path)
+
+
+# The package has no file with it. From the repository, github.com/microsoft/onnxruntime.
+LICENCE = """\
+The files in this folder are of onnxruntime-web, https://www.npmjs.com/package/onnxruntime-web.
+
+MIT License
+
+Copyright (c) Microsoft Corporation
+
+Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE.
+"""

@@ -1,0 +1,115 @@
+"""A bundle's own ONNX graphs become a site: nothing is built again, and torch is not needed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from .... import __version__
+from ....bundle.bundle import Bundle, write_bundle
+from ....bundle.manifest import Artifact, Manifest
+from ....bundle.resolve import EXPORTABLE, Kind, resolve
+from ....errors import ExportError, UsageError
+from ....pictures import Pixels, write_picture
+from ....runtime.backends import find_backend
+from ....runtime.sources.demo_clip import demo_still
+from ...model_card import CARD, STRIP, model_card, strip
+from . import onnxruntime_web
+from .site import TARGET, write_site
+
+PRECISIONS = ("fp32", "fp16", "int8")
+CHECKED = 256  # pixels a side, of the photograph that a site's browsers check themselves with
+
+
+def export_site(
+    source: str,
+    out: Path,
+    *,
+    precisions: Sequence[str] = (),
+    licence: str = "",
+    description: str = "",
+    overwrite: bool = False,
+) -> Manifest | None:
+    """Exports a bundle to a site, by the graphs that it has, with the drift measured of them.
+
+    Args:
+        source: A shipped model's name, a bundle's folder or zip.
+        out: The site's folder; it appears only when everything in it is complete.
+        precisions: Some of ``PRECISIONS``; none takes all.
+        licence: Of the weights; the bundle's if empty.
+        description: A sentence or two; the bundle's if empty.
+        overwrite: Whether an existing folder may be replaced.
+
+    Returns:
+        The site's manifest; nothing if the source is no bundle with these graphs, which then have
+        to be built.
+
+    Raises:
+        UsageError: ``out`` exists, or there is no such source.
+        BundleError: The bundle is damaged, or the site cannot be written.
+        ExportError: onnxruntime-web cannot be had.
+    """
+    if resolve(source, *EXPORTABLE).kind is not Kind.BUNDLE:
+        return None
+    bundle = Bundle.open(source)
+    found = [bundle.find("onnx", precision) for precision in precisions or PRECISIONS]
+    graphs = [graph for graph in found if graph]
+    reference = bundle.find("onnx", "fp32")
+    if len(graphs) < len(found) or not reference:
+        return None
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists; add --overwrite to replace it")
+    onnxruntime_web.fetch()
+    manifest = bundle.manifest.model_copy(
+        update={
+            "licence": licence or bundle.manifest.licence,
+            "description": description or bundle.manifest.description,
+            "created": datetime.now(UTC).replace(microsecond=0),
+            "pleinair_version": __version__,
+            "artifacts": [_for_browsers(graph) for graph in graphs],
+            "skipped": [],
+        }
+    )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{out.name}.", suffix=".part", dir=out.parent
+        ) as beside:
+            staged = Path(beside, "staged")
+            staged.mkdir()
+            for graph, artifact in zip(graphs, manifest.artifacts, strict=True):
+                shutil.copyfile(bundle.path(graph), staged / artifact.path)
+            (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
+            write_picture(staged / STRIP, strip(staged, manifest))
+            photograph = check_photograph(manifest.generator.stride)
+            paint = find_backend("onnxruntime").load(bundle.path(reference))
+            write_site(staged, manifest, photograph, paint(photograph[None])[0])
+            write_bundle(manifest, staged, out, overwrite)
+    except OSError as error:
+        raise ExportError(f"site {out} cannot be written: {error}") from error
+    return manifest
+
+
+def check_photograph(stride: int) -> Pixels:
+    """Returns what a site's browsers check themselves with, uint8 [H, W, 3]."""
+    frame, side = demo_still(), max(CHECKED, 2 * stride)
+    top, left = ((length - side) // 2 for length in frame.shape[:2])
+    return np.ascontiguousarray(frame[top : top + side, left : left + side])
+
+
+def _for_browsers(graph: Artifact) -> Artifact:
+    verdict = f"built, not run here; its graph: {graph.drift.verdict}"
+    return graph.model_copy(
+        update={
+            "target": TARGET,
+            "path": f"{graph.precision}.web.onnx",
+            "tool_versions": graph.tool_versions | {"onnxruntime-web": onnxruntime_web.VERSION},
+            "seconds": 0.0,
+            "drift": graph.drift.model_copy(update={"verdict": verdict}),
+        }
+    )

@@ -1,0 +1,63 @@
+"""Checkpoints: one file with the complete state; a kill at any moment does no harm."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import TrainingError
+
+LAST = "checkpoint.pt"
+BEST = "best.pt"  # of the run's generators the one with the lowest KID
+
+
+def generator_file(name: str) -> str:
+    """Returns the file of a run's averaged generator: ``generator``, ``reverse`` or ``student``."""
+    return f"{name}.pt"
+
+
+def save_atomically(state: dict[str, Any], path: Path) -> None:
+    """Writes beside the target, flushes, then renames: the old file survives any failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        raise TrainingError(f"checkpoint {path} cannot be written: {error}") from error
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Reads a checkpoint; plain data and tensors only, so a hostile file runs no code.
+
+    Raises:
+        TrainingError: The file is missing, truncated or no checkpoint.
+    """
+    try:
+        with warnings.catch_warnings():  # of old pickles, which are refused below
+            warnings.simplefilter("ignore")
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise TrainingError(f"checkpoint {path} does not exist") from None
+    except pickle.UnpicklingError as error:
+        raise TrainingError(
+            f"{path} is no readable checkpoint: it is damaged, or holds more than tensors and plain"
+            " values, which is not read since it could run code"
+        ) from error
+    except Exception as error:  # torch raises half a dozen types for a damaged file
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise TrainingError(
+            f"{path} is no readable checkpoint: it is cut short, or something else ({said[0]})"
+        ) from error
+    if not isinstance(state, dict):
+        raise TrainingError(f"{path} is no pleinair checkpoint: it holds a {type(state).__name__}")
+    return state

@@ -1,0 +1,192 @@
+"""Generators trained with pytorch-CycleGAN-and-pix2pix become generators of pleinair.
+
+A state dict of that project says all that is needed, by its names and shapes: the architecture, its
+norm, its channels and, for a ResNet, its dropout. (Dropout leaves no trace in a U-Net's names. It
+makes no difference here, since nothing is dropped while painting.)
+
+What is painted is what that project paints in evaluation mode. Its test script does so only with
+``--eval``; without, batch norm takes the statistics of the picture at hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import __version__
+from ..bundle.resolve import Kind, resolve
+from ..errors import TrainingError, UsageError
+from .checkpoint import load_state, save_atomically
+from .generators import create_generator
+from .load import FORMAT
+
+RESNETS = {9: "resnet_9blocks", 6: "resnet_6blocks"}  # by residual blocks
+UNETS = {8: "unet_256", 7: "unet_128"}  # by halvings
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was recognised."""
+
+    architecture: str
+    options: dict[str, Any]  # of create_generator
+    parameters: int
+
+
+def import_checkpoint(
+    source: Path, out: Path, *, name: str = "", overwrite: bool = False
+) -> Imported:
+    """Reads a generator's state dict, e.g. ``latest_net_G.pth``, and writes a ``generator.pt``.
+
+    Args:
+        source: A state dict of resnet_9blocks, resnet_6blocks, unet_256 or unet_128 for RGB
+            pictures, with any norm and any number of channels.
+        out: The file to write, for ``pleinair export``.
+        name: What the generator will be called; the source's name by default.
+        overwrite: Whether ``out`` may be replaced.
+
+    Raises:
+        UsageError: The source does not exist or needs no import, or ``out`` is taken.
+        TrainingError: The source holds no such state dict, or ``out`` cannot be written.
+    """
+    _check_paths(source, out, overwrite)
+    title = name or source.stem
+    recipe = {"name": _slug(title), "title": title}
+    state = _tensors(load_state(source), source)
+    architecture, options = _recognise(state, source)
+    state = _fitted(state, architecture, options, source)
+    save_atomically(
+        {
+            "format": FORMAT,
+            "pleinair_version": __version__,
+            "architecture": architecture,
+            "options": options,
+            "recipe": recipe,
+            "step": 0,
+            "state": state,
+        },
+        out,
+    )
+    learnt = (t.numel() for k, t in state.items() if k.endswith(("weight", "bias")))
+    return Imported(architecture, options, sum(learnt))
+
+
+def _check_paths(source: Path, out: Path, overwrite: bool) -> None:
+    resolve(source, Kind.CHECKPOINT)
+    if out.is_dir():
+        raise UsageError(f"output {out} is a folder; give a file, e.g. {out / 'generator.pt'}")
+    if out.exists() and out.samefile(source):
+        raise UsageError(f"output {out} is the input; take another name")
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists; add --overwrite to replace it")
+
+
+def _slug(name: str) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if not slug:
+        raise UsageError(f"no letter or digit of {name!r} can be in a name; give --name")
+    return slug
+
+
+def _tensors(state: Mapping[str, Any], source: Path) -> State:
+    """Returns the state dict without what wrapping and old versions of torch added to it."""
+    if str(state.get("format", "")).startswith("pleinair-"):
+        raise UsageError(f"{source} is a checkpoint of pleinair already and needs no import")
+    if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
+        raise _unknown(source, state)
+    if all(key.startswith("module.") for key in state):  # saved from DataParallel
+        state = {key.removeprefix("module."): value for key, value in state.items()}
+    # Before torch 0.4 instance norm kept statistics too, which nobody used.
+    kept = ("running_mean", "running_var", "num_batches_tracked")
+    return {
+        key: value
+        for key, value in state.items()
+        if not (key.endswith(kept) and f"{key.rpartition('.')[0]}.weight" not in state)
+    }
+
+
+def _recognise(state: State, source: Path) -> tuple[str, dict[str, Any]]:
+    """Returns the architecture and the options that a state dict's names and shapes tell."""
+    if _is_kernel(state, "model.1.weight") and _is_kernel(state, "model.4.weight"):
+        return _recognise_resnet(state, source)
+    if _is_kernel(state, "model.model.0.weight"):
+        return _recognise_unet(state, source)
+    raise _unknown(source, state)
+
+
+def _recognise_resnet(state: State, source: Path) -> tuple[str, dict[str, Any]]:
+    blocks = len({key.split(".")[1] for key in state if ".conv_block." in key})
+    if blocks not in RESNETS:
+        raise TrainingError(
+            f"{source} holds a ResNet of {blocks} residual blocks; only 9 and 6 are supported"
+        )
+    options = _options(state, "model.1", "model.2", f"model.{17 + blocks}", source)
+    # A layer of dropout moves a block's second convolution from place 5 to place 6.
+    options["dropout"] = not _is_kernel(state, "model.10.conv_block.5.weight")
+    return RESNETS[blocks], options
+
+
+def _recognise_unet(state: State, source: Path) -> tuple[str, dict[str, Any]]:
+    levels = max(key.count("model.") for key in state) - 1
+    if levels not in UNETS:
+        raise TrainingError(
+            f"{source} holds a U-Net of {levels} levels; only 8 (unet_256) and 7 (unet_128) are"
+            " supported"
+        )
+    options = _options(state, "model.model.0", "model.model.1.model.2", "model.model.3", source)
+    return UNETS[levels], options
+
+
+def _options(state: State, first: str, norm: str, last: str, source: Path) -> dict[str, Any]:
+    """Returns the options common to all; takes the names of first and last layer and of a norm."""
+    ngf, takes = state[f"{first}.weight"].shape[:2]
+    returns = len(state.get(f"{last}.bias", ()))
+    if (takes, returns) != (3, 3):
+        raise TrainingError(
+            f"{source} holds a generator from {takes} to {returns} channels; only RGB to RGB, 3 to"
+            " 3, is supported"
+        )
+    if f"{norm}.running_mean" in state:
+        return {"norm": "batch", "ngf": ngf}
+    return {"norm": "instance" if f"{first}.bias" in state else "none", "ngf": ngf}
+
+
+def _is_kernel(state: State, key: str) -> bool:
+    return key in state and state[key].dim() == 4
+
+
+def _fitted(state: State, architecture: str, options: dict[str, Any], source: Path) -> State:
+    """Returns the state complete, in the generator's own order and types."""
+    with torch.device("meta"):
+        wanted = create_generator(architecture, **options).state_dict()
+    for key in wanted:
+        if key.endswith("num_batches_tracked"):  # torch before 0.4.1 did not count
+            state.setdefault(key, torch.zeros((), dtype=torch.int64))
+    for key in [*wanted, *state]:
+        if key not in state:
+            problem = "is missing"
+        elif key not in wanted:
+            problem = "does not belong there"
+        elif state[key].shape != wanted[key].shape:
+            problem = f"has the shape {[*state[key].shape]}, not {[*wanted[key].shape]}"
+        else:
+            continue
+        raise TrainingError(f"{source} looks like {architecture}, but {key} {problem}")
+    return {key: state[key].to(value.dtype, copy=True) for key, value in wanted.items()}
+
+
+def _unknown(source: Path, state: Mapping[Any, Any]) -> TrainingError:
+    first = ", ".join(map(str, list(state)[:3])) or "nothing"
+    return TrainingError(
+        f"{source} holds no generator that can be imported: it begins with {first}; supported are"
+        f" state dicts of {', '.join([*RESNETS.values(), *UNETS.values()])} of"
+        " pytorch-CycleGAN-and-pix2pix, e.g. latest_net_G.pth"
+    )

@@ -1,0 +1,64 @@
+"""The backend ``executorch``: a .pte by ExecuTorch's Python runtime, XNNPACK as on a phone.
+
+It stands above the runtime, which knows its name only: ExecuTorch's runtime takes torch's tensors.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...errors import BackendError
+from ...pictures import Frames
+from . import Engine, mapped_errors, unheard
+
+
+class ExecuTorchEngine:
+    """A method; it paints one frame at a time, with all cores.
+
+    Args:
+        path: A .pte file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.turn = path, threading.Lock()
+        with mapped_errors("executorch", f"load {path}"), unheard():
+            self.program = _runtime().load_program(path)
+            self.method = self.program.load_method("forward")
+
+    def prepare(self, height: int, width: int) -> None:
+        """Nothing to do: a method takes any size up to its largest."""
+
+    def __call__(self, frames: Frames) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3]."""
+        height, width = frames.shape[1:3]
+        picture = torch.from_numpy(frames).permute(0, 3, 1, 2).float().contiguous()
+        with self.turn, mapped_errors("executorch", f"paint a {width}x{height} frame"):
+            (made,) = self.method.execute((picture,))
+            painted: Frames = made.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+        if painted.shape != frames.shape:
+            raise BackendError(f"{self.path} made {painted.shape} of a frame {frames.shape}")
+        return painted
+
+
+def _runtime() -> Any:
+    """Imports ExecuTorch without its warnings, which are about itself."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from executorch.runtime import Runtime
+
+            return Runtime.get()
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def load(path: Path, in_flight: int) -> Engine:
+    """Loads a .pte file."""
+    return ExecuTorchEngine(path)

@@ -1,0 +1,153 @@
+"""The backend ``torch``: a run's generator before any export, or a bundle's graph, in PyTorch.
+
+It stands above the runtime, which knows its name only and never needs PyTorch, and above training,
+whose checkpoints it reads. A checkpoint is opened as a bundle with one artifact: itself.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import threading
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ... import __version__
+from ...bundle.bundle import Bundle, sha256_of
+from ...bundle.manifest import Artifact, Drift, FrameFormat, Generator, Manifest, Training
+from ...bundle.resolve import Kind, resolve
+from ...canvas.layout import Piece
+from ...errors import BackendError
+from ...networks.describe import describe, strokes_of
+from ...networks.frames import FrameGraph, in_torch
+from ...networks.load import load_generator
+from ...networks.strokes import StrokeGenerator
+from ...pictures import Frames
+from ..strokes.canvases import Canvases
+from . import CHECKPOINT, Engine, mapped_errors
+
+_ITSELF = Drift(
+    reference="FP32 PyTorch",
+    images=0,
+    psnr_db=99,
+    ssim=1,
+    delta_e=0,
+    max_abs=0,
+    p99_abs=0,
+    verdict="is the reference itself",
+)
+
+
+class TorchEngine:
+    """A frame graph on the quickest device that PyTorch finds; one frame at a time has all of it.
+
+    Args:
+        path: A generator's checkpoint, or an .onnx file.
+        compiled: Whether it goes through ``torch.compile``; that takes a while at each new size.
+        canvases: What a painter with strokes paints on.
+    """
+
+    def __init__(self, path: Path, compiled: bool, canvases: Canvases | None = None) -> None:
+        with mapped_errors("torch", f"load {path}"):
+            module: Any = _module(path, canvases).eval()
+            self.generator: Any = getattr(module, "generator", None)
+            module = module.to(device(), memory_format=torch.channels_last)
+            self.paint = in_torch(torch.compile(module) if compiled else module, device())
+        self.turn = threading.Lock()
+
+    def prepare(self, height: int, width: int) -> None:
+        """Nothing to do: a module takes any size."""
+
+    def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture."""
+        doing = f"paint a {frames.shape[2]}x{frames.shape[1]} frame"
+        with self.turn, mapped_errors("torch", doing):
+            if isinstance(self.generator, StrokeGenerator):
+                self.generator.piece = piece
+            return self.paint(frames)
+
+
+def _module(path: Path, canvases: Canvases | None) -> nn.Module:
+    if path.suffix != ".onnx":
+        generator = load_generator(path).generator
+        if canvases:
+            assert isinstance(generator, StrokeGenerator)
+            generator.lay = canvases.lay
+        return FrameGraph(generator)
+    if importlib.util.find_spec("onnx") is None:
+        raise BackendError('onnx is not installed; run: pip install "pleinair[export]"')
+    from ...networks.onnx_module import load_module
+
+    return load_module(path)
+
+
+def device() -> str:
+    """Returns the kind of device that is used: CUDA, a Mac's GPU, or the CPU."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def ways(in_flight: int) -> list[str]:
+    """Names what can be done here: compiling for a CPU takes a C++ compiler, for a GPU Triton."""
+    usual = "clang++" if sys.platform == "darwin" else "cl" if sys.platform == "win32" else "g++"
+    has_compiler = shutil.which(os.environ.get("CXX", usual)) is not None
+    if device() == "cuda":
+        has_compiler = importlib.util.find_spec("triton") is not None
+    return ["eager", *(["compiled"] if has_compiler else [])]
+
+
+def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
+    """Loads a generator's checkpoint or an .onnx file."""
+    return TorchEngine(path, way == "compiled", canvases)
+
+
+def open_checkpoint(source: Path) -> Bundle:
+    """Opens a run's folder or a generator's checkpoint as a bundle with one artifact.
+
+    Raises:
+        UsageError: There is no such file.
+        TrainingError: It is no generator of pleinair.
+    """
+    path = resolve(source, Kind.RUN, Kind.CHECKPOINT).checkpoint
+    loaded = load_generator(path)
+    what, digest, status = describe(loaded.generator), sha256_of(path), path.stat()
+    recipe = loaded.recipe
+    artifact = Artifact.model_construct(  # its name is the user's, not one that a bundle may have
+        target=CHECKPOINT,
+        precision="fp32",
+        path=path.name,
+        sha256=digest,
+        bytes=status.st_size,
+        drift=_ITSELF,
+    )
+    strokes = strokes_of(loaded.generator)
+    manifest = Manifest(
+        schema_version=2 if strokes else 1,
+        name="checkpoint",
+        title=str(recipe.get("title") or recipe.get("name") or path.stem),
+        licence="",
+        description=f"the checkpoint {path}",
+        created=datetime.fromtimestamp(status.st_mtime, UTC),
+        pleinair_version=__version__,
+        generator=Generator(architecture=loaded.architecture, **asdict(what)),
+        training=Training(
+            dataset="",
+            steps=loaded.step,
+            processes=loaded.processes,
+            seed=0,
+            recipe=recipe,
+            checkpoint_sha256=digest,
+        ),
+        frame=FrameFormat(multiple_of=what.stride),
+        strokes=strokes,
+        artifacts=[artifact],
+    )
+    return Bundle(path.parent, manifest, str(source))

@@ -1,0 +1,4 @@
+"""The live filter: the newest frame wins, and its size follows what the machine can do.
+
+Nothing here knows of files that must be complete.
+"""

@@ -1,0 +1,233 @@
+"""The live filter: a camera, stream or clip, painted as it comes; the newest frame wins."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ...bundle.resolve import shipped_models
+from ...errors import MediaError, PleinairError, UsageError
+from ...pictures import Pixels
+from ..controls import Controls
+from ..models import open_model
+from ..pipeline import Pipeline, Report
+from ..sinks.opening import SCREENS, is_screen, open_sink
+from ..sinks.video import VIDEO_SUFFIXES
+from ..sources.reconnect import open_live
+from ..stylizer import Stylizer, load
+from ..video_painter import VideoPainter
+from .adaptive import AdaptivePainter
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the viewer sees beside the painting itself."""
+
+    size: tuple[int, int] | None = None  # (width, height) to paint at; none keeps the source's
+    mirror: bool = False
+    side_by_side: bool = False  # the original to the left
+    steady: bool = False  # keep the paint from trembling
+    target_fps: float | None = None  # paint as small as this needs; what is shown keeps its size
+    follow: bool = True  # strokes stay on what the camera sees, see ``Easel``
+
+
+class LivePainter:
+    """Paints frames in their order, as the controls say at each.
+
+    Args:
+        look: What does not change along the way.
+        controls: What does.
+        load_style: Loads a model by its name; called in the background.
+        stylizer: Paints until another style is asked for.
+    """
+
+    def __init__(
+        self,
+        look: Look,
+        controls: Controls,
+        load_style: Callable[[str], Stylizer],
+        stylizer: Stylizer,
+    ) -> None:
+        self.look, self.controls, self.load_style = look, controls, load_style
+        self.pool = ThreadPoolExecutor(1, "style")
+        self.coming: tuple[str, Future[Stylizer]] | None = None
+        self.last: Pixels | None = None
+        self._take(stylizer, controls.style)
+
+    def __call__(self, rgb: Pixels) -> Pixels:
+        """Paints uint8 [H, W, 3]."""
+        look, controls = self.look, self.controls
+        if controls.paused and self.last is not None:
+            return self.last
+        self._follow()
+        self.stylizer.strength = controls.strength
+        if look.size and look.size != (rgb.shape[1], rgb.shape[0]):
+            rgb = cv2.resize(rgb, look.size, interpolation=cv2.INTER_AREA)
+        if controls.mirror:
+            rgb = np.ascontiguousarray(rgb[:, ::-1])
+        painted = self.fitted(rgb)
+        if controls.compare:
+            painted = _divided(rgb, painted, controls.divider)
+        self.last = np.hstack([rgb, painted]) if look.side_by_side else painted
+        return self.last
+
+    def what(self) -> str:
+        """Says what paints, and at which size."""
+        choice, size = self.stylizer.choice, getattr(self.fitted, "size", None)
+        at = f" at {size[0]}x{size[1]}" if size else ""
+        return f"{self.style} {choice.backend} {choice.precision}{at}"
+
+    def _follow(self) -> None:
+        """Loads the style that is asked for, and takes it up when it is ready."""
+        controls = self.controls
+        if self.coming is None and controls.style != self.style:
+            self.coming = controls.style, self.pool.submit(self.load_style, controls.style)
+        elif self.coming and self.coming[1].done():
+            name, loaded = self.coming
+            self.coming = None
+            try:
+                self._take(loaded.result(), name)
+            except PleinairError as error:
+                controls.message, controls.style = str(error), self.style
+
+    def _take(self, stylizer: Stylizer, style: str) -> None:
+        self.stylizer, self.style = stylizer, style
+        self.fitted: Callable[[Pixels], Pixels] = VideoPainter(stylizer, self.look.steady)
+        if self.look.target_fps:
+            self.fitted = AdaptivePainter(self.fitted, stylizer.prepare, self.look.target_fps)
+
+
+def _divided(original: Pixels, painted: Pixels, divider: float) -> Pixels:
+    """The original left of the divider, a part of the width, and the painting right of it."""
+    at = round(divider * original.shape[1])
+    both = np.hstack([original[:, :at], painted[:, at:]])
+    both[:, max(0, at - 1) : at + 1] = 255
+    return both
+
+
+@dataclass(frozen=True)
+class LiveResult:
+    """What was shown."""
+
+    report: Report
+    stylizer: Stylizer
+    problems: list[str]
+
+    def stats(self) -> dict[str, Any]:
+        """The object that ``live --json`` prints."""
+        report = self.report
+        p50, p90, p99 = (
+            np.percentile(report.delays, [50, 90, 99]) * 1000 if report.delays else (0, 0, 0)
+        )
+        return {
+            "frames": report.frames,
+            "seconds": round(report.seconds, 3),
+            "fps": round(report.fps, 2),
+            "dropped": report.dropped,
+            "latency_ms": {
+                "p50": round(float(p50), 2),
+                "p90": round(float(p90), 2),
+                "p99": round(float(p99), 2),
+            },
+            "size": list(report.size or (0, 0)),
+            "backend": self.stylizer.choice.backend,
+            "precision": self.stylizer.choice.precision,
+        }
+
+
+def live(
+    source: str = "0",
+    sink: str = "window",
+    model: str | Path = "monet",
+    *,
+    backend: str = "auto",
+    precision: str = "auto",
+    strength: float = 1.0,
+    look: Look = Look(),
+    controls: Controls | None = None,
+    duration: float | None = None,
+    stroke: str = "",
+    overwrite: bool = False,
+    progress: Callable[[int], None] | None = None,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> LiveResult:
+    """Paints a live source until it ends, the viewer quits or ``duration`` seconds are over.
+
+    Args:
+        source: A camera's index, a URL, or a file (played at its own pace).
+        sink: ``"window"``, ``"http"`` (a page for browsers; also ``"http:PORT"`` or
+            ``"http:HOST:PORT"``), ``"virtual-camera"``, ``"null"``, or a video file to record to.
+        model: A shipped model's name, a bundle's folder or zip, or a checkpoint.
+        backend: ``"auto"`` or a backend's name.
+        precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
+        strength: 1 is the painting, 0 the original.
+        look: Size, mirror, side by side, steadiness, frame rate to hold.
+        controls: What can be changed along the way, also from another thread; made of ``strength``
+            and ``look`` if not given.
+        duration: Seconds.
+        stroke: Size of strokes, ``fine``, ``medium`` or ``large``; the model's if empty.
+        overwrite: Whether an existing recording may be replaced.
+        progress: Called after each frame.
+        say: Called with what the viewer should know, e.g. the page's address.
+
+    Raises:
+        UsageError: The request does not fit together.
+        MediaError: The source or sink cannot be used.
+    """
+    if duration is not None and not duration >= 0:
+        raise UsageError(f"duration must be a number of seconds, got {duration}")
+    if not is_screen(sink):
+        _check_recording(sink, source, overwrite)
+    if controls is None:
+        controls = Controls(strength=strength, mirror=look.mirror)
+    controls.style = str(model)
+    controls.styles = [controls.style, *(n for n in shipped_models() if n != controls.style)]
+    with open_live(source) as opened:
+        opened.say = say
+        size = look.size or opened.size
+
+        def load_style(name: str) -> Stylizer:
+            shape = (size[1], size[0]) if size else None
+            bundle = open_model(name)
+            asked = stroke if bundle.manifest.strokes or name == str(model) else ""
+            return load(
+                bundle,
+                backend,
+                precision,
+                "rgb",
+                strength,
+                size=shape,
+                stroke=asked,
+                wrap=look.follow,
+            )
+
+        painter = LivePainter(look, controls, load_style, load_style(controls.style))
+        pipeline = Pipeline(opened, painter)
+        with open_sink(sink, opened, controls, painter.what, say) as out:
+            # Ctrl-C is how one ends a recording that has no other end; it is kept.
+            with contextlib.suppress(KeyboardInterrupt):
+                pipeline.run(out, duration, progress)
+            if not pipeline.report.frames and opened.problems:
+                raise MediaError("; ".join(opened.problems))
+    return LiveResult(pipeline.report, painter.stylizer, opened.problems)
+
+
+def _check_recording(sink: str, source: str, overwrite: bool) -> None:
+    path = Path(sink)
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        known = f"{', '.join(SCREENS)}, or a video file ({', '.join(sorted(VIDEO_SUFFIXES))})"
+        raise UsageError(f"sink {sink!r} is none of {known}")
+    if path.is_dir():
+        raise UsageError(f"sink {sink} is a folder; give the name of a video")
+    if path.exists():
+        if path.resolve() == Path(source).resolve():
+            raise UsageError(f"output {sink} is the input; give another name")
+        if not overwrite:
+            raise UsageError(f"{sink} exists; add --overwrite to replace it")

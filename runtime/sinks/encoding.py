@@ -1,0 +1,141 @@
+"""How videos are encoded: codecs, quality, and the encoders that have them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
+
+from ...errors import UsageError, unknown_name
+from ..colour import Colour
+
+# Codec -> its encoder in software.
+CODECS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
+# Makers of encoders in hardware: FFmpeg names them codec_maker.
+_HARDWARE = ("nvenc", "videotoolbox", "qsv", "amf")
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What to encode with.
+
+    Attributes:
+        codec: ``h264`` (plays everywhere), ``hevc`` or ``av1`` (smaller files, slower).
+        quality: Constant rate factor, 0 to 51: lower is better and larger.
+        preset: x264's word for how much time to spend on small files.
+        hardware: Encode on the graphics card: quick, but larger files, and not the same bits on
+            another machine.
+    """
+
+    codec: str = "h264"
+    quality: int = 20
+    preset: str = "veryfast"
+    hardware: bool = False
+
+    def __post_init__(self) -> None:
+        if self.codec not in CODECS:
+            raise UsageError(unknown_name("codec", self.codec, CODECS))
+        if self.preset not in PRESETS:
+            raise UsageError(unknown_name("preset", self.preset, PRESETS))
+        if not 0 <= self.quality <= 51:
+            raise UsageError(f"quality must be between 0 and 51, got {self.quality}")
+
+    @property
+    def encoder(self) -> str:
+        """FFmpeg's name of the encoder.
+
+        Raises:
+            UsageError: It is to be one in hardware, and there is none here.
+        """
+        if not self.hardware:
+            return CODECS[self.codec]
+        for maker in _HARDWARE:
+            if works(f"{self.codec}_{maker}"):
+                return f"{self.codec}_{maker}"
+        raise UsageError(f"no hardware here encodes {self.codec}; leave --hardware away")
+
+    def options(self, encoder: str) -> dict[str, str]:
+        """Returns the encoder's own options."""
+        quality = str(self.quality)
+        if encoder == "libx264":
+            # A job that goes on shall give the same bits, and x264 does not give them twice with
+            # frames that are coded out of order, nor with its macroblock tree, which reads memory
+            # that it did not write. Without both files are some per cent larger.
+            return {"preset": self.preset, "crf": quality, "bf": "0", "mbtree": "0"}
+        if encoder == "libx265":
+            return {"preset": self.preset, "crf": quality, "x265-params": "log-level=error"}
+        if encoder == "libsvtav1":  # its presets are numbers, and its scale goes to 63
+            speed = 12 - PRESETS.index(self.preset)
+            return {"preset": str(speed), "crf": str(round(self.quality * 63 / 51))}
+        if encoder.endswith("nvenc"):
+            return {"rc": "vbr", "cq": quality}
+        if encoder.endswith("amf"):
+            return {"rc": "cqp", "qp_i": quality, "qp_p": quality}
+        return {}  # qsv and videotoolbox take the quality from their context
+
+
+@dataclass(frozen=True)
+class Format:
+    """What one video's encoder must know beside the encoding."""
+
+    size: tuple[int, int]  # (width, height)
+    time_base: Fraction
+    rate: Fraction
+    colour: Colour
+    aspect: Fraction | None = None  # of a pixel
+    tags: tuple[int, int, int] = (2, 2, 2)  # primaries, transfer and matrix as the source says
+
+    @property
+    def pix_fmt(self) -> str:
+        """The pixel format: halved chroma needs even sides."""
+        even = self.size[0] % 2 == 0 and self.size[1] % 2 == 0
+        return "yuv420p" if even else "yuv444p"
+
+
+def configure(context: VideoCodecContext, encoding: Encoding, form: Format) -> None:
+    """Prepares an encoder, be it alone or a container's; two of them give the same bits."""
+    context.width, context.height = form.size
+    context.pix_fmt = form.pix_fmt
+    context.time_base, context.framerate = form.time_base, form.rate
+    context.thread_count = 0  # FFmpeg's own choice
+    context.options = encoding.options(context.name)
+    context.flags |= Flags.global_header | Flags.frame_duration
+    if form.aspect:
+        context.sample_aspect_ratio = form.aspect
+    context.color_primaries, context.color_trc, context.colorspace = form.tags
+    context.color_range = form.colour.range
+    if encoding.codec == "hevc":
+        context.codec_tag = "hvc1"  # or QuickTime does not play it
+    if context.name.endswith(("qsv", "videotoolbox")):
+        context.qscale = True
+        # QSV counts as x264 does; VideoToolbox from 1 to 100, the best.
+        of_100 = max(1, 100 - 2 * encoding.quality)
+        context.global_quality = (
+            of_100 * 118 if context.name.endswith("videotoolbox") else encoding.quality * 118
+        )
+
+
+DEFAULT = Encoding()
+
+
+def works(encoder: str) -> bool:
+    """Whether an encoder can be opened on this machine."""
+    try:
+        context: Any = av.CodecContext.create(encoder, "w")
+        context.width, context.height, context.pix_fmt = 640, 360, "yuv420p"
+        context.time_base = context.framerate = Fraction(1, 30)
+        context.open()
+    except (av.error.FFmpegError, ValueError, OSError):
+        return False
+    return True
+
+
+def hardware_encoders() -> list[str]:
+    """Returns the encoders in hardware that work here."""
+    names = [f"{codec}_{maker}" for codec in CODECS for maker in _HARDWARE]
+    return [name for name in names if name in av.codecs_available and works(name)]

@@ -1,0 +1,251 @@
+"""The live picture in a browser, with controls: for machines without a display.
+
+Motion JPEG over HTTP, from the standard library alone. Each viewer has a thread that sends the
+newest picture when the last one has gone out, so a slow viewer sees fewer and never holds up the
+pipeline. Nothing is encoded while nobody looks. Who does not know the random token in the address
+gets nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import hmac
+import json
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from ...errors import MediaError, UsageError
+from ..controls import Controls
+from ..frame import Frame
+from .meter import Meter
+from .sink import Sink
+from .takes import Takes
+
+PORT = 8765
+_PAGE = Path(__file__).with_name("page.html")
+_QUALITY = 85  # of the JPEGs
+_WAIT = 0.5  # seconds after which a viewer's thread looks whether it is to end
+_BUFFER = 1 << 18  # bytes under way to a viewer: more would be delay
+_LONGEST = 10_000  # bytes of a request's body
+
+
+class HttpSink(Sink):
+    """Serves frames to browsers.
+
+    Args:
+        address: ``""``, ``"PORT"`` or ``"HOST:PORT"``; 127.0.0.1 unless a host is given.
+        controls: What the page changes.
+        takes: Snapshots and recordings.
+        what: Says what paints.
+        say: Called with the page's address.
+
+    Raises:
+        UsageError: The address is none.
+        MediaError: The port is in use, or the host is not this machine's.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        controls: Controls,
+        takes: Takes,
+        what: Callable[[], str],
+        say: Callable[[str], None],
+    ) -> None:
+        self.controls, self.takes, self.what = controls, takes, what
+        self.meter, self.size = Meter(), (0, 0)
+        self.token = secrets.token_urlsafe(16)
+        self.newest: tuple[int, Any] = (0, None)  # number and pixels
+        self.encoded: tuple[int, bytes] = (0, b"")
+        self.changed = threading.Condition()
+        self.encoding = threading.Lock()
+        self.viewers = 0
+        self.closed = False
+        host, port = _parse(address)
+        self.server = _serve(host, port, self)
+        port = self.server.server_address[1]
+        self.url = f"http://{host}:{port}/{self.token}/"
+        thread = threading.Thread(target=self.server.serve_forever, name="http", daemon=True)
+        thread.start()
+        say(f"open {self.url}")
+
+    def write(self, frame: Frame) -> bool:
+        """Makes a frame the newest; whoever has sent the last one takes it."""
+        self.meter.note(frame)
+        self.takes.note(frame)
+        self.size = (frame.rgb.shape[1], frame.rgb.shape[0])
+        with self.changed:
+            self.newest = (self.newest[0] + 1, frame.rgb)
+            self.changed.notify_all()
+        return not self.controls.quit
+
+    def after(self, number: int) -> tuple[int, bytes] | None:
+        """Waits for a picture newer than ``number``; None when it is over."""
+        with self.changed:
+            while not self.closed and self.newest[0] <= number:
+                self.changed.wait(_WAIT)
+            if self.closed:
+                return None
+            newest, pixels = self.newest
+        with self.encoding:  # once for all viewers
+            if self.encoded[0] < newest:
+                bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+                quality = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+                self.encoded = newest, cv2.imencode(".jpg", bgr, quality)[1].tobytes()
+            return self.encoded
+
+    def status(self) -> dict[str, Any]:
+        """Returns what the page shows."""
+        return {
+            "fps": round(self.meter.fps, 1),
+            "delay_ms": round(self.meter.delay_ms, 1),
+            "size": list(self.size),
+            "what": self.what(),
+            "viewers": self.viewers,
+            **self.controls.state(),
+        }
+
+    def finish(self) -> None:
+        """Ends a recording, keeps the settings, sends the viewers away."""
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+        self.server.shutdown()
+        self.server.server_close()
+        self.takes.close()
+        self.controls.save()
+
+    discard = finish
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one connection."""
+
+    protocol_version = "HTTP/1.1"
+    sink: HttpSink  # set by the subclass that `_serve` makes
+
+    def setup(self) -> None:
+        """Keeps what is under way to this viewer short."""
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        self.request.settimeout(20)
+        super().setup()
+
+    def do_GET(self) -> None:
+        name = self._name()
+        if name == "":
+            self._answer(_PAGE.read_bytes(), "text/html; charset=utf-8")
+        elif name == "status":
+            self._answer_json(self.sink.status())
+        elif name == "stream":
+            self._stream()
+        elif name == "frame.jpg":
+            found = self.sink.after(0)
+            self._answer(found[1], "image/jpeg") if found else self._refuse(503)
+        else:
+            self._refuse(404)
+
+    def do_POST(self) -> None:
+        if self._name() != "controls":
+            self._refuse(404)
+            return
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > _LONGEST:
+            self._refuse(413)
+            return
+        try:
+            changes = json.loads(self.rfile.read(int(length)))
+            if not isinstance(changes, dict):
+                raise UsageError("controls are one JSON object")
+            self.sink.controls.set(changes)
+        except (ValueError, UsageError) as error:
+            self._answer_json({"error": str(error)}, 400)
+            return
+        self._answer_json(self.sink.status())
+
+    def _name(self) -> str | None:
+        """What is asked for, after the token; None without it."""
+        token, _, name = self.path.partition("?")[0].removeprefix("/").partition("/")
+        known = hmac.compare_digest(token.encode(), self.sink.token.encode())
+        return name if known else None
+
+    def _stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self._headers()
+        self.close_connection = True
+        number = 0
+        self.sink.viewers += 1
+        try:
+            while found := self.sink.after(number):
+                number, jpeg = found
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                self.wfile.write(head.encode() + jpeg + b"\r\n")
+        except OSError:
+            pass  # the viewer has gone, or takes nothing any more
+        finally:
+            self.sink.viewers -= 1
+
+    def _answer(self, body: bytes, kind: str, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self._headers()
+        self.wfile.write(body)
+
+    def _answer_json(self, value: dict[str, Any], status: int = 200) -> None:
+        self._answer(json.dumps(value).encode(), "application/json", status)
+
+    def _refuse(self, status: int) -> None:
+        self.close_connection = True  # a body may be left unread
+        self._answer(b"", "text/plain", status)
+
+    def _headers(self) -> None:
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Referrer-Policy", "no-referrer")  # it would give the token away
+        self.send_header("X-Content-Type-Options", "nosniff")
+        inline = "'unsafe-inline'"
+        policy = (
+            f"default-src 'self'; img-src 'self' data:; script-src {inline}; style-src {inline};"
+            " frame-ancestors 'none'"
+        )
+        self.send_header("Content-Security-Policy", policy)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing: addresses hold the token."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False  # a viewer that takes nothing must not hold up the end
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of viewers that went away in the middle."""
+
+
+def _serve(host: str, port: int, sink: HttpSink) -> _Server:
+    handler = type("Handler", (_Handler,), {"sink": sink})
+    try:
+        return _Server((host, port), handler)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise MediaError(f"port {port} is in use; give another: --sink http:PORT") from error
+        raise MediaError(
+            f"no page can be served at {host}:{port}: {error.strerror or error}"
+        ) from error
+
+
+def _parse(address: str) -> tuple[str, int]:
+    host, _, port = address.strip("/").rpartition(":")
+    if not address:
+        return "127.0.0.1", PORT
+    if not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"--sink http:{address} has no port; write http:PORT or http:HOST:PORT")
+    return host or "127.0.0.1", int(port)

@@ -1,0 +1,100 @@
+"""Where painted frames go: a picture, a folder, nowhere; others have modules of their own.
+
+A sink is a context manager. What it writes appears under its final name only when it is closed
+without an error, and never half.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from ...errors import MediaError
+from ...pictures import Pixels, write_picture
+from ..frame import Frame
+
+
+class Sink(ABC):
+    """Takes painted frames in order."""
+
+    @abstractmethod
+    def write(self, frame: Frame) -> bool:
+        """Takes one frame; returns False to ask for the end."""
+
+    def finish(self) -> None:  # noqa: B027  # not all keep what they are given
+        """Makes what was written final."""
+
+    def discard(self) -> None:  # noqa: B027  # nor has anything to take back
+        """Leaves nothing of it behind."""
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.discard()
+
+
+class NullSink(Sink):
+    """Takes frames and forgets them."""
+
+    def write(self, frame: Frame) -> bool:
+        """Takes one frame."""
+        return True
+
+
+class PictureSink(Sink):
+    """Writes one picture."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, frame: Frame) -> bool:
+        """Writes the picture."""
+        write_picture(self.path, frame.rgb, frame.alpha)
+        return True
+
+
+class FolderSink(Sink):
+    """Writes each picture under its own name.
+
+    Args:
+        folder: Where to; names may have folders in them.
+        written: Called with each picture's name when it is complete.
+    """
+
+    def __init__(self, folder: Path, written: Callable[[str], None] = lambda name: None) -> None:
+        self.folder, self.written = folder, written
+        self.is_new = not folder.exists()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MediaError(f"folder {folder} cannot be made: {error.strerror}") from error
+
+    def write(self, frame: Frame) -> bool:
+        """Writes one picture; frames without a name are numbered."""
+        name = frame.name or f"{frame.index:06d}.png"
+        write_picture(self.folder / name, frame.rgb, frame.alpha)
+        self.written(name)
+        return True
+
+    def finish(self) -> None:
+        """Keeps the pictures that were written, but no empty folder."""
+        if self.is_new:
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+
+    discard = finish
+
+
+def frame_like(frame: Frame, rgb: Pixels) -> Frame:
+    """Returns a frame with other pixels and everything else the same."""
+    return replace(frame, rgb=rgb)

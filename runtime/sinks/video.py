@@ -1,0 +1,239 @@
+"""A video file: encoded in segments that survive an interruption, then joined with its sound."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+import zipfile
+from contextlib import AbstractContextManager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import Colorspace
+
+from ...errors import MediaError
+from ..colour import Colour, Encodable
+from ..frame import Frame
+from ..sources.source import Source, VideoSource
+from .encoding import Encoding, Format, configure
+from .segments import LENGTH, Segments
+from .sink import Sink
+from .streams import StreamCopy
+
+Array = npt.NDArray[Any]
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v"})
+FAST = Encoding(quality=23, preset="ultrafast")  # what is live must not wait for its encoder
+_OWN_COLOUR, _OWN_TAGS = Colour(Colorspace.ITU709), (1, 1, 1)  # where the source says nothing
+AGAIN = "what is painted is kept: the same command goes on from there"
+
+
+def job_folder(path: Path) -> Path:
+    """Returns where a video's segments lie until it is complete."""
+    return path.with_name(f".{path.name}.job")
+
+
+class VideoSink(Sink):
+    """Writes a video; times are those of the source, its sound and subtitles are copied.
+
+    Args:
+        path: The file; its suffix chooses the container.
+        source: What the frames come from.
+        encoding: What to encode with.
+        resumable: Whether complete segments outlive a failure, for a next run to go on from.
+        keep_state: Whether the state after the last segment's last frame is kept beside it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        source: Source,
+        encoding: Encoding = FAST,
+        resumable: bool = False,
+        keep_state: bool = False,
+    ) -> None:
+        self.path, self.source, self.encoding = path, source, encoding
+        self.resumable, self.keep_state = resumable, keep_state
+        self.segments = Segments(job_folder(path))
+        if not resumable:
+            self._forget()
+        self.done = self.segments.count()  # segments
+        if keep_state and self.done and not self.state():
+            self.segments.clear()
+            self.done = 0
+        self.temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+        self.stream: av.VideoStream | None = None
+        self.copied: StreamCopy | None = None
+        self.first_captured: float | None = None
+        self.context: Any = None  # the encoder of the segment under way
+        self.packets: list[av.Packet[Any]] = []
+        self.frames = 0  # of the segment under way
+        self.last_pts: int | None = None
+        options = {} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"}
+        with self._failing():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.temporary.write_bytes(b"")  # PyAV opens it only with the first frame
+            self.container = av.open(f"file:{self.temporary}", "w", options=options)
+            # PyAV opens it only with the first frame, where a refusal looks like one of the sound.
+            self.temporary.write_bytes(b"")
+
+    @property
+    def frames_done(self) -> int:
+        """Frames in complete segments."""
+        return self.done * LENGTH
+
+    def state(self) -> dict[str, Array]:
+        """Returns what goes on after the complete segments, if it was kept; see ``Frame``."""
+        try:
+            with np.load(self._state_path(self.done)) as kept:
+                return dict(kept)
+        except (OSError, ValueError, zipfile.BadZipFile):
+            return {}
+
+    def write(self, frame: Frame) -> bool:
+        """Encodes one frame."""
+        pts, time_base = self._time_of(frame)
+        with self._failing():
+            if self.stream is None:
+                self._start(frame, time_base)
+            if self.context is None:
+                self.context = av.CodecContext.create(self.encoder, "w")
+                configure(self.context, self.encoding, self.form)
+            picture = self.encodable(frame.rgb)
+            # Encoders refuse a time that comes twice.
+            self.last_pts = pts if self.last_pts is None else max(pts, self.last_pts + 1)
+            picture.pts, picture.time_base = self.last_pts, time_base
+            picture.duration = frame.duration
+            self.packets += self.context.encode(picture)
+            self.frames += 1
+            if self.frames == LENGTH:
+                self._end_segment(frame.state)
+        return True
+
+    def finish(self) -> None:
+        """Joins the segments with sound and subtitles, then gives the file its name."""
+        try:
+            with self._failing():
+                if self.stream is None and not self.done:
+                    raise MediaError(f"{self.path} was not written: there was no frame")
+                if self.stream is None:  # an earlier run ended just before it could join
+                    assert isinstance(self.source, VideoSource)
+                    self._start_like(self.source)
+                if self.context is not None:
+                    self._end_segment(None)
+                self._join()
+                self.temporary.replace(self.path)
+        finally:
+            self._clean_up()
+        self._forget()
+
+    def discard(self) -> None:
+        """Leaves nothing but what a next run can go on from."""
+        self._clean_up()
+        if not (self.resumable and self.done):
+            self._forget()
+
+    def _start_like(self, source: VideoSource) -> None:
+        width, height = source.size or (0, 0)
+        self._start(Frame(np.zeros((height, width, 3), np.uint8), 0), source.time_base)
+
+    def _start(self, first: Frame, time_base: Fraction) -> None:
+        """Settles the format by the first frame, and opens the file: it may refuse the sound."""
+        source, size = self.source, (first.rgb.shape[1], first.rgb.shape[0])
+        colour, aspect, tags = _OWN_COLOUR, None, _OWN_TAGS
+        if isinstance(source, VideoSource):
+            colour, aspect, tags = source.colour, source.pixel_aspect, source.colour_tags
+        rate = source.fps or Fraction(30)
+        self.form = Format(size, time_base, rate, colour, aspect, tags)
+        self.encoder = self.encoding.encoder
+        self.encodable = Encodable(size, self.form.pix_fmt, colour)
+        stream = self.container.add_stream(self.encoder, rate=rate)
+        assert isinstance(stream, av.VideoStream)
+        stream.time_base = time_base
+        configure(stream.codec_context, self.encoding, self.form)
+        refusing: AbstractContextManager[None] = contextlib.nullcontext()
+        if isinstance(source, VideoSource):
+            self.container.metadata.update(source.metadata)
+            with self._refusing(source):
+                self.copied = StreamCopy.of(source, self.container)
+            if self.copied:
+                refusing = self._refusing(source)
+        with refusing:
+            self.container.start_encoding()
+        self.stream = stream
+
+    def _end_segment(self, state: dict[str, Array] | None) -> None:
+        """Finishes the encoder and writes its packets; what is written now is safe."""
+        self.packets += self.context.encode(None)
+        if self.keep_state and state:  # first, for a segment to go on from needs it
+            self.segments.folder.mkdir(parents=True, exist_ok=True)
+            np.savez(self._state_path(self.done + 1), allow_pickle=False, **state)
+        self.segments.write(self.done, self.packets)
+        self._state_path(self.done).unlink(missing_ok=True)
+        self.done += 1
+        self.context, self.packets, self.frames = None, [], 0
+
+    def _join(self) -> None:
+        end = 0.0
+        for packet in self.segments.packets(self.form.time_base):
+            end = float((packet.dts or 0) * self.form.time_base)
+            if self.copied:
+                self.copied.copy_until(end)
+            packet.stream = self.stream
+            self.container.mux(packet)
+        if self.copied:
+            # A file keeps all of its sound; what was live ends where the picture does.
+            self.copied.copy_until(end if self.source.live else float("inf"))
+        self.container.close()
+
+    def _time_of(self, frame: Frame) -> tuple[int, Fraction]:
+        """A frame's time; where the source has none, that of the clock or of a steady rate."""
+        if frame.pts is not None and frame.time_base is not None:
+            return frame.pts, frame.time_base
+        if not self.source.live:
+            return frame.index, 1 / (self.source.fps or Fraction(30))
+        if self.first_captured is None:
+            self.first_captured = frame.captured
+        return round((frame.captured - self.first_captured) * 90_000), Fraction(1, 90_000)
+
+    def _state_path(self, segments: int) -> Path:
+        return self.segments.folder / f"{segments:06d}.npz"
+
+    def _clean_up(self) -> None:
+        with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
+            if self.copied:
+                self.copied.close()
+            self.container.close()
+        with contextlib.suppress(OSError):
+            self.temporary.unlink(missing_ok=True)
+
+    def _forget(self) -> None:
+        shutil.rmtree(self.segments.folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _failing(self) -> Any:
+        """Says what failed; where a next run can go on, that too."""
+        try:
+            yield
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or str(error)
+            if getattr(error, "errno", None) == errno.ENOSPC:
+                said = "the disk is full; make room"
+            kept = f"; {AGAIN}" if self.resumable and self.segments.count() else ""
+            raise MediaError(f"{self.path} cannot be written: {said}{kept}") from error
+
+    @contextlib.contextmanager
+    def _refusing(self, source: VideoSource) -> Any:
+        try:
+            yield
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            kinds = {stream.type for stream in source.container.streams}
+            what = "sound or subtitles" if "subtitle" in kinds else "sound"
+            raise MediaError(
+                f"{self.path} cannot hold the {what} of {source.label}; give a .mkv"
+            ) from error

@@ -1,0 +1,68 @@
+"""A camera that Zoom, Meet or OBS can choose: pyvirtualcam, an extra of its own (GPL-2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ...errors import MediaError
+from ..frame import Frame
+from ..sources.source import Source
+from .sink import Sink
+
+INSTALL = 'pip install "pleinair[virtual-camera]"'
+_NEEDS = {  # what pyvirtualcam stands on
+    "linux": "load the kernel module: sudo modprobe v4l2loopback devices=1",
+    "darwin": "install OBS and start its virtual camera once",
+    "win32": "install OBS",
+}
+
+
+class VirtualCameraSink(Sink):
+    """Gives frames to a virtual camera; it has the size of the first one.
+
+    Args:
+        source: For the frame rate that the camera announces.
+
+    Raises:
+        MediaError: pyvirtualcam is not installed.
+    """
+
+    def __init__(self, source: Source) -> None:
+        try:
+            import pyvirtualcam
+        except ImportError as error:
+            raise MediaError(f"the virtual camera is not installed; run: {INSTALL}") from error
+        self.library, self.fps = pyvirtualcam, float(source.fps or 30)
+        self.camera: Any = None
+
+    def write(self, frame: Frame) -> bool:
+        """Sends one frame; the library's own frame rate limit is not used, ours drops frames."""
+        height, width = frame.rgb.shape[:2]
+        if self.camera is None:
+            self.camera = self._open(width, height)
+        if (width, height) != (self.camera.width, self.camera.height):
+            size = (self.camera.width, self.camera.height)
+            frame.rgb = cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA)
+        self.camera.send(np.ascontiguousarray(frame.rgb))
+        return True
+
+    def _open(self, width: int, height: int) -> Any:
+        import sys
+
+        try:
+            return self.library.Camera(
+                width=width, height=height, fps=self.fps, fmt=self.library.PixelFormat.RGB
+            )
+        except RuntimeError as error:
+            remedy = _NEEDS.get(sys.platform, "see pyvirtualcam's page")
+            raise MediaError(f"no virtual camera can be opened ({error}); {remedy}") from error
+
+    def finish(self) -> None:
+        """Closes the camera."""
+        if self.camera is not None:
+            self.camera.close()
+
+    discard = finish

@@ -1,0 +1,87 @@
+"""Cameras that are unplugged and streams that stall: wait for them, and go on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from ...errors import PleinairError
+from ..frame import Frame
+from .source import Source, open_source
+
+PATIENCE = 120.0  # seconds after which what has gone is given up
+_PAUSE = 1.0  # seconds between two tries
+
+
+class ReconnectingSource(Source):
+    """A camera or stream that is opened again when it fails; one that ends as it should, ends.
+
+    Its frames have the time of the clock: that of a stream begins anew with each connection.
+
+    Args:
+        inner: It, opened.
+        open_one: Opens it again.
+    """
+
+    live = True
+
+    def __init__(self, inner: Source, open_one: Callable[[], Source]) -> None:
+        super().__init__()
+        self.inner, self.open_one = inner, open_one
+        self.ended = threading.Event()
+        self.label, self.size, self.fps = inner.label, inner.size, inner.fps
+
+    def frames(self) -> Iterator[Frame]:
+        """Yields frames, of all connections."""
+        index, lost, last = 0, False, time.monotonic()
+        while True:
+            self.inner.say = self.say
+            for frame in self.inner.frames():
+                if lost:
+                    self.say(f"{self.label} is back")
+                    lost = False
+                yield replace(frame, index=index, pts=None)
+                index, last = index + 1, time.monotonic()
+            if not self.inner.problems or self.ended.is_set():
+                return
+            why = self.inner.problems[-1]
+            if not lost and index:
+                self.say(f"{why}; waiting for it to come back")
+                lost = True
+            self.inner.close()
+            # What never gave a frame is not waited for.
+            again = self._wait(last + PATIENCE) if index else None
+            if again is None:
+                tried = lost and not self.ended.is_set()
+                waited = f"; not back within {PATIENCE:g} seconds" if tried else ""
+                self.problems.append(f"{why}{waited}")
+                return
+            self.inner = again
+
+    def _wait(self, end: float) -> Source | None:
+        while time.monotonic() < end and not self.ended.wait(min(_PAUSE, PATIENCE)):
+            try:
+                return self.open_one()
+            except PleinairError:
+                continue
+        return None
+
+    def close(self) -> None:
+        """Ends the waiting, and frees the device."""
+        self.ended.set()
+        self.inner.close()
+
+
+def open_live(spec: str) -> Source:
+    """Opens a camera, a stream or a file for live; what can be lost is reconnected.
+
+    Raises:
+        UsageError: There is no such file.
+        MediaError: It is there but cannot be used.
+    """
+    source = open_source(spec, realtime=True)
+    if not source.can_return:
+        return source
+    return ReconnectingSource(source, lambda: open_source(spec, realtime=True))

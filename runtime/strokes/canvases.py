@@ -1,0 +1,128 @@
+"""The canvases of a painter with strokes: laid for each size that comes, kept for the last few."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...bundle.bundle import Bundle
+from ...bundle.manifest import Strokes
+from ...canvas.layout import Canvas, Piece, canvas_inputs, lay_canvas, scale_of
+from ...errors import BundleError, UsageError
+from .torus import GAP
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+Plans = npt.NDArray[np.float32]  # [1, 8 * layers, H/4, W/4]
+
+KEPT = 4  # canvases: a live picture that adapts goes to and fro between a few sizes
+
+_TURN = threading.Lock()
+
+
+class Canvases:
+    """Lays canvases by what a bundle says.
+
+    Args:
+        strokes: What the manifest says.
+        label: How messages name the bundle.
+        stroke: Size of marks; the bundle's if empty.
+        wrap: Whether canvases go on over their borders, for ``Torus``.
+    """
+
+    def __init__(self, strokes: Strokes, label: str, stroke: str = "", wrap: bool = False) -> None:
+        self.strokes, self.label, self.wrap = strokes, label, wrap
+        self.stroke = stroke or strokes.stroke
+        scale_of(720, self.stroke)  # refuses now what it does not know
+
+    @classmethod
+    def of(cls, bundle: Bundle, stroke: str = "", wrap: bool = False) -> Canvases | None:
+        """Returns those of a bundle, or None if it does not paint with strokes.
+
+        Raises:
+            UsageError: It does not, but a size of strokes is asked for, or there is no such size.
+        """
+        strokes = bundle.manifest.strokes
+        if strokes is None and stroke:
+            raise UsageError(f"{bundle.label} paints without strokes; leave --stroke out")
+        return cls(strokes, bundle.label, stroke, wrap) if strokes else None
+
+    def lay(self, height: int, width: int, piece: Piece | None = None) -> Canvas:
+        """Returns the canvas for frames of a size, in pixels, or for a piece of that size."""
+        what = self._what(height, width, piece)
+        if piece:  # which is painted once, and large
+            return lay_canvas(*what)
+        with _TURN:  # who comes second finds it laid
+            return _lay(*what)
+
+    def __call__(self, height: int, width: int, piece: Piece | None = None) -> Arrays:
+        """Returns what a graph takes beside frames of a size, by the names of its inputs."""
+        if piece:
+            return self.lay(height, width, piece).arrays()
+        with _TURN:
+            return _arrays(*self._what(height, width, None))
+
+    def _what(self, height: int, width: int, piece: Piece | None) -> tuple[Any, ...]:
+        strokes = self.strokes
+        rows = height
+        if piece:
+            rows = piece.of[0]
+        elif self.wrap:
+            rows = height - GAP - 16  # of the frame, about
+        scale, wrap = scale_of(rows, self.stroke), self.wrap and not piece
+        return strokes.hand, height, width, strokes.step, scale, strokes.seed, wrap, piece
+
+
+def check_inputs(
+    path: Path, inputs: Mapping[str, Sequence[Any]], canvases: Canvases | None
+) -> None:
+    """Checks that a graph takes the canvas that it will be given.
+
+    Args:
+        path: The graph.
+        inputs: The shapes of what it takes, by name; only whole numbers in them count.
+        canvases: What lays the canvas, if anything.
+
+    Raises:
+        BundleError: It does not; says what differs.
+    """
+    takes = {name: shape for name, shape in inputs.items() if name != "frame"}
+    if canvases is None:
+        if takes and "frame" in inputs:
+            raise BundleError(
+                f"{path} paints on a canvas, but nothing says on which, for its manifest has no"
+                " strokes; export the bundle again"
+            )
+        return
+    strokes, together = canvases.strokes, "candidates" in takes
+    given = canvas_inputs(len(strokes.hand.layers), strokes.step, together)
+    for name in dict.fromkeys((*given, *takes)):
+        if name not in given or name not in takes or not _fit(given[name][1], takes[name]):
+            raise BundleError(
+                f"{canvases.label}: the strokes in its manifest do not fit {path.name}, which takes"
+                f" another {name}; export or download the bundle again"
+            )
+
+
+def _fit(given: Sequence[Any], taken: Sequence[Any]) -> bool:
+    """Whether two shapes agree in all sides that both know."""
+    return len(given) == len(taken) and all(
+        a == b
+        for a, b in zip(given, taken, strict=True)
+        if isinstance(a, int) and isinstance(b, int)
+    )
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _lay(*what: Any) -> Canvas:
+    return lay_canvas(*what)
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _arrays(*what: Any) -> Arrays:
+    return _lay(*what).arrays()

@@ -1,0 +1,41 @@
+"""How far a painter with strokes is from another, told in strokes.
+
+A stroke that is another one changes its pixels wholly, and says little of how far the plans are
+apart: so plans are compared, and of the painting how many of its pixels take another stroke, how
+far colours are where they take the same, and what is left of all that at a quarter of the size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ...canvas.winners import plan_error, winners
+from ...metrics import Difference, StrokePair, compare_strokes
+from ...pictures import Pixels
+from .canvases import Canvases
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A painting, and the plan that it was painted by."""
+
+    picture: Pixels
+    plan: Any = None  # [1, 8 * layers, h/4, w/4] of the picture as it was padded
+
+
+def stroke_difference(pairs: Iterable[tuple[Painted, Painted]], canvases: Canvases) -> Difference:
+    """Compares pairs of (reference, painting) that were painted on the same canvases."""
+    return compare_strokes(_pairs(pairs, canvases))
+
+
+def _pairs(pairs: Iterable[tuple[Painted, Painted]], canvases: Canvases) -> Iterator[StrokePair]:
+    for wanted, made in pairs:
+        canvas = canvases.lay(*(4 * side for side in wanted.plan.shape[-2:]))
+        same = winners(wanted.plan[0], canvas) == winners(made.plan[0], canvas)
+        height, width = wanted.picture.shape[:2]
+        same = same.repeat(canvas.step, 0).repeat(canvas.step, 1)[:height, :width]
+        yield StrokePair(
+            wanted.picture, made.picture, same, plan_error(wanted.plan[0], made.plan[0])
+        )

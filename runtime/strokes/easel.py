@@ -1,0 +1,119 @@
+"""Video for a painter with strokes: paint stays where nothing moves, and goes with what does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...pictures import Pixels
+from .follow import Follow
+from .hold import Hold, Motion, Watch
+from .still import Still
+from .torus import Place, Torus
+
+Array = npt.NDArray[Any]
+
+
+class Laid(NamedTuple):
+    """A frame that has been laid on the canvas."""
+
+    picture: Pixels  # of the whole canvas
+    place: Place
+    torus: Torus
+    motion: Motion
+    state: dict[str, Array]  # after it, but for what is held
+
+
+class Easel:
+    """Lays frames on a canvas that follows the camera, and has them painted there.
+
+    ``prepare`` and ``finish`` take frames in their order, each its own; ``paint`` may be called
+    from several threads.
+
+    Args:
+        painter: Paints uint8 [H, W, 3] of the canvas's size, on a canvas that goes on over its
+            borders.
+        multiple: What the sides of what it paints must be multiples of.
+        hold: Whether paint is held where things move, see ``Hold``.
+    """
+
+    def __init__(
+        self, painter: Callable[[Pixels], Pixels], multiple: int = 32, hold: bool = True
+    ) -> None:
+        self.painter, self.multiple = painter, multiple
+        self.follow, self.still, self.watch = Follow(), Still(), Watch()
+        self.hold = Hold() if hold else None
+        self.torus: Torus | None = None
+        self.finished: dict[str, Array] = {}
+
+    def __call__(self, rgb: Pixels) -> Pixels:
+        """Paints one frame after the other."""
+        laid = self.prepare(rgb)
+        return self.finish(laid, self.paint(laid))
+
+    def prepare(self, rgb: Pixels) -> Laid:
+        """Lays a frame uint8 [H, W, 3] on the canvas."""
+        height, width = rgb.shape[:2]
+        if self.torus is None or self.torus.frame != (height, width):
+            self.torus = Torus(height, width, self.multiple)
+            self.follow, self.still, self.watch = Follow(), Still(), Watch()
+        place = self.follow(rgb)
+        picture = self.still(self.torus.lay(rgb, place))
+        motion = self.watch(picture) if self.hold else Motion(picture, None)
+        return Laid(picture, place, self.torus, motion, self._state())
+
+    def paint(self, laid: Laid) -> Pixels:
+        """Paints the whole canvas."""
+        return self.painter(laid.picture)
+
+    def finish(self, laid: Laid, painted: Pixels) -> Pixels:
+        """Cuts the painting of the frame out."""
+        if self.hold:
+            painted = self.hold(laid.motion, painted)
+        self._finish(laid)
+        return laid.torus.cut(painted, laid.place)
+
+    def skip(self, laid: Laid) -> None:
+        """Takes note of a frame that is shown unpainted."""
+        if self.hold:
+            self.hold.forget()
+        self._finish(laid)
+
+    def state(self) -> dict[str, Array]:
+        """Returns all that goes on after the frame that was finished last."""
+        return self.finished
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Goes on from a state, in another process say."""
+        if not state:
+            return
+        height, width = (int(side) for side in state["frame"])
+        self.torus, self.finished = Torus(height, width, self.multiple), state
+        for name, part in self._parts().items():
+            part.restore(part_of(state, name))
+        if self.hold:
+            self.hold.restore(part_of(state, "hold"))
+
+    def _parts(self) -> dict[str, Follow | Still | Watch]:
+        parts: dict[str, Follow | Still | Watch] = {"follow": self.follow, "still": self.still}
+        return parts | ({"watch": self.watch} if self.hold else {})
+
+    def _finish(self, laid: Laid) -> None:
+        held = self.hold.state() if self.hold else {}
+        self.finished = laid.state | {f"hold.{key}": value for key, value in held.items()}
+
+    def _state(self) -> dict[str, Array]:
+        assert self.torus is not None
+        state = {"frame": np.array(self.torus.frame)}
+        for name, part in self._parts().items():
+            state |= {f"{name}.{key}": value for key, value in part.state().items()}
+        return state
+
+
+def part_of(state: dict[str, Array], name: str) -> dict[str, Array]:
+    """Returns what of a state begins with a name and a dot, without that."""
+    begin = f"{name}."
+    return {key.removeprefix(begin): state[key] for key in state if key.startswith(begin)}

@@ -1,0 +1,137 @@
+"""Stillness: where a video stands still, the frame that is painted stays the same to the last bit.
+
+A painter with strokes turns a grey level of noise into another choice of marks. So noise is taken
+out before painting, and wholly: what has not changed is not smoothed but kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ...pictures import Pixels
+
+Array = npt.NDArray[Any]
+
+CELL = 8  # pixels a side of what is kept or taken as one
+_BLOCK = CELL // 2  # pixels a side of what is averaged before frames are compared
+_FINE = 7  # grey levels of change in a block that are no noise; of 3x3 blocks, a third of it
+_CALM = 4  # frames that a cell must be calm before it is kept again
+_CUT = 0.85  # share of cells that change when a new scene has begun
+_PACE = 1 / 16  # of the running mean that follows slow changes of light
+_DRIFT = 1.25  # grey levels that light may be off by
+_EVERY = 8  # frames between corrections of light
+
+
+class Still:
+    """Keeps each small cell of a video as it was until it changes by more than noise.
+
+    Frames are compared with what is kept by means over 4x4 pixels, and more strictly over 12x12.
+    A cell that changed is taken whole from the frame, with its neighbours, so that nothing lags and
+    no rim stays behind; it is kept again when it has been calm for some frames. Light that changes
+    too slowly for that is followed by adding what is missing. After a cut all is new. Frames have
+    to come in their order.
+    """
+
+    def __init__(self) -> None:
+        # Arrays are never changed in place: others paint one, or write it down, meanwhile.
+        self.kept: Pixels | None = None
+        self.small = self.drift = self.busy = np.zeros(0)
+        self.count = 0  # of frames since all was new
+
+    def __call__(self, rgb: Pixels) -> Pixels:
+        """Returns what to paint instead of a frame uint8 [H, W, 3]; it must not be written to."""
+        small = _reduced(rgb)
+        if self.kept is None or self.kept.shape != rgb.shape:
+            return self._anew(rgb, small)
+        apart = cv2.subtract(small, self.small)
+        around = cv2.boxFilter(apart, -1, (3, 3), normalize=False)
+        cells = _changed(apart, around)
+        if cells.mean() > _CUT:
+            return self._anew(rgb, small)
+        self.busy = np.where(cells, _CALM, np.maximum(self.busy, 1) - 1).astype(np.uint8)
+        moving = cv2.dilate(self.busy, np.ones((3, 3), np.uint8)) > 0
+        self.kept, self.small = self._taken(rgb, small, moving)
+        self.drift = self._drifted(around, moving)
+        self.count += 1
+        if self.count % _EVERY == 0:
+            self._correct_light()
+        return self.kept
+
+    def state(self) -> dict[str, Array]:
+        """Returns all that the next frame depends on; nothing before the first."""
+        if self.kept is None:
+            return {}
+        state = {"kept": self.kept, "small": self.small, "drift": self.drift, "busy": self.busy}
+        return state | {"count": np.array(self.count)}
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Goes on from a state, in another process say."""
+        if state:
+            self.kept, self.small = state["kept"], state["small"]
+            self.drift, self.busy, self.count = state["drift"], state["busy"], int(state["count"])
+
+    def _anew(self, rgb: Pixels, small: Array) -> Pixels:
+        self.kept, self.small, self.count = rgb.copy(), small, 0
+        self.drift = np.zeros(small.shape, np.float32)
+        rows, columns = (side * _BLOCK // CELL for side in small.shape[:2])
+        self.busy = np.zeros((rows, columns), np.uint8)
+        return self.kept
+
+    def _taken(self, rgb: Pixels, small: Array, moving: Array) -> tuple[Pixels, Array]:
+        """What is kept, and its means, with the moving cells taken from the frame."""
+        assert self.kept is not None
+        if not moving.any():
+            return self.kept, self.small
+        mask, blocks = _enlarged(moving, CELL), _enlarged(moving, CELL // _BLOCK)
+        mask = np.ascontiguousarray(mask[: rgb.shape[0], : rgb.shape[1]])
+        return (
+            cv2.copyTo(rgb, mask, self.kept.copy()),
+            cv2.copyTo(small, blocks, self.small.copy()),
+        )
+
+    def _drifted(self, around: Array, moving: Array) -> Array:
+        """The running mean of how much lighter the frames are than what is kept."""
+        apart = around.astype(np.float32)
+        drift = cv2.addWeighted(self.drift, 1 - _PACE, apart, _PACE / 9, 0)
+        return cv2.copyTo(np.zeros_like(drift), _enlarged(moving, CELL // _BLOCK), drift)
+
+    def _correct_light(self) -> None:
+        """Adds whole grey levels where what is kept has been off by more than one for long."""
+        assert self.kept is not None
+        missing = np.where(np.abs(self.drift) > _DRIFT, np.rint(self.drift), 0).astype(np.int16)
+        self.drift, self.small = self.drift - missing, self.small + missing
+        height, width = self.kept.shape[:2]
+        for levels, lay in ((missing, cv2.add), (-missing, cv2.subtract)):
+            light = levels.clip(0, 255).astype(np.uint8)
+            if light.any():
+                self.kept = lay(self.kept, _enlarged(light, _BLOCK)[:height, :width])
+
+
+def _reduced(rgb: Pixels) -> Array:
+    """Means of blocks, int16; sides are filled up to whole cells by repeating the border."""
+    below, right = (-side % CELL for side in rgb.shape[:2])
+    if below or right:
+        rgb = cv2.copyMakeBorder(rgb, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    for _ in range(2):  # OpenCV is quick at halving
+        size = (rgb.shape[1] // 2, rgb.shape[0] // 2)
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return rgb.astype(np.int16)
+
+
+def _changed(apart: Array, around: Array) -> Array:
+    """Which cells changed, by the largest change of a colour in blocks, or in 3x3 blocks."""
+    change = cv2.max(np.abs(apart) * np.int16(3), np.abs(around))
+    red, green, blue = cv2.split(change)
+    blocks = cv2.max(cv2.max(red, green), blue) > 3 * _FINE
+    either = blocks[::2] | blocks[1::2]  # a cell is 2x2 blocks
+    changed: Array = either[:, ::2] | either[:, 1::2]
+    return changed
+
+
+def _enlarged(values: Array, times: int) -> Array:
+    """Each value ``times`` x ``times`` times, as bytes."""
+    return values.astype(np.uint8).repeat(times, 1).repeat(times, 0)

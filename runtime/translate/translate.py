@@ -1,0 +1,352 @@
+"""Files to files: pictures, folders and videos, painted without losing anything."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+
+from ...bundle.bundle import Bundle
+from ...errors import MediaError, UsageError
+from ..models import open_model
+from ..pipeline import Pipeline, Report
+from ..sinks.encoding import DEFAULT, Encoding
+from ..sinks.segments import LENGTH
+from ..sinks.sink import FolderSink, PictureSink
+from ..sinks.streams import left_out
+from ..sinks.video import AGAIN, VideoSink, job_folder
+from ..sources.source import PictureSource, VideoSource, open_source
+from ..strokes.canvases import Canvases
+from ..stylizer import Choice, Stylizer, load
+from ..video_painter import VideoPainter
+from .job import Job, identity
+from .plan import Item, Plan, make_plan
+
+Progress = Callable[[int, int | None], None]  # frames done, frames in all if known
+
+
+@dataclass
+class Translation:
+    """What was done, and what went wrong along the way.
+
+    Attributes:
+        report: Times and counts of what was painted now.
+        stylizer: What painted.
+        kept: Frames and pictures that an interrupted run had painted before.
+        problems: What could not be read, or only in part.
+        notes: What was left out on purpose.
+    """
+
+    report: Report = field(default_factory=Report)
+    stylizer: Stylizer | None = None
+    kept: int = 0
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def stats(self) -> dict[str, Any]:
+        """The object that ``translate --stats`` writes."""
+        report = self.report
+        choice = self.stylizer.choice if self.stylizer else Choice("", "")
+        return {
+            "frames": report.frames,
+            "seconds": round(report.seconds, 3),
+            "fps": round(report.fps, 2),
+            "size": list(report.size or (0, 0)),
+            "backend": choice.backend,
+            "precision": choice.precision,
+            "stages": {
+                "decode_ms": round(report.decode.mean_ms, 3),
+                "infer_ms": round(report.infer.mean_ms, 3),
+                "encode_ms": round(report.encode.mean_ms, 3),
+            },
+            "dropped": report.dropped,
+            "kept": self.kept,
+        }
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a translation is to look, beside the model itself."""
+
+    strength: float = 1.0  # 1 is the painting, 0 the original
+    steady: bool = False  # whether a video's paint is kept from trembling, see ``Steady``
+    follow: bool = True  # whether strokes stay on what a video shows, see ``Easel``
+    start: float | None = None  # where in videos to begin, in seconds
+    end: float | None = None  # and where to end
+    stroke: str = ""  # size of strokes: fine, medium or large; the model's if empty
+
+    def __post_init__(self) -> None:
+        start = 0.0 if self.start is None else self.start
+        if not start >= 0:
+            raise UsageError(f"start must not be negative, got {start:g}")
+        if self.end is not None and not self.end > start:
+            raise UsageError(f"end must be after the start, {start:g} seconds; got {self.end:g}")
+
+
+def translate(
+    source: str | Path,
+    out: str | Path,
+    model: str | Path = "monet",
+    *,
+    backend: str = "auto",
+    precision: str = "auto",
+    strength: float = 1.0,
+    steady: bool = False,
+    follow: bool = True,
+    start: float | None = None,
+    end: float | None = None,
+    stroke: str = "",
+    encoding: Encoding = DEFAULT,
+    overwrite: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Translation:
+    """Paints a picture, a video, a folder of both, or what fits a pattern such as ``"*.jpg"``.
+
+    A job that was interrupted goes on from its last segment of 96 frames when the same is asked for
+    again, and ends with the same bits.
+
+    Args:
+        source: What to paint.
+        out: Where to: a file of the same kind, or a folder, in which names and structure are kept.
+        model: A shipped model's name, a bundle's folder or zip, or a checkpoint.
+        backend: ``"auto"`` or a backend's name.
+        precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
+        strength: 1 is the painting, 0 the original.
+        steady: Whether a video's paint is kept from trembling, see ``Steady``; it takes time.
+        follow: Whether the strokes of models that have them stay on what a video shows.
+        start: Where in videos to begin, in seconds.
+        end: Where in videos to end.
+        stroke: Size of strokes, ``fine``, ``medium`` or ``large``; the model's if empty.
+        encoding: What videos are encoded with.
+        overwrite: Whether existing files may be replaced.
+        progress: Called after each frame.
+
+    Raises:
+        UsageError: The request does not fit together.
+        MediaError: Nothing could be read, or the output cannot be written.
+    """
+    plan = make_plan(source, out)
+    if encoding.hardware:
+        _ = encoding.encoder  # says now if there is none
+    look = Look(strength, steady, follow, start, end, stroke)
+    bundle = open_model(model)
+    Canvases.of(bundle, stroke)  # says now if there is no such size of strokes
+    work = _Work(bundle, backend, precision, look, encoding, progress)
+    work.run(plan, overwrite)
+    if not (work.result.report.frames or work.result.kept):
+        raise MediaError("; ".join(work.result.problems) or f"{source} holds no frames")
+    return work.result
+
+
+def preview(
+    source: str | Path, out: str | Path, start: float | None = None, end: float | None = None
+) -> list[dict[str, Any]]:
+    """Returns what ``translate`` would paint, a row each, and paints nothing.
+
+    A row has ``source``, ``target``, ``kind`` (picture or video), ``exists`` (the target does), and
+    for videos ``frames``, ``size`` and ``fps``, where the file says them.
+    """
+    rows = []
+    for item in make_plan(source, out).items:
+        row: dict[str, Any] = {
+            "source": str(item.source),
+            "target": str(item.target),
+            "kind": "video" if item.is_video else "picture",
+            "exists": item.target.exists(),
+        }
+        if item.is_video:
+            try:
+                with open_source(str(item.source), start=start, end=end) as video:
+                    row |= {"frames": video.count, "size": list(video.size or ())}
+                    row["fps"] = round(float(video.fps), 3) if video.fps else None
+            except MediaError as error:
+                row["problem"] = str(error)
+        rows.append(row)
+    return rows
+
+
+class _Work:
+    """One translation under way."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        backend: str,
+        precision: str,
+        look: Look,
+        encoding: Encoding,
+        progress: Progress,
+    ) -> None:
+        self.bundle, self.backend, self.precision = bundle, backend, precision
+        self.look, self.encoding, self.progress = look, encoding, progress
+        self.result = Translation()
+
+    def run(self, plan: Plan, overwrite: bool) -> None:
+        """Paints what no earlier run has painted."""
+        if plan.folder is None:
+            _check_free([item.target for item in plan.items], overwrite)
+            self._paint(plan.items, lambda item: None)
+            return
+        folder = plan.folder
+        sources = [identity(item.source) for item in plan.items]
+        job = Job(job_folder(folder.resolve()), folder, self._request() | {"sources": sources})
+        done = job.done() if job.resumed else set()
+        left = [i for i in plan.items if str(i.target) not in done or not i.target.exists()]
+        _check_free([item.target for item in left], overwrite)
+        self.result.kept = len(plan.items) - len(left)
+        job.begin({})
+        try:
+            self._paint(left, lambda item: job.mark(str(item.target)), folder)
+        except BaseException:
+            if not job.done():
+                job.remove()
+            raise
+        job.remove()
+
+    def _paint(
+        self, items: list[Item], finished: Callable[[Item], None], folder: Path | None = None
+    ) -> None:
+        pictures = [item for item in items if not item.is_video]
+        if pictures:
+            self._paint_pictures(pictures, finished, folder)
+        for item in items:
+            if item.is_video:
+                try:
+                    self._paint_video(item)
+                except MediaError as error:
+                    if folder is None or _is_last_word(error):
+                        raise
+                    self.result.problems.append(str(error))  # the others can be painted
+                    continue
+                finished(item)
+
+    def _paint_pictures(
+        self, items: list[Item], finished: Callable[[Item], None], folder: Path | None
+    ) -> None:
+        of_name = {str(i.target.relative_to(folder)): i for i in items} if folder else {}
+        source = PictureSource(
+            [item.source for item in items],
+            str(folder or items[0].source),
+            list(of_name) or None,
+        )
+        look = self.look
+        stylizer = load(
+            self.bundle, self.backend, self.precision, "rgb", look.strength, stroke=look.stroke
+        )
+        sink = (
+            FolderSink(folder, lambda name: finished(of_name[name]))
+            if folder
+            else PictureSink(items[0].target)
+        )
+        with source, sink:
+            pipeline = Pipeline(source, stylizer)
+            report = pipeline.run(sink, progress=lambda n: self.progress(n, len(items)))
+            self._note(report, stylizer, source.problems)
+
+    def _paint_video(self, item: Item) -> None:
+        look = self.look
+        with open_source(str(item.source), start=look.start, end=look.end) as source:
+            assert isinstance(source, VideoSource)
+            request = self._request() | {"source": identity(item.source)}
+            job = Job(job_folder(item.target), item.target, request)
+            at_once = frames_at_once()
+            backend, precision = self.backend, self.precision
+            if job.resumed:
+                backend, precision = job.notes["backend"], job.notes["precision"]
+            size = (source.size or (0, 0))[::-1]
+            stylizer = load(
+                self.bundle,
+                backend,
+                precision,
+                "rgb",
+                look.strength,
+                at_once,
+                size,
+                look.stroke,
+                wrap=look.follow,
+            )
+            choice = stylizer.choice
+            named = f"{choice.backend}:{choice.way}" if choice.way else choice.backend
+            job.begin({"backend": named, "precision": choice.precision})
+            try:
+                keep = look.steady or stylizer.wraps
+                sink = VideoSink(item.target, source, self.encoding, True, keep)
+            except MediaError:
+                if not job.resumed:
+                    job.remove()
+                raise
+            with _going_on(sink), sink:
+                source.skip(sink.frames_done)
+                painter = VideoPainter(stylizer, look.steady)
+                painter.restore(sink.state())
+                pipeline = Pipeline(source, painter, at_once)
+                before = sink.frames_done
+                report = pipeline.run(
+                    sink, progress=lambda n: self.progress(before + n, source.count)
+                )
+                self.result.kept += before
+                self.result.notes += filter(None, [left_out(source)])
+                self._note(report, stylizer, source.problems)
+                if not (report.frames or before):
+                    raise MediaError("; ".join(source.problems) or f"{item.source} holds no frames")
+                painted = time.perf_counter()
+            # Joining the segments belongs to it.
+            self.result.report.seconds += time.perf_counter() - painted
+
+    def _note(self, report: Report, stylizer: Stylizer, problems: list[str]) -> None:
+        self.result.report.add(report)
+        self.result.stylizer = stylizer
+        self.result.problems += problems
+
+    def _request(self) -> dict[str, Any]:
+        """All that the output depends on, beside the source."""
+        from ... import __version__
+
+        return {
+            "pleinair": __version__,
+            "av": av.__version__,
+            "cores": os.cpu_count(),
+            "segment": LENGTH,
+            "model": sorted(artifact.sha256 for artifact in self.bundle.manifest.artifacts),
+            "backend": self.backend,
+            "precision": self.precision,
+            "look": asdict(self.look),
+            "encoding": asdict(self.encoding),
+        }
+
+
+def frames_at_once() -> int:
+    """How many frames of a video are painted at once: one more than there are cores.
+
+    Frames are handed on in their order; the one more keeps a core from waiting for the other's.
+    """
+    return (os.cpu_count() or 1) + 1
+
+
+@contextmanager
+def _going_on(sink: VideoSink) -> Iterator[None]:
+    """Says with an interruption that the same command goes on from there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if sink.done:
+            raise KeyboardInterrupt(AGAIN) from None
+        raise
+
+
+def _is_last_word(error: MediaError) -> bool:
+    """Whether what failed would fail for all files: a full disk, say, and not a damaged video."""
+    return isinstance(error.__cause__, OSError) and "cannot be written" in str(error)
+
+
+def _check_free(targets: list[Path], overwrite: bool) -> None:
+    taken = [path for path in targets if path.exists()]
+    if taken and not overwrite:
+        more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
+        raise UsageError(f"{taken[0]}{more} exists; add --overwrite to replace it")

@@ -1,0 +1,158 @@
+"""Sites: by a bundle's own graphs, and of what has to be built."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pleinair import metrics
+from pleinair.bundle.bundle import Bundle, sha256_of
+from pleinair.errors import ExportError
+from pleinair.export.exporter import export
+from pleinair.export.targets.web import onnxruntime_web
+from pleinair.runtime.stylizer import load
+
+MONET = Path(__file__).parents[3] / "models" / "monet-conv"
+
+
+@pytest.fixture(scope="module")
+def npm():
+    """Skips where onnxruntime-web cannot be had."""
+    try:
+        onnxruntime_web.fetch()
+    except ExportError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """Neither npm nor what it fetched before; returns where that would lie."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path / "cache" / "pleinair" / onnxruntime_web.PACKAGE
+
+
+def check_site(site: Path) -> Bundle:
+    """A site is a whole bundle; all that its page keeps for offline use is there."""
+    bundle = Bundle.open(site)
+    for artifact in bundle.manifest.artifacts:
+        assert sha256_of(bundle.path(artifact)) == artifact.sha256
+        assert artifact.target == "web"
+        assert artifact.drift.verdict == "built, not run here; its graph: holds"
+        assert artifact.tool_versions["onnxruntime-web"] == onnxruntime_web.VERSION
+    version, files = (line.partition(" = ")[2].rstrip(";") for line in
+                      (site / "files.js").read_text().splitlines())  # fmt: skip
+    assert len(json.loads(version)) == 16
+    assert {a.path for a in bundle.manifest.artifacts} <= set(json.loads(files))
+    for name in (*json.loads(files), "sw.js", *(f"ort/{n}" for n in onnxruntime_web.FILES)):
+        assert (site / name).stat().st_size, name
+    return bundle
+
+
+def test_a_bundle_lends_its_graphs(npm, cli, tmp_path):
+    done = cli("export", MONET, "--target", "web", "--out", tmp_path / "site", "--json")
+    assert done.code == 0, done.err
+    made, lent = check_site(tmp_path / "site"), Bundle.open(MONET)
+    assert [a.precision for a in made.manifest.artifacts] == ["fp32", "fp16", "int8"]
+    for artifact in made.manifest.artifacts:
+        own = lent.find("onnx", artifact.precision)
+        assert own and artifact.sha256 == own.sha256
+        assert artifact.drift.psnr_db == own.drift.psnr_db
+    assert json.loads(done.out)["artifacts"][0]["target"] == "web"
+    web = json.loads((tmp_path / "site" / "app.webmanifest").read_text())
+    assert web["short_name"] == lent.manifest.title
+    assert all((tmp_path / "site" / icon["src"]).exists() for icon in web["icons"])
+    assert "{{" not in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_the_check_is_what_the_generator_paints(npm, cli, tmp_path):
+    cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
+    both = cv2.imread(str(tmp_path / "site" / "check.png"))
+    photograph, painted = np.hsplit(both, 2)
+    exact = load("monet-conv", "onnxruntime", "fp32")
+    wanted = exact(photograph)
+    assert metrics.compare([(wanted, painted)]).psnr_db >= 60
+    changed = metrics.compare([(photograph, wanted)]).psnr_db
+    assert changed < 32  # it paints
+    assert abs(metrics.compare([(photograph, painted)]).psnr_db - changed) < 0.1
+
+
+def test_what_is_no_bundle_is_built(npm, run, photos, tmp_path):
+    out = tmp_path / "site"
+    manifest = export(run, out, targets=["web"], precisions=["fp16"], calibration=photos)
+    assert [(a.target, a.precision) for a in manifest.artifacts] == [("web", "fp16")]
+    assert check_site(out).manifest.title == "Tiny"
+
+
+def test_sites_are_made_when_they_are_asked_for(run, photos, tmp_path):
+    manifest = export(run, tmp_path / "b", precisions=["w8", "fp16"], calibration=photos)
+    assert "web" not in {a.target for a in manifest.artifacts}
+    assert "web" not in {s.target for s in manifest.skipped}
+
+
+def test_a_site_paints_in_python_too(npm, cli, tmp_path, photos):
+    cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
+    frame = cv2.imread(str(photos / "00.jpg"))
+    paint = load(tmp_path / "site", "onnxruntime", "int8")
+    np.testing.assert_array_equal(paint(frame), load("monet-conv", "onnxruntime", "int8")(frame))
+    assert cli("verify", tmp_path / "site").code == 0
+
+
+# --- what goes wrong ---
+
+
+def test_neither_npm_nor_its_package(offline, cli, tmp_path):
+    done = cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
+    assert done.code == 1
+    assert "npm is not installed; install Node.js, or put https://" in done.error()
+    assert str(offline) in done.error()
+    assert not (tmp_path / "site").exists()
+    assert not list(tmp_path.glob(".site*"))
+
+
+def test_npm_without_a_network(offline, cli, tmp_path):
+    npm = tmp_path / "npm"
+    npm.write_text(
+        "#!/bin/sh\necho 'npm error getaddrinfo ENOTFOUND registry.npmjs.org' >&2\nexit 1\n"
+    )
+    npm.chmod(0o755)
+    done = cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
+    assert done.code == 1
+    assert "ENOTFOUND registry.npmjs.org); connect to the network" in done.error()
+
+
+def test_another_package_is_not_taken(offline, cli, tmp_path):
+    offline.parent.mkdir(parents=True)
+    offline.write_bytes(b"something else")
+    done = cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
+    assert done.code == 1
+    assert "its sha512 differs; delete it" in done.error()
+
+
+def test_what_is_there_stays(cli, tmp_path):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "mine").write_text("kept")
+    done = cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
+    assert done.code == 2
+    assert "--overwrite" in done.error()
+    assert (tmp_path / "site" / "mine").read_text() == "kept"
+
+
+def test_a_damaged_bundle(npm, cli, tmp_path):
+    bundle = Path(shutil.copytree(MONET, tmp_path / "bundle"))
+    (bundle / "int8.onnx").write_bytes(b"damaged")
+    done = cli("export", bundle, "--target", "web", "--out", tmp_path / "site")
+    assert done.code == 1
+    assert "int8.onnx does not have the sha256" in done.error()
+    assert not (tmp_path / "site").exists()
+
+
+def test_there_is_no_w8_site(cli, tmp_path):
+    where = ("--target", "web", "--out", tmp_path / "site")
+    done = cli("export", "monet-conv", "--precision", "w8", *where)
+    assert done.code == 2
+    assert "precisions are of web fp32, fp16, int8" in done.error()

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+from pleinair.errors import MediaError
+from pleinair.runtime.frame import Frame
+from pleinair.runtime.sinks.opening import open_sink
+from pleinair.runtime.sinks.sink import FolderSink, NullSink
+from pleinair.runtime.sinks.video import VideoSink
+from pleinair.runtime.sources.source import EmptySource, open_source
+
+NOISE = np.random.default_rng(0).integers(0, 256, (96, 168, 3), np.uint8)
+
+
+def test_what_a_spelling_opens(tmp_path):
+    source = EmptySource()
+    assert isinstance(open_sink("null", source), NullSink)
+    video = open_sink(str(tmp_path / "x.mkv"), source)
+    assert isinstance(video, VideoSink)
+    video.discard()
+
+
+@pytest.mark.parametrize("view", [NOISE[:91, :161], NOISE[:, ::-1], NOISE[::2, ::2]])
+def test_any_view_is_encoded(tmp_path, view):
+    with VideoSink(tmp_path / "x.mp4", EmptySource()) as sink:
+        for index in range(3):
+            assert sink.write(Frame(view, index))
+    with av.open(str(tmp_path / "x.mp4")) as video:
+        frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    assert [frame.shape for frame in frames] == [view.shape] * 3
+
+
+def test_nothing_stands_under_the_final_name_before_the_end(tmp_path):
+    with VideoSink(tmp_path / "x.mp4", EmptySource()) as sink:
+        sink.write(Frame(NOISE, 0))
+        assert [path.name for path in tmp_path.iterdir()] == [".x.part.mp4"]
+    assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
+
+
+@pytest.mark.parametrize("frames", [0, 1, 5])
+def test_an_error_leaves_nothing_and_keeps_what_was_there(tmp_path, frames):
+    (tmp_path / "x.mp4").write_text("old")
+    with pytest.raises(KeyboardInterrupt), VideoSink(tmp_path / "x.mp4", EmptySource()) as sink:
+        for index in range(frames):
+            sink.write(Frame(NOISE, index))
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
+    assert (tmp_path / "x.mp4").read_text() == "old"
+
+
+def test_a_place_that_cannot_be_written_to_is_not_blamed_on_the_sound(tmp_path, make_video):
+    (tmp_path / ".x.part.mp4").mkdir()
+    with (
+        open_source(str(make_video(tmp_path / "in.mp4", audio="aac"))) as source,
+        pytest.raises(MediaError, match=r"x\.mp4 cannot be written: Is a directory"),
+    ):
+        VideoSink(tmp_path / "x.mp4", source)
+
+
+def test_a_video_without_frames_is_not_written(tmp_path):
+    with (
+        pytest.raises(MediaError, match="there was no frame"),
+        VideoSink(tmp_path / "x.mp4", EmptySource()),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_without_a_name_are_numbered(tmp_path):
+    with FolderSink(tmp_path / "out") as sink:
+        sink.write(Frame(NOISE, 7))
+        sink.write(Frame(NOISE, 8, name="b.jpg"))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["000007.png", "b.jpg"]

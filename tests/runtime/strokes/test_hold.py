@@ -1,0 +1,133 @@
+"""Paint that goes along with what moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pleinair.evaluation.flicker import flicker
+from pleinair.pictures import Pixels, read_picture
+from pleinair.runtime.strokes.hold import Hold, Watch
+
+PHOTOS = sorted((Path(__file__).parents[2] / "data" / "photos").iterdir())
+SIZE = (256, 192)
+
+
+def photo(index: int = 0, size: tuple[int, int] = (400, 300)) -> Pixels:
+    return cv2.resize(read_picture(PHOTOS[index])[0], size, interpolation=cv2.INTER_CUBIC)
+
+
+def nearing(count: int = 20) -> list[Pixels]:
+    """What a camera sees that goes ahead."""
+    picture, (width, height) = photo(), SIZE
+    frames = []
+    for index in range(count):
+        scale = 0.8 * 1.01**index
+        moved = np.float64(
+            [[scale, 0, width / 2 - 200 * scale], [0, scale, height / 2 - 150 * scale]]
+        )
+        frames.append(cv2.warpAffine(picture, moved, SIZE, flags=cv2.INTER_AREA))
+    return frames
+
+
+def passing(count: int = 20) -> list[Pixels]:
+    """A thing that passes before a ground that stands still."""
+    ground, thing = photo(0, SIZE), photo(1, (48, 48))
+    frames = []
+    for index in range(count):
+        frame = ground.copy()
+        frame[80:128, 10 + 6 * index : 58 + 6 * index] = thing
+        frames.append(frame)
+    return frames
+
+
+def boiling(frames: list[Pixels]) -> list[Pixels]:
+    """Paintings whose marks are others in every frame, but for what stands still."""
+    random = np.random.default_rng(5)
+    marks = [cv2.GaussianBlur(random.normal(0, 80, one.shape), (0, 0), 1.5) for one in frames]
+    moving = [(one != frames[0]).any(2, keepdims=True) for one in frames]
+    return [
+        (frame + np.where(moves, new, marks[0])).clip(0, 255).astype(np.uint8)
+        for frame, new, moves in zip(frames, marks, moving, strict=True)
+    ]
+
+
+def held(frames: list[Pixels], painted: list[Pixels]) -> list[Pixels]:
+    watch, hold = Watch(), Hold()
+    return [hold(watch(f), p) for f, p in zip(frames, painted, strict=True)]
+
+
+def sharpness(pictures: list[Pixels]) -> float:
+    return float(np.mean([np.abs(cv2.Laplacian(p, cv2.CV_32F)).mean() for p in pictures[8:]]))
+
+
+@pytest.mark.parametrize("clip", [nearing, passing])
+def test_marks_change_less_and_stay_sharp(clip) -> None:
+    frames = clip()
+    painted = boiling(frames)
+    shown = held(frames, painted)
+    before, after = (flicker(zip(frames, some, strict=True)) for some in (painted, shown))
+    assert before is not None
+    assert after is not None
+    assert after < 0.7 * before
+    assert sharpness(shown) > 0.9 * sharpness(painted)
+
+
+def test_nothing_lags_and_nothing_is_left_behind() -> None:
+    frames = passing()
+    shown = held(frames, frames)  # painted as it is: what is elsewhere would show
+    for frame, before, picture in zip(frames[1:], frames, shown[1:], strict=False):
+        apart = cv2.blur(picture.astype(np.float32) - frame, (9, 9))
+        lagging = cv2.blur(before.astype(np.float32) - frame, (9, 9))
+        assert np.abs(apart).max() < 0.4 * np.abs(lagging).max()
+
+
+def test_what_stands_still_is_as_it_is_painted_to_the_last_bit() -> None:
+    frames = passing()
+    painted = boiling(frames)
+    for new, shown in zip(painted, held(frames, painted), strict=True):
+        assert np.array_equal(new[:48], shown[:48])
+        assert np.array_equal(new[160:], shown[160:])
+
+
+def test_all_is_painted_anew_in_time() -> None:
+    frame, old, new = photo(0, SIZE), np.zeros((192, 256, 3), np.uint8), photo(2, SIZE)
+    shown = held([frame] * 12, [old] + [new] * 11)
+    share = [float((one == new).all(2).mean()) for one in shown]
+    assert share[0] < 0.1
+    assert share[3] > 0.2
+    assert 0 < share[1] < 0.4  # not all at once
+    assert share[8] == 1
+
+
+def test_a_cut_starts_anew() -> None:
+    one, other = photo(0, SIZE), 255 - photo(1, SIZE)
+    apart = held([one, other], [one, other])[1].astype(int) - other
+    assert (np.abs(apart).max(2) > 16).mean() < 0.02
+
+
+@pytest.mark.parametrize("side", [32, 64, 96])
+def test_sizes_that_change(side: int) -> None:
+    watch, hold = Watch(), Hold()
+    for size in (side, 128, side):
+        for level in (0, 90, 200):
+            picture = np.full((size, size, 3), level, np.uint8)
+            assert np.array_equal(hold(watch(picture), picture), picture)
+
+
+def test_it_goes_on_from_a_state() -> None:
+    frames = nearing()
+    painted = boiling(frames)
+    shown = held(frames, painted)
+    watch, hold = Watch(), Hold()
+    assert hold.state() == {}
+    hold.restore({})
+    for frame, one in zip(frames[:7], painted[:7], strict=True):
+        hold(watch(frame), one)
+    other, second = Watch(), Hold()
+    for old, new in ((watch, other), (hold, second)):
+        new.restore({name: values.copy() for name, values in old.state().items()})
+    for frame, one, expected in zip(frames[7:], painted[7:], shown[7:], strict=True):
+        assert np.array_equal(second(other(frame), one), expected)

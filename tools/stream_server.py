@@ -1,0 +1,91 @@
+"""A camera on the network to measure with: Motion JPEG that numbers what it sends and says when."""
+
+from __future__ import annotations
+
+import http.server
+import itertools
+import multiprocessing
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any
+
+import cv2
+import numpy as np
+from pleinair.pictures import Pixels
+from pleinair.runtime.sources.source import open_source
+
+_SIDE, _BITS = 16, 16  # pixels of a block; blocks of a number, along the top
+
+
+def mark(rgb: Pixels, number: int) -> None:
+    """Writes a number into a picture, as black and white blocks; in place."""
+    for bit in range(_BITS):
+        rgb[:_SIDE, bit * _SIDE : (bit + 1) * _SIDE] = 255 * (number >> bit & 1)
+
+
+def marked(rgb: Pixels) -> int:
+    """Reads the number of a picture."""
+    middles = rgb[_SIDE // 2, _SIDE // 2 : _BITS * _SIDE : _SIDE].mean(-1) > 127
+    return sum(int(white) << bit for bit, white in enumerate(middles))
+
+
+@contextmanager
+def serving(clip: str, size: tuple[int, int], fps: float) -> Iterator[tuple[str, dict[int, float]]]:
+    """Serves a clip, over and over, from another process.
+
+    Yields:
+        Its address; and when which number was sent, by ``time.perf_counter``, once it is over.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(clip, size, fps, theirs), daemon=True)
+    process.start()
+    sent: dict[int, float] = {}
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}/", sent
+        ours.send("end")
+        sent |= ours.recv()
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(clip: str, size: tuple[int, int], fps: float, parent: Connection) -> None:
+    with open_source(clip) as source:
+        pictures = [
+            cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA)
+            for frame in itertools.islice(source.frames(), 60)
+        ]
+    sent: dict[int, float] = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            start = time.perf_counter()
+            for number in range(1 << _BITS):
+                rgb = pictures[number % len(pictures)]
+                mark(rgb, number)
+                bgr = np.ascontiguousarray(rgb[..., ::-1])
+                jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}"
+                time.sleep(max(0.0, start + number / fps - time.perf_counter()))
+                sent[number] = time.perf_counter()
+                try:
+                    self.wfile.write(head.encode() + b"\r\n\r\n" + jpeg + b"\r\n")
+                except OSError:
+                    return  # whoever looked has gone
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    parent.send(server.server_port)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    parent.recv()
+    parent.send(dict(sent))

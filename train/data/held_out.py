@@ -1,0 +1,66 @@
+"""The pictures that a generator is shown, evaluated and calibrated with, read as in training."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from ...evaluation.folder import PictureFolder
+from ...pictures import Pixels
+from ..recipe import DataSection, Recipe
+from .domains import holds_pairs, load_source, load_target, target_folder
+
+
+def held_out_pictures(
+    recipe: Recipe, count: int, reverse: bool = False, source: str = "", target: str = ""
+) -> tuple[PictureFolder, PictureFolder]:
+    """Returns pictures to translate, and pictures of the domain that they are translated to.
+
+    Args:
+        recipe: Where they lie, and what is done to them: turned grey, cut in two.
+        count: At most so many of each.
+        reverse: For the way back: the two change places.
+        source: Folder of the first under ``data.root``; "" takes the recipe's.
+        target: Folder of the second; "" takes the recipe's.
+
+    Raises:
+        UsageError: A folder does not exist or holds fewer than two pictures.
+    """
+    root = recipe.data.root
+    if holds_pairs(recipe.data):
+        source, target = source or target, target or source
+    pictures = root / source if source else held_out_folder(recipe, reverse)
+    targets = root / target if target else held_out_folder(recipe, not reverse)
+    return (
+        PictureFolder(pictures, count, partial(read_for, recipe.data, reverse)),
+        PictureFolder(targets, count, partial(read_for, recipe.data, not reverse)),
+    )
+
+
+def are_pairs(recipe: Recipe, pictures: PictureFolder, targets: PictureFolder) -> bool:
+    """Whether each picture shall become the target of the same number, and of the same name."""
+    names, others = ([path.stem for path in folder.paths] for folder in (pictures, targets))
+    return recipe.data.mode in ("aligned", "colorization") and names == others
+
+
+def held_out_folder(recipe: Recipe, reverse: bool) -> Path:
+    """Returns where the recipe keeps pictures of the source domain, or of the target's."""
+    source, target = recipe.evaluate.source, recipe.evaluate.target
+    if holds_pairs(recipe.data):
+        source, target = source or target, target or source
+    named = target if reverse else source
+    return recipe.data.root / named if named else sample_folder(recipe.data, reverse)
+
+
+def sample_folder(data: DataSection, reverse: bool = False) -> Path:
+    """Returns where the pictures of sample grids lie, of the way there or of the way back."""
+    if reverse and not holds_pairs(data):
+        return target_folder(data)
+    return data.root / (data.samples or data.source)
+
+
+def read_for(data: DataSection, reverse: bool, path: Path) -> Pixels:
+    """Reads a picture as a generator is given it, of the way there or of the way back."""
+    load = load_target if reverse else load_source
+    pixels: Pixels = load(path, data).permute(1, 2, 0).contiguous().numpy()
+    return pixels

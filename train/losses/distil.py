@@ -1,0 +1,62 @@
+"""Distillation: a student learns to paint what its teacher paints, without discriminators.
+
+Ren et al. 2021 (Online Multi-Granularity Distillation) found that structure, features and style of
+the teacher's picture are enough; a student's own game against a discriminator adds nothing.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..features import VGG16
+from ..recipe import DistilSection, LossSection, Recipe
+from . import terms as losses
+
+
+def distil_terms(
+    weight: DistilSection, painted: Tensor, taught: Tensor, vgg: VGG16 | None, layers: LossSection
+) -> dict[str, Tensor]:
+    """Weighs how far a student's painting is from its teacher's.
+
+    Args:
+        weight: Of each term; 0 leaves one out.
+        painted: The student's, (B, 3, H, W) in [-1, 1].
+        taught: The teacher's, detached.
+        vgg: Feature network, if ``content`` or ``style`` is on.
+        layers: Says which of its layers they look at.
+    """
+    terms: dict[str, Tensor] = {}
+    if weight.pixel:
+        terms["distil_pixel"] = weight.pixel * losses.paired(taught, painted)
+    if weight.ssim:
+        terms["distil_ssim"] = weight.ssim * losses.structure(taught, painted)
+    if weight.variation:
+        terms["distil_variation"] = weight.variation * losses.total_variation(painted)
+    if vgg is None or not (weight.content or weight.style):
+        return terms
+    ours = vgg(painted)
+    with torch.no_grad():
+        theirs = vgg(taught)
+    if weight.content:
+        name = layers.content_layer
+        terms["distil_content"] = weight.content * losses.content(theirs[name], ours[name])
+    if weight.style:
+        grams = [(losses.gram(theirs[n]), losses.gram(ours[n])) for n in layers.texture_layers]
+        apart = [(b - a).square().sum() / a.square().sum() for a, b in grams]
+        terms["distil_style"] = weight.style * torch.stack(apart).mean()
+    return terms
+
+
+class StudentLosses(nn.Module):
+    """A student beside a teacher that is still in training, and the sum that it minimises."""
+
+    def __init__(self, recipe: Recipe, student: nn.Module, vgg: VGG16 | None) -> None:
+        super().__init__()
+        self.student, self.recipe = student, recipe
+        self.others = (vgg,)  # in a tuple: not trained
+
+    def forward(self, source: Tensor, taught: Tensor) -> dict[str, Tensor]:
+        """Paints ``source`` (B, 3, H, W) and compares with what the teacher made of it."""
+        painted, recipe = self.student(source), self.recipe
+        return distil_terms(recipe.distil, painted, taught, self.others[0], recipe.loss)
