@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pixel_unshuffle
+from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
 from ..canvas.hand import Hand
 from ..canvas.layout import Canvas
@@ -76,7 +76,7 @@ class StrokeHead(nn.Module):
         kinds = torch.cat([kinds[:6], self.directions(kinds[6:], canvas.rest)])
         at = kinds.index_select(1, canvas.cell)  # what each mark reads
         show_from, axis, agree, light, hue = canvas.marks.split((1, 2, 1, 1, 3))
-        colour = at[:3] + at[3:4] * light + at[4:5] * hue
+        colour = _as_bytes(at[:3] + at[3:4] * light + at[4:5] * hue)
         opacity = torch.minimum(
             (at[5] - show_from[0]) * NEED + 0.5, ((at[6:] * axis).sum(0) + agree[0]) * TURN + 0.5
         ).clamp(0, 1)
@@ -102,43 +102,79 @@ class StrokeHead(nn.Module):
             flat = flat + (colour.index_select(1, layer) - flat) * opacity[layer]
             top = torch.where(layer > 0, layer, top)
         # What a sample's mark does not cover takes the colours around: no gap where two marks meet.
-        near = avg_pool2d(flat.view(1, 3, height, width), 3, 1, 1, count_include_pad=False)
-        near = near.view(3, 1, -1)
-        cover, relief = self._texel(top, canvas)
-        paint = self._softened(flat, canvas) + self._lit(flat, relief * opacity[top])
-        out = near + (paint - near) * cover
-        # The edge of a mark that is on top next to a sample reaches into it.
-        around = max_pool2d(top.float().view(1, height, width), 3, 1, 1).long().flatten()
-        around = torch.where(around > top, around, 0)
-        cover, relief = self._texel(around, canvas)
-        paint = colour.index_select(1, around)
-        out = out + (paint[:, None] + self._lit(paint, relief) - out) * (cover * opacity[around])
+        near = self._near(flat.view(3, height, width), step)
+        cover, relief = self._texels(top[None], canvas)
+        out = near + (flat[:, None] + self._lit(flat, relief * opacity[top]) - near) * cover
+        # The edge of a mark that is on top next to a pixel reaches into it.
+        above = self._above(top.view(1, height, width), step)
+        cover, relief = self._texels(above, canvas)
+        paint = colour[:, above]
+        out = out + (paint + self._lit(paint, relief) - out) * (cover * opacity[above])
         out = out.reshape(3, step, step, height, width).permute(0, 3, 1, 4, 2)
         return out.reshape(3, height * step, width * step)
 
     @staticmethod
-    def _softened(flat: Tensor, canvas: CanvasTensors) -> Tensor:
-        """Colours of samples (3, samples) in each of their pixels, (3, step * step, samples).
+    def _near(flat: Tensor, step: int) -> Tensor:
+        """Colours (3, h, w) of samples -> those around each pixel, (3, step * step, samples).
 
-        Where samples are blocks of pixels, colours pass into each other as in bilinear enlarging:
-        contours have no stairs.
+        Of single pixels the mean of 3x3; of a pixel in a block that of the three blocks it touches.
         """
-        height, width, step = canvas.size
         if step == 1:
-            return flat[:, None]
-        enlarged = interpolate(flat.view(1, 3, height, width), scale_factor=step, mode="bilinear")
-        return pixel_unshuffle(enlarged, step).view(3, step * step, -1)
+            return avg_pool2d(flat[None], 3, 1, 1, count_include_pad=False).view(3, 1, -1)
+        means = [(3 * down + 3 * across + both) / 7 for down, across, both in _touched(flat)]
+        return torch.stack(means, 1).flatten(2)
+
+    @staticmethod
+    def _above(top: Tensor, step: int) -> Tensor:
+        """Of marks (1, h, w) on top of samples, those over the own one next to each pixel, or 0.
+
+        Returns (step * step, samples).
+        """
+        numbers = top.float()
+        if step == 1:
+            most = max_pool2d(numbers, 3, 1, 1)
+        else:
+            most = torch.cat([torch.stack(three).amax(0) for three in _touched(numbers)])
+        return torch.where(most > numbers, most, 0).long().flatten(1)
 
     def _lit(self, paint: Tensor, relief: Tensor) -> Tensor:
-        """What light adds to paint (3, samples): the lighter, the thicker it lies."""
+        """What light adds to paint (3, ...): the lighter, the thicker it lies."""
         return relief * (paint.detach().mean(0) * self.body)
 
     @staticmethod
-    def _texel(mark: Tensor, canvas: CanvasTensors) -> tuple[Tensor, Tensor]:
-        """Cover and relief of a mark in each pixel of each sample, (step * step, samples).
+    def _texels(marks: Tensor, canvas: CanvasTensors) -> tuple[Tensor, Tensor]:
+        """Cover and relief of marks in each pixel of each sample, (step * step, samples).
 
         Where there is no mark it is the first texel's, which is bare as all corners are.
+
+        Args:
+            marks: (1, samples), or another mark for each pixel, (step * step, samples).
+            canvas: Where they lie.
         """
-        texel = torch.where(mark > 0, canvas.origin[mark] + canvas.place, 0)
-        cover, relief = canvas.texels.index_select(1, texel).chunk(2)
-        return cover, relief
+        texel = torch.where(marks > 0, canvas.origin[marks] + canvas.place, 0)
+        cover, relief = canvas.texels.chunk(2)
+        texel = texel.expand(len(cover), -1)
+        return cover.gather(1, texel), relief.gather(1, texel)
+
+
+def _as_bytes(colour: Tensor) -> Tensor:
+    """Colours as the graph has them, three bytes in one number; the gradient passes through."""
+    return colour + ((colour.clamp(0, 1) * 255).round() / 255 - colour).detach()
+
+
+def _touched(planes: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """For each pixel of blocks of 2x2 the three other blocks that it touches.
+
+    Args:
+        planes: Of blocks, (..., h, w); the border is repeated.
+
+    Returns:
+        By pixel, row by row: the block above or below, that to the left or right, and the diagonal.
+    """
+    height, width = planes.shape[-2:]
+    padded = pad(planes[None], (1, 1, 1, 1), mode="replicate")[0]
+
+    def at(row: int, column: int) -> Tensor:
+        return padded[..., row : row + height, column : column + width]
+
+    return [(at(row, 1), at(1, column), at(row, column)) for row in (0, 2) for column in (0, 2)]

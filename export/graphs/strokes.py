@@ -7,7 +7,7 @@ slow at that one, and replaces it when it loads a graph.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from .float_onnx import OPSET, PLAN
 
 PAINTED = "painted"
 Names = list[str]
+Join = Callable[[str, str, Callable[[str], str]], str]
 
 
 def add_head(graph: Path, strokes: Strokes, path: Path) -> None:
@@ -69,6 +70,7 @@ class _Head:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.known: dict[tuple[str, ...], str] = {}
+        self.grain = self.real(1 / 255)  # how much each of 255 parts of cover hides
 
     def paint(self) -> None:
         """From ``plan`` and the canvas to ``painted``."""
@@ -78,20 +80,24 @@ class _Head:
         marks = [self.to_index(one) for one in tops]
         shown = [self.take(opacity, mark) for mark in marks]
         flat = self._flat(colour, shown, marks)
-        near = [self._mean(one) for one in flat]
         # The topmost mark's opacity is in the colour already.
         light = self.mul(self._light(flat), self._topmost(tops, shown))
-        grain = self.real(1 / 255)
-        paint = self._softened(flat)
-        planes = self._laid(near, paint, light, grain, self._texels(self.to_index(top)))
-        around = self._around(top)
-        paint, opaque = [self.take(one, around) for one in colour], self.take(opacity, around)
-        grain = self.mul(opaque, grain)
-        planes = self._laid(planes, paint, self._light(paint), grain, self._texels(around))
-        self._frame([self._byte(plane) for plane in planes])
+        cover, relief = self._texels([self.to_index(top)])
+        own = self._lit(flat, light, relief)
+        painted = self._laid(self._near(flat), own, [self.mul(c, self.grain) for c in cover])
+        above = self._above(top)
+        cover, relief = self._texels(above)
+        laid, covers = [], []
+        for pixel, part in enumerate(cover):
+            mark = above[pixel % len(above)]
+            paint = self._unpacked(self.take(colour, mark))
+            laid += self._lit(paint, self._light(paint), relief[pixel : pixel + 1])
+            covers.append(self.mul(part, self.mul(self.take(opacity, mark), self.grain)))
+        painted = self._laid(painted, laid, covers)
+        self._frame([self._byte(plane) for plane in painted])
 
-    def _marks(self) -> tuple[Names, str]:
-        """Of each mark its colour, in grey levels, and its opacity."""
+    def _marks(self) -> tuple[str, str]:
+        """Of each mark its colour, see ``_packed``, and its opacity."""
         kinds = self.rows(PLAN, KINDS)
         at = [self.take(kind, "cell") for kind in (*kinds[:6], *self._directions(kinds[6:]))]
         show_from, cosine, sine, agree, light, *hue = self.rows("marks", 8)
@@ -108,7 +114,9 @@ class _Head:
             self.add(self.mul(value, self.real(steep)), self.real(0.5))
             for value, steep in ((need, NEED), (turn, TURN))
         ]
-        return colour, self.op("Clip", self.op("Min", *fades), self.real(0), self.real(1))
+        return self._packed(colour), self.op(
+            "Clip", self.op("Min", *fades), self.real(0), self.real(1)
+        )
 
     def _directions(self, plan: Names) -> Names:
         """Unit vectors, the nearer to those at rest the shorter the plan's are."""
@@ -143,12 +151,24 @@ class _Head:
             tops.append(top)
         return tops
 
-    def _flat(self, colour: Names, shown: Names, marks: Names) -> Names:
+    def _packed(self, colour: Names) -> str:
+        """Three bytes in one number, which a float holds exactly: one is gathered, not three."""
+        red, green, blue = (self._rounded(one) for one in colour)
+        packed = self.add(self.mul(red, self.real(256)), green)
+        return self.add(self.mul(packed, self.real(256)), blue)
+
+    def _unpacked(self, packed: str) -> Names:
+        """The three bytes in a number, as floats."""
+        high = self.op("Floor", self.mul(packed, self.real(1 / 256)))
+        red = self.op("Floor", self.mul(high, self.real(1 / 256)))
+        green = self.sub(high, self.mul(red, self.real(256)))
+        return [red, green, self.sub(packed, self.mul(high, self.real(256)))]
+
+    def _flat(self, colour: str, shown: Names, marks: Names) -> Names:
         """The colour of each sample: the layers' marks one over the other, over the ground."""
-        ground = self.flat("ground")
-        flat = [self.take(one, ground) for one in colour]
+        flat = self._unpacked(self.take(colour, self.flat("ground")))
         for opacity, mark in zip(shown, marks, strict=True):
-            paint = [self.take(one, mark) for one in colour]
+            paint = self._unpacked(self.take(colour, mark))
             flat = [
                 self.add(f, self.mul(self.sub(p, f), opacity))
                 for f, p in zip(flat, paint, strict=True)
@@ -162,27 +182,35 @@ class _Head:
             found = self.op("Where", self.op("Greater", top, self.real(0)), value, found)
         return found
 
-    def _softened(self, flat: Names) -> Names:
-        """Colours of samples in each of their pixels: where those are 2x2, enlarged bilinearly."""
+    def _near(self, flat: Names) -> Names:
+        """Colours around each pixel; of single pixels the mean of 3x3 (see the torch head)."""
         if self.step == 1:
-            return flat
-        planes = [self._halves(half, 3) for one in flat for half in self._halves(one, 2)]
-        # By pixel, then colour: each colour has its upper half's columns before its lower half's.
-        return [
-            planes[2 * colour + row][column]
-            for row in (0, 1)
-            for column in (0, 1)
-            for colour in range(3)
-        ]
+            return [self._mean(one) for one in flat]
+        planes = [self._touching(one, self._sum_of_touched) for one in flat]
+        return [planes[colour][pixel] for pixel in range(4) for colour in range(3)]
 
-    def _halves(self, values: str, axis: int) -> Names:
-        """Enlarges by 2 along an axis of samples; returns the even places and the odd ones."""
-        own = self.mul(self._picture(values), self.real(0.75))
-        before, after = self._beside(self._picture(values), axis, "edge")
-        return [
-            self.flat(self.add(own, self.mul(next_to, self.real(0.25))))
-            for next_to in (before, after)
-        ]
+    def _sum_of_touched(self, own: str, vertical: str, horizontal: Callable[[str], str]) -> str:
+        """Seven parts: three of the one above or below, three of that beside, one diagonal."""
+        beside = horizontal(
+            self.add(self.mul(own, self.real(3 / 7)), self.mul(vertical, self.real(1 / 7)))
+        )
+        return self.add(beside, self.mul(vertical, self.real(3 / 7)))
+
+    def _most_of_touched(self, own: str, vertical: str, horizontal: Callable[[str], str]) -> str:
+        """The largest of the three."""
+        return self.op("Max", horizontal(self.op("Max", own, vertical)), vertical)
+
+    def _touching(self, values: str, join: Join) -> Names:
+        """Joins for each pixel of blocks of 2x2 the blocks that it touches, row by row."""
+        own, joined = self._picture(values), []
+        for vertical in self._beside(own, 2, "edge"):
+            for side in (0, 1):
+                joined.append(
+                    self.flat(
+                        join(own, vertical, lambda p, side=side: self._beside(p, 3, "edge")[side])
+                    )
+                )
+        return joined
 
     def _mean(self, values: str) -> str:
         """Means over 3x3 samples, those outside of the picture left out."""
@@ -218,51 +246,68 @@ class _Head:
             for begin, end in ((0, -2), (2, 2**31 - 1))
         ]
 
-    def _around(self, top: str) -> str:
-        """Of 3x3 samples the topmost mark, where it lies over the sample's own; else 0."""
-        most = self._three("Max", self._three("Max", self._picture(top), 2), 3)
-        most = self.flat(most)
-        return self.to_index(self.mul(most, self.to_float(self.op("Greater", most, top))))
+    def _above(self, top: str) -> Names:
+        """Of the marks next to each pixel the topmost, where it lies over the sample's own; or 0.
 
-    def _texels(self, mark: str) -> list[tuple[str, str]]:
-        """Cover and relief of marks in each pixel of a sample; of no mark the first, bare texel.
+        Of blocks of pixels there is one for each pixel.
+        """
+        if self.step == 1:
+            most = [self.flat(self._three("Max", self._three("Max", self._picture(top), 2), 3))]
+        else:
+            most = self._touching(top, self._most_of_touched)
+        return [
+            self.to_index(self.mul(one, self.to_float(self.op("Greater", one, top))))
+            for one in most
+        ]
+
+    def _texels(self, marks: Names) -> tuple[Names, Names]:
+        """Cover and relief in each pixel of a sample; of no mark the first, bare texel's.
 
         Cover is in 0..255 and relief in 0..1, where flat is 1/2: parts of the one number in which
         a canvas has both, see ``Canvas.arrays``. One is gathered in half the time of two.
+
+        Args:
+            marks: One for all pixels, or one for each.
         """
-        there = self.to_index(self.op("Greater", mark, self.number(0)))
-        texel = self.mul(self.add(self.take("origin", mark), "place"), there)
-        found = [self.take(plane, texel) for plane in pixels(self.step)]
-        covers = [self.op("Floor", both) for both in found]
-        return [(cover, self.sub(both, cover)) for cover, both in zip(covers, found, strict=True)]
+        texels = []
+        for mark in marks:
+            there = self.to_index(self.op("Greater", mark, self.number(0)))
+            texels.append(self.mul(self.add(self.take("origin", mark), "place"), there))
+        planes = enumerate(pixels(self.step))
+        found = [self.take(plane, texels[pixel % len(texels)]) for pixel, plane in planes]
+        cover = [self.op("Floor", both) for both in found]
+        return cover, [self.sub(both, part) for both, part in zip(found, cover, strict=True)]
 
     def _light(self, paint: Names) -> str:
         """What the light adds to paint from relief 0 to relief 1."""
         total = self.add(self.add(paint[0], paint[1]), paint[2])
         return self.mul(total, self.real(self.body / 3 * 256 / 127))
 
-    def _laid(
-        self, beneath: Names, paint: Names, light: str, grain: str, texels: list[tuple[str, str]]
-    ) -> Names:
-        """Lays marks over what is beneath, in each pixel of a sample as far as they cover it.
+    def _lit(self, paint: Names, light: str, relief: Names) -> Names:
+        """Paint in each pixel of a sample, by pixel and colour, lit by its relief.
 
         Args:
-            beneath: Of each colour, for all pixels of a sample alike, or of each pixel and colour.
-            paint: The colours of each sample's mark, likewise.
+            paint: The three colours of each sample's mark.
             light: See ``_light``.
-            grain: How much each of 255 parts of cover hides.
-            texels: Cover and relief of each pixel.
+            relief: Of each pixel.
         """
         shade = self.mul(light, self.real(0.5))  # what relief 0 takes from flat paint
         dark = [self.sub(one, shade) for one in paint]
+        lights = [self.mul(one, light) for one in relief]
+        return [self.add(one, lit) for lit in lights for one in dark]
+
+    def _laid(self, beneath: Names, paint: Names, parts: Names) -> Names:
+        """Lays paint over what is beneath, in each pixel as far as it covers it.
+
+        Args:
+            beneath: By pixel and colour, or of each colour, for all pixels alike.
+            paint: By pixel and colour.
+            parts: How much each pixel is covered, 0 to 1.
+        """
         laid = []
-        for pixel, (cover, relief) in enumerate(texels):
-            lit, part = self.mul(relief, light), self.mul(cover, grain)
-            for colour in range(3):
-                place = 3 * pixel + colour
-                below = beneath[place % len(beneath)]
-                change = self.add(self.sub(dark[place % len(dark)], below), lit)
-                laid.append(self.add(below, self.mul(change, part)))
+        for place, one in enumerate(paint):
+            below = beneath[place % len(beneath)]
+            laid.append(self.add(below, self.mul(self.sub(one, below), parts[place // 3])))
         return laid
 
     def _picture(self, values: str) -> str:
@@ -270,9 +315,11 @@ class _Head:
         size = self.op("Shape", "ground")
         return self.op("Reshape", values, self.op("Concat", self.whole([1, 1]), size, axis=0))
 
+    def _rounded(self, value: str) -> str:
+        return self.op("Round", self.op("Clip", value, self.real(0), self.real(255)))
+
     def _byte(self, value: str) -> str:
-        inside = self.op("Clip", value, self.real(0), self.real(255))
-        return self.op("Cast", self.op("Round", inside), to=TensorProto.UINT8)
+        return self.op("Cast", self._rounded(value), to=TensorProto.UINT8)
 
     def _frame(self, planes: Names) -> None:
         """From planes, by row and column in the sample, then colour, to a frame.
