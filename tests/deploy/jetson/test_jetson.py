@@ -304,7 +304,8 @@ def test_scripts_say_what_is_missing(kit: Path, tmp_path: Path) -> None:
 def device(monkeypatch, tmp_path: Path) -> None:
     """A Jetson whose TensorRT is ONNX Runtime."""
     (tmp_path / "stand_in.py").write_text(
-        "from pleinair.runtime.backends.onnxruntime import load\ndef device(): return 'sm87'\n"
+        "from pleinair.runtime.backends.onnxruntime.engine import load\n"
+        "def device(): return 'sm87'\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     row = BACKENDS["tensorrt"]

@@ -19,19 +19,21 @@ from typing import Any
 import torch
 from torch import nn
 
-from ... import __version__
-from ...bundle.bundle import Bundle, sha256_of
-from ...bundle.manifest import Artifact, Drift, FrameFormat, Generator, Manifest, Training
-from ...bundle.resolve import Kind, resolve
-from ...canvas.layout import Piece
-from ...errors import BackendError
-from ...networks.describe import describe, strokes_of
-from ...networks.frames import FrameGraph, in_torch
-from ...networks.load import load_generator
-from ...networks.strokes import StrokeGenerator
-from ...pictures import Frames
-from ..strokes.canvases import Canvases
-from . import CHECKPOINT, Engine, mapped_errors
+from .... import __version__
+from ....bundle.bundle import Bundle, sha256_of
+from ....bundle.manifest import Artifact, Drift, FrameFormat, Generator, Manifest, Training
+from ....bundle.resolve import Kind, resolve
+from ....canvas.layout import Piece
+from ....errors import BackendError
+from ....networks.describe import describe, strokes_of
+from ....networks.frames import FrameGraph, in_torch
+from ....networks.load import load_generator
+from ....networks.strokes import StrokeGenerator
+from ....pictures import Frames
+from ...strokes.canvases import Canvases
+from .. import CHECKPOINT
+from ..library import mapped_errors
+from ..protocols import Engine
 
 _ITSELF = Drift(
     reference="FP32 PyTorch",
@@ -83,7 +85,7 @@ def _module(path: Path, canvases: Canvases | None) -> nn.Module:
         return FrameGraph(generator)
     if importlib.util.find_spec("onnx") is None:
         raise BackendError('onnx is not installed; run: pip install "pleinair[export]"')
-    from ...networks.onnx_module import load_module
+    from ....networks.onnx_module import load_module
 
     return load_module(path)
 
