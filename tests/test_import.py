@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +84,16 @@ def test_python_m_pleinair_help():
     )
     assert done.returncode == 0
     assert "translate" in done.stdout
+
+
+def test_every_room_is_in_the_wheel():
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    ours = subprocess.run(
+        ["git", "ls-files", "*/__init__.py"], cwd=root, capture_output=True, text=True, check=False
+    )
+    if ours.returncode:
+        pytest.skip("no checkout")
+    rooms = {str(Path(file).parent).replace("/", ".") for file in ours.stdout.split()}
+    listed = set(project["tool"]["setuptools"]["packages"]) - {"pleinair"}
+    assert listed == {f"pleinair.{room}" for room in rooms}

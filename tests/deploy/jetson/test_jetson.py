@@ -26,7 +26,7 @@ from pleinair.runtime.verify import verify
 
 pytest.importorskip("onnxscript")
 ROOT = Path(__file__).parents[3]
-KIT = ROOT / "deploy" / "kit"
+KIT = ROOT / "deploy" / "jetson" / "kit"
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +82,11 @@ def test_the_wheel_is_this_pleinair(kit: Path) -> None:
     with zipfile.ZipFile(_wheel(kit)) as archive:
         names = archive.namelist()
         assert archive.read("pleinair/cli/main.py") == (ROOT / "cli/main.py").read_bytes()
-    assert {"pleinair/deploy/kit/build.sh", "pleinair/models/monet-conv/int8.onnx"} <= set(names)
-    assert "pleinair/recipes/hand.toml" in names
-    assert not [name for name in names if name.startswith("pleinair/tests")]
+    data = {"deploy/jetson/kit/build.sh", "models/monet-conv/int8.onnx", "recipes/hand.toml"}
+    data |= {"export/targets/web/page/app/main.js", "benchmarks/report/templates/report.js"}
+    data |= {"runtime/sinks/page.html", "assets/demo.mp4", "py.typed"}
+    assert {f"pleinair/{name}" for name in data} <= set(names)
+    assert not [name for name in names if name.startswith(("pleinair/tests", "pleinair/tools"))]
 
 
 def _wheel(kit: Path) -> Path:
