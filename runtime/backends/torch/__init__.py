@@ -4,7 +4,7 @@ from ..row import CHECKPOINT, Backend
 
 BACKEND = Backend(
     "torch",
-    (CHECKPOINT, "onnx"),
+    (CHECKPOINT, "pt2", "onnx"),
     "torch",
     "torch",
     'pip install "pleinair[train]"',
