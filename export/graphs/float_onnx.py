@@ -1,4 +1,4 @@
-"""The float ONNX graphs, FP32 and FP16, from torch; ``int8/quantize.py`` makes INT8 of the former."""
+"""The float ONNX graphs, FP32 and FP16, from torch; ``int8`` makes INT8 of the former."""
 
 from __future__ import annotations
 
