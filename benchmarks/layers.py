@@ -86,7 +86,7 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
     """By OpenVINO's performance counters."""
     import openvino as ov
 
-    from ..runtime.backends.openvino import fix_inputs
+    from ..runtime.backends.openvino.engine import fix_inputs
 
     core = ov.Core()
     model = core.read_model(path / "model.xml" if path.is_dir() else path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import json
 import os
 import platform
@@ -17,17 +16,15 @@ import psutil
 
 from .. import __version__
 from ..bundle.bundle import Bundle
+from ..rows import versions_of
+from ..runtime.backends import BACKENDS
 
 # Instructions that decide how fast INT8, FP16 and BF16 are, as Linux spells them.
 _TELLING = (
     "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16",
     "amx_int8", "amx_bf16", "neon", "asimd", "asimddp", "asimdhp", "fphp", "i8mm", "bf16", "sve",
 )  # fmt: skip
-_LIBRARIES = (
-    "numpy", "opencv-python", "opencv-python-headless", "av", "onnxruntime", "onnxruntime-gpu",
-    "onnx", "openvino", "torch", "torchvision", "tensorrt", "tensorrt-rtx", "coremltools",
-    "mlcommons-loadgen", "psutil", "py-cpuinfo",
-)  # fmt: skip
+_LIBRARIES = ("numpy", "av", "onnx", "torchvision", "mlcommons-loadgen", "psutil", "py-cpuinfo")
 
 
 def describe_machine() -> dict[str, Any]:
@@ -53,10 +50,9 @@ def describe_machine() -> dict[str, Any]:
 
 def describe_software() -> dict[str, Any]:
     """Returns the versions of what can take part, and the providers that it offers."""
-    versions = {}
-    for name in _LIBRARIES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
+    versions = versions_of(_LIBRARIES)
+    for backend in BACKENDS.values():
+        versions |= backend.versions
     return {"pleinair": __version__, "libraries": versions, "providers": _providers()}
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from ..runtime.backends import our_backends
 
 app = typer.Typer(
     add_completion=False,
@@ -19,7 +20,8 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Model = Annotated[str, typer.Option(help="A shipped model's name, a bundle, or a checkpoint.")]
 Backend = Annotated[
-    str, typer.Option(help="auto, openvino, onnxruntime ... or with a device: onnxruntime:cuda.")
+    str,
+    typer.Option(help=f"auto, {', '.join(our_backends())}; or with a device: onnxruntime:cuda."),
 ]
 Precision = Annotated[str, typer.Option(help="auto, int8, fp16 or fp32.")]
 Strength = Annotated[float, typer.Option(min=0, max=1, help="1 paints, 0 leaves the original.")]

@@ -11,9 +11,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ..export.targets import TARGETS
 from .app import Json, Overwrite, app
 from .console import add_row, console, end_with, needs, print_line, say
 from .parse import parse_range
+
+USUAL = [row.name for row in TARGETS.values() if row.by_default]
+OTHERS = [row.name for row in TARGETS.values() if not row.by_default]
+PRECISIONS = list(dict.fromkeys(p for row in TARGETS.values() for p in row.precisions))
 
 
 @app.command()
@@ -28,12 +33,13 @@ def export(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help="onnx, openvino, tensorrt, coreml; web, litert, executorch, ncnn, ort or jetson,"
-            " which are built when named only; repeat for several."
+            help=f"{', '.join(USUAL)}; built when named only: {', '.join(OTHERS)}; repeat for"
+            " several."
         ),
     ] = None,
     precision: Annotated[
-        list[str] | None, typer.Option(help="fp32, fp16 or int8; repeat for several.")
+        list[str] | None,
+        typer.Option(help=f"{', '.join(PRECISIONS)}; all that a target has if none; repeat."),
     ] = None,
     calibration: Annotated[
         Path | None,

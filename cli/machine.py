@@ -43,14 +43,19 @@ def cameras(as_json: Json = False) -> None:
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Show what works on this machine, and the install line for what does not."""
+    from ..export.targets import TARGETS
     from ..runtime.doctor import examine
 
-    found = examine()
+    found = examine() | {"targets": [row.state() for row in TARGETS.values()]}
     machine = found["machine"]
     table = Table("part", "state", title=f"{machine['processor']}, {machine['cores']} cores")
     for row in found["backends"] + found["parts"]:
         lacks = f"missing: {row['install']}" if row["install"] else row.get("missing")
         add_row(table, row["name"], lacks or row["version"] or "installed")
+    targets = Table("export to", "state", "runs on")
+    for row in found["targets"]:
+        lacks = f"missing: {row['install']}" if row["install"] else "can be built here"
+        add_row(targets, row["name"], lacks, row["runs_on"])
     chosen = Table("bundle", "rows", "in flight", "auto takes", "ms a frame", title="measured here")
     for row in found["choices"]:
         key, c = row["key"], row["choice"]
@@ -60,4 +65,4 @@ def doctor(as_json: Json = False) -> None:
         rows, in_flight = str(key["rows"]), str(key["in_flight"])
         taken = f"{c['backend']} {c['precision']} {c['way']}"
         add_row(chosen, key["bundle"], rows, in_flight, taken, f"{best:.1f}")
-    say(found, as_json, Group(table, chosen) if found["choices"] else table)
+    say(found, as_json, Group(table, targets, *([chosen] if found["choices"] else [])))

@@ -1,1 +1,4 @@
-"""Bundles on devices: kits to copy there, and what is known of the devices."""
+"""Bundles on devices: kits to copy there (``jetson/``) and sites to try (``web/``).
+
+Puts together what export and runtime make; nothing here paints, builds graphs or measures.
+"""

@@ -1,1 +1,5 @@
-"""Checkpoint -> bundle of artifacts (needs torch and the converters)."""
+"""Generator -> bundle of artifacts, each with its measured drift.
+
+``sources/`` read, ``graphs/`` wrap, ``int8/`` quantize, ``targets/`` build; the modules here stage
+and measure. Drift is measured by the runtime's own backends. Nothing here trains.
+"""

@@ -1,1 +1,5 @@
-"""Bundle + frames -> painted frames (never torch)."""
+"""Bundle + frames -> painted frames.
+
+Never torch (two backends aside), training or export. ``sources/`` and ``sinks/`` know frames,
+``backends/`` artifacts, ``live/`` and ``translate/`` bring them together.
+"""

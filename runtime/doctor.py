@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
-import importlib.util
 import os
 import platform
+import sys
 from typing import Any
 
+from ..rows import any_installed, versions_of
 from .backends import BACKENDS
 from .tuning import processor, remembered
 
@@ -16,6 +15,9 @@ from .tuning import processor, remembered
 _PARTS = (
     ("train", "torch", 'pip install "pleinair[train]"'),
     ("export", "onnxscript", 'pip install "pleinair[export]"'),
+    ("bench", "psutil", 'pip install "pleinair[bench]"'),
+    ("names of cameras", "cv2_enumerate_cameras", 'pip install "pleinair[cameras]"'),
+    ("virtual camera", "pyvirtualcam", 'pip install "pleinair[virtual-camera]"'),
     ("ray", "ray", 'pip install "pleinair[ray]"'),
     ("serve --https", "cryptography", 'pip install "pleinair[serve]"'),
 )
@@ -40,19 +42,21 @@ def examine() -> dict[str, Any]:
             }
             for backend in BACKENDS.values()
         ],
-        "parts": [_part(*part) for part in _PARTS],
+        "parts": [_part(*part) for part in _PARTS if part[1] not in _builtin()],
         "choices": list(remembered()),
     }
 
 
+def _builtin() -> tuple[str, ...]:
+    """Libraries that are not needed here: Linux itself says the names of its cameras."""
+    return ("cv2_enumerate_cameras",) if sys.platform == "linux" else ()
+
+
 def _part(name: str, library: str, install: str) -> dict[str, Any]:
-    available = importlib.util.find_spec(library) is not None
-    version = None
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        version = importlib.metadata.version(library)
+    available = any_installed(library)
     return {
         "name": name,
         "available": available,
-        "version": version,
+        "version": versions_of([library]).get(library),
         "install": None if available else install,
     }

@@ -74,6 +74,14 @@ def photos() -> Path:
 
 
 @pytest.fixture(scope="session")
+def read_all(photos) -> Callable[[str], list[Any]]:
+    """Reads a folder of the test pictures: photos or paintings."""
+    from pleinair.pictures import list_pictures, read_picture
+
+    return lambda name: [read_picture(path)[0] for path in list_pictures(photos.parent / name)]
+
+
+@pytest.fixture(scope="session")
 def demo_clip() -> Path:
     return ROOT / "assets" / "demo.mp4"
 

@@ -59,7 +59,7 @@ def _targets(targets: Sequence[Target]) -> str:
     names = ("target", "precisions", "runs on", "verified, and how", "not verified")
     return (
         "## Targets\n\nWhat was seen to work where pleinair is made, which is an x86-64 machine"
-        " without a GPU, and what was not. Each row is one of `export/targets/__init__.py`.\n\n"
+        " without a GPU, and what was not. Each row lies in its module of `export/targets`.\n\n"
         + _table(names, rows)
     )
 

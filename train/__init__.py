@@ -1,1 +1,5 @@
-"""Data -> generator checkpoint (needs torch and torchvision)."""
+"""Recipe + pictures -> a run with its generator (needs torch and torchvision).
+
+``data/`` draws batches, ``losses/`` say what is minimised; the modules here step, loop and save.
+Nothing here exports, and no network that paints lies here.
+"""

@@ -1,4 +1,4 @@
-"""The float ONNX graphs, FP32 and FP16, from torch; ``quantize.py`` makes INT8 of the former."""
+"""The float ONNX graphs, FP32 and FP16, from torch; ``int8`` makes INT8 of the former."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def export_float(
 
     Args:
         generator: From pictures (B, 3, H, W) in [-1, 1] to the same. Of one that paints strokes the
-            graph ends with the plan, see ``stroke_graph.py``.
+            graph ends with the plan, see ``strokes.py``.
         path: The .onnx file to write.
         dtype: ``torch.float32``, or ``torch.float16`` for the convolutions.
         metadata: Written into the file, so that it explains itself when alone.

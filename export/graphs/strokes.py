@@ -22,7 +22,7 @@ from .float_onnx import OPSET, PLAN
 
 PAINTED = "painted"
 Names = list[str]
-Join = Callable[[str, str, Callable[[str], str]], str]
+Join = Callable[[str, str], str]
 
 
 def add_head(graph: Path, strokes: Strokes, path: Path) -> None:
@@ -183,34 +183,37 @@ class _Head:
         return found
 
     def _near(self, flat: Names) -> Names:
-        """Colours around each pixel; of single pixels the mean of 3x3 (see the torch head)."""
+        """Colours around each pixel, by pixel and colour, or of each colour for all pixels alike.
+
+        Of single pixels the mean of 3x3; of a pixel in a block that of the three blocks it touches:
+        three parts of that above or below, three of that beside, one of the diagonal one.
+        """
         if self.step == 1:
             return [self._mean(one) for one in flat]
-        planes = [self._touching(one, self._sum_of_touched) for one in flat]
-        return [planes[colour][pixel] for pixel in range(4) for colour in range(3)]
 
-    def _sum_of_touched(self, own: str, vertical: str, horizontal: Callable[[str], str]) -> str:
-        """Seven parts: three of the one above or below, three of that beside, one diagonal."""
-        beside = horizontal(
-            self.add(self.mul(own, self.real(3 / 7)), self.mul(vertical, self.real(1 / 7)))
-        )
-        return self.add(beside, self.mul(vertical, self.real(3 / 7)))
+        def start(own: str, vertical: str) -> str:
+            return self.add(self.mul(own, self.real(3 / 7)), self.mul(vertical, self.real(1 / 7)))
 
-    def _most_of_touched(self, own: str, vertical: str, horizontal: Callable[[str], str]) -> str:
-        """The largest of the three."""
-        return self.op("Max", horizontal(self.op("Max", own, vertical)), vertical)
+        def finish(beside: str, vertical: str) -> str:
+            return self.add(beside, self.mul(vertical, self.real(3 / 7)))
 
-    def _touching(self, values: str, join: Join) -> Names:
-        """Joins for each pixel of blocks of 2x2 the blocks that it touches, row by row."""
-        own, joined = self._picture(values), []
-        for vertical in self._beside(own, 2, "edge"):
-            for side in (0, 1):
-                joined.append(
-                    self.flat(
-                        join(own, vertical, lambda p, side=side: self._beside(p, 3, "edge")[side])
-                    )
-                )
-        return joined
+        planes = [self._touching(one, start, finish) for one in flat]
+        return [plane[pixel] for pixel in range(4) for plane in planes]
+
+    def _touching(self, values: str, start: Join, finish: Join) -> Names:
+        """Joins for each pixel of a block of 2x2 the three other blocks that it touches.
+
+        Args:
+            values: A number for each block.
+            start: Joins a block with the one above or below.
+            finish: Joins what ``start`` made of the block beside with the one above or below.
+        """
+        own = self._picture(values)
+        return [
+            self.flat(finish(beside, vertical))
+            for vertical in self._beside(own, 2, "edge")
+            for beside in self._beside(start(own, vertical), 3, "edge")
+        ]
 
     def _mean(self, values: str) -> str:
         """Means over 3x3 samples, those outside of the picture left out."""
@@ -254,7 +257,7 @@ class _Head:
         if self.step == 1:
             most = [self.flat(self._three("Max", self._three("Max", self._picture(top), 2), 3))]
         else:
-            most = self._touching(top, self._most_of_touched)
+            most = self._touching(top, self.most, self.most)
         return [
             self.to_index(self.mul(one, self.to_float(self.op("Greater", one, top))))
             for one in most
@@ -353,6 +356,10 @@ class _Head:
     def sub(self, a: str, b: str) -> str:
         """The difference."""
         return self.op("Sub", a, b)
+
+    def most(self, a: str, b: str) -> str:
+        """The larger one."""
+        return self.op("Max", a, b)
 
     def take(self, values: str, indices: str) -> str:
         """Single numbers of a flat vector, at flat indices."""

@@ -5,17 +5,35 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from .row import Built, Target
 
-from ..graphs.float_onnx import OPSET
-from ..int8.quantize import BOTH, ONNXRUNTIME
-from ..workshop import Workshop
-from . import Built
+if TYPE_CHECKING:
+    from ..workshop import Workshop
+
+TARGET = Target(
+    "onnx",
+    ("fp32", "fp16", "int8"),
+    "onnx",
+    ("torch", "onnx", "onnxruntime"),
+    'pip install "pleinair[export]"',
+    "ONNX Runtime: any processor, most accelerators",
+    verified="painted on x86-64 and on an emulated aarch64 (below), drift measured at each"
+    " export (`tests/export/test_exporter.py`)",
+    unverified="the execution providers of GPUs and of XNNPACK",
+    strokes=True,
+    order=10,
+)
 
 
 def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.onnx``."""
+    import torch
+
+    from ..graphs.float_onnx import OPSET
+    from ..int8.quantize import BOTH, ONNXRUNTIME
+
     record, wide = None, {}
     if precision == "int8":
         found = workshop.int8_graph(BOTH if workshop.strokes else ONNXRUNTIME)

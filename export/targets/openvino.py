@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..graphs.openvino_ir import write_ir
-from ..int8.quantize import OPENVINO
-from ..workshop import Workshop
-from . import Built
+from .row import Built, Target
+
+if TYPE_CHECKING:
+    from ..workshop import Workshop
+
+TARGET = Target(
+    "openvino",
+    ("fp32", "fp16", "int8"),
+    "openvino",
+    ("torch", "onnx", "onnxruntime", "openvino"),
+    'pip install "pleinair[openvino]"',
+    "Intel CPU, GPU and NPU, ARM CPU",
+    verified="painted on x86-64 and on an emulated aarch64 (below), drift measured at each"
+    " export (`tests/export/test_exporter.py`)",
+    unverified="Intel's GPUs and NPUs",
+    strokes=True,
+    order=20,
+)
 
 
 def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
@@ -16,6 +31,9 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
 
     FP16 stores weights in half precision; a device computes in what it is best at.
     """
+    from ..graphs.openvino_ir import write_ir
+    from ..int8.quantize import OPENVINO
+
     found = workshop.int8_graph(OPENVINO) if precision == "int8" else None
     graph = found.path if found else workshop.float_graph()
     path = folder / f"{precision}.openvino"

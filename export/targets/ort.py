@@ -5,13 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-
-import onnxruntime
+from typing import TYPE_CHECKING
 
 from ...errors import ExportError
 from ...runtime.backends import find_backend
-from ..workshop import Workshop
-from . import Built, onnx
+from . import onnx
+from .row import Built, Target
+
+if TYPE_CHECKING:
+    from ..workshop import Workshop
+
+TARGET = Target(
+    "ort",
+    ("fp32", "int8"),  # of FP16 a CPU's optimizer makes FP32
+    "onnx",
+    ("torch", "onnx", "onnxruntime"),
+    'pip install "pleinair[export]"',
+    "ONNX Runtime for phones: Android, iOS",
+    by_default=False,
+    verified="painted by ONNX Runtime on x86-64 (`tests/export/targets/test_phones.py`)",
+    unverified="ONNX Runtime's packages for phones",
+    order=100,
+)
 
 
 def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
@@ -31,6 +46,8 @@ def write_ort(graph: Path, path: Path) -> None:
     Raises:
         ExportError: ONNX Runtime cannot.
     """
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.optimized_model_filepath = str(path)

@@ -11,7 +11,6 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
-from pleinair.pictures import Pixels, list_pictures, read_picture
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +47,3 @@ def save_torchscript() -> Callable[..., Path]:
         return path
 
     return save
-
-
-@pytest.fixture(scope="session")
-def read_all(photos) -> Callable[[str], list[Pixels]]:
-    """Reads a folder of the test pictures: photos or paintings."""
-    return lambda name: [read_picture(path)[0] for path in list_pictures(photos.parent / name)]

@@ -180,7 +180,7 @@ def test_auto_takes_a_backend_that_works(monkeypatch):
     first, *others = [b for b in BACKENDS.values() if b.available and "onnx" in b.targets]
     if not others:
         pytest.skip("needs two backends")
-    monkeypatch.setattr(f"pleinair.runtime.backends.{first.name}.load", broken)
+    monkeypatch.setattr(f"pleinair.runtime.backends.{first.name}.engine.load", broken)
     assert load("monet-conv").choice.backend != first.name
     with pytest.raises(BackendError):
         load("monet-conv", first.name)

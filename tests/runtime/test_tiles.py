@@ -51,7 +51,9 @@ def test_a_huge_picture_is_translated_by_tiles(tmp_path, photos, monkeypatch):
         sizes.append(frames.shape[1] * frames.shape[2])
         return paint(self, frames, *piece)
 
-    monkeypatch.setattr("pleinair.runtime.backends.onnxruntime.OnnxRuntimeEngine.__call__", noted)
+    monkeypatch.setattr(
+        "pleinair.runtime.backends.onnxruntime.engine.OnnxRuntimeEngine.__call__", noted
+    )
     write_picture(tmp_path / "in.png", np.full((500, 700, 3), 90, np.uint8))
     out = tmp_path / "out.png"
     translate(tmp_path / "in.png", out, "monet-conv", backend="onnxruntime", precision="int8")

@@ -90,7 +90,7 @@ def test_a_choice_that_works_no_more_is_measured_anew(monkeypatch):
     def broken(*_):
         raise BackendError("no")
 
-    monkeypatch.setattr(f"pleinair.runtime.backends.{chosen}.load", broken)
+    monkeypatch.setattr(f"pleinair.runtime.backends.{chosen}.engine.load", broken)
     assert load("monet-conv", size=(48, 64)).choice.backend != chosen
 
 

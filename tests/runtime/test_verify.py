@@ -83,7 +83,7 @@ def test_doctor_tells_what_is_there_and_how_to_get_the_rest(monkeypatch):
 
 def test_the_demo_is_a_video_and_a_still(tmp_path, make_video, monkeypatch):
     clip = make_video(tmp_path / "clip.mp4", frames=24)
-    for module in ("demo", "demo_clip"):
+    for module in ("translate.demo", "sources.demo_clip"):
         monkeypatch.setattr(f"pleinair.runtime.{module}.DEMO_CLIP", clip)
     out = tmp_path / "out" / "demo.mp4"
     arguments = (out, "monet-conv", "onnxruntime", "int8", False, lambda done, total: None)

@@ -11,7 +11,7 @@ from ....runtime.backends import find_backend
 from ...drift import Paint
 from ...graphs.image import ImageGraph, image_graph
 from ...workshop import Workshop
-from .. import Built
+from ..row import Built
 from .calibrate import norms_overflow
 from .convert import convert
 from .maker import CoreMLMaker

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ....runtime.backends import find_backend
-from ....runtime.backends.litert import resized
+from ....runtime.backends.litert.engine import resized
 from ...graphs.phone import phone_graph
 from ...workshop import Workshop
-from .. import Built
+from ..row import Built
 from .program import check_operators, convert, halved, quantized
 
 # (height, width): a square; lying and upright, what CameraX gives unasked, and asked for more.

@@ -11,7 +11,7 @@ from torch import nn
 
 from ....errors import ExportError
 from ....pictures import Frames
-from ....runtime.backends.litert import resized
+from ....runtime.backends.litert.engine import resized
 from ...silence import silent
 
 SIGNATURE, INPUT = "serving_default", "args_0"  # as litert-torch names them

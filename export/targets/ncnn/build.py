@@ -9,7 +9,7 @@ from ....networks.painter import stride_of
 from ....runtime.backends import find_backend
 from ...graphs.image import image_graph
 from ...workshop import Workshop
-from .. import Built
+from ..row import Built
 from .network import write_network
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ....errors import ExportError
-from ....runtime.backends.ncnn import PARAM, WEIGHTS
+from ....runtime.backends.ncnn.engine import PARAM, WEIGHTS
 from ...graphs.float_onnx import quiet
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import BackendError, ExportError
-from ....runtime.backends import find_backend, nvidia
+from ....runtime.backends import find_backend
+from ....runtime.backends.tensorrt import nvidia
 from ...workshop import Workshop
-from .. import Built
+from ..row import Built
 from .engine import Sizes, build_engine
 from .trtexec import GRAPH, graph_folder
 

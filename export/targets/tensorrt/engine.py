@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 
 from ....errors import ExportError
-from ....runtime.backends import nvidia
+from ....runtime.backends.tensorrt import nvidia
 
 USUAL = (720, 1280)
 MOST = 1920  # upright or across

@@ -13,7 +13,7 @@ from ....runtime.backends import find_backend
 from ...graphs.float_onnx import OPSET
 from ...int8.quantize import TENSORRT
 from ...workshop import Workshop
-from .. import Built
+from ..row import Built
 from .engine import Sizes
 from .graph import tensorrt_graph
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...workshop import Workshop
-from .. import Built, onnx
+from .. import onnx
+from ..row import Built
 from . import onnxruntime_web
 
 

@@ -26,7 +26,7 @@ from pleinair.runtime.verify import verify
 
 pytest.importorskip("onnxscript")
 ROOT = Path(__file__).parents[3]
-KIT = ROOT / "deploy" / "kit"
+KIT = ROOT / "deploy" / "jetson" / "kit"
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +82,11 @@ def test_the_wheel_is_this_pleinair(kit: Path) -> None:
     with zipfile.ZipFile(_wheel(kit)) as archive:
         names = archive.namelist()
         assert archive.read("pleinair/cli/main.py") == (ROOT / "cli/main.py").read_bytes()
-    assert {"pleinair/deploy/kit/build.sh", "pleinair/models/monet-conv/int8.onnx"} <= set(names)
-    assert "pleinair/recipes/hand.toml" in names
-    assert not [name for name in names if name.startswith("pleinair/tests")]
+    data = {"deploy/jetson/kit/build.sh", "models/monet-conv/int8.onnx", "recipes/hand.toml"}
+    data |= {"export/targets/web/page/app/main.js", "benchmarks/report/templates/report.js"}
+    data |= {"runtime/sinks/page.html", "assets/demo.mp4", "py.typed"}
+    assert {f"pleinair/{name}" for name in data} <= set(names)
+    assert not [name for name in names if name.startswith(("pleinair/tests", "pleinair/tools"))]
 
 
 def _wheel(kit: Path) -> Path:
@@ -304,7 +306,8 @@ def test_scripts_say_what_is_missing(kit: Path, tmp_path: Path) -> None:
 def device(monkeypatch, tmp_path: Path) -> None:
     """A Jetson whose TensorRT is ONNX Runtime."""
     (tmp_path / "stand_in.py").write_text(
-        "from pleinair.runtime.backends.onnxruntime import load\ndef device(): return 'sm87'\n"
+        "from pleinair.runtime.backends.onnxruntime.engine import load\n"
+        "def device(): return 'sm87'\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     row = BACKENDS["tensorrt"]

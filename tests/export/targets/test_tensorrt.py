@@ -28,7 +28,8 @@ from pleinair.export.targets.tensorrt.engine import Sizes, build_engine
 from pleinair.export.targets.tensorrt.graph import tensorrt_graph
 from pleinair.export.targets.tensorrt.trtexec import command_lines
 from pleinair.export.workshop import Workshop
-from pleinair.runtime.backends import find_backend, nvidia
+from pleinair.runtime.backends import find_backend
+from pleinair.runtime.backends.tensorrt import nvidia
 from pleinair.runtime.verify import verify
 
 from ..conftest import Norms
@@ -497,7 +498,7 @@ def test_what_is_built_on_a_device_is_for_it(edge: Workshop, tmp_path: Path, mon
     monkeypatch.setattr(nvidia, "libraries", lambda: [AsTensorRt()])
     monkeypatch.setattr(nvidia, "gpu", lambda: "sm87")
     monkeypatch.setattr(
-        "pleinair.runtime.backends.tensorrt.load", lambda path, in_flight: Engine(path)
+        "pleinair.runtime.backends.tensorrt.engine.load", lambda path, in_flight: Engine(path)
     )
     folder = tmp_path / "staged"
     folder.mkdir()

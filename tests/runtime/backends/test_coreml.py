@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from pleinair.errors import BackendError
 from pleinair.runtime.backends import find_backend
-from pleinair.runtime.backends.coreml import CoreMLEngine, resized, sizes_of
+from pleinair.runtime.backends.coreml.engine import CoreMLEngine, resized, sizes_of
 from pleinair.runtime.doctor import examine
 
 pytest.importorskip("coremltools")

@@ -12,7 +12,7 @@ pytest.importorskip("openvino", reason="OpenVINO is not installed")
 
 from pleinair.bundle.bundle import Bundle
 from pleinair.pictures import Frames, read_picture
-from pleinair.runtime.backends.openvino import KEPT, OpenVinoEngine
+from pleinair.runtime.backends.openvino.engine import KEPT, OpenVinoEngine
 
 SIZES = [(64 + 8 * n, 96) for n in range(KEPT + 2)]
 

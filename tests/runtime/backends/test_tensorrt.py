@@ -21,8 +21,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from pleinair.errors import BackendError
-from pleinair.runtime.backends import BACKENDS, Backend, nvidia
-from pleinair.runtime.backends import tensorrt as backend
+from pleinair.runtime.backends import BACKENDS, Backend
+from pleinair.runtime.backends.tensorrt import engine as backend
+from pleinair.runtime.backends.tensorrt import nvidia
 from pleinair.runtime.doctor import examine
 from pleinair.runtime.stylizer import load
 from pleinair.runtime.verify import verify

@@ -10,11 +10,12 @@ from typing import Any
 
 import onnxruntime as ort
 
-from ...canvas.layout import Piece
-from ...errors import BackendError
-from ...pictures import Frames
-from ..strokes.canvases import Canvases, Plans, check_inputs
-from . import Engine, mapped_errors
+from ....canvas.layout import Piece
+from ....errors import BackendError
+from ....pictures import Frames
+from ...strokes.canvases import Canvases, Plans, check_inputs
+from ..library import mapped_errors
+from ..protocols import Engine
 
 # Execution providers by the names that one writes; onnxruntime-gpu, -directml, -openvino and the
 # Mac's onnxruntime bring them.

@@ -12,9 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...errors import BackendError
-from ...pictures import Frames
-from . import Engine, mapped_errors
+from ....errors import BackendError
+from ....pictures import Frames
+from ..library import mapped_errors
+from ..protocols import Engine
 
 
 class OpenCvEngine:

@@ -8,9 +8,10 @@ from pathlib import Path
 import ncnn
 import numpy as np
 
-from ...errors import BackendError
-from ...pictures import Frames
-from . import Engine, mapped_errors
+from ....errors import BackendError
+from ....pictures import Frames
+from ..library import mapped_errors
+from ..protocols import Engine
 
 PARAM, WEIGHTS = "model.ncnn.param", "model.ncnn.bin"
 INPUT, OUTPUT = "in0", "out0"  # as pnnx names them

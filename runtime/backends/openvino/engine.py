@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from ...canvas.layout import Piece
-from ...pictures import Frames
-from ..strokes.canvases import Arrays, Canvases, Plans, check_inputs
-from . import Engine, mapped_errors
+from ....canvas.layout import Piece
+from ....pictures import Frames
+from ...strokes.canvases import Arrays, Canvases, Plans, check_inputs
+from ..library import mapped_errors
+from ..protocols import Engine
 
 KEPT = 4  # compiled models: a live picture that adapts goes to and fro between a few sizes
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import BackendError
-from ...pictures import Frames
-from . import Engine, mapped_errors, nvidia
+from ....errors import BackendError
+from ....pictures import Frames
+from ..library import mapped_errors
+from ..protocols import Engine
+from . import nvidia
 
 # What the library can say about an engine that it refuses, and what to do.
 _REFUSALS = {

@@ -12,8 +12,8 @@ import importlib
 import importlib.util
 from typing import Any
 
-from ...errors import BackendError
-from ..kept import keep, kept
+from ....errors import BackendError
+from ...kept import keep, kept
 
 __all__ = ["INSTALL", "LIBRARIES", "cuda", "cuda_runtime", "gpu", "keep", "kept", "libraries"]
 LIBRARIES = ("tensorrt_rtx", "tensorrt")  # the one that needs no GPU to build, first

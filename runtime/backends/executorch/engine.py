@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
-from ...errors import BackendError
-from ...pictures import Frames
-from . import Engine, mapped_errors, unheard
+from ....errors import BackendError
+from ....pictures import Frames
+from ..library import mapped_errors, unheard
+from ..protocols import Engine
 
 
 class ExecuTorchEngine:

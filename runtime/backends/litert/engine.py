@@ -17,9 +17,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from ...errors import BackendError
-from ...pictures import Frames
-from . import Engine, mapped_errors, unheard
+from ....errors import BackendError
+from ....pictures import Frames
+from ..library import mapped_errors, unheard
+from ..protocols import Engine
 
 BYTES = (1.0, -128)  # scale and zero point of INT8 numbers that are a frame's bytes
 TRANSPOSE_CONV = schema.BuiltinOperator.TRANSPOSE_CONV

@@ -18,20 +18,23 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.export.passes import move_to_device_pass
 
-from ... import __version__
-from ...bundle.bundle import Bundle, sha256_of
-from ...bundle.manifest import Artifact, Drift, FrameFormat, Generator, Manifest, Training
-from ...bundle.resolve import Kind, resolve
-from ...canvas.layout import Piece
-from ...errors import BackendError
-from ...networks.describe import describe, strokes_of
-from ...networks.frames import FrameGraph, in_torch
-from ...networks.load import load_generator
-from ...networks.strokes import StrokeGenerator
-from ...pictures import Frames
-from ..strokes.canvases import Canvases
-from . import CHECKPOINT, Engine, mapped_errors
+from .... import __version__
+from ....bundle.bundle import Bundle, sha256_of
+from ....bundle.manifest import Artifact, Drift, FrameFormat, Generator, Manifest, Training
+from ....bundle.resolve import Kind, resolve
+from ....canvas.layout import Piece
+from ....errors import BackendError
+from ....networks.describe import describe, strokes_of
+from ....networks.frames import FrameGraph, in_torch
+from ....networks.load import load_generator
+from ....networks.strokes import StrokeGenerator
+from ....pictures import Frames
+from ...strokes.canvases import Canvases
+from .. import CHECKPOINT
+from ..library import mapped_errors
+from ..protocols import Engine
 
 _ITSELF = Drift(
     reference="FP32 PyTorch",
@@ -49,14 +52,14 @@ class TorchEngine:
     """A frame graph on the quickest device that PyTorch finds; one frame at a time has all of it.
 
     Args:
-        path: A generator's checkpoint, or an .onnx file.
+        path: A generator's checkpoint, a .pt2 program, or an .onnx file.
         compiled: Whether it goes through ``torch.compile``; that takes a while at each new size.
         canvases: What a painter with strokes paints on.
     """
 
     def __init__(self, path: Path, compiled: bool, canvases: Canvases | None = None) -> None:
         with mapped_errors("torch", f"load {path}"):
-            module: Any = _module(path, canvases).eval()
+            module: Any = _module(path, canvases)
             self.generator: Any = getattr(module, "generator", None)
             module = module.to(device(), memory_format=torch.channels_last)
             self.paint = in_torch(torch.compile(module) if compiled else module, device())
@@ -75,17 +78,20 @@ class TorchEngine:
 
 
 def _module(path: Path, canvases: Canvases | None) -> nn.Module:
+    """Returns a frame graph, ready to paint."""
+    if path.suffix == ".pt2":
+        return move_to_device_pass(torch.export.load(path), device()).module()
     if path.suffix != ".onnx":
         generator = load_generator(path).generator
         if canvases:
             assert isinstance(generator, StrokeGenerator)
             generator.lay = canvases.lay
-        return FrameGraph(generator)
+        return FrameGraph(generator).eval()
     if importlib.util.find_spec("onnx") is None:
         raise BackendError('onnx is not installed; run: pip install "pleinair[export]"')
-    from ...networks.onnx_module import load_module
+    from ....networks.onnx_module import load_module
 
-    return load_module(path)
+    return load_module(path).eval()
 
 
 def device() -> str:
@@ -105,7 +111,7 @@ def ways(in_flight: int) -> list[str]:
 
 
 def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
-    """Loads a generator's checkpoint or an .onnx file."""
+    """Loads a generator's checkpoint, a .pt2 program or an .onnx file."""
     return TorchEngine(path, way == "compiled", canvases)
 
 

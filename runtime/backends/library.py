@@ -1,0 +1,56 @@
+"""An inference library as a guest: its errors become ours, its chatter is kept from stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from ...errors import BackendError
+
+_STDERR = threading.Lock()  # whose turn it is to move it
+
+
+class mapped_errors:
+    """Turns whatever an inference library raises into one ``BackendError``.
+
+    No generator: around each frame it would take longer.
+    """
+
+    __slots__ = ("backend", "doing")
+
+    def __init__(self, backend: str, doing: str) -> None:
+        self.backend, self.doing = backend, doing
+
+    def __enter__(self) -> None:
+        """Nothing."""
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        """Raises the ``BackendError``, if anything was raised that is none."""
+        if not isinstance(error, Exception) or isinstance(error, BackendError):
+            return
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise BackendError(
+            f"{self.backend} failed to {self.doing}: {lines[-1].strip()};"
+            " try another --backend or --precision"
+        ) from error
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Keeps from stderr what a library's C++ tells of itself; what goes wrong is raised."""
+    with _STDERR:
+        sys.stderr.flush()
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)

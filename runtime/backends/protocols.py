@@ -1,0 +1,38 @@
+"""What a backend's ``load`` returns: an engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from ...canvas.layout import Piece
+    from ...pictures import Frames
+    from ..strokes.canvases import Plans
+
+
+class Engine(Protocol):
+    """A loaded artifact. Safe to call from several threads at once.
+
+    Where its library takes its own time, ``own_ms`` says how long this thread's last frame took by
+    it: what a benchmark of the library alone would say.
+    """
+
+    def prepare(self, height: int, width: int) -> None:
+        """Gets ready for many frames of one size, if that makes them faster."""
+
+    def __call__(self, frames: Frames) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3]; H and W multiples of the bundle's stride."""
+        ...
+
+
+@runtime_checkable
+class StrokeEngine(Engine, Protocol):
+    """An engine that paints strokes."""
+
+    def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture."""
+        ...
+
+    def plan(self, frames: Frames) -> Plans:
+        """Returns the plan that is made of a frame, by which strokes are laid."""
+        ...

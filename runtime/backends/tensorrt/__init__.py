@@ -1,0 +1,13 @@
+"""TensorRT and TensorRT-RTX on an NVIDIA GPU."""
+
+from ..row import Backend
+
+BACKEND = Backend(
+    "tensorrt",
+    ("tensorrt",),
+    "tensorrt_rtx or tensorrt",
+    "tensorrt-rtx or tensorrt",
+    'pip install "pleinair[tensorrt]"',
+    by_device=True,
+    order=30,
+)

@@ -1,0 +1,40 @@
+"""PyTorch's own programs: painted without pleinair, measured, and refused when damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from pleinair.bundle.bundle import Bundle
+from pleinair.errors import BackendError, ExportError
+from pleinair.export.exporter import export
+from pleinair.pictures import read_picture
+from pleinair.runtime.backends import find_backend
+from pleinair.runtime.stylizer import load
+
+
+@pytest.mark.parametrize(("precision", "bar"), [("fp32", 99), ("fp16", 55)])
+def test_a_program_paints_alone_and_in_a_bundle(run, photos, tmp_path, precision, bar) -> None:
+    out = tmp_path / "b"
+    manifest = export(run, out, targets=["pt2"], precisions=[precision], calibration=photos)
+    (artifact,) = manifest.artifacts
+    assert artifact.path == f"{precision}.pt2"
+    assert (artifact.drift.runner, artifact.drift.psnr_db >= bar) == ("torch", True)
+    photo, _ = read_picture(photos / "01.jpg")
+    photo = photo[:64, :120].copy()
+    alone = torch.export.load(out / artifact.path).module()(torch.from_numpy(photo[None]))
+    paint = load(out, "torch", precision, color="rgb")
+    assert paint.choice.precision == precision
+    assert (paint(photo) == alone.numpy()[0]).all()
+    assert str(Path(__file__).parents[3]).encode() not in (out / artifact.path).read_bytes()
+
+
+def test_what_is_no_program_is_refused(stroke_run, photos, tmp_path) -> None:
+    (tmp_path / "x.pt2").write_bytes(b"no program")
+    with pytest.raises(BackendError, match="torch failed to load"):
+        find_backend("torch").load(tmp_path / "x.pt2")
+    with pytest.raises(ExportError, match="target pt2 cannot paint strokes yet"):
+        export(stroke_run, tmp_path / "b", targets=["pt2"], calibration=photos)
+    assert not (tmp_path / "b").exists()
+    assert Bundle.open("monet-conv").find("pt2", "fp32") is None
