@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ExportError
-from ...rows import any_installed
+from ...rows import any_installed, rows_in
 
 if TYPE_CHECKING:
     from ...bundle.manifest import Quantization
@@ -74,9 +74,8 @@ class Target:
             ExportError: The library is missing or cannot express the generator.
         """
         if workshop.strokes and not self.strokes:
-            from . import TARGETS
-
-            able = " or ".join(row.name for row in TARGETS.values() if row.strokes)
+            ours = rows_in(__package__, "TARGET", Target).values()
+            able = " or ".join(row.name for row in ours if row.strokes)
             raise ExportError(
                 f"target {self.name} cannot paint strokes yet; name {able}, or export a generator"
                 " of convolutions alone, such as edge_s"

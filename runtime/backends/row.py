@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import BackendError, UsageError, unknown_name
-from ...rows import any_installed, versions_of
+from ...rows import any_installed, rows_in, versions_of
 from .library import mapped_errors
 
 if TYPE_CHECKING:
@@ -123,9 +123,8 @@ class Backend:
                 unknown_name(f"device of backend {self.name!r}", way, filter(None, ways))
             )
         if canvases and not self.strokes:
-            from . import BACKENDS
-
-            able = " or ".join(row.name for row in BACKENDS.values() if row.strokes)
+            ours = rows_in(__package__, "BACKEND", Backend).values()
+            able = " or ".join(row.name for row in ours if row.strokes)
             raise BackendError(f"backend {self.name!r} cannot paint strokes; use {able}")
         options = (way, canvases) if canvases else (way,) if way else ()
         engine: Engine = module.load(path, in_flight, *options)

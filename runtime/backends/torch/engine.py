@@ -32,9 +32,9 @@ from ....networks.load import load_generator
 from ....networks.strokes import StrokeGenerator
 from ....pictures import Frames
 from ...strokes.canvases import Canvases
-from .. import CHECKPOINT
 from ..library import mapped_errors
 from ..protocols import Engine
+from ..row import CHECKPOINT
 
 _ITSELF = Drift(
     reference="FP32 PyTorch",
