@@ -28,7 +28,7 @@ class Manner:
 
 
 MANNERS = {
-    "monet": Manner(),
+    "monet": Manner(key=(0.13, 0.84), chroma=1.75, purest=0.38, broken=0.8),
     "van-gogh": Manner(
         key=(0.10, 0.84),
         chroma=2.1,
