@@ -1,16 +1,20 @@
 """Pictures: how they are passed around, read and written (ground floor).
 
 What is read: 8 or 16 bits, grey, colour or palette, with or without alpha, turned as EXIF says.
-What goes on: 8-bit RGB, and the alpha channel beside it, which is never painted. 16 bits are
+What goes on: 8-bit sRGB, and the alpha channel beside it, which is never painted. 16 bits are
 rounded to 8. Formats without alpha (JPEG, BMP) get the picture laid over white.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
+import os
 import struct
 import zlib
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import MediaError
+from .orientation import Orientation, stored_orientation
+from .profiles import to_srgb
 
 # uint8 RGB [H, W, 3]. The element type is left open, as OpenCV's own annotations leave it.
 Pixels = npt.NDArray[Any]
@@ -26,16 +32,19 @@ Frames = npt.NDArray[Any]  # uint8 RGB [1, H, W, 3], what a frame graph takes an
 Alpha = npt.NDArray[Any]
 Thing = TypeVar("Thing")
 _PNG = b"\x89PNG\r\n\x1a\n"
+_AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+_LONGEST = 255  # bytes of a file's name
 _KEEPS_ALPHA = frozenset({".png", ".webp", ".tif", ".tiff"})
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+READ_ONLY = frozenset({".heic", ".heif", ".avif"})
 # What is wrong with a file or camera is said by our own errors.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def is_picture(path: Path) -> bool:
     """Says by its name whether a file is a picture."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in SUFFIXES | READ_ONLY and not path.name.startswith(".")
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -63,17 +72,31 @@ def read_picture(path: Path) -> tuple[Pixels, Alpha | None]:
         raise MediaError(f"{path} is empty")
     is_jpeg = data[:2].tobytes() == b"\xff\xd8"  # which has no alpha: no need to look for it
     pixels = None if is_jpeg else _decode(data, cv2.IMREAD_UNCHANGED)
-    if pixels is not None and pixels.ndim == 3 and pixels.shape[2] == 4:
-        pixels = _to_8_bit(pixels)
-        return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB), np.ascontiguousarray(pixels[..., 3])
-    turned = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)  # this mode applies EXIF
-    if turned is None:
+    if pixels is None or pixels.ndim == 2 or pixels.shape[2] != 4:
+        pixels = _decode(data, _AS_STORED)
+    if pixels is None and data[4:8].tobytes() == b"ftyp":
+        pixels = _decode_heif(data.tobytes(), path)
+    if pixels is None:
         raise MediaError(f"{path} cannot be decoded as a picture; it may be damaged")
-    return cv2.cvtColor(_to_8_bit(turned), cv2.COLOR_BGR2RGB), None
+    file, pixels = data.tobytes(), _to_8_bit(pixels)
+    alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
+    rgb = to_srgb(file, cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB))
+    # OpenCV turns TIFF pictures itself, whatever it is asked for.
+    is_tiff = file[:4] in (b"II*\0", b"MM\0*")
+    turn = Orientation() if is_tiff else stored_orientation(file)
+    return turn(rgb), None if alpha is None else np.ascontiguousarray(turn(alpha))
 
 
-def write_picture(path: Path, rgb: Pixels, alpha: Alpha | None = None) -> None:
+def write_picture(
+    path: Path, rgb: Pixels, alpha: Alpha | None = None, ground: Sequence[int] = (255, 255, 255)
+) -> None:
     """Writes a picture in the format of its suffix, under a temporary name first.
+
+    Args:
+        path: Where to.
+        rgb: uint8 [H, W, 3].
+        alpha: uint8 [H, W], if it has one.
+        ground: What it is laid over where the format has no alpha.
 
     Raises:
         MediaError: The format is unknown or the file cannot be written.
@@ -85,7 +108,7 @@ def write_picture(path: Path, rgb: Pixels, alpha: Alpha | None = None) -> None:
         pixels = np.dstack([rgb[..., ::-1], alpha])
     else:
         if alpha is not None:
-            rgb = _over_white(rgb, alpha)
+            rgb = over(rgb, alpha, ground)
         pixels = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     options = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix in (".jpg", ".jpeg") else []
     try:
@@ -94,7 +117,7 @@ def write_picture(path: Path, rgb: Pixels, alpha: Alpha | None = None) -> None:
         raise MediaError(f"{path} cannot be encoded: {error.err}") from error
     if not good:
         raise MediaError(f"{path} cannot be encoded as {suffix}")
-    temporary = path.with_name(path.name + ".part")
+    temporary = beside(path, f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(data.tobytes())  # unlike tofile it says why it fails
@@ -106,6 +129,17 @@ def write_picture(path: Path, rgb: Pixels, alpha: Alpha | None = None) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def beside(path: Path, name: str) -> Path:
+    """Returns a path in the same folder, for what is not complete yet.
+
+    A name that is too long for file systems becomes a short one, the same each time.
+    """
+    if len(os.fsencode(name)) <= _LONGEST:
+        return path.with_name(name)
+    start, end = name[:1].strip("[]"), Path(name).suffix
+    return path.with_name(f"{start}{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}{end}")
+
+
 def _decode(data: Alpha, flags: int) -> npt.NDArray[Any] | None:
     if data[:8].tobytes() == _PNG and not _is_whole_png(data.tobytes()):
         return None  # libpng would say so on stderr
@@ -113,6 +147,24 @@ def _decode(data: Alpha, flags: int) -> npt.NDArray[Any] | None:
         return cv2.imdecode(data, flags)
     except cv2.error:
         return None  # OpenCV raises for some damaged files and for sizes beyond its limit
+
+
+def _decode_heif(data: bytes, path: Path) -> npt.NDArray[Any] | None:
+    """Decodes what OpenCV may not know, by FFmpeg; None if that does not know it either."""
+    import av
+
+    try:
+        with av.open(io.BytesIO(data), "r") as file:
+            tiles = len(file.streams.video)
+            frames = [frame.to_ndarray(format="bgr24") for frame in islice(file.decode(video=0), 1)]
+    except (av.error.FFmpegError, OSError, ValueError, IndexError):
+        return None
+    if tiles > 2:  # a second one is alpha
+        raise MediaError(
+            f"{path} is a HEIC picture of {tiles} tiles, which nothing here puts together; save it"
+            " as JPEG or PNG"
+        )
+    return frames[0] if frames else None
 
 
 def _is_whole_png(data: bytes) -> bool:
@@ -138,6 +190,8 @@ def _to_8_bit(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return (np.clip(pixels.astype(np.float32), 0, 1) * 255 + 0.5).astype(np.uint8)  # float TIFF
 
 
-def _over_white(rgb: Pixels, alpha: Alpha) -> Pixels:
+def over(rgb: Pixels, alpha: Alpha, ground: Sequence[int] = (255, 255, 255)) -> Pixels:
+    """Lays uint8 RGB [H, W, 3] by its alpha [H, W] over one colour."""
     share = alpha[..., None].astype(np.float32) / 255
-    return (rgb * share + 255 * (1 - share) + 0.5).astype(np.uint8)
+    laid: Pixels = (rgb * share + np.array(ground, np.float32) * (1 - share) + 0.5).astype(np.uint8)
+    return laid

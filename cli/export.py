@@ -56,7 +56,8 @@ def export(
     input_range: Annotated[
         str | None,
         typer.Option(
-            metavar="BLACK,WHITE", help="Of a float .onnx, e.g. 0,255 or 0,1; -1,1 if none."
+            metavar="BLACK,WHITE",
+            help="Of a float .onnx: -1,1 or 0,255 or 0,1; told by what it paints if none.",
         ),
     ] = None,
     fine: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,6 +77,12 @@ def translate(
     hardware: Annotated[
         bool, typer.Option("--hardware", help="Encode on the graphics card.")
     ] = False,
+    background: Annotated[
+        str, typer.Option(help="Under what is transparent: white, black, grey or #rrggbb.")
+    ] = "white",
+    keep_location: Annotated[
+        bool, typer.Option("--keep-location", help="Keep where videos were taken.")
+    ] = False,
     engine: Annotated[
         str,
         typer.Option(help="local, or ray: a cluster; IN may be a .txt list or an fsspec address."),
@@ -91,6 +98,7 @@ def translate(
 
     What was interrupted goes on where it was left when the same command is given again.
     """
+    from ..runtime.address import shown
     from ..runtime.sinks.encoding import Encoding
     from ..runtime.translate.ray_engine import preview_corpus
     from ..runtime.translate.ray_engine import translate_corpus as run_corpus
@@ -100,16 +108,28 @@ def translate(
     if engine not in ("local", "ray"):
         raise UsageError(unknown_name("engine", engine, ("local", "ray")))
     part = {"start": parse_time("--start", start), "end": parse_time("--end", end)}
+    encoding = Encoding(codec, quality, preset, hardware)
+    look = Look(
+        strength,
+        steady,
+        follow,
+        **part,
+        stroke=stroke,
+        background=background,
+        keep_location=keep_location,
+    )
     if dry_run:
-        rows = preview(source, out, **part) if engine == "local" else preview_corpus(source, out)
-        lines = [f"{r['source']} -> {r['target']}{' (exists)' * r['exists']}" for r in rows]
-        say({"items": rows}, as_json, "\n".join(lines))
+        local = engine == "local"
+        rows = (
+            preview(source, out, **part, encoding=encoding, keep_location=keep_location)
+            if local
+            else preview_corpus(source, out)
+        )
+        say({"items": rows}, as_json, "\n".join(line for row in rows for line in _foreseen(row)))
         return
     if stats and (stats.is_dir() or not stats.parent.is_dir()):
         raise UsageError(f"--stats {stats} is no file in an existing folder")
-    look = Look(strength, steady, follow, **part, stroke=stroke)
-    encoding = Encoding(codec, quality, preset, hardware)
-    with progress(f"painting {source}") as advance:
+    with progress(f"painting {shown(source)}") as advance:
         painting: dict[str, Any] = {
             "backend": backend,
             "precision": precision,
@@ -120,12 +140,12 @@ def translate(
         result = (
             run_corpus(source, out, model, look=look, **painting)
             if engine == "ray"
-            else run(source, out, model, **asdict(look), **painting)
+            else run(source, out, model, **asdict(look), **painting, say=print_line)
         )
     figures = result.stats()
     if stats:
         stats.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    for note in result.notes:
+    for note in result.notes if engine == "ray" else ():
         print_line(note)
     say(figures, as_json, f"{_translated(figures)}\nwrote {out}")
     end_with(result.problems)
@@ -171,6 +191,7 @@ def live(
 
     In a window h shows the keys. Strength, mirror and the divider are kept for the next time.
     """
+    from ..runtime.address import shown
     from ..runtime.controls import Controls, read_settings
     from ..runtime.live.live import Look
     from ..runtime.live.live import live as run
@@ -180,7 +201,7 @@ def live(
     controls = Controls(**(read_settings() if interactive else {}))
     controls.strength = controls.strength if strength is None else strength
     controls.mirror = controls.mirror if mirror is None else mirror
-    with progress(f"painting {source} live") as advance:
+    with progress(f"painting {shown(source)} live") as advance:
         result = run(
             source,
             sink,
@@ -200,6 +221,25 @@ def live(
     text = f"{_summary(stats)}, {stats['dropped']} dropped, delay p50 {delay['p50']} ms"
     say(stats, as_json, f"{text}, p99 {delay['p99']} ms")
     end_with(result.problems)
+
+
+def _foreseen(row: dict[str, Any]) -> Iterator[str]:
+    """What a dry run prints of one picture or video."""
+    yield f"{row['source']} -> {row['target']}{' (exists)' * row['exists']}"
+    if "problem" in row:
+        yield f"  cannot be painted: {row['problem']}"
+    if "plan" in row:
+        media, plan = row["media"], row["plan"]
+        width, height = row["size"]
+        yield (
+            f"  {media['container']}: {width}x{height}, {row['fps'] or 'unknown'} fps,"
+            f" {media['pix_fmt']} -> {plan['container']}: {plan['encoder']}, {plan['pix_fmt']}"
+        )
+        for track in plan["tracks"]:
+            becomes = track["becomes"] or "left out"
+            yield f"  {track['kind']} {track['codec']} -> {becomes}"
+    for note in row.get("notes", ()):
+        yield f"  {note}"
 
 
 def _summary(stats: dict[str, Any]) -> str:

@@ -111,6 +111,8 @@ def import_(
     found = run(checkpoint, out, name=name, overwrite=overwrite)
     options = ", ".join(f"{option} {value}" for option, value in found.options.items())
     text = f"wrote {out}: {found.architecture} with {options}"
+    for sentence in found.assumed:
+        print_line(f"assumed: {sentence}")
     say({"generator": str(out), **asdict(found)}, as_json, text)
 
 

@@ -27,6 +27,7 @@ from .calibration import load_frames
 from .drift import parse_budget, reference_pictures
 from .model_card import CARD, STRIP, model_card, strip
 from .sources.checkpoints import Trained
+from .sources.foreign import ForeignGenerator
 from .sources.source import load_source
 from .targets import TARGETS, Target, find_target
 from .targets.web.own_graphs import check_photograph
@@ -70,7 +71,7 @@ def export(
         calibration: A folder of real photographs, or a video; by default the recipe's sample
             pictures, and for a source without a recipe the demo clip.
         max_drift: What INT8 must hold, e.g. ``psnr=38``: layers stay float until it does.
-        input_range: Black and white of a float ``.onnx``; (-1, 1) if none.
+        input_range: Black and white of a float ``.onnx``; told by what it paints if none.
         fine: Of a painter with strokes: decide for each pixel which one is on top, not for blocks
             of 2x2. The bundle's name then ends in ``-fine``.
         licence: Of the weights, for the manifest.
@@ -90,6 +91,9 @@ def export(
     if out.exists() and not overwrite and grown is None:
         raise UsageError(f"{out} exists; add --overwrite to replace it")
     trained = load_source(str(source), input_range)
+    if isinstance(trained.generator, ForeignGenerator) and trained.generator.assumed:
+        low, high = trained.generator.low, trained.generator.high
+        progress(f"assumed from what it paints: --input-range {low:g},{high:g}")
     if fine:
         trained = _finer(trained, source)
     if strokes := strokes_of(trained.generator):

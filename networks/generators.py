@@ -6,10 +6,11 @@ Its ``stride`` is what H and W must be multiples of.
 * ``strokes``: ours; a small network plans, and the last layer is brush strokes. Its options are
   ``hand``, ``step`` and ``stroke`` (see ``networks.strokes``).
 * ``edge_s``, ``edge_m``, ``edge_l``: ours, designed backwards from INT8 hardware.
-* ``resnet_9blocks``, ``resnet_6blocks``: CycleGAN's, the field's reference.
+* ``resnet_9blocks``, ``resnet_6blocks``: CycleGAN's, the field's reference; of 4, 5, 7 and 8
+  blocks, too, for checkpoints of others. Their option ``antialias`` is that of CUT and FastCUT.
 * ``unet_256``, ``unet_128``: pix2pix's.
 
-The latter four have the state-dict names of pytorch-CycleGAN-and-pix2pix, and the options ``norm``
+The latter have the state-dict names of pytorch-CycleGAN-and-pix2pix, and the options ``norm``
 ("instance", "batch" or "none"), ``dropout`` (bool) and ``ngf`` (channels, 64 in the papers).
 """
 
@@ -27,7 +28,7 @@ from ..canvas.layout import scale_of
 from ..errors import UsageError, unknown_name
 from .edge import EDGE_SIZES, EdgeGenerator
 from .layers import NORMS, init_normal
-from .resnet import ResnetGenerator
+from .resnet import ANTIALIAS, ResnetGenerator
 from .strokes import StrokeGenerator
 from .unet import UnetGenerator
 
@@ -43,8 +44,7 @@ __all__ = [
 GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "strokes": StrokeGenerator,
     **{name: partial(EdgeGenerator, size) for name, size in EDGE_SIZES.items()},
-    "resnet_9blocks": partial(ResnetGenerator, 9),
-    "resnet_6blocks": partial(ResnetGenerator, 6),
+    **{f"resnet_{n}blocks": partial(ResnetGenerator, n) for n in (9, 6, 8, 7, 5, 4)},
     "unet_256": partial(UnetGenerator, 8),
     "unet_128": partial(UnetGenerator, 7),
 }
@@ -95,6 +95,8 @@ def _check_value(option: str, value: Any) -> None:
         raise UsageError(f"option step is 1 or 2, not {value!r}")
     if option == "norm" and value not in NORMS:
         raise UsageError(unknown_name("norm", str(value), NORMS))
+    if option == "antialias" and value not in ANTIALIAS:
+        raise UsageError(unknown_name("antialias", str(value), ANTIALIAS))
     if option == "dropout" and not isinstance(value, bool):
         raise UsageError(f"option dropout is true or false, not {value!r}")
     if option == "ngf" and not (type(value) is int and value >= 1):

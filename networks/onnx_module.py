@@ -6,6 +6,7 @@ graphs compute in float between their roundings: torch has no INT8 convolutions 
 
 from __future__ import annotations
 
+import functools
 import operator
 import re
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, fx, nn
 
 from ..errors import BackendError
+from .onnx_sizes import fold_sizes
 
 OPSET = 20  # whatever a file has is converted to it
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
@@ -59,6 +61,7 @@ def to_module(
     Raises:
         BackendError: It has an operation, or a form of one, that is unknown here.
     """
+    model = fold_sizes(model)
     graph = _Graph(model, path, floats)
     for node in model.graph.node:
         graph.add(node)
@@ -219,8 +222,17 @@ def _pads(o: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
     return (top, left), (bottom, right)
 
 
+class _InstanceNorm(nn.InstanceNorm2d):
+    """Also of [B, C, N], as what group norm becomes; torch takes that for a picture alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 4:
+            return super().forward(x)
+        return super().forward(x.unsqueeze(-1)).squeeze(-1)
+
+
 def _instance_norm(o: dict[str, Any], scale: Any, bias: Any) -> nn.Module:
-    layer = nn.InstanceNorm2d(len(scale), o.get("epsilon", 1e-5), affine=True)
+    layer = _InstanceNorm(len(scale), o.get("epsilon", 1e-5), affine=True)
     _fill(layer, weight=scale, bias=bias)
     return layer
 
@@ -470,6 +482,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Neg": lambda x: -x,
     "Reciprocal": torch.reciprocal,
     "Round": torch.round,
+    "Floor": torch.floor,
+    "Ceil": torch.ceil,
     "Erf": torch.erf,
     "Clip": _clip,
     "Identity": lambda x: x,
@@ -484,4 +498,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Reshape": _reshape,
     "Transpose": lambda x, perm: x.permute(perm),
     "ReduceMean": _mean,
+    "Sum": lambda *parts: functools.reduce(operator.add, parts),
 }

@@ -10,8 +10,9 @@ What is painted is what that project paints in evaluation mode. Its test script 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,20 @@ from .checkpoint import load_state, save_atomically
 from .generators import create_generator
 from .load import FORMAT
 
-RESNETS = {9: "resnet_9blocks", 6: "resnet_6blocks"}  # by residual blocks
+RESNETS = {n: f"resnet_{n}blocks" for n in (9, 8, 7, 6, 5, 4)}  # by residual blocks
+_KINDS = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "U8": torch.uint8,
+}
 UNETS = {8: "unet_256", 7: "unet_128"}  # by halvings
+
+# The first convolution of each.
+_RESNET, _UNET = "model.1.weight", "model.model.0.weight"
 
 State = dict[str, Tensor]
 
@@ -39,6 +52,7 @@ class Imported:
     architecture: str
     options: dict[str, Any]  # of create_generator
     parameters: int
+    assumed: tuple[str, ...] = ()  # to find it in the file
 
 
 def import_checkpoint(
@@ -47,8 +61,9 @@ def import_checkpoint(
     """Reads a generator's state dict, e.g. ``latest_net_G.pth``, and writes a ``generator.pt``.
 
     Args:
-        source: A state dict of resnet_9blocks, resnet_6blocks, unet_256 or unet_128 for RGB
-            pictures, with any norm and any number of channels.
+        source: A state dict of a ResNet of 4 to 9 blocks, also CUT's and FastCUT's, of unet_256
+            or unet_128 for RGB pictures, with any norm and any number of channels; nested and
+            with prefixes as it may be; written by torch, or as ``.safetensors``.
         out: The file to write, for ``pleinair export``.
         name: What the generator will be called; the source's name by default.
         overwrite: Whether ``out`` may be replaced.
@@ -60,7 +75,7 @@ def import_checkpoint(
     _check_paths(source, out, overwrite)
     title = name or source.stem
     recipe = {"name": _slug(title), "title": title}
-    state = _tensors(load_state(source), source)
+    state, assumed = _find(_load(source), source)
     architecture, options = _recognise(state, source)
     state = _fitted(state, architecture, options, source)
     save_atomically(
@@ -76,7 +91,34 @@ def import_checkpoint(
         out,
     )
     learnt = (t.numel() for k, t in state.items() if k.endswith(("weight", "bias")))
-    return Imported(architecture, options, sum(learnt))
+    return Imported(architecture, options, sum(learnt), tuple(assumed))
+
+
+def _load(source: Path) -> dict[str, Any]:
+    """Reads a file of torch's, or of safetensors: a length, a JSON table and the numbers."""
+    data = source.read_bytes() if source.suffix == ".safetensors" else b""
+    if not data:
+        return load_state(source)
+    try:
+        length = int.from_bytes(data[:8], "little")
+        table = json.loads(data[8 : 8 + length])
+        table.pop("__metadata__", None)
+        return {name: _tensor(entry, data[8 + length :]) for name, entry in table.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise TrainingError(f"{source} is no whole safetensors file: {error}") from error
+
+
+def _tensor(entry: dict[str, Any], numbers: bytes) -> Tensor:
+    start, end = entry["data_offsets"]
+    if end > len(numbers):
+        raise ValueError("it is cut short")
+    if entry["dtype"] not in _KINDS:
+        raise ValueError(f"it has numbers of the kind {entry['dtype']}")
+    kind = _KINDS[entry["dtype"]]
+    if start == end:
+        return torch.zeros(entry["shape"], dtype=kind)
+    flat = torch.frombuffer(bytearray(numbers[start:end]), dtype=kind)
+    return flat.reshape(entry["shape"])
 
 
 def _check_paths(source: Path, out: Path, overwrite: bool) -> None:
@@ -96,15 +138,55 @@ def _slug(name: str) -> str:
     return slug
 
 
-def _tensors(state: Mapping[str, Any], source: Path) -> State:
-    """Returns the state dict without what wrapping and old versions of torch added to it."""
+def _find(state: Mapping[str, Any], source: Path) -> tuple[State, list[str]]:
+    """Returns the generator's state dict in what a file holds, and what was assumed to find it.
+
+    A file may nest it (``{"state_dict": ...}``), wrap its names (``module.``, ``netG.``), or hold
+    several networks.
+    """
     if str(state.get("format", "")).startswith("pleinair-"):
         raise UsageError(f"{source} is a checkpoint of pleinair already and needs no import")
-    if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
+    found = {
+        (where, prefix): part
+        for where, tensors in _nested(state, "")
+        for prefix, part in _unwrapped(tensors)
+    }
+    if not found:
         raise _unknown(source, state)
-    if all(key.startswith("module.") for key in state):  # saved from DataParallel
-        state = {key.removeprefix("module."): value for key, value in state.items()}
-    # Before torch 0.4 instance norm kept statistics too, which nobody used.
+    (where, prefix), part = next(iter(found.items()))
+    assumed = [f"taken from {where!r} in the file"] if where else []
+    assumed += [f"names without {prefix!r} before them"] if prefix else []
+    if len(found) > 1:
+        others = ", ".join(repr(".".join(filter(None, place))) for place in list(found)[1:])
+        assumed.append(f"of {len(found)} generators in the file the first; the others: {others}")
+    return _without_statistics(part), assumed
+
+
+def _nested(value: Mapping[Any, Any], where: str) -> Iterator[tuple[str, State]]:
+    """Yields the dicts of tensors in a dict, and where they are; averaged weights come first."""
+    tensors = {k: v for k, v in value.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    if tensors:
+        yield where, tensors
+    inner = [(k, v) for k, v in value.items() if isinstance(k, str) and isinstance(v, Mapping)]
+    for key, part in sorted(inner, key=lambda pair: "ema" not in pair[0].lower()):
+        yield from _nested(part, f"{where}.{key}" if where else key)
+
+
+def _unwrapped(state: State) -> Iterator[tuple[str, State]]:
+    """Yields each generator in a dict of tensors, with what stands before its names."""
+    if _is_kernel(state, "1.weight") and _is_kernel(state, "4.weight"):  # its layers alone
+        yield "", {f"model.{key}": value for key, value in state.items()}
+    for last in (_RESNET, _UNET):
+        for key in [key for key in state if key.endswith(last) and _is_kernel(state, key)]:
+            prefix = key.removesuffix(last)
+            part = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            whole = part if last == _UNET else {k: v for k, v in part.items() if k[:6] == "model."}
+            if last == _UNET or _is_kernel(part, "model.4.weight"):
+                yield prefix, part if len(whole) == len(part) or not prefix else whole
+
+
+def _without_statistics(state: State) -> State:
+    """Before torch 0.4 instance norm kept statistics too, which nobody used."""
     kept = ("running_mean", "running_var", "num_batches_tracked")
     return {
         key: value
@@ -115,23 +197,27 @@ def _tensors(state: Mapping[str, Any], source: Path) -> State:
 
 def _recognise(state: State, source: Path) -> tuple[str, dict[str, Any]]:
     """Returns the architecture and the options that a state dict's names and shapes tell."""
-    if _is_kernel(state, "model.1.weight") and _is_kernel(state, "model.4.weight"):
+    if _is_kernel(state, _RESNET):
         return _recognise_resnet(state, source)
-    if _is_kernel(state, "model.model.0.weight"):
-        return _recognise_unet(state, source)
-    raise _unknown(source, state)
+    return _recognise_unet(state, source)
 
 
 def _recognise_resnet(state: State, source: Path) -> tuple[str, dict[str, Any]]:
-    blocks = len({key.split(".")[1] for key in state if ".conv_block." in key})
-    if blocks not in RESNETS:
+    places = sorted({int(key.split(".")[1]) for key in state if ".conv_block." in key})
+    if len(places) not in RESNETS:
         raise TrainingError(
-            f"{source} holds a ResNet of {blocks} residual blocks; only 9 and 6 are supported"
+            f"{source} holds a ResNet of {len(places)} residual blocks; only 4 to 9 are supported"
         )
-    options = _options(state, "model.1", "model.2", f"model.{17 + blocks}", source)
+    layers = [key.split(".")[1] for key in state if re.fullmatch(r"model\.\d+\.weight", key)]
+    last = max(int(place) for place in layers if _is_kernel(state, f"model.{place}.weight"))
+    options = _options(state, "model.1", "model.2", f"model.{last}", source)
     # A layer of dropout moves a block's second convolution from place 5 to place 6.
-    options["dropout"] = not _is_kernel(state, "model.10.conv_block.5.weight")
-    return RESNETS[blocks], options
+    second = f"model.{places[0]}.conv_block.5.weight"
+    options["dropout"] = not _is_kernel(state, second)
+    filters = [int(key.split(".")[1]) for key in state if key.endswith(".filt")]
+    if filters:
+        options["antialias"] = "both" if max(filters) > places[0] else "down"
+    return RESNETS[len(places)], options
 
 
 def _recognise_unet(state: State, source: Path) -> tuple[str, dict[str, Any]]:
@@ -188,5 +274,5 @@ def _unknown(source: Path, state: Mapping[Any, Any]) -> TrainingError:
     return TrainingError(
         f"{source} holds no generator that can be imported: it begins with {first}; supported are"
         f" state dicts of {', '.join([*RESNETS.values(), *UNETS.values()])} of"
-        " pytorch-CycleGAN-and-pix2pix, e.g. latest_net_G.pth"
+        " pytorch-CycleGAN-and-pix2pix, CUT and FastCUT, e.g. latest_net_G.pth"
     )

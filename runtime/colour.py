@@ -6,13 +6,16 @@ level darker each time that it is painted. Rounded, there and back is exact with
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from ..pictures import Pixels
+from ..errors import UsageError
+from ..pictures import Pixels, over
+from .hdr import HLG, PQ, USUAL_PEAK, ToneMap
 
 # Chroma by its nearest sample going up and by areas going down: together they change nothing.
 _UP = Interpolation.POINT | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -25,8 +28,26 @@ _MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
-_UNSPECIFIED = 2
-_HD = 720  # rows from which a video that does not say is BT.709, as players take it
+_RGB, _UNSPECIFIED, _BT601 = 0, 2, 6
+_BT709_TAGS = (1, 1, 1)
+_SAID = frozenset({1, 2, 4, 5, 6, 7, 9})  # matrices that are encoded as they are said
+_SD = (1279, 576)  # what is wider or higher and does not say is BT.709, as players take it
+WHITE = (255, 255, 255)
+_NAMED = {"white": WHITE, "black": (0, 0, 0), "grey": (128, 128, 128)}
+
+
+def parse_colour(text: str) -> tuple[int, int, int]:
+    """Returns the RGB of ``#rrggbb`` or of a few names.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        red, green, blue = bytes.fromhex(text[1:])
+        return red, green, blue
+    if text not in _NAMED:
+        raise UsageError(f"{text!r} is no colour; write #rrggbb or {', '.join(_NAMED)}")
+    return _NAMED[text]
 
 
 @dataclass(frozen=True)
@@ -38,36 +59,91 @@ class Colour:
 
     @classmethod
     def of(cls, frame: av.VideoFrame) -> Colour:
-        """Returns what a decoded frame says, or what is usual for its size."""
-        matrix = _MATRICES.get(frame.colorspace, Colorspace.ITU601)
-        if frame.colorspace == _UNSPECIFIED and min(frame.width, frame.height) >= _HD:
-            matrix = Colorspace.ITU709
-        full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
-        return cls(matrix, ColorRange.JPEG if full else ColorRange.MPEG)
+        """Returns how what becomes of a frame is encoded: as the frame says, or as is usual."""
+        if frame.format.is_rgb or frame.color_trc in (PQ, HLG):
+            return cls(Colorspace.ITU709)
+        return coded(frame)
+
+
+def coded(frame: av.VideoFrame) -> Colour:
+    """Returns how a decoded frame's own YUV is meant."""
+    matrix = _MATRICES.get(frame.colorspace, Colorspace.ITU601)
+    is_large = frame.width > _SD[0] or frame.height > _SD[1]
+    if frame.colorspace in (_RGB, _UNSPECIFIED) and is_large:
+        matrix = Colorspace.ITU709
+    full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+    return Colour(matrix, ColorRange.JPEG if full else ColorRange.MPEG)
+
+
+def tags_of(frame: av.VideoFrame) -> tuple[int, int, int]:
+    """Returns primaries, transfer and matrix of what becomes of a decoded frame when encoded."""
+    if frame.format.is_rgb or frame.color_trc in (PQ, HLG):
+        return _BT709_TAGS
+    matrix = frame.colorspace
+    if matrix == _RGB:
+        matrix = _UNSPECIFIED
+    elif matrix not in _SAID:
+        matrix = 9 if _MATRICES.get(matrix) == Colorspace.BT2020 else _BT601
+    return frame.color_primaries, frame.color_trc, matrix
 
 
 class Decoded:
-    """Turns decoded frames of any pixel format, 8 bits or more, into RGB."""
+    """Turns decoded frames of any pixel format, 8 bits or more, into RGB.
 
-    def __init__(self) -> None:
+    Args:
+        peak: The brightest light, in cd/m2, of a video of high dynamic range.
+        ground: The colour under what is transparent.
+    """
+
+    def __init__(self, peak: float = USUAL_PEAK, ground: tuple[int, int, int] = WHITE) -> None:
         self.reformatter = VideoReformatter()  # kept: setting one up takes as long as a frame
+        self.peak, self.ground = peak, ground
+        self.tone: ToneMap | None = None
 
     def __call__(self, frame: av.VideoFrame) -> Pixels:
         """Returns uint8 RGB [H, W, 3]."""
+        if has_alpha(frame):
+            rgba = self._converted(frame, "rgba")
+            return over(rgba[..., :3], rgba[..., 3], self.ground)
+        if frame.color_trc in (PQ, HLG):
+            if self.tone is None or self.tone.transfer != frame.color_trc:
+                self.tone = ToneMap(frame.color_trc, self.peak)
+            return _pixels(self.tone(self._reformatted(frame, "gbrp10le")), 3)
         if frame.format.is_rgb:
             pixels: Pixels = frame.to_ndarray(format="rgb24")
             return pixels
-        colour = Colour.of(frame)
-        rgb = self.reformatter.reformat(
+        return self._converted(frame, "rgb24")
+
+    def _converted(self, frame: av.VideoFrame, pix_fmt: str) -> Pixels:
+        return _pixels(self._reformatted(frame, pix_fmt), len(pix_fmt) if pix_fmt == "rgba" else 3)
+
+    def _reformatted(self, frame: av.VideoFrame, pix_fmt: str) -> av.VideoFrame:
+        is_rgb, matrix = frame.format.is_rgb, coded(frame)
+        return self.reformatter.reformat(
             frame,
-            format="rgb24",
-            src_colorspace=colour.matrix,
-            src_color_range=colour.range,
+            format=pix_fmt,
+            src_colorspace=None if is_rgb else matrix.matrix,
+            src_color_range=None if is_rgb else matrix.range,
             interpolation=_UP,
         )
-        plane = rgb.planes[0]
-        rows: Pixels = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        return rows[:, : 3 * rgb.width].reshape(rgb.height, rgb.width, 3)
+
+
+def rgb48(frame: av.VideoFrame) -> Pixels:
+    """Returns a decoded frame's own signal as uint16 RGB [H, W, 3], whatever its transfer."""
+    pixels: Pixels = Decoded()._reformatted(frame, "rgb48le").to_ndarray()
+    return pixels
+
+
+def has_alpha(frame: av.VideoFrame) -> bool:
+    """Whether a frame has transparent parts, as far as its format tells."""
+    return any(component.is_alpha for component in frame.format.components)
+
+
+def _pixels(frame: av.VideoFrame, channels: int) -> Pixels:
+    """The bytes of a packed frame, [H, W, channels]."""
+    plane = frame.planes[0]
+    rows: Pixels = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return rows[:, : channels * frame.width].reshape(frame.height, frame.width, channels)
 
 
 class Encodable:

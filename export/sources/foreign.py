@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 import torch
@@ -16,8 +18,10 @@ from ...errors import BackendError, ExportError
 from ...networks.onnx_module import CONTROL_FLOW, OPSET, to_module
 from ..graphs.float_onnx import quiet
 
+Array = npt.NDArray[Any]
 STRIDES = tuple(2**i for i in range(10))
 LEAST = 32  # pixels a side that are tried
+_BEYOND = 3.0  # what no painter of [-1, 1] makes of a picture in it
 AGREES = 1e-3  # of the range: what a torch module may differ from its ONNX graph
 
 
@@ -26,11 +30,13 @@ class ForeignGenerator(nn.Module):
 
     Attributes:
         stride: What H and W must be multiples of.
+        assumed: Whether its range was told by what it paints.
     """
 
     def __init__(self, body: nn.Module, low: float, high: float, stride: int) -> None:
         super().__init__()
         self.body, self.low, self.high, self.stride = body, low, high, stride
+        self.assumed = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Paints ``x`` (B, 3, H, W) in [-1, 1]; returns the same shape and range."""
@@ -40,6 +46,18 @@ class ForeignGenerator(nn.Module):
         half = (self.high - self.low) / 2
         painted: Tensor = (self.body((x + 1) * half + self.low) - self.low) / half - 1
         return painted
+
+
+class _ChannelsFirst(nn.Module):
+    """A network of pictures (B, H, W, 3) as one of pictures (B, 3, H, W)."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.body(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return out
 
 
 def read_onnx(path: Path) -> onnx.ModelProto:
@@ -58,14 +76,15 @@ def read_onnx(path: Path) -> onnx.ModelProto:
 
 
 def foreign_generator(
-    model: onnx.ModelProto, path: Path, input_range: tuple[float, float]
+    model: onnx.ModelProto, path: Path, input_range: tuple[float, float] | None
 ) -> ForeignGenerator:
-    """Makes a generator of a float NCHW model from RGB pictures to RGB pictures.
+    """Makes a generator of a float model from RGB pictures to RGB pictures, NCHW or NHWC.
 
     Args:
         model: With one input and one output of one shape.
         path: For messages.
-        input_range: The values of a picture's black and white, for what it takes and returns.
+        input_range: The values of a picture's black and white, for what it takes and returns;
+            told by what it paints if None.
 
     Raises:
         ExportError: It has other inputs or outputs, control flow, or operations unknown here.
@@ -77,15 +96,62 @@ def foreign_generator(
     except Exception as error:  # it raises bare RuntimeErrors
         raise ExportError(f"{path} cannot be converted to opset {OPSET}: {error}") from error
     try:
-        body = to_module(model, path, torch.float32)
+        body: nn.Module = to_module(model, path, torch.float32)
     except BackendError as error:
-        raise ExportError(f"{error}, which an export to other targets needs") from error
+        raise ExportError(
+            f"{error}, which an export to other targets needs; write the ONNX file again without"
+            " it, or with scale factors that are numbers"
+        ) from error
     options = ort.SessionOptions()
     options.log_severity_level = 4  # sizes that do not fit are tried
     session = ort.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-    generator = ForeignGenerator(body, *input_range, _stride(session, path))
-    _check_agreement(generator, session, path)
+    paint = _painter(session, model)
+    if paint.channels_last:
+        body = _ChannelsFirst(body)
+    stride = _stride(paint, body, path)
+    generator = ForeignGenerator(body, *(input_range or _range(paint, stride)), stride)
+    generator.assumed = input_range is None
+    _check_agreement(generator, paint, path)
     return generator
+
+
+@dataclass(frozen=True)
+class _Painter:
+    """The graph in ONNX Runtime, from pictures (1, 3, H, W) to the same."""
+
+    session: ort.InferenceSession
+    channels_last: bool
+
+    def __call__(self, x: Array) -> Array:
+        name = self.session.get_inputs()[0].name
+        if not self.channels_last:
+            made: Array = self.session.run(None, {name: x})[0]
+            return made
+        made = self.session.run(None, {name: np.ascontiguousarray(x.transpose(0, 2, 3, 1))})[0]
+        return made.transpose(0, 3, 1, 2)
+
+
+def _painter(session: ort.InferenceSession, model: onnx.ModelProto) -> _Painter:
+    constants = {tensor.name for tensor in model.graph.initializer}
+    taken = next(value for value in model.graph.input if value.name not in constants)
+    return _Painter(session, _is_channels_last(taken))
+
+
+def _is_channels_last(value: onnx.ValueInfoProto) -> bool:
+    sides = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+    return len(sides) == 4 and sides[3] == 3 and sides[1] != 3
+
+
+def _range(paint: _Painter, stride: int) -> tuple[float, float]:
+    """Black and white, told by the values that it makes of pictures in [-1, 1] and in [0, 255]."""
+    side = -(-64 // stride) * stride
+    ramp = np.linspace(-1, 1, side, dtype=np.float32)
+    picture = np.stack([np.add.outer(ramp, ramp) / 2, np.subtract.outer(ramp, ramp) / 2] * 2)[:3]
+    of_small, of_bytes = paint(picture[None]), paint((picture[None] + 1) * 127.5)
+    if np.abs(of_small).max() > _BEYOND:
+        return 0.0, 255.0
+    is_bounded = np.abs(of_bytes).max() <= 1 + 1e-3
+    return (0.0, 1.0) if is_bounded and min(of_bytes.min(), of_small.min()) >= 0 else (-1.0, 1.0)
 
 
 def _check(model: onnx.ModelProto, path: Path) -> None:
@@ -102,7 +168,7 @@ def _check(model: onnx.ModelProto, path: Path) -> None:
             raise ExportError(f"{path}: {kind} {values[0].name!r} is {name}; float is expected")
         if len(shape) != 4:
             raise ExportError(f"{said}; rank 4, (1, 3, H, W), is expected")
-        if isinstance(shape[1], int) and shape[1] != 3:
+        if isinstance(shape[1], int) and shape[1] != 3 and shape[3] != 3:
             raise ExportError(f"{said}; 3 channels, RGB, are expected in the second place")
     for node in model.graph.node:
         if node.op_type in CONTROL_FLOW:
@@ -120,21 +186,28 @@ def _any_size(model: onnx.ModelProto) -> onnx.ModelProto:
     for value in (*twin.graph.input, *twin.graph.output):
         if len(value.type.tensor_type.shape.dim) == 4:
             dims = value.type.tensor_type.shape.dim
-            for dim, name in ((dims[0], "batch"), (dims[2], "height"), (dims[3], "width")):
+            high, wide = (1, 2) if _is_channels_last(value) else (2, 3)
+            for dim, name in ((dims[0], "batch"), (dims[high], "height"), (dims[wide], "width")):
                 dim.Clear()
                 dim.dim_param = f"{value.name}_{name}"
     return twin
 
 
-def _stride(session: ort.InferenceSession, path: Path) -> int:
-    """Finds out by trying what the sides of pictures must be multiples of."""
+def _stride(paint: _Painter, body: nn.Module, path: Path) -> int:
+    """Finds out by trying what the sides of pictures must be multiples of.
+
+    The torch module may ask for more: what a graph computes of a size is a factor there.
+    """
     said: Any = ""
     for stride in STRIDES:
         count = -(-LEAST // stride) // 2 * 2 + 1  # odd, or a multiple of more is tried
         shape = (1, 3, count * stride, (count + 2) * stride)
         x = np.zeros(shape, np.float32)
         try:
-            made: tuple[int, ...] = session.run(None, {session.get_inputs()[0].name: x})[0].shape
+            made: tuple[int, ...] = paint(x).shape
+            if made == shape:
+                with torch.no_grad():
+                    made = tuple(body(torch.from_numpy(x)).shape)
         except Exception as error:  # whatever the runtime makes of a shape that does not fit
             said = str(error).strip().splitlines()[-1]
             continue
@@ -147,13 +220,12 @@ def _stride(session: ort.InferenceSession, path: Path) -> int:
     )
 
 
-def _check_agreement(
-    generator: ForeignGenerator, session: ort.InferenceSession, path: Path
-) -> None:
+def _check_agreement(generator: ForeignGenerator, paint: _Painter, path: Path) -> None:
     low, high, side = generator.low, generator.high, max(64, generator.stride)
     side = -(-side // generator.stride) * generator.stride
-    x = np.random.default_rng(0).uniform(low, high, (1, 3, side, side)).astype(np.float32)
-    wanted = session.run(None, {session.get_inputs()[0].name: x})[0]
+    shape = (1, 3, side, side + generator.stride)
+    x = np.random.default_rng(0).uniform(low, high, shape).astype(np.float32)
+    wanted = paint(x)
     with torch.no_grad():
         made = generator.body(torch.from_numpy(x)).numpy()
     off = float(np.abs(made - wanted).max()) / (high - low)

@@ -34,7 +34,7 @@ def load_source(source: str, input_range: tuple[float, float] | None = None) -> 
     Args:
         source: A run's folder, a ``generator.pt``, a shipped model's name, a bundle's folder or
             zip, or a float ``.onnx``.
-        input_range: Black and white of a float ``.onnx``; (-1, 1) if none.
+        input_range: Black and white of a float ``.onnx``; told by what it paints if none.
 
     Raises:
         UsageError: There is no such thing, or an input range for what has its own.
@@ -67,7 +67,7 @@ def _from_onnx(path: Path, input_range: tuple[float, float] | None) -> Trained:
         low, high = input_range or (-1.0, 1.0)
         if not (low < high and math.isfinite(high - low)):
             raise UsageError(f"--input-range {low:g},{high:g} is not of the form BLACK,WHITE")
-        generator, architecture = foreign_generator(model, path, (low, high)), "onnx"
+        generator, architecture = foreign_generator(model, path, input_range), "onnx"
     return Trained(generator.eval(), architecture, {}, recipe, 0, False, 1, sha256_of(path))
 
 

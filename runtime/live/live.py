@@ -15,6 +15,7 @@ import numpy as np
 from ...bundle.resolve import shipped_models
 from ...errors import MediaError, PleinairError, UsageError
 from ...pictures import Pixels
+from ..address import shown
 from ..controls import Controls
 from ..models import open_model
 from ..pipeline import Pipeline, Report
@@ -223,7 +224,7 @@ def _check_recording(sink: str, source: str, overwrite: bool) -> None:
     path = Path(sink)
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         known = f"{', '.join(SCREENS)}, or a video file ({', '.join(sorted(VIDEO_SUFFIXES))})"
-        raise UsageError(f"sink {sink!r} is none of {known}")
+        raise UsageError(f"sink {shown(sink)!r} is none of {known}")
     if path.is_dir():
         raise UsageError(f"sink {sink} is a folder; give the name of a video")
     if path.exists():

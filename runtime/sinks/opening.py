@@ -53,4 +53,7 @@ def open_sink(
         return VirtualCameraSink(source)
     if kind == "http":
         return HttpSink(address, controls, Takes(source, controls), what, say)
-    return VideoSink(Path(spec), source)
+    video = VideoSink(Path(spec), source)
+    for note in video.plan.notes if video.plan else ():
+        say(note)
+    return video

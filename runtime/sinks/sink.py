@@ -15,6 +15,7 @@ from types import TracebackType
 
 from ...errors import MediaError
 from ...pictures import Pixels, write_picture
+from ..colour import WHITE
 from ..frame import Frame
 
 
@@ -54,12 +55,12 @@ class NullSink(Sink):
 class PictureSink(Sink):
     """Writes one picture."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, ground: tuple[int, int, int] = WHITE) -> None:
+        self.path, self.ground = path, ground
 
     def write(self, frame: Frame) -> bool:
         """Writes the picture."""
-        write_picture(self.path, frame.rgb, frame.alpha)
+        write_picture(self.path, frame.rgb, frame.alpha, self.ground)
         return True
 
 
@@ -69,10 +70,16 @@ class FolderSink(Sink):
     Args:
         folder: Where to; names may have folders in them.
         written: Called with each picture's name when it is complete.
+        ground: What transparent pictures are laid over in formats without alpha.
     """
 
-    def __init__(self, folder: Path, written: Callable[[str], None] = lambda name: None) -> None:
-        self.folder, self.written = folder, written
+    def __init__(
+        self,
+        folder: Path,
+        written: Callable[[str], None] = lambda name: None,
+        ground: tuple[int, int, int] = WHITE,
+    ) -> None:
+        self.folder, self.written, self.ground = folder, written, ground
         self.is_new = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +89,7 @@ class FolderSink(Sink):
     def write(self, frame: Frame) -> bool:
         """Writes one picture; frames without a name are numbered."""
         name = frame.name or f"{frame.index:06d}.png"
-        write_picture(self.folder / name, frame.rgb, frame.alpha)
+        write_picture(self.folder / name, frame.rgb, frame.alpha, self.ground)
         self.written(name)
         return True
 

@@ -1,79 +1,85 @@
-"""Sound and subtitles, copied as they are beside a video that is painted."""
+"""Sound and subtitles beside a video that is painted: copied as they are, or converted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import av
+from av.subtitles.subtitle import SubtitleSet
 
+from ..sources.clock import Clock, may_leap
 from ..sources.source import VideoSource, open_container
+from .tracks import Track
 
-_KINDS = ("audio", "subtitle")
-
-
-def left_out(source: VideoSource) -> str:
-    """Says what of a file is neither painted nor copied; empty if that is nothing."""
-    names = {"data": "data", "attachment": "attachments"}
-    kinds = sorted({names[s.type] for s in source.container.streams if s.type in names})
-    return f"{source.label}: its {' and '.join(kinds)} will not be kept" if kinds else ""
+_MILLI = Fraction(1, 1000)
+_BITS = 96_000  # a second and channel, of sound that is converted
+_ADVANCE = 1.0  # seconds before the start where the first sound is sought
 
 
 class StreamCopy:
     """Copies a file's sound and subtitles, a little at a time, so that they interleave.
 
     Args:
-        source: The video that they belong to.
+        source: The video that they belong to; it has been read as far as it will be.
         out: Where to; the streams are added to it at once.
+        tracks: What becomes of each.
     """
 
-    def __init__(self, source: VideoSource, out: av.container.OutputContainer) -> None:
-        self.container = open_container(source.path)
-        self.out, self.start, self.end = out, source.start_time, source.end_time
-        originals = [s for s in self.container.streams if s.type in _KINDS]
-        self.streams = {s.index: out.add_stream_from_template(s) for s in originals}
-        for original in originals:
-            self.streams[original.index].metadata.update(original.metadata)
-        if self.start is not None:
-            self.container.seek(int(self.start * 1e6))
-        self.packets: Iterator[Any] = self.container.demux(*originals)
+    def __init__(
+        self, source: VideoSource, out: av.container.OutputContainer, tracks: Iterable[Track]
+    ) -> None:
+        self.source, self.container = source, open_container(source.path)
+        streams = [self.container.streams[track.index] for track in tracks]
+        self.writers = {
+            track.index: _WRITERS[track.kind, track.is_copied](source, stream, out, track.becomes)
+            for track, stream in zip(tracks, streams, strict=True)
+        }
+        self.packets: Iterator[Any] = self._from_start(streams)
         self.waiting = self._next()
 
     @classmethod
-    def of(cls, source: VideoSource, out: av.container.OutputContainer) -> StreamCopy | None:
-        """Returns a copier, or None where there is nothing to copy.
-
-        Raises:
-            ValueError: The container cannot hold one of the streams.
-        """
-        if source.is_url or not any(s.type in _KINDS for s in source.container.streams):
-            return None
-        return cls(source, out)
+    def of(
+        cls, source: VideoSource, out: av.container.OutputContainer, tracks: Iterable[Track]
+    ) -> StreamCopy | None:
+        """Returns a copier, or None where there is nothing to copy."""
+        kept = [track for track in tracks if track.becomes]
+        return cls(source, out, kept) if kept else None
 
     def copy_until(self, seconds: float) -> None:
         """Copies the packets that begin within ``seconds`` of the painted part."""
         while self.waiting is not None:
             packet = self.waiting
-            if packet.dts is not None and packet.size:
-                if float(packet.dts * packet.time_base) - (self.start or 0) > seconds:
+            if packet.size and (packet.pts is not None or packet.dts is not None):
+                writer = self.writers[packet.stream.index]
+                at = writer.place(packet)
+                if at > seconds:
                     return
-                if self._shift(packet):
-                    packet.stream = self.streams[packet.stream.index]
-                    self.out.mux(packet)
+                writer.write(packet, at)
             self.waiting = self._next()
 
-    def _shift(self, packet: Any) -> bool:
-        """Moves a packet to the painted part's clock; False if it lies outside."""
-        at = float(packet.pts * packet.time_base)
-        if self.end is not None and at >= self.end:
-            return False
-        if self.start is None:
-            return True
-        if at < self.start:
-            return False
-        offset = round(self.start / packet.time_base)
-        packet.pts, packet.dts = packet.pts - offset, packet.dts - offset
-        return True
+    def finish(self) -> None:
+        """Writes what converters have kept back; notes as a problem what was lost."""
+        for writer in self.writers.values():
+            writer.finish()
+        lost = sum(writer.lost for writer in self.writers.values())
+        if lost:
+            self.source.problems.append(
+                f"{self.source.label} is damaged: {lost} packets of its sound or subtitles could"
+                " not be kept"
+            )
+
+    def _from_start(self, streams: list[Any]) -> Iterator[Any]:
+        """Packets from the start of the painted part on, or from somewhere before."""
+        start = self.source.start_time
+        if start is not None and not may_leap(self.container):
+            try:
+                self.container.seek(int((start - _ADVANCE) * 1e6))
+            except (av.error.FFmpegError, OSError):
+                self.container.seek(0)
+        return self.container.demux(*streams)
 
     def _next(self) -> Any:
         """The next packet; None at the end, be it that of a damaged file."""
@@ -85,3 +91,158 @@ class StreamCopy:
     def close(self) -> None:
         """Closes this view of the source."""
         self.container.close()
+
+
+def chapters_of(source: VideoSource) -> list[Any]:
+    """Returns a file's chapters as far as they are painted, by the output's clock."""
+    begin = source.origin
+    end = None if source.end_time is None else Fraction(source.end_time)
+    kept = []
+    for chapter in source.container.chapters():
+        base = chapter["time_base"] or _MILLI
+        first, last = chapter["start"] * base, chapter["end"] * base
+        if last <= begin or (end is not None and first >= end):
+            continue
+        last = last if end is None else min(last, end)
+        begins, ends = (round((max(at, begin) - begin) / _MILLI) for at in (first, last))
+        kept.append({**chapter, "start": begins, "end": ends, "time_base": _MILLI})
+    return kept
+
+
+class _Writer:
+    """One stream on its way from the source's clock to the output's."""
+
+    def __init__(
+        self, source: VideoSource, stream: Any, out: av.container.OutputContainer, codec: str
+    ) -> None:
+        self.source, self.out, self.original = source, out, stream
+        self.time_base: Fraction = stream.time_base
+        self.clock = Clock(self.time_base, may_leap(stream.container), source.moves)
+        self.lost = 0  # packets that were damaged
+        self.at: Any = None  # the packet at hand's time, by the source's clock without jumps
+        self.stream = self.add(codec)
+        self.stream.metadata.update(stream.metadata)
+
+    def add(self, codec: str) -> Any:
+        """Adds the stream to the output."""
+        return self.out.add_stream_from_template(self.original)
+
+    def place(self, packet: Any) -> float:
+        """Returns when a packet begins, in seconds of the output; to be asked again is free."""
+        if self.at is None:
+            time = packet.dts if packet.pts is None else packet.pts
+            self.at = self.clock(time, packet.duration or 0)
+        return float(self.at * self.time_base - self.source.origin)
+
+    def write(self, packet: Any, at: float) -> None:
+        """Writes a packet, if it belongs to the painted part."""
+        time, self.at = self.at, None
+        source = self.source
+        if source.end_time is not None and time * self.time_base >= source.end_time:
+            return
+        if source.start_time is not None and time * self.time_base < source.start_time:
+            return
+        self.put(packet, time - round(source.origin / self.time_base))
+
+    def put(self, packet: Any, time: int) -> None:
+        """Writes a packet at a time of the output, in units of the source's time base."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Writes what was kept back."""
+
+
+class _Copied(_Writer):
+    last: int | None = None
+
+    def put(self, packet: Any, time: int) -> None:
+        early = 0
+        if packet.pts is not None and packet.dts is not None:
+            early = packet.pts - packet.dts
+        decoded = time - early
+        if self.last is not None:  # the second part of a recording begins a little early
+            tick = ceil(self.stream.time_base / self.time_base)
+            decoded = max(decoded, self.last + max(1, tick))
+        self.last = decoded
+        packet.dts, packet.pts = decoded, max(time, decoded)
+        packet.stream = self.stream
+        try:
+            self.out.mux(packet)
+        except (av.error.InvalidDataError, av.error.ArgumentError):  # damaged; the rest is good
+            self.lost += 1
+
+
+class _ConvertedSound(_Writer):
+    def add(self, codec: str) -> Any:
+        taken = self.original.codec_context
+        rate = taken.sample_rate
+        rates = av.codec.Codec(codec, "w").audio_rates or [rate]
+        if rate not in rates:
+            rate = min((r for r in rates if r >= rate), default=max(rates))
+        layout = "stereo" if taken.channels != 1 else "mono"
+        stream: Any = self.out.add_stream(codec, rate=rate, layout=layout)
+        stream.bit_rate = _BITS * stream.codec_context.channels
+        self.resampler = av.AudioResampler("fltp", layout, rate, frame_size=1024)
+        self.next: int | None = None
+        return stream
+
+    def put(self, packet: Any, time: int) -> None:
+        try:
+            frames = self.original.codec_context.decode(packet)
+        except av.error.InvalidDataError:
+            self.lost += 1
+            return
+        for frame in frames:
+            if self.next is None:  # decoders keep no clock worth the name over damage
+                # What an encoder put before the sound is no longer there.
+                shorter = frame.pts - packet.pts if None not in (frame.pts, packet.pts) else 0
+                self.next = round((time + shorter) * self.time_base * frame.sample_rate)
+            frame.pts, frame.time_base = self.next, Fraction(1, frame.sample_rate)
+            self.next += frame.samples
+            self._encode(frame)
+
+    def finish(self) -> None:
+        self._encode(None)
+        self.out.mux(self.stream.encode(None))
+
+    def _encode(self, frame: Any) -> None:
+        for piece in self.resampler.resample(frame) if frame or self.next is not None else ():
+            self.out.mux(self.stream.encode(piece))
+
+
+class _ConvertedText(_Writer):
+    last = -1
+
+    def add(self, codec: str) -> Any:
+        taken: Any = self.original.codec_context
+        if not taken.is_open:
+            taken.open(strict=False)
+        stream: Any = self.out.add_stream(codec)
+        stream.codec_context.subtitle_header = taken.subtitle_header
+        stream.time_base = _MILLI
+        return stream
+
+    def put(self, packet: Any, time: int) -> None:
+        try:
+            shown: Any = self.original.codec_context.decode2(packet)
+        except av.error.InvalidDataError:
+            self.lost += 1
+            return
+        length = round((packet.duration or 0) * self.time_base / _MILLI)
+        length = length or (shown.end_display_time if shown else 0)
+        for one in shown or ():
+            text = SubtitleSet.create(text=one.ass, start=0, end=length, pts=0)
+            made = self.stream.codec_context.encode_subtitle(text)
+            self.last = max(round(time * self.time_base / _MILLI), self.last + 1, 0)
+            made.stream, made.time_base = self.stream, _MILLI
+            made.pts = made.dts = self.last
+            made.duration = length
+            self.out.mux(made)
+
+
+_WRITERS: dict[tuple[str, bool], type[_Writer]] = {
+    ("audio", True): _Copied,
+    ("subtitle", True): _Copied,
+    ("audio", False): _ConvertedSound,
+    ("subtitle", False): _ConvertedText,
+}

@@ -7,6 +7,7 @@ import errno
 import shutil
 import zipfile
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,15 @@ import numpy.typing as npt
 from av.video.reformatter import Colorspace
 
 from ...errors import MediaError
+from ...pictures import beside
 from ..colour import Colour, Encodable
 from ..frame import Frame
 from ..sources.source import Source, VideoSource
 from .encoding import Encoding, Format, configure
+from .output import OutputPlan, plan_output
 from .segments import LENGTH, Segments
 from .sink import Sink
-from .streams import StreamCopy
+from .streams import StreamCopy, chapters_of
 
 Array = npt.NDArray[Any]
 
@@ -35,7 +38,7 @@ AGAIN = "what is painted is kept: the same command goes on from there"
 
 def job_folder(path: Path) -> Path:
     """Returns where a video's segments lie until it is complete."""
-    return path.with_name(f".{path.name}.job")
+    return beside(path, f".{path.name}.job")
 
 
 class VideoSink(Sink):
@@ -47,6 +50,7 @@ class VideoSink(Sink):
         encoding: What to encode with.
         resumable: Whether complete segments outlive a failure, for a next run to go on from.
         keep_state: Whether the state after the last segment's last frame is kept beside it.
+        plan: What it will be; made here if not given.
     """
 
     def __init__(
@@ -56,8 +60,12 @@ class VideoSink(Sink):
         encoding: Encoding = FAST,
         resumable: bool = False,
         keep_state: bool = False,
+        plan: OutputPlan | None = None,
     ) -> None:
         self.path, self.source, self.encoding = path, source, encoding
+        if plan is None and isinstance(source, VideoSource):
+            plan = plan_output(source, path, encoding)
+        self.plan = plan
         self.resumable, self.keep_state = resumable, keep_state
         self.segments = Segments(job_folder(path))
         if not resumable:
@@ -66,7 +74,7 @@ class VideoSink(Sink):
         if keep_state and self.done and not self.state():
             self.segments.clear()
             self.done = 0
-        self.temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+        self.temporary = beside(path, f".{path.stem}.part{path.suffix}")
         self.stream: av.VideoStream | None = None
         self.copied: StreamCopy | None = None
         self.first_captured: float | None = None
@@ -144,23 +152,26 @@ class VideoSink(Sink):
 
     def _start(self, first: Frame, time_base: Fraction) -> None:
         """Settles the format by the first frame, and opens the file: it may refuse the sound."""
-        source, size = self.source, (first.rgb.shape[1], first.rgb.shape[0])
-        colour, aspect, tags = _OWN_COLOUR, None, _OWN_TAGS
-        if isinstance(source, VideoSource):
-            colour, aspect, tags = source.colour, source.pixel_aspect, source.colour_tags
+        source, size, plan = self.source, (first.rgb.shape[1], first.rgb.shape[0]), self.plan
         rate = source.fps or Fraction(30)
-        self.form = Format(size, time_base, rate, colour, aspect, tags)
+        own = Format(size, time_base, rate, _OWN_COLOUR, None, _OWN_TAGS)
+        self.form = own
+        if plan:  # a part may begin with frames of another size
+            is_scaled = plan.form.size != source.size
+            shape = plan.form.size if is_scaled else size
+            self.form = replace(plan.form, size=shape, time_base=time_base)
         self.encoder = self.encoding.encoder
-        self.encodable = Encodable(size, self.form.pix_fmt, colour)
+        self.encodable = Encodable(self.form.size, self.form.pix_fmt, self.form.colour)
         stream = self.container.add_stream(self.encoder, rate=rate)
         assert isinstance(stream, av.VideoStream)
         stream.time_base = time_base
         configure(stream.codec_context, self.encoding, self.form)
         refusing: AbstractContextManager[None] = contextlib.nullcontext()
-        if isinstance(source, VideoSource):
-            self.container.metadata.update(source.metadata)
+        if plan and isinstance(source, VideoSource):
+            self.container.metadata.update(plan.metadata)
+            self.container.set_chapters(chapters_of(source))
             with self._refusing(source):
-                self.copied = StreamCopy.of(source, self.container)
+                self.copied = StreamCopy.of(source, self.container, plan.tracks)
             if self.copied:
                 refusing = self._refusing(source)
         with refusing:
@@ -189,6 +200,7 @@ class VideoSink(Sink):
         if self.copied:
             # A file keeps all of its sound; what was live ends where the picture does.
             self.copied.copy_until(end if self.source.live else float("inf"))
+            self.copied.finish()
         self.container.close()
 
     def _time_of(self, frame: Frame) -> tuple[int, Fraction]:

@@ -5,24 +5,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import re
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 
 import av
 import cv2
-import numpy as np
 
 from ...errors import MediaError, UsageError
-from ...pictures import SUFFIXES, Pixels, is_picture, list_pictures, read_picture
-from ..colour import Colour, Decoded
+from ...orientation import upright  # noqa: F401  # what turns its frames
+from ...pictures import SUFFIXES, is_picture, list_pictures, read_picture
+from ..address import shown
+from ..colour import WHITE, Colour, Decoded, rgb48, tags_of
 from ..frame import Frame
+from ..hdr import USUAL_PEAK, measured_peak
+from .clock import PRIMING, Clock, FrameTimes, may_leap
+from .deinterlace import LOOK, deinterlaced, looks_interlaced, may_be_interlaced
+from .media import is_dolby_vision_5, orientation_of, painted_stream, probe, rate_of, with_alpha
 
 TIMEOUT = 10.0  # seconds that a stream may be silent
+_BACK = (0.0, 2.0, 20.0)  # seconds before a time where its key frame is sought
+_ANNOUNCE = ("flv", "asf")  # formats whose head says how long they are
+_SAMPLES = 8  # key frames whose brightest light is looked at
 _DARK, _DARKEST = 30, 20  # the frame by which a camera should have shown more than such grey levels
 
 
@@ -112,6 +124,11 @@ class VideoSource(Source):
         realtime: Yield a file's frames at the pace at which a camera would.
         start: Seconds from the first frame at which to begin; times then count from there.
         end: Seconds from the first frame at which to end.
+        ground: The colour, RGB, under what is transparent.
+
+    Attributes:
+        info: What was known before the first frame was painted.
+        origin: When, by the file's clock, the output begins, in seconds.
     """
 
     def __init__(
@@ -120,40 +137,40 @@ class VideoSource(Source):
         realtime: bool = False,
         start: float | None = None,
         end: float | None = None,
+        ground: tuple[int, int, int] = WHITE,
     ) -> None:
         super().__init__()
-        self.label = self.path = path
+        self.path, self.label, self.ground = path, shown(path), ground
         self.is_url = self.can_return = "://" in path
         self.live = self.is_url or realtime
-        try:
-            self.container = open_container(path)
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise MediaError(_why_not_opened(path, error)) from error
-        if not self.container.streams.video:
-            self.container.close()
-            raise MediaError(f"{path} has no video stream")
-        self.stream = self.container.streams.video[0]
-        # Threads that decode whole frames side by side hold one back each, which is delay.
-        self.stream.thread_type = "SLICE" if self.is_url else "AUTO"
-        self.fps = self.stream.average_rate or self.stream.guessed_rate
+        self.start_time: float | None = None
+        self.end_time: float | None = None
+        self._open()
         # FFmpeg numbers the pictures of a bare MJPEG stream as if there were 25 a second.
         self.has_clock = "jpeg" not in self.container.format.name
-        begins = float((self.stream.start_time or 0) * (self.stream.time_base or 0))
+        self.fps = rate_of(self.container, self.stream)
+        self.count = self._count(start, end)
+        self.decoder = self._decode()
+        opening = next(self.decoder, None)  # it alone knows rotation, colours and when it is
+        if opening is None:
+            raise self._without_frames()
+        self._check(opening)
+        self.info = probe(self.container, self.stream, opening, self.label)
+        self.time_base = self.info.time_base
+        begins = float(self.info.first or 0)
         self.start_time = None if start is None else begins + start
         self.end_time = None if end is None else begins + end
-        self.count = self._count(start, end)
-        self.decoder = self._part()
-        self.first: av.VideoFrame | None = next(self.decoder, None)  # it alone knows the rotation
+        self.origin = self._origin()
+        self.colour, self.colour_tags = Colour.of(opening), tags_of(opening)
+        self.peak = self._peak(opening)
+        self.is_interlaced = False
+        self.decoder = self._shown(self._part(opening, self.decoder))
+        self.first: av.VideoFrame | None = next(self.decoder, None)
         if self.first is None:
-            self.container.close()
-            why = "".join(f": {problem}" for problem in self.problems[:1])
-            part = "" if start is None else f" after {start:g} seconds"
-            raise MediaError(f"{path} holds no frame that can be decoded{part}{why}")
+            raise self._without_frames("" if start is None else f" after {start:g} seconds")
         self.skipped = 0
-        self.colour = Colour.of(self.first)
-        self.time_base = self.first.time_base or Fraction(1, 90_000)
         self.size = (self.first.width, self.first.height)
-        self.is_turned = _quarter_turns(self.first.rotation) % 2 == 1
+        self.is_turned = self.info.orientation.is_turned
         if self.is_turned:
             self.size = self.size[::-1]
 
@@ -165,14 +182,13 @@ class VideoSource(Source):
     @property
     def pixel_aspect(self) -> Fraction | None:
         """Width to height of a pixel, upright."""
-        aspect = self.stream.codec_context.sample_aspect_ratio
+        aspect = self.info.pixel_aspect
         return 1 / aspect if aspect and self.is_turned else aspect
 
     @property
-    def colour_tags(self) -> tuple[int, int, int]:
-        """Primaries, transfer and matrix, as the stream says them."""
-        context = self.stream.codec_context
-        return context.color_primaries, context.color_trc, context.colorspace
+    def moves(self) -> list[Fraction]:
+        """By how much the clock was moved at each of its jumps so far, in seconds."""
+        return self.times.clock.moves
 
     def skip(self, frames: int) -> None:
         """Passes over frames that were painted before."""
@@ -182,7 +198,8 @@ class VideoSource(Source):
 
     def frames(self) -> Iterator[Frame]:
         """Yields frames until the end, or until nothing more can be decoded."""
-        decoded, index, to_rgb = self.first, self.skipped, Decoded()
+        decoded, index = self.first, self.skipped
+        to_rgb = Decoded(self.peak, self.ground)
         started = time.perf_counter()
         first: float | None = None  # time of the first frame
         while decoded is not None:
@@ -190,9 +207,8 @@ class VideoSource(Source):
                 first = decoded.time if first is None else first
                 time.sleep(max(0.0, started + decoded.time - first - time.perf_counter()))
             captured = time.perf_counter()
-            rgb = upright(to_rgb(decoded), decoded.rotation)
             yield Frame(
-                rgb,
+                orientation_of(decoded)(to_rgb(decoded)),
                 index,
                 self._pts(decoded),
                 decoded.time_base,
@@ -203,23 +219,113 @@ class VideoSource(Source):
             with self.reading:
                 decoded = None if self.closed else next(self.decoder, None)
 
-    def _pts(self, decoded: av.VideoFrame) -> int | None:
-        """A frame's time, counted from where the painted part starts."""
-        if not self.has_clock or decoded.pts is None or self.start_time is None:
-            return decoded.pts if self.has_clock else None
-        return max(0, decoded.pts - round(self.start_time / self.time_base))
+    def _open(self) -> None:
+        """Opens it, at its beginning."""
+        try:
+            self.container = open_container(self.path)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            # What FFmpeg says of an address has its password in it.
+            cause = None if self.is_url else error
+            raise MediaError(_why_not_opened(self.label, error)) from cause
+        stream = painted_stream(self.container)
+        if stream is None:
+            cover = (
+                ", only a picture of what is to be heard" if self.container.streams.video else ""
+            )
+            self.container.close()
+            raise MediaError(f"{self.label} has no video stream{cover}")
+        self.stream = stream
+        # Threads that decode whole frames side by side hold one back each, which is delay.
+        stream.thread_type = "SLICE" if self.is_url else "AUTO"
+        self.decoding = with_alpha(stream)
+        self.times = FrameTimes(self.container, stream, not self.is_url)
 
-    def _part(self) -> Iterator[av.VideoFrame]:
-        """Yields the frames between start and end."""
+    def _without_frames(self, part: str = "") -> MediaError:
+        self.container.close()
+        why = "".join(f": {problem}" for problem in self.problems[:1])
+        return MediaError(f"{self.label} holds no frame that can be decoded{part}{why}")
+
+    def _check(self, frame: av.VideoFrame) -> None:
+        if is_dolby_vision_5(self.stream, frame):
+            self.container.close()
+            raise MediaError(
+                f"{self.label} is Dolby Vision of profile 5, whose colours only its own decoders"
+                " know; export it as HDR10 or SDR first"
+            )
+
+    def _origin(self) -> Fraction:
+        """When the output begins; sound that leads by more than its encoder's start is kept."""
+        first = self.info.first or Fraction(0)
         if self.start_time is not None:
-            self.container.seek(int(self.start_time * 1e6))
+            return Fraction(self.start_time).limit_denominator(1_000_000)
+        starts = [one.start for one in self.info.streams if one.kind == "audio"]
+        earliest = min((one for one in starts if one is not None), default=first)
+        return earliest if first - earliest > PRIMING else first
+
+    def _peak(self, opening: av.VideoFrame) -> float:
+        """The brightest light of a video of high dynamic range, in cd/m2."""
+        if not self.info.hdr or self.is_url:
+            return USUAL_PEAK
+        return self.info.peak or peak_of(self.path, opening)
+
+    def _pts(self, decoded: av.VideoFrame) -> int | None:
+        """A frame's time, counted from where the output starts."""
+        if not self.has_clock or decoded.pts is None:
+            return None
+        return max(0, decoded.pts - round(self.origin / self.time_base))
+
+    def _shown(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """Yields frames of one picture each."""
+        ahead: list[av.VideoFrame] = []
+        if not self.is_url:
+            ahead = list(islice(frames, 1))
+            if ahead and ahead[0].interlaced_frame:
+                self.is_interlaced = True
+            elif ahead and may_be_interlaced(ahead[0]):
+                ahead += islice(frames, LOOK - 1)
+                self.is_interlaced = looks_interlaced(ahead)
+        frames = chain(ahead, frames)
+        return deinterlaced(frames) if self.is_interlaced else frames
+
+    def _part(
+        self, opening: av.VideoFrame, others: Iterator[av.VideoFrame]
+    ) -> Iterator[av.VideoFrame]:
+        """Yields the frames between start and end."""
         half = 0.5 / float(self.fps or 1000)  # a time that is written is seldom exact
-        for frame in self._decode():
+        frames: Iterator[av.VideoFrame] = chain([opening], others)
+        if self.start_time is not None:
+            frames = self._sought(opening, others, self.start_time - half)
+        for frame in frames:
             if self.start_time is not None and (frame.time or 0.0) < self.start_time - half:
                 continue
             if self.end_time is not None and (frame.time or 0.0) >= self.end_time - half:
                 return
             yield frame
+
+    def _sought(
+        self, opening: av.VideoFrame, others: Iterator[av.VideoFrame], target: float
+    ) -> Iterator[av.VideoFrame]:
+        """Yields frames from one on that is not after the target."""
+        if (opening.time or 0.0) >= target:
+            return chain([opening], others)
+        for back in () if may_leap(self.container) else _BACK:
+            try:
+                self.container.seek(int((target - back) * 1e6))
+            except (av.error.FFmpegError, OSError):
+                break
+            self.times = FrameTimes(self.container, self.stream)
+            decoder = self._decode()
+            first = next(decoder, None)
+            if first is not None and first.time is not None and first.time <= target:
+                return chain([first], decoder)
+        leaps = may_leap(self.container)
+        skipped, clock = key_frame_before(self.path, target) if leaps else (0, None)
+        self.container.close()
+        self.problems.clear()
+        self._open()
+        if clock is not None:
+            self.times.clock = clock
+        return self._decode(skipped)
 
     def _count(self, start: float | None, end: float | None) -> int | None:
         """How many frames there should be."""
@@ -232,18 +338,27 @@ class VideoSource(Source):
         last = seconds if end is None else min(end, seconds)
         return max(1, round((last - (start or 0.0)) * self.fps))
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
-        """Yields what can be decoded, and notes as one problem what cannot."""
+    def _decode(self, skipped: int = 0) -> Iterator[av.VideoFrame]:
+        """Yields what can be decoded, and notes as one problem what cannot.
+
+        Args:
+            skipped: How many packets not to decode.
+        """
         packets = damaged = frames = 0
         end: float | None = None  # of the last frame, in seconds
         failure = ""
         try:
             for packet in self.container.demux(self.stream):
                 packets += packet.dts is not None or packet.size > 0  # else it is the flush
+                if packets <= skipped:
+                    continue
+                self.times.sent(packet)
                 try:
-                    for frame in packet.decode():
-                        yield frame
+                    for frame in self.decoding(packet):
                         frames += 1
+                        frame.time_base = packet.time_base
+                        frame.pts = self.times.of(frame)
+                        yield frame
                         if frame.time is not None:
                             end = frame.time + float(frame.duration * packet.time_base)
                 except av.error.InvalidDataError:
@@ -253,13 +368,13 @@ class VideoSource(Source):
         except (av.error.FFmpegError, OSError) as error:
             failure = error.strerror or str(error)
         if failure:
-            self.problems.append(f"{self.path} stopped after {frames} frames: {failure}")
+            self.problems.append(f"{self.label} stopped after {frames} frames: {failure}")
         elif not self.is_url and self._is_cut_off(packets, end):
             of = f" of {self.count}" if self.count else ""
-            self.problems.append(f"{self.path} is truncated: {frames}{of} frames could be decoded")
+            self.problems.append(f"{self.label} is truncated: {frames}{of} frames could be decoded")
         elif damaged:
             self.problems.append(
-                f"{self.path} is damaged: {frames} frames could be decoded,"
+                f"{self.label} is damaged: {frames} frames could be decoded,"
                 f" {damaged} packets could not"
             )
 
@@ -267,8 +382,13 @@ class VideoSource(Source):
         """Whether the file announced more: by its index (MP4), or by its duration (Matroska)."""
         if self.start_time is not None:  # the index tells of all frames, not of the part's
             return False
-        if packets < len(self.stream.index_entries):
+        name = self.container.format.name
+        announced_packets = self.stream.frames if name == "avi" else 0
+        if packets < max(len(self.stream.index_entries), announced_packets):
             return True
+        if name in _ANNOUNCE and self.container.duration and end is not None:
+            begins = (self.container.start_time or 0) / 1e6
+            return end - begins < self.container.duration / 1e6 - 0.5
         announced = re.fullmatch(
             r"(\d+):(\d+):(\d+\.?\d*)", self.stream.metadata.get("DURATION", "")
         )
@@ -327,7 +447,11 @@ class CameraSource(Source):
 
 
 def open_source(
-    spec: str, realtime: bool = False, start: float | None = None, end: float | None = None
+    spec: str,
+    realtime: bool = False,
+    start: float | None = None,
+    end: float | None = None,
+    ground: tuple[int, int, int] = WHITE,
 ) -> Source:
     """Opens a source by its spelling.
 
@@ -336,6 +460,7 @@ def open_source(
         realtime: Give a file's frames at the pace at which a camera would.
         start: Where in a video file to begin, in seconds.
         end: Where to end.
+        ground: The colour, RGB, under what is transparent in a video.
 
     Raises:
         UsageError: There is no such file.
@@ -357,7 +482,7 @@ def open_source(
         raise MediaError(f"{path} is empty")
     if is_picture(path):
         return PictureSource([path], str(path))
-    return VideoSource(str(path), realtime, start, end)
+    return VideoSource(str(path), realtime, start, end, ground)
 
 
 def open_container(path: str) -> av.container.InputContainer:
@@ -369,20 +494,54 @@ def open_container(path: str) -> av.container.InputContainer:
     return av.open(f"file:{path}")  # or it takes what is before a colon in the name for a protocol
 
 
-def upright(rgb: Pixels, rotation: int) -> Pixels:
-    """Turns a decoded picture as its stream's display matrix says (degrees, counter-clockwise)."""
-    turns = _quarter_turns(rotation)
-    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+def key_frame_before(path: str, target: float) -> tuple[int, Clock | None]:
+    """Finds where to begin to decode, in a file whose clock may jump and which has no index.
+
+    Args:
+        path: The file.
+        target: A time in seconds, by a clock that goes on over jumps.
+
+    Returns:
+        How many packets come before, and the clock there. One key frame more than needed is gone
+        back, as the last one's own frames may be shown later than they are decoded.
+    """
+    keys: deque[tuple[int, Clock | None]] = deque([(0, None)], maxlen=2)
+    with open_container(path) as container:
+        stream = painted_stream(container)
+        assert stream is not None and stream.time_base is not None
+        interval = FrameTimes(container, stream).interval
+        clock = Clock(stream.time_base, may_leap(container))
+        packets = (p for p in container.demux(stream) if p.dts is not None or p.size > 0)
+        for index, packet in enumerate(packets):
+            if packet.dts is None:
+                continue
+            at = clock(packet.dts, interval) * stream.time_base
+            if at > target:
+                break
+            if packet.is_keyframe:
+                keys.append((index, clock.resumed()))
+    return keys[0]
 
 
-def _quarter_turns(rotation: int) -> int:
-    return round(rotation / 90) % 4
+def peak_of(path: str, opening: av.VideoFrame) -> float:
+    """Returns the brightest light, in cd/m2, of frames spread over a file of high dynamic range."""
+    samples = [opening]
+    with contextlib.suppress(av.error.FFmpegError, OSError), open_container(path) as container:
+        stream = painted_stream(container)
+        for index in range(_SAMPLES if stream else 0):
+            share = Fraction(2 * index + 1, 2 * _SAMPLES)
+            at = (container.start_time or 0) + int((container.duration or 0) * share)
+            container.seek(at)
+            samples += islice(container.decode(stream), 1)  # type: ignore[arg-type]
+    return measured_peak([rgb48(one) for one in samples], opening.color_trc)
 
 
 def _why_not_opened(path: str, error: Exception) -> str:
     reason = getattr(error, "strerror", None) or str(error)
     if isinstance(error, av.error.ExitError):
         reason = f"nothing came for {TIMEOUT:g} seconds"
-    if isinstance(error, av.error.InvalidDataError):
+    unread = (av.error.InvalidDataError, av.error.EOFError)
+    is_file = "://" not in path
+    if isinstance(error, unread) or (is_file and getattr(error, "errno", None) == errno.EIO):
         reason = "it is no video that can be read, or it is cut off before its index"
     return f"{path} cannot be opened: {reason}"

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import MediaError, UsageError
-from ...pictures import SUFFIXES, is_picture
+from ...pictures import READ_ONLY, SUFFIXES, is_picture
+from ..address import shown
 from ..sinks.video import VIDEO_SUFFIXES
+from .names import LONGEST, Names, bytes_of
 
 # Videos that are read; those that are not written too become Matroska.
 _READ = VIDEO_SUFFIXES | {
     *(".avi", ".webm", ".wmv", ".flv", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp", ".ogv")
 }
+# And those that are read without being named wherever the others are.
+_READ_TOO = frozenset(
+    {".gif", ".apng", ".asf", ".f4v", ".3g2", ".vob", ".m2v", ".mxf", ".divx", ".dv", ".nut"}
+    | {".y4m", ".ivf", ".h264", ".264", ".h265", ".265", ".hevc", ".mjpg", ".mjpeg", ".mk3d"}
+)
 
 
 @dataclass(frozen=True)
@@ -32,10 +40,12 @@ class Plan:
     Attributes:
         items: In the order in which they are painted.
         folder: The output folder, where there may be several; None for a single file.
+        notes: What is left out or gets another name, a sentence each.
     """
 
     items: list[Item]
     folder: Path | None
+    notes: list[str] = field(default_factory=list)
 
 
 def make_plan(source: str | Path, out: str | Path) -> Plan:
@@ -52,7 +62,9 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
     """
     path, out = Path(source), Path(out)
     if "://" in str(source):
-        raise UsageError(f"{source} is a stream, not a file; to record it painted use live --sink")
+        raise UsageError(
+            f"{shown(str(source))} is a stream, not a file; to record it painted use live --sink"
+        )
     if path.is_dir():
         wrong = f"{path} is a folder, so the output must be one too"
         return _of_many(path, _inside(path, out), out, f"folder {path}", wrong)
@@ -62,7 +74,7 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
         found = [Path(name) for name in sorted(glob.glob(str(source), recursive=True))]  # noqa: PTH207
         if not found:
             raise UsageError(f"{source} does not exist, and nothing fits it as a pattern")
-        files = [one for one in found if one.is_file() and paintable(one)]
+        files = [one for one in found if one.is_file() and not one.name.startswith(".")]
         wrong = f"pattern {source} may fit many files, so the output must be a folder"
         return _of_many(fixed_part(path), files, out, f"pattern {source}", wrong)
     if str(source).isdecimal():
@@ -71,9 +83,13 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
 
 
 def _of_one(source: Path, out: Path) -> Plan:
+    if bytes_of(out.name) > LONGEST:
+        raise UsageError(
+            f"output {out} has a name of {bytes_of(out.name)} bytes; file systems take {LONGEST}"
+        )
     is_video = not is_picture(source)
     if out.is_dir():
-        out = out / (source.name if not is_video else video_name(source.name))
+        out = out / _painted_name(source)
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:
         suffixes = ", ".join(sorted(fits))
@@ -90,27 +106,46 @@ def _of_many(root: Path, files: list[Path], out: Path, label: str, wrong: str) -
     _is_no_input(root, out)
     if not out.is_dir() and (out.exists() or _looks_like_file(out)):
         raise UsageError(f"{wrong}, not {out}")
-    if not files:
+    taken = [path for path in files if paintable(path, root)]
+    if not taken:
         kinds = ", ".join(sorted(SUFFIXES | _READ))
         raise MediaError(f"{label} holds no pictures or videos ({kinds})")
-    items = []
-    for path in files:
-        name = path.relative_to(root)
-        is_video = not is_picture(path)
-        target = out / (name.with_name(video_name(name.name)) if is_video else name)
-        _is_no_input(path, target)
-        items.append(Item(path, target, is_video))
+    names, inputs = Names(out), {path.resolve() for path in taken}
+    notes = list(_not_read([path for path in files if path not in taken], label))
+    wanted = {path: path.relative_to(root).with_name(_painted_name(path)) for path in taken}
+    # Those that keep their names choose first.
+    targets: dict[Path, Path] = {}
+    for path in sorted(taken, key=lambda path: wanted[path].name != path.name):
+        targets[path] = out / names.free(wanted[path])
+        if targets[path] != out / wanted[path]:
+            notes.append(
+                f"{path} will become {targets[path]}, as its own name is taken or too long"
+            )
+    for target in targets.values():
+        if target.exists() and target.resolve() in inputs:
+            raise UsageError(f"output {target} is an input; give another folder")
+    items = [Item(path, targets[path], not is_picture(path)) for path in taken]
     # Pictures first: they are many and small, and a video's painter is another one.
-    return Plan(sorted(items, key=lambda item: item.is_video), out)
+    return Plan(sorted(items, key=lambda item: item.is_video), out, notes)
+
+
+def _not_read(files: list[Path], label: str) -> Iterator[str]:
+    """Names what in a folder is neither a picture nor a video that is read."""
+    if files:
+        some = ", ".join(path.name for path in files[:3])
+        more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+        yield f"{label}: left out as neither pictures nor videos that are read: {some}{more}"
 
 
 def _inside(folder: Path, out: Path) -> list[Path]:
-    """What can be painted in a folder and its folders, but not what was painted into it."""
+    """The files of a folder and its folders: none that is hidden or was painted into it."""
     painted = out.resolve()
     return [
         path
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and paintable(path, folder) and not path.resolve().is_relative_to(painted)
+        if path.is_file()
+        and not any(name.startswith(".") for name in path.relative_to(folder).parts)
+        and not path.resolve().is_relative_to(painted)
     ]
 
 
@@ -118,7 +153,7 @@ def paintable(path: Path, root: Path | None = None) -> bool:
     """Says by its name whether a file is a picture or video, and not hidden below the root."""
     names = path.relative_to(root).parts if root else path.parts[-1:]
     hidden = any(name.startswith(".") for name in names)
-    return not hidden and (is_picture(path) or path.suffix.lower() in _READ)
+    return not hidden and (is_picture(path) or path.suffix.lower() in _READ | _READ_TOO)
 
 
 def fixed_part(pattern: Path) -> Path:
@@ -138,6 +173,13 @@ def _looks_like_file(path: Path) -> bool:
 def video_name(name: str) -> str:
     """Returns what a painted video is called: as before, or with .mkv behind it."""
     return name if Path(name).suffix.lower() in VIDEO_SUFFIXES else f"{name}.mkv"
+
+
+def _painted_name(path: Path) -> str:
+    """What a painted file is called."""
+    if not is_picture(path):
+        return video_name(path.name)
+    return f"{path.name}.jpg" if path.suffix.lower() in READ_ONLY else path.name
 
 
 def _is_no_input(source: Path, out: Path) -> None:

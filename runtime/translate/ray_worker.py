@@ -93,7 +93,7 @@ def _paint(piece: Piece, order: Order) -> tuple[int, list[str], list[str]]:
     with as_local(piece.source) as source, to_be_written(piece.target) as target:
         if not piece.is_video:
             rgb, alpha = read_picture(source)
-            write_picture(target, _stylizer(order)(rgb), alpha)
+            write_picture(target, _stylizer(order)(rgb), alpha, order.look.ground)
             return 1, [], []
         look = order.look
         result = translate(
@@ -108,6 +108,8 @@ def _paint(piece: Piece, order: Order) -> tuple[int, list[str], list[str]]:
             start=look.start,
             end=look.end,
             stroke=look.stroke,
+            background=look.background,
+            keep_location=look.keep_location,
             encoding=order.encoding,
             overwrite=True,  # what was there before was asked for at the start
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,13 +14,15 @@ import av
 
 from ...bundle.bundle import Bundle
 from ...errors import MediaError, UsageError
+from ..colour import parse_colour
 from ..models import open_model
 from ..pipeline import Pipeline, Report
 from ..sinks.encoding import DEFAULT, Encoding
+from ..sinks.output import OutputPlan, plan_output
 from ..sinks.segments import LENGTH
 from ..sinks.sink import FolderSink, PictureSink
-from ..sinks.streams import left_out
 from ..sinks.video import AGAIN, VideoSink, job_folder
+from ..sources.remarks import remarks
 from ..sources.source import PictureSource, VideoSource, open_source
 from ..strokes.canvases import Canvases
 from ..stylizer import Choice, Stylizer, load
@@ -80,13 +82,21 @@ class Look:
     start: float | None = None  # where in videos to begin, in seconds
     end: float | None = None  # and where to end
     stroke: str = ""  # size of strokes: fine, medium or large; the model's if empty
+    background: str = "white"  # what transparent parts lie over where the output has none
+    keep_location: bool = False  # whether a video's output says where it was taken
 
     def __post_init__(self) -> None:
+        parse_colour(self.background)
         start = 0.0 if self.start is None else self.start
         if not start >= 0:
             raise UsageError(f"start must not be negative, got {start:g}")
         if self.end is not None and not self.end > start:
             raise UsageError(f"end must be after the start, {start:g} seconds; got {self.end:g}")
+
+    @property
+    def ground(self) -> tuple[int, int, int]:
+        """The background's RGB."""
+        return parse_colour(self.background)
 
 
 def translate(
@@ -102,9 +112,12 @@ def translate(
     start: float | None = None,
     end: float | None = None,
     stroke: str = "",
+    background: str = "white",
+    keep_location: bool = False,
     encoding: Encoding = DEFAULT,
     overwrite: bool = False,
     progress: Progress = lambda done, total: None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> Translation:
     """Paints a picture, a video, a folder of both, or what fits a pattern such as ``"*.jpg"``.
 
@@ -123,9 +136,13 @@ def translate(
         start: Where in videos to begin, in seconds.
         end: Where in videos to end.
         stroke: Size of strokes, ``fine``, ``medium`` or ``large``; the model's if empty.
+        background: ``white``, ``black``, ``grey`` or ``#rrggbb``: what transparent parts lie over
+            where the output has none.
+        keep_location: Whether a video's output says where it was taken.
         encoding: What videos are encoded with.
         overwrite: Whether existing files may be replaced.
         progress: Called after each frame.
+        say: Called with what is left out or changed, before it is painted.
 
     Raises:
         UsageError: The request does not fit together.
@@ -134,10 +151,10 @@ def translate(
     plan = make_plan(source, out)
     if encoding.hardware:
         _ = encoding.encoder  # says now if there is none
-    look = Look(strength, steady, follow, start, end, stroke)
+    look = Look(strength, steady, follow, start, end, stroke, background, keep_location)
     bundle = open_model(model)
     Canvases.of(bundle, stroke)  # says now if there is no such size of strokes
-    work = _Work(bundle, backend, precision, look, encoding, progress)
+    work = _Work(bundle, backend, precision, look, encoding, progress, say)
     work.run(plan, overwrite)
     if not (work.result.report.frames or work.result.kept):
         raise MediaError("; ".join(work.result.problems) or f"{source} holds no frames")
@@ -145,12 +162,19 @@ def translate(
 
 
 def preview(
-    source: str | Path, out: str | Path, start: float | None = None, end: float | None = None
+    source: str | Path,
+    out: str | Path,
+    start: float | None = None,
+    end: float | None = None,
+    encoding: Encoding = DEFAULT,
+    keep_location: bool = False,
 ) -> list[dict[str, Any]]:
     """Returns what ``translate`` would paint, a row each, and paints nothing.
 
-    A row has ``source``, ``target``, ``kind`` (picture or video), ``exists`` (the target does), and
-    for videos ``frames``, ``size`` and ``fps``, where the file says them.
+    A row has ``source``, ``target``, ``kind`` (picture or video), ``exists`` (the target does) and
+    ``notes`` (what is left out or changed); for videos ``frames``, ``size`` and ``fps``, where the
+    file says them, ``media`` (all that is known of it) and ``plan`` (what the output will be), or
+    ``problem``.
     """
     rows = []
     for item in make_plan(source, out).items:
@@ -160,13 +184,20 @@ def preview(
             "kind": "video" if item.is_video else "picture",
             "exists": item.target.exists(),
         }
-        if item.is_video:
-            try:
-                with open_source(str(item.source), start=start, end=end) as video:
-                    row |= {"frames": video.count, "size": list(video.size or ())}
-                    row["fps"] = round(float(video.fps), 3) if video.fps else None
-            except MediaError as error:
-                row["problem"] = str(error)
+        try:
+            if not item.is_video:
+                row["notes"] = remarks(item.source)
+                rows.append(row)
+                continue
+            with open_source(str(item.source), start=start, end=end) as video:
+                assert isinstance(video, VideoSource)
+                row |= {"frames": video.count, "size": list(video.size or ())}
+                row["fps"] = round(float(video.fps), 3) if video.fps else None
+                plan = plan_output(video, item.target, encoding, keep_location)
+                row |= {"notes": list(plan.notes), "media": video.info.as_dict()}
+                row["plan"] = plan.as_dict()
+        except MediaError as error:
+            row["problem"] = str(error)
         rows.append(row)
     return rows
 
@@ -182,17 +213,20 @@ class _Work:
         look: Look,
         encoding: Encoding,
         progress: Progress,
+        say: Callable[[str], None],
     ) -> None:
         self.bundle, self.backend, self.precision = bundle, backend, precision
-        self.look, self.encoding, self.progress = look, encoding, progress
+        self.look, self.encoding, self.progress, self.say = look, encoding, progress, say
         self.result = Translation()
 
     def run(self, plan: Plan, overwrite: bool) -> None:
         """Paints what no earlier run has painted."""
         if plan.folder is None:
             _check_free([item.target for item in plan.items], overwrite)
+            self._foresee([item for item in plan.items if not item.is_video])
             self._paint(plan.items, lambda item: None)
             return
+        self._tell(plan.notes)
         folder = plan.folder
         sources = [identity(item.source) for item in plan.items]
         job = Job(job_folder(folder.resolve()), folder, self._request() | {"sources": sources})
@@ -200,6 +234,7 @@ class _Work:
         left = [i for i in plan.items if str(i.target) not in done or not i.target.exists()]
         _check_free([item.target for item in left], overwrite)
         self.result.kept = len(plan.items) - len(left)
+        left = self._foresee(left)
         job.begin({})
         try:
             self._paint(left, lambda item: job.mark(str(item.target)), folder)
@@ -208,6 +243,42 @@ class _Work:
                 job.remove()
             raise
         job.remove()
+
+    def _foresee(self, items: list[Item]) -> list[Item]:
+        """Says of each what will be left out; returns those that can be painted."""
+        good = []
+        for item in items:
+            try:
+                if item.is_video:
+                    with self._open(item) as source:
+                        self._plan(source, item)
+                else:
+                    self._tell(remarks(item.source))
+            except MediaError as error:
+                if item.is_video:
+                    self.result.problems.append(str(error))
+                    continue
+            good.append(item)
+        return good
+
+    @contextmanager
+    def _open(self, item: Item) -> Iterator[VideoSource]:
+        look = self.look
+        source = open_source(str(item.source), start=look.start, end=look.end, ground=look.ground)
+        assert isinstance(source, VideoSource)
+        with source:
+            yield source
+
+    def _plan(self, source: VideoSource, item: Item) -> OutputPlan:
+        plan = plan_output(source, item.target, self.encoding, self.look.keep_location)
+        self._tell(plan.notes)
+        return plan
+
+    def _tell(self, notes: Iterable[str]) -> None:
+        for note in notes:
+            if note not in self.result.notes:
+                self.result.notes.append(note)
+                self.say(note)
 
     def _paint(
         self, items: list[Item], finished: Callable[[Item], None], folder: Path | None = None
@@ -240,9 +311,9 @@ class _Work:
             self.bundle, self.backend, self.precision, "rgb", look.strength, stroke=look.stroke
         )
         sink = (
-            FolderSink(folder, lambda name: finished(of_name[name]))
+            FolderSink(folder, lambda name: finished(of_name[name]), look.ground)
             if folder
-            else PictureSink(items[0].target)
+            else PictureSink(items[0].target, look.ground)
         )
         with source, sink:
             pipeline = Pipeline(source, stylizer)
@@ -251,8 +322,8 @@ class _Work:
 
     def _paint_video(self, item: Item) -> None:
         look = self.look
-        with open_source(str(item.source), start=look.start, end=look.end) as source:
-            assert isinstance(source, VideoSource)
+        with self._open(item) as source:
+            plan = self._plan(source, item)
             request = self._request() | {"source": identity(item.source)}
             job = Job(job_folder(item.target), item.target, request)
             at_once = frames_at_once()
@@ -276,7 +347,7 @@ class _Work:
             job.begin({"backend": named, "precision": choice.precision})
             try:
                 keep = look.steady or stylizer.wraps
-                sink = VideoSink(item.target, source, self.encoding, True, keep)
+                sink = VideoSink(item.target, source, self.encoding, True, keep, plan)
             except MediaError:
                 if not job.resumed:
                     job.remove()
@@ -291,13 +362,13 @@ class _Work:
                     sink, progress=lambda n: self.progress(before + n, source.count)
                 )
                 self.result.kept += before
-                self.result.notes += filter(None, [left_out(source)])
-                self._note(report, stylizer, source.problems)
+                self._note(report, stylizer, [])
                 if not (report.frames or before):
                     raise MediaError("; ".join(source.problems) or f"{item.source} holds no frames")
                 painted = time.perf_counter()
-            # Joining the segments belongs to it.
+            # Joining the segments belongs to it, and finds what is damaged of the sound.
             self.result.report.seconds += time.perf_counter() - painted
+            self.result.problems += source.problems
 
     def _note(self, report: Report, stylizer: Stylizer, problems: list[str]) -> None:
         self.result.report.add(report)

@@ -194,6 +194,146 @@ def test_batch_norms_that_did_not_count(save, tmp_path: Path) -> None:
     torch.testing.assert_close(painted, net.paint(x), atol=1e-5, rtol=0)
 
 
+class Cut(Resnet):
+    """A ResNet as CUT has it: what changes the size is a filter of its own."""
+
+    def __init__(self, blocks: int, norm: str, both: bool = True, ngf: int = 4) -> None:
+        Net.__init__(self, norm)
+        self.blocks, self.both = blocks, both
+        for key, n, m, side in ((1, ngf, 3, 7), (4, 2 * ngf, ngf, 3), (8, 4 * ngf, 2 * ngf, 3)):
+            self.make_conv(f"model.{key}", (n, m, side, side), n)
+            self.make_norm(f"model.{key + 1}", n)
+        self.make_filter("model.7", 2 * ngf, [1, 2, 1], 1)
+        self.make_filter("model.11", 4 * ngf, [1, 2, 1], 1)
+        for i in range(12, 12 + blocks):
+            for place in (1, 5):
+                key = f"model.{i}.conv_block"
+                self.make_conv(f"{key}.{place}", (4 * ngf, 4 * ngf, 3, 3), 4 * ngf)
+                self.make_norm(f"{key}.{place + 1}", 4 * ngf)
+        at = 12 + blocks
+        self.ups = []
+        for n in (4 * ngf, 2 * ngf):
+            if both:
+                self.make_filter(f"model.{at}", n, [1, 3, 3, 1], 4)
+                at += 1
+            shape = (n // 2, n, 3, 3) if both else (n, n // 2, 3, 3)
+            self.make_conv(f"model.{at}", shape, n // 2)
+            self.make_norm(f"model.{at + 1}", n // 2)
+            self.ups.append(at)
+            at += 3
+        self.last = f"model.{at + 1}"
+        self.make_conv(self.last, (3, ngf, 7, 7), 3, bias=True)
+
+    def make_filter(self, key: str, channels: int, row: list[int], gain: int) -> None:
+        one = torch.tensor(row, dtype=torch.float32)
+        square = torch.outer(one, one)
+        self.state[f"{key}.filt"] = (gain * square / square.sum()).repeat(channels, 1, 1, 1)
+
+    def filtered(self, key: str, x: Tensor) -> Tensor:
+        filt = self.state[f"{key}.filt"]
+        if filt.shape[-1] == 3:
+            return F.conv2d(mirrored(x, 1), filt, stride=2, groups=len(filt))
+        x = F.pad(x, (1, 1, 1, 1), "replicate")
+        made = F.conv_transpose2d(x, filt, stride=2, padding=2, groups=len(filt))
+        return made[:, :, 1:, 1:][:, :, :-1, :-1]
+
+    def paint(self, x: Tensor) -> Tensor:
+        x = F.relu(self.normed("model.2", self.conv("model.1", mirrored(x, 3))))
+        for key in (4, 8):
+            x = F.relu(self.normed(f"model.{key + 1}", self.conv(f"model.{key}", x, 1, 1)))
+            x = self.filtered(f"model.{key + 3}", x)
+        for i in range(12, 12 + self.blocks):
+            key = f"model.{i}.conv_block"
+            h = F.relu(self.normed(f"{key}.2", self.conv(f"{key}.1", mirrored(x, 1))))
+            x = x + self.normed(f"{key}.6", self.conv(f"{key}.5", mirrored(h, 1)))
+        for at in self.ups:
+            if self.both:
+                x = self.conv(f"model.{at}", self.filtered(f"model.{at - 1}", x), 1, 1)
+            else:
+                x = self.up(f"model.{at}", x, 1)
+            x = F.relu(self.normed(f"model.{at + 1}", x))
+        return torch.tanh(self.conv(self.last, mirrored(x, 3)))
+
+
+@pytest.mark.parametrize("blocks", [4, 9])
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+@pytest.mark.parametrize("both", [True, False])
+def test_cut_paints_what_the_reference_paints(save, tmp_path, blocks, norm, both) -> None:
+    net = Cut(blocks, norm, both)
+    found = import_checkpoint(save(net.state), tmp_path / "g.pt")
+    assert found.architecture == f"resnet_{blocks}blocks"
+    assert found.options["antialias"] == ("both" if both else "down")
+    x = torch.rand(1, 3, 32, 40) * 2 - 1
+    with torch.no_grad():
+        assert torch.allclose(
+            load_generator(tmp_path / "g.pt").generator(x), net.paint(x), atol=1e-5
+        )
+
+
+@pytest.mark.parametrize(
+    ("wrap", "said"),
+    [
+        (lambda s: {"state_dict": s, "epoch": 3}, "'state_dict'"),
+        (lambda s: {"a": {"b": {"state_dict": s}}, "optimizer": {"lr": 0.1}}, "'a.b.state_dict'"),
+        (lambda s: {f"module.{k}": v for k, v in s.items()}, "'module.'"),
+        (lambda s: {"state_dict": {f"netG.{k}": v for k, v in s.items()}}, "'netG.'"),
+        (lambda s: {f"netG.module.{k}": v for k, v in s.items()}, "'netG.module.'"),
+        (
+            lambda s: (
+                {f"G.{k}": v for k, v in s.items()} | {"D.model.0.weight": torch.ones(1, 3, 4, 4)}
+            ),
+            "'G.'",
+        ),
+        (lambda s: {"g": {"old": 1}, "params": s, "params_ema": s}, "'params_ema'"),
+        (lambda s: {"netG_A": s, "netG_B": s}, "of 2 generators in the file the first"),
+        (lambda s: {k.removeprefix("model."): v for k, v in s.items()}, ""),
+    ],
+)
+@pytest.mark.parametrize("kind", [Resnet, Cut])
+@pytest.mark.parametrize("name", ["checkpoint", "net.pkl", "net.ckpt"])
+def test_however_it_is_wrapped(save, tmp_path, wrap, said, kind, name) -> None:
+    net = kind(6, "batch")
+    found = import_checkpoint(save(wrap(net.state), name), tmp_path / "g.pt")
+    assert said in "; ".join(found.assumed)
+    x = torch.rand(1, 3, 16, 16)
+    with torch.no_grad():
+        painted = load_generator(tmp_path / "g.pt").generator(x)
+        assert torch.allclose(painted, net.paint(x), atol=1e-5)
+
+
+def write_safetensors(path: Path, state: State) -> Path:
+    table, numbers = {"__metadata__": {"format": "pt"}}, b""
+    for name, tensor in state.items():
+        data = tensor.numpy().tobytes()
+        kind = {torch.float32: "F32", torch.float16: "F16", torch.int64: "I64"}[tensor.dtype]
+        span = [len(numbers), len(numbers) + len(data)]
+        table[name] = {"dtype": kind, "shape": [*tensor.shape], "data_offsets": span}
+        numbers += data
+    head = json.dumps(table).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head + numbers)
+    return path
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_safetensors(tmp_path, half) -> None:
+    torch.manual_seed(0)
+    net = Resnet(6, "batch")
+    state = {k: v.half() if half and v.is_floating_point() else v for k, v in net.state.items()}
+    import_checkpoint(write_safetensors(tmp_path / "net.safetensors", state), tmp_path / "g.pt")
+    x = torch.rand(1, 3, 16, 16)
+    with torch.no_grad():
+        painted = load_generator(tmp_path / "g.pt").generator(x)
+    assert torch.allclose(painted, net.paint(x), atol=1e-5 if not half else 0.05)
+
+
+@pytest.mark.parametrize("cut", [0, 4, 100, 20_000])
+def test_damaged_safetensors(tmp_path, cut) -> None:
+    path = write_safetensors(tmp_path / "net.safetensors", Resnet(6, "none").state)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(TrainingError, match=r"net\.safetensors"):
+        import_checkpoint(path, tmp_path / "g.pt")
+
+
 def test_names_of_generators(save, tmp_path: Path) -> None:
     source = save(Resnet(6, "instance").state, "Monet (2017).pth")
     import_checkpoint(source, tmp_path / "a.pt")
@@ -219,7 +359,7 @@ def without(state: State, key: str) -> State:
             Unet(7, "batch").state | {"model.model.3.bias": torch.zeros(1)},
             "from 3 to 1 channels; only RGB",
         ),
-        (Resnet(5, "none").state, "ResNet of 5 residual blocks; only 9 and 6"),
+        (Resnet(3, "none").state, "ResNet of 3 residual blocks; only 4 to 9"),
         (Unet(6, "batch").state, "U-Net of 6 levels; only 8"),
         ({"fc.weight": torch.zeros(2, 2)}, "it begins with fc.weight; supported are state dicts"),
         ({"state_dict": {}, "epoch": 3}, "it begins with state_dict, epoch; supported"),

@@ -61,10 +61,12 @@ def test_subtitles_are_copied(film, tmp_path, packets):
     assert [d for _, d in packets(tmp_path / "out.mkv")] == [d for _, d in packets(film)]
 
 
-def test_subtitles_that_the_container_cannot_hold(film, tmp_path):
-    with pytest.raises(MediaError, match=r"cannot hold the sound or subtitles of .*give a \.mkv"):
-        translate(film, tmp_path / "out.mp4", **FAST)
-    assert list(tmp_path.iterdir()) == []
+def test_subtitles_that_the_container_cannot_hold_are_converted(film, tmp_path):
+    said = []
+    translate(film, tmp_path / "out.mp4", **FAST, say=said.append)
+    assert said == [f"{film}: its subtitles (srt) will become MP4's own text"]
+    shown = [(at, line[2:]) for at, line in lines_of(tmp_path / "out.mp4") if line != b"\0\0"]
+    assert shown == [(0.0, b"line 0"), (1.0, b"line 1"), (2.0, b"line 2")]
 
 
 def test_a_part_of_a_video(film, tmp_path):

@@ -1,0 +1,149 @@
+"""One plan of a video's output, made before the first frame is painted."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from ...errors import MediaError
+from ..sources.source import VideoSource, open_container
+from .encoding import Encoding, Format, configure
+from .tracks import MATROSKA, Track, container_of, left_out, plan_tracks
+
+# Where the cameras that know it note the place.
+_PLACES = ("location", "location-eng", "com.apple.quicktime.location.ISO6709", "xyz")
+
+
+@dataclass(frozen=True)
+class OutputPlan:
+    """What a painted video will be.
+
+    Attributes:
+        container: FFmpeg's name of the format.
+        encoder: And of the encoder.
+        form: The video's size, colours and clock.
+        tracks: What becomes of sound and subtitles.
+        metadata: What is kept of the source's.
+        notes: What is left out or changed, a sentence each.
+    """
+
+    container: str
+    encoder: str
+    form: Format
+    tracks: tuple[Track, ...]
+    metadata: dict[str, str]
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns it as JSON can say it."""
+        form = self.form
+        return {
+            "container": self.container,
+            "encoder": self.encoder,
+            "size": list(form.size),
+            "fps": round(float(form.rate), 3),
+            "pixel_aspect": str(form.aspect) if form.aspect else None,
+            "pix_fmt": form.pix_fmt,
+            "colour": [*form.tags, int(form.colour.range)],
+            "tracks": [asdict(track) for track in self.tracks],
+            "notes": list(self.notes),
+        }
+
+
+def plan_output(
+    source: VideoSource, path: Path, encoding: Encoding, keep_location: bool = False
+) -> OutputPlan:
+    """Decides all about a video's output, and tries what can be tried.
+
+    Raises:
+        MediaError: The encoder refuses the video.
+    """
+    container = container_of(path.suffix)
+    form, notes = _square(format_of(source), container, encoding), list(_of_picture(source))
+    _check_encoder(path, encoding, form)
+    if form.aspect is None and source.pixel_aspect not in (None, 1):
+        width, height = form.size
+        notes.append(
+            f"its pixels are not square, which AV1 in Matroska cannot say; it will be"
+            f" scaled to {width}x{height}"
+        )
+    tracks: tuple[Track, ...] = ()
+    if not source.is_url:
+        with open_container(source.path) as file:
+            tracks = plan_tracks(file, container)
+            notes += [note for track in tracks if (note := track.note(container))]
+            notes += left_out(file, source.stream.index)
+    metadata = source.metadata
+    if not keep_location:
+        places = [key for key in metadata if key in _PLACES]
+        metadata = {key: value for key, value in metadata.items() if key not in places}
+        if places:
+            notes.append("where it was taken will not be kept; --keep-location keeps it")
+    said = tuple(f"{source.label}: {note}" for note in notes)
+    return OutputPlan(container, encoding.encoder, form, tracks, metadata, said)
+
+
+def format_of(source: VideoSource) -> Format:
+    """Returns what the encoder must know of a source."""
+    size, rate = source.size or (0, 0), source.fps or Fraction(30)
+    return Format(
+        size, source.time_base, rate, source.colour, source.pixel_aspect, source.colour_tags
+    )
+
+
+def _square(form: Format, container: str, encoding: Encoding) -> Format:
+    """The format, scaled to square pixels where neither codec nor container can say otherwise."""
+    if encoding.codec != "av1" or container != MATROSKA or form.aspect in (None, 1):
+        return form
+    width = max(2, round(form.size[0] * form.aspect / 2) * 2)
+    return replace(form, size=(width, form.size[1]), aspect=None)
+
+
+def _of_picture(source: VideoSource) -> Iterator[str]:
+    """Says what becomes of the picture beside being painted."""
+    info = source.info
+    if not info.orientation.exact:
+        yield "it asks to be turned by an angle that is no quarter; it stays as it is stored"
+    if info.hdr:
+        yield f"its high dynamic range ({info.hdr}) will become standard, BT.709"
+    if source.is_interlaced:
+        yield "its fields will become whole frames, as many a second"
+    if info.alpha:
+        red, green, blue = source.ground
+        yield (
+            f"what is transparent in it will lie over #{red:02x}{green:02x}{blue:02x};"
+            " --background names another colour"
+        )
+    matrix = info.colour[2]
+    if not (info.hdr or source.colour_tags[2] == matrix or matrix in (0, 2, 10)):
+        yield f"its colour matrix, number {matrix}, is not known here and taken as BT.601"
+
+
+def _check_encoder(path: Path, encoding: Encoding, form: Format) -> None:
+    """Opens the encoder, and writes the head of a file into memory: either may refuse."""
+    out = av.open(io.BytesIO(), "w", format=container_of(path.suffix))
+    stream: Any = None
+    try:
+        stream = out.add_stream(encoding.encoder, rate=form.rate)
+        stream.time_base = form.time_base
+        configure(stream.codec_context, encoding, form)
+        stream.codec_context.open()
+        out.start_encoding()
+    except (av.error.FFmpegError, ValueError, OverflowError, OSError) as error:
+        if stream is not None and stream.codec_context.is_open:
+            raise MediaError(
+                f"{path} cannot be written: a {path.suffix} cannot hold {encoding.codec}; give a"
+                " .mp4 or .mkv"
+            ) from error
+        said = getattr(error, "strerror", None) or str(error)
+        width, height = form.size
+        raise MediaError(
+            f"{path} cannot be written: {encoding.encoder} does not take {width}x{height} at"
+            f" {float(form.rate):g} frames a second ({said}); take another --codec"
+        ) from error

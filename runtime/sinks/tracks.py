@@ -1,0 +1,135 @@
+"""What becomes of a file's sound and subtitles in another container, decided before painting."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import av
+
+from ..sources.media import is_cover
+
+MATROSKA = "matroska"
+_FORMATS = {".mkv": MATROSKA, ".mov": "mov", ".mp4": "mp4", ".m4v": "mp4"}
+_TRIED, _LOOKED_AT = 8, 400  # packets of a stream, of all streams
+_TEXT = frozenset(
+    {"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text", "sami", "subviewer", "microdvd"}
+)
+_PICTURES = frozenset({"hdmv_pgs_subtitle", "pgssub", "dvd_subtitle", "dvdsub", "dvb_subtitle"})
+_KEPT_TEXT = {
+    MATROSKA: frozenset({"subrip", "srt", "ass", "ssa", "webvtt"}),
+    "mp4": frozenset({"mov_text"}),
+    "mov": frozenset({"mov_text"}),
+}
+_TEXT_OF = {MATROSKA: "subrip", "mp4": "mov_text", "mov": "mov_text"}
+_SPOKEN = {"subrip": "SRT", "mov_text": "MP4's own text", "aac": "AAC"}
+
+
+@dataclass(frozen=True)
+class Track:
+    """One stream of sound or subtitles.
+
+    Attributes:
+        index: Its place in the source.
+        kind: ``audio`` or ``subtitle``.
+        codec: What it is.
+        becomes: The codec that it is converted to; its own where it is copied; empty where it is
+            left out.
+    """
+
+    index: int
+    kind: str
+    codec: str
+    becomes: str
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether its packets stay as they are."""
+        return self.becomes == self.codec
+
+    def note(self, container: str) -> str:
+        """Says what is changed or left out; empty where nothing is."""
+        what = "sound" if self.kind == "audio" else "subtitles"
+        if not self.becomes:
+            way = "; give a .mkv" if container != MATROSKA and self.codec in _PICTURES else ""
+            return f"its {what} ({self.codec or 'unknown'}) cannot be kept{way}"
+        if self.is_copied:
+            return ""
+        return f"its {what} ({self.codec}) will become {_SPOKEN[self.becomes]}"
+
+
+def container_of(suffix: str) -> str:
+    """Returns FFmpeg's name of the format that a suffix stands for."""
+    return _FORMATS[suffix.lower()]
+
+
+def plan_tracks(source: av.container.InputContainer, container: str) -> tuple[Track, ...]:
+    """Decides about each stream of sound and subtitles; reads some packets of the source.
+
+    Args:
+        source: A file, to be used for nothing else.
+        container: FFmpeg's name of the format to be written.
+    """
+    tracks = []
+    for stream in source.streams:
+        if stream.type not in ("audio", "subtitle"):
+            continue
+        codec = stream.codec_context.name if stream.codec_context else ""
+        becomes = _sound(source, stream, container) if stream.type == "audio" else ""
+        if stream.type == "subtitle":
+            becomes = _subtitles(codec, stream, container)
+        tracks.append(Track(stream.index, stream.type, codec, becomes))
+    return tuple(tracks)
+
+
+def left_out(source: av.container.InputContainer, painted: int) -> Iterator[str]:
+    """Says what else of a file is neither painted nor copied."""
+    films = [s for s in source.streams.video if s.index != painted and not is_cover(s)]
+    if films:
+        many = f"{len(films)} other films" if len(films) > 1 else "second film"
+        yield f"its {many} will not be kept"
+    if any(map(is_cover, source.streams.video)):
+        yield "its cover picture will not be kept"
+    names = {"data": "data", "attachment": "attachments"}
+    kinds = sorted({names[s.type] for s in source.streams if s.type in names})
+    if kinds:
+        yield f"its {' and '.join(kinds)} will not be kept"
+
+
+def _sound(source: av.container.InputContainer, stream: Any, container: str) -> str:
+    """Tries whether the container takes its packets, since no list knows all refusals."""
+    if stream.codec_context is None or not stream.codec_context.sample_rate:
+        return ""
+    return str(stream.codec_context.name) if _is_taken(source, stream, container) else "aac"
+
+
+def _is_taken(source: av.container.InputContainer, stream: Any, container: str) -> bool:
+    out = av.open(io.BytesIO(), "w", format=container)
+    try:
+        copy = out.add_stream_from_template(stream)
+        out.start_encoding()
+        source.seek(source.start_time or 0)
+        packets = islice(source.demux(), _LOOKED_AT)
+        for packet in islice((p for p in packets if p.stream is stream and p.size), _TRIED):
+            packet.stream = copy
+            out.mux(packet)
+        out.close()
+    except (av.error.FFmpegError, OSError, ValueError):
+        return False
+    return True
+
+
+def _subtitles(codec: str, stream: Any, container: str) -> str:
+    kept = _KEPT_TEXT[container] | (_PICTURES if container == MATROSKA else frozenset())
+    if codec in kept:
+        return codec
+    if codec not in _TEXT:
+        return ""
+    try:
+        stream.codec_context.open(strict=False)
+    except (av.error.FFmpegError, ValueError):
+        return ""
+    return _TEXT_OF[container]

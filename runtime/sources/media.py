@@ -1,0 +1,203 @@
+"""What is known of a video before it is painted: one look, which all later decisions read."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.format import Flags
+from av.sidedata.sidedata import Type
+from av.stream import Disposition
+
+from ...orientation import Orientation
+from ..colour import has_alpha
+from ..hdr import NAMES, announced_peak, side_data
+from .clock import has_flag
+
+_DOLBY_TAGS = frozenset({"dvh1", "dvhe", "dav1", "dva1", "dvav"})
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """One stream of a file.
+
+    Attributes:
+        index: Its place in the file.
+        kind: ``video``, ``audio``, ``subtitle``, ``data`` or ``attachment``.
+        codec: FFmpeg's name of it; empty where it knows none.
+        language: Three letters, if it says.
+        start: When it begins, in seconds of the file's clock, if known.
+        is_cover: Whether it is a picture of the file, a cover say, and no film.
+    """
+
+    index: int
+    kind: str
+    codec: str
+    language: str | None
+    start: Fraction | None
+    is_cover: bool
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """A file or stream, and the video in it that is painted.
+
+    Attributes:
+        label: How messages name it.
+        container: FFmpeg's name of the format.
+        seconds: How long it says that it is.
+        streams: All that it has.
+        painted: The index of the one that is painted.
+        first: When its first frame is shown, in seconds of the file's clock, if it says.
+        time_base: Of its times, in seconds.
+        fps: Frames a second, if known.
+        size: (width, height) as stored.
+        orientation: How what is stored becomes upright.
+        pixel_aspect: Width to height of a pixel, as stored, if it says.
+        pix_fmt: FFmpeg's name of the pixel format.
+        colour: FFmpeg's numbers of primaries, transfer, matrix and range.
+        hdr: ``PQ``, ``HLG`` or empty.
+        peak: The brightest light in cd/m2, where its metadata says.
+        interlaced: Whether its frames say that they are two fields.
+        alpha: Whether parts of it are transparent.
+        chapters: How many.
+        metadata: Title, date and the like.
+    """
+
+    label: str
+    container: str
+    seconds: float | None
+    streams: tuple[StreamInfo, ...]
+    painted: int
+    first: Fraction | None
+    time_base: Fraction
+    fps: Fraction | None
+    size: tuple[int, int]
+    orientation: Orientation
+    pixel_aspect: Fraction | None
+    pix_fmt: str
+    colour: tuple[int, int, int, int]
+    hdr: str
+    peak: float | None
+    interlaced: bool
+    alpha: bool
+    chapters: int
+    metadata: dict[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns it as JSON can say it."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return round(float(value), 6)
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value
+
+
+def probe(
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    first: av.VideoFrame,
+    label: str,
+) -> MediaInfo:
+    """Returns what an open file and its first decoded frame say."""
+    begins = None if first.pts is None else first.pts * (first.time_base or Fraction(0))
+    return MediaInfo(
+        label=label,
+        container=container.format.name,
+        seconds=container.duration / 1e6 if container.duration else None,
+        streams=tuple(map(_stream, container.streams)),
+        painted=stream.index,
+        first=begins,
+        time_base=first.time_base or Fraction(1, 90_000),
+        fps=rate_of(container, stream),
+        size=(first.width, first.height),
+        orientation=orientation_of(first),
+        pixel_aspect=_aspect(stream),
+        pix_fmt=first.format.name,
+        colour=(first.color_primaries, first.color_trc, first.colorspace, first.color_range),
+        hdr=NAMES.get(first.color_trc, ""),
+        peak=announced_peak(first),
+        interlaced=first.interlaced_frame,
+        alpha=has_alpha(first),
+        chapters=len(container.chapters()),
+        metadata=dict(container.metadata),
+    )
+
+
+def _stream(stream: Any) -> StreamInfo:
+    context = stream.codec_context
+    start = None if stream.start_time is None else stream.start_time * stream.time_base
+    return StreamInfo(
+        index=stream.index,
+        kind=stream.type,
+        codec=context.name if context else "",
+        language=stream.language,
+        start=start,
+        is_cover=is_cover(stream),
+    )
+
+
+def is_cover(stream: Any) -> bool:
+    """Whether a stream is a picture of the file, and no film."""
+    return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+
+
+def painted_stream(container: av.container.InputContainer) -> av.VideoStream | None:
+    """Returns the first stream that is a film; None if there is none."""
+    return next((one for one in container.streams.video if not is_cover(one)), None)
+
+
+def rate_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """Returns a stream's frames a second, if known."""
+    if has_flag(container, Flags.no_timestamps):
+        return stream.guessed_rate or stream.average_rate  # the average is FFmpeg's own, 25
+    return stream.average_rate or stream.guessed_rate
+
+
+def orientation_of(frame: av.VideoFrame) -> Orientation:
+    """Returns how a decoded frame becomes upright, by its display matrix."""
+    matrix = side_data(frame).get(Type.DISPLAYMATRIX)
+    return Orientation.of_matrix(struct.unpack("=9i", matrix)) if matrix else Orientation()
+
+
+def _aspect(stream: av.VideoStream) -> Fraction | None:
+    """The container's word, or else the codec's.
+
+    Matroska says it in whole pixels of the width that is shown: the simplest ratio that gives them
+    is what was meant.
+    """
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    if not aspect or "matroska" not in stream.container.format.name:
+        return aspect or None
+    closest = (Fraction(round(aspect * n), n) for n in range(1, aspect.denominator + 1))
+    return next(one for one in closest if one and abs(one - aspect) * stream.width <= 0.5)
+
+
+def is_dolby_vision_5(stream: av.VideoStream, frame: av.VideoFrame) -> bool:
+    """Whether a video's colours are Dolby Vision's own, without anything that others can show."""
+    told = side_data(frame).get(Type.DOVI_METADATA)
+    if told:
+        (header,) = struct.unpack_from("@N", told)
+        return bool(told[header + 4] == 0)  # after its type and format
+    tag, transfer = str(stream.codec_context.codec_tag), int(frame.color_trc)
+    return tag in _DOLBY_TAGS and transfer not in (1, *NAMES)
+
+
+def with_alpha(stream: av.VideoStream) -> Callable[[Any], list[av.VideoFrame]]:
+    """Returns the decoder of a stream's packets; of VP8 and VP9 one that knows their alpha."""
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
+    if name is None or stream.metadata.get("alpha_mode") != "1" or name not in av.codecs_available:
+        return lambda packet: packet.decode()
+    context: Any = av.CodecContext.create(name, "r")
+    context.extradata = stream.codec_context.extradata
+    return lambda packet: context.decode(packet if packet.size else None)
