@@ -18,7 +18,7 @@ from pleinair.runtime.translate.translate import preview, translate
 
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
 WAY = {"model": "monet-conv", **FAST}
-DOCS = Path(__file__).parents[2] / "docs" / "media.md"
+DOCS = Path(__file__).parents[3] / "docs" / "media.md"
 ALL = list(range(24))
 B_FRAMES = {"bf": "2", "g": "12"}
 
