@@ -18,6 +18,10 @@ class UsageError(PleinairError):
     """The request itself is wrong: an unknown name, a missing input, an output that is taken."""
 
 
+class BusyError(PleinairError):
+    """Another process is writing the same output."""
+
+
 class MediaError(PleinairError):
     """A picture, video, stream or camera cannot be read or written."""
 
@@ -36,6 +40,15 @@ class TrainingError(PleinairError):
 
 class ExportError(PleinairError):
     """A generator cannot be turned into the artifact that was asked for."""
+
+
+def shown(value: object, most: int = 60) -> str:
+    """Returns a value as a message shows it: as Python writes it, but never long."""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except Exception:  # a whole number of thousands of digits, or what nests too deep
+        return f"a {type(value).__name__}"
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:

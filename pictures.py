@@ -7,13 +7,10 @@ rounded to 8. Formats without alpha (JPEG, BMP) get the picture laid over white.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import io
-import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,8 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import MediaError
+from .files import NameTaken, durable
 from .orientation import Orientation, stored_orientation
+from .picture_size import MOST, picture_size
 from .profiles import to_srgb
+from .reading import Malformed
 
 # uint8 RGB [H, W, 3]. The element type is left open, as OpenCV's own annotations leave it.
 Pixels = npt.NDArray[Any]
@@ -33,7 +33,6 @@ Alpha = npt.NDArray[Any]
 Thing = TypeVar("Thing")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-_LONGEST = 255  # bytes of a file's name
 _KEEPS_ALPHA = frozenset({".png", ".webp", ".tif", ".tiff"})
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -58,11 +57,15 @@ def spread(things: Sequence[Thing], count: int) -> list[Thing]:
     return [things[i * len(things) // count] for i in range(count)]
 
 
-def read_picture(path: Path) -> tuple[Pixels, Alpha | None]:
+def read_picture(path: Path, max_pixels: int = MOST) -> tuple[Pixels, Alpha | None]:
     """Reads a picture as RGB [H, W, 3] and its alpha [H, W], if it has one.
 
+    Args:
+        path: The file.
+        max_pixels: How large it may be; a larger one costs nothing but its header.
+
     Raises:
-        MediaError: The file is missing, empty or no picture that can be decoded.
+        MediaError: The file is missing, empty, too large, or no picture that can be decoded.
     """
     try:
         data = np.fromfile(path, np.uint8)
@@ -70,12 +73,13 @@ def read_picture(path: Path) -> tuple[Pixels, Alpha | None]:
         raise MediaError(f"{path} cannot be read: {error.strerror or error}") from error
     if not data.size:
         raise MediaError(f"{path} is empty")
+    _check_size(path, data, max_pixels)
     is_jpeg = data[:2].tobytes() == b"\xff\xd8"  # which has no alpha: no need to look for it
     pixels = None if is_jpeg else _decode(data, cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.ndim == 2 or pixels.shape[2] != 4:
         pixels = _decode(data, _AS_STORED)
     if pixels is None and data[4:8].tobytes() == b"ftyp":
-        pixels = _decode_heif(data.tobytes(), path)
+        pixels = _decode_heif(data.tobytes(), path, max_pixels)
     if pixels is None:
         raise MediaError(f"{path} cannot be decoded as a picture; it may be damaged")
     file, pixels = data.tobytes(), _to_8_bit(pixels)
@@ -87,16 +91,39 @@ def read_picture(path: Path) -> tuple[Pixels, Alpha | None]:
     return turn(rgb), None if alpha is None else np.ascontiguousarray(turn(alpha))
 
 
+def _check_size(path: Path, data: Alpha, max_pixels: int) -> None:
+    try:
+        width, height = picture_size(data.data)
+    except Malformed as error:
+        raise MediaError(f"{path} cannot be decoded as a picture: {error}") from None
+    if width * height > max_pixels:
+        raise _too_large(path, width, height, max_pixels)
+
+
+def _too_large(path: Path, width: int, height: int, max_pixels: int) -> MediaError:
+    return MediaError(
+        f"{path} says that it has {width}x{height} pixels, more than {max_pixels};"
+        " to paint it all the same, use translate with --max-pixels"
+    )
+
+
 def write_picture(
-    path: Path, rgb: Pixels, alpha: Alpha | None = None, ground: Sequence[int] = (255, 255, 255)
+    path: Path,
+    rgb: Pixels,
+    alpha: Alpha | None = None,
+    ground: Sequence[int] = (255, 255, 255),
+    replace: bool = True,
+    ready: Callable[[Path], None] = lambda temporary: None,
 ) -> None:
-    """Writes a picture in the format of its suffix, under a temporary name first.
+    """Writes a picture in the format of its suffix, durably.
 
     Args:
         path: Where to.
         rgb: uint8 [H, W, 3].
         alpha: uint8 [H, W], if it has one.
         ground: What it is laid over where the format has no alpha.
+        replace: Whether an existing file may be replaced.
+        ready: Called with the complete file just before it gets its name.
 
     Raises:
         MediaError: The format is unknown or the file cannot be written.
@@ -117,27 +144,16 @@ def write_picture(
         raise MediaError(f"{path} cannot be encoded: {error.err}") from error
     if not good:
         raise MediaError(f"{path} cannot be encoded as {suffix}")
-    temporary = beside(path, f"{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data.tobytes())  # unlike tofile it says why it fails
-        temporary.replace(path)
+        with durable(path, replace=replace, ready=ready) as temporary:
+            temporary.write_bytes(data.tobytes())  # unlike tofile it says why it fails
+    except NameTaken:
+        raise MediaError(
+            f"{path} cannot be written: another program wrote a file of this name meanwhile;"
+            " add --overwrite"
+        ) from None
     except OSError as error:
         raise MediaError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:  # also when interrupted
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def beside(path: Path, name: str) -> Path:
-    """Returns a path in the same folder, for what is not complete yet.
-
-    A name that is too long for file systems becomes a short one, the same each time.
-    """
-    if len(os.fsencode(name)) <= _LONGEST:
-        return path.with_name(name)
-    start, end = name[:1].strip("[]"), Path(name).suffix
-    return path.with_name(f"{start}{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}{end}")
 
 
 def _decode(data: Alpha, flags: int) -> npt.NDArray[Any] | None:
@@ -149,13 +165,17 @@ def _decode(data: Alpha, flags: int) -> npt.NDArray[Any] | None:
         return None  # OpenCV raises for some damaged files and for sizes beyond its limit
 
 
-def _decode_heif(data: bytes, path: Path) -> npt.NDArray[Any] | None:
+def _decode_heif(data: bytes, path: Path, max_pixels: int) -> npt.NDArray[Any] | None:
     """Decodes what OpenCV may not know, by FFmpeg; None if that does not know it either."""
     import av
 
     try:
         with av.open(io.BytesIO(data), "r") as file:
             tiles = len(file.streams.video)
+            for one in file.streams.video:  # what is coded may be larger than the header says
+                width, height = one.codec_context.width, one.codec_context.height
+                if width * height > max_pixels:
+                    raise _too_large(path, width, height, max_pixels)
             frames = [frame.to_ndarray(format="bgr24") for frame in islice(file.decode(video=0), 1)]
     except (av.error.FFmpegError, OSError, ValueError, IndexError):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import shlex
 import sys
 import tempfile
@@ -16,6 +17,9 @@ import numpy as np
 
 from ..bundle.bundle import Bundle
 from ..errors import BackendError, PleinairError, UsageError
+from ..files import PART
+from ..owners import Owner
+from ..private import without_folders
 from ..runtime.backends import BACKENDS
 from . import benchmark_app, loadgen
 from .cases import DEFAULT_SIZES, SCENARIOS, Case, Variant, plan_cases, plan_variants
@@ -43,6 +47,7 @@ from .watch import Watch
 
 Progress = Callable[[int, int], None]
 _SMALLEST = 16
+WRITES = ("results.json", "results.csv", "results.md", "report.html")
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Request:
     peers: bool = False
     scale: bool = False
     overwrite: bool = False
+    wait: bool = False  # while another process writes the same results
     settings: Settings = field(default_factory=Settings)
 
 
@@ -131,6 +137,10 @@ class Bench:
             warnings.insert(0, "this run was interrupted: its figures are of what it had measured")
         rows = make_rows(self.bundle, self.measurements, self.drifts, self.settings.seed)
         warnings += beside_benchmark_app(rows)
+        found: Results = without_folders(self._results(rows, warnings))
+        return found
+
+    def _results(self, rows: list[dict[str, Any]], warnings: list[str]) -> Results:
         return {
             "schema": SCHEMA,
             "partial": self.partial,
@@ -221,14 +231,18 @@ def _style(request: Request) -> Callable[[list[Any]], float] | None:
 
 
 def _make_folder(out: Path, overwrite: bool) -> None:
-    if (out / "results.json").exists() and not overwrite:
-        raise UsageError(f"{out / 'results.json'} exists; add --overwrite to replace it")
+    taken = [out / name for name in WRITES if (out / name).exists()]
+    if taken and not overwrite:
+        raise UsageError(f"{taken[0]} exists; add --overwrite to replace it")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"folder {out} cannot be made: {error.strerror or error}") from error
-    probe = out / "results.json.part"
-    write_text(probe, "")  # found out now and not after minutes of measuring
+    probe = out / f".{secrets.token_hex(8)}{PART}"
+    try:  # found out now and not after minutes of measuring
+        probe.touch()
+    except OSError as error:
+        raise UsageError(f"folder {out} cannot be written: {error.strerror or error}") from error
     probe.unlink()
 
 
@@ -254,7 +268,8 @@ def bench(request: Request, progress: Progress) -> Results:
     Raises:
         PleinairError: Nothing could be measured, or the results cannot be written.
     """
-    found = Bench(request, progress).run()
+    with Owner(request.out / "results.json", request.wait, UsageError):
+        found = Bench(request, progress).run()
     if all(row["p50_ms"] is None for row in found["results"]) and not found["partial"]:
         errors = dict.fromkeys(row.get("error", "") for row in found["results"])
         raise PleinairError(f"every case failed; {request.out} says more: {'; '.join(errors)}")

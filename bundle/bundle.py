@@ -7,18 +7,30 @@ strokes take its canvas as well, which follows from the manifest (``canvas/layou
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from ..errors import BundleError
+from ..checks import check_artifact
+from ..errors import BundleError, PleinairError, UsageError
+from ..files import is_cut, recover_folder, replace_folder
+from ..owners import Owner
+from ..private import without_folders
+from ..reading import Malformed
 from .manifest import AGAIN, MANIFEST, Artifact, Manifest, no_manifest, read_manifest, stays_inside
 from .resolve import Kind, resolve
+
+UNPACKED: Final = 2**32  # bytes of a zip's files
+_DENSEST: Final = 50, 2**24  # times a zip's own bytes, and so many more: weights hardly shrink
+_MEMBERS: Final = 10_000  # of a zip
+
+
+class RefusedArtifact(BundleError):
+    """An artifact is what the manifest names, and no library is let open it."""
 
 
 class Bundle:
@@ -47,6 +59,7 @@ class Bundle:
             UsageError: There is neither a path nor a shipped model of this name.
             BundleError: The bundle is damaged, or of another schema version.
         """
+        _recover(source)
         path = resolve(source, Kind.BUNDLE).path
         if path.is_dir():
             return cls(path, read_manifest(path, str(path)), str(path))
@@ -74,24 +87,72 @@ class Bundle:
     def path(self, artifact: Artifact) -> Path:
         """Returns an artifact's file or folder after checking that it is what the manifest names.
 
+        What is in it is checked too, before any library opens it.
+
         Raises:
-            BundleError: It is missing, lies outside the bundle, or its hash differs.
+            BundleError: It is missing, lies outside the bundle, its hash differs, or something in
+                it is out of bounds.
         """
         path, root = self.root / artifact.path, self.root.resolve()
         if not path.exists():
             raise BundleError(f"{self.label}: artifact {artifact.path} is missing; {AGAIN}")
-        if not all(file.resolve().is_relative_to(root) for file in (path, *path.rglob("*"))):
+        files = [path, *path.rglob("*")]
+        if not all(file.resolve().is_relative_to(root) for file in files):
             raise BundleError(
                 f"{self.label}: artifact {artifact.path} links out of the bundle; {AGAIN}"
             )
+        if path != self.root and any(file.is_symlink() for file in files):
+            raise BundleError(f"{self.label}: artifact {artifact.path} holds links; {AGAIN}")
         if artifact.path not in self._checked:
             if sha256_of(path) != artifact.sha256:
                 raise BundleError(
                     f"{self.label}: artifact {artifact.path} does not have the sha256 that"
                     f" {MANIFEST} names: it was changed or damaged; {AGAIN}"
                 )
+            try:
+                check_artifact(path)
+            except (Malformed, OSError) as error:
+                raise RefusedArtifact(
+                    f"{self.label}: artifact {artifact.path} is not loaded: {error}; {AGAIN}"
+                ) from error
             self._checked.add(artifact.path)
         return path
+
+
+def check_out(out: Path, overwrite: bool, mark: str = MANIFEST) -> None:
+    """Says before long work that a folder may not be written.
+
+    Args:
+        out: A folder that need not exist.
+        overwrite: Whether one of ours may be replaced; others never are.
+        mark: The file in it by which it is told to be ours.
+
+    Raises:
+        UsageError: It exists and may not be replaced.
+    """
+    if not (out.exists() or out.is_symlink()):
+        return
+    if not overwrite:
+        raise UsageError(f"{out} exists; add --overwrite to replace it")
+    if not _is_ours(out, mark):
+        raise UsageError(
+            f"{out} is no folder that pleinair wrote, and is not replaced; give another --out"
+        )
+
+
+def _is_ours(out: Path, mark: str) -> bool:
+    """Whether a folder was written by us, though it may be damaged, or has nothing in it."""
+    try:
+        if out.is_dir() and not any(out.iterdir()):
+            return True
+        return b"pleinair" in (out / mark).read_bytes()
+    except OSError:
+        return False
+
+
+def published(manifest: Manifest) -> Manifest:
+    """Returns a manifest that names no folder of the machine that made it."""
+    return Manifest.model_validate(without_folders(manifest.model_dump()))
 
 
 def write_bundle(manifest: Manifest, staged: Path, out: Path, overwrite: bool = False) -> None:
@@ -99,14 +160,14 @@ def write_bundle(manifest: Manifest, staged: Path, out: Path, overwrite: bool = 
 
     Args:
         manifest: What the folder holds.
-        staged: A folder beside ``out`` with every artifact in it; gone afterwards.
+        staged: A folder beside ``out`` with every artifact in it, see ``staging``; gone afterwards.
         out: The bundle's folder.
         overwrite: Whether an existing bundle may be replaced.
 
     Raises:
         BundleError: ``out`` exists and may not be replaced, or cannot be written.
     """
-    text = manifest.model_dump_json(indent=2, exclude_none=True) + "\n"
+    text = published(manifest).model_dump_json(indent=2, exclude_none=True) + "\n"
     (staged / MANIFEST).write_text(text, encoding="utf-8")
     try:
         move_folder(staged, out, overwrite)
@@ -114,21 +175,19 @@ def write_bundle(manifest: Manifest, staged: Path, out: Path, overwrite: bool = 
         raise BundleError(f"bundle {out} cannot be written: {error}") from error
 
 
-def move_folder(staged: Path, out: Path, overwrite: bool = False) -> None:
+def move_folder(staged: Path, out: Path, overwrite: bool = False, mark: str = MANIFEST) -> None:
     """Moves a complete folder to its final name beside it.
 
     Raises:
-        BundleError: ``out`` exists and may not be replaced.
+        BundleError: ``out`` exists and may not be replaced, or is none of ours.
         OSError: It cannot be moved.
     """
-    old = out.with_name(out.name + ".old")
-    if out.exists():
-        if not overwrite:
-            raise BundleError(f"{out} exists; add --overwrite to replace it")
-        shutil.rmtree(old, ignore_errors=True)
-        out.rename(old)
-    staged.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        check_out(out, overwrite, mark)
+    except UsageError as error:
+        raise BundleError(str(error)) from None
+    staged.chmod(0o755)
+    replace_folder(staged, out)
 
 
 def sha256_of(path: Path) -> str:
@@ -147,6 +206,15 @@ def bytes_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
+def _recover(source: str | Path) -> None:
+    """Completes a replacement of a bundle's folder that was cut between its two renames."""
+    path = Path(source)
+    with contextlib.suppress(PleinairError, OSError, ValueError):
+        if is_cut(path):
+            with Owner(path, wait=True):
+                recover_folder(path)
+
+
 def _unzip(path: Path, folder: Path) -> Path:
     """Unpacks a zip whose manifest lies at its top or in its only folder."""
     try:
@@ -156,9 +224,11 @@ def _unzip(path: Path, folder: Path) -> Path:
                     stays_inside(member.rstrip("/"))
                 except ValueError as error:
                     raise BundleError(f"{path}: {member!r}: {error}; {AGAIN}") from None
+            _check_zip(path, archive)
             archive.extractall(folder)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:
-        # RuntimeError: encrypted, or packed by a method that Python lacks
+    except BundleError:
+        raise
+    except Exception as error:  # of zipfile, zlib, bz2, lzma; encrypted, or packed otherwise
         raise BundleError(f"{path} is a damaged zip file: {error}; {AGAIN}") from error
     if (folder / MANIFEST).exists():
         return folder
@@ -166,3 +236,15 @@ def _unzip(path: Path, folder: Path) -> Path:
     if len(inner) != 1:
         raise BundleError(no_manifest(path))
     return inner[0]
+
+
+def _check_zip(path: Path, archive: zipfile.ZipFile) -> None:
+    """Says before anything is unpacked what would be too much."""
+    members = archive.infolist()
+    total = sum(member.file_size for member in members)
+    times, more = _DENSEST
+    if len(members) > _MEMBERS or total > min(UNPACKED, times * path.stat().st_size + more):
+        raise BundleError(
+            f"{path} would unpack to {len(members)} files of {total} bytes together, which no"
+            f" bundle is; {AGAIN}"
+        )

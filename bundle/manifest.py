@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal
@@ -12,7 +11,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
@@ -20,10 +18,12 @@ from pydantic import (
 from ..canvas.hand import Hand
 from ..errors import BundleError
 from ..metrics import Bars, Difference
+from ..reading import Malformed, read_json, validate
 
 SCHEMA_VERSIONS: Final = (1, 2)  # 2 is for painters with strokes
 MANIFEST: Final = "manifest.json"
 AGAIN: Final = "export or download the bundle again"
+STRIDE: Final = 512  # the largest of any generator: what is padded to more is mostly padding
 
 
 def stays_inside(path: str) -> str:
@@ -56,11 +56,13 @@ class Generator(_Part):
     """What the network is."""
 
     architecture: str
-    width: int  # channels of the widest stage of residual blocks
-    parameters: int
-    macs_256: int  # multiply-adds for a 256x256 picture, convolutions at their true output size
-    stride: int  # H and W are padded to a multiple of it
-    receptive_field: int  # side in pixels of what one output pixel can see, by convolutions
+    width: int = Field(ge=0)  # channels of the widest stage of residual blocks
+    parameters: int = Field(ge=0)
+    # multiply-adds for a 256x256 picture, convolutions at their true output size
+    macs_256: int = Field(ge=0)
+    stride: int = Field(ge=1, le=STRIDE)  # H and W are padded to a multiple of it
+    # side in pixels of what one output pixel can see, by convolutions
+    receptive_field: int = Field(ge=0, le=1 << 20)
 
 
 class Training(_Part):
@@ -82,7 +84,7 @@ class FrameFormat(_Part):
     layout: Literal["NHWC"] = "NHWC"
     dtype: Literal["uint8"] = "uint8"
     color: Literal["RGB"] = "RGB"
-    multiple_of: int = Field(default=8, ge=1)
+    multiple_of: int = Field(default=8, ge=1, le=STRIDE)
 
 
 class Drift(_Part):
@@ -226,26 +228,23 @@ def read_manifest(root: Path, label: str) -> Manifest:
     """
     path = root / MANIFEST
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except FileNotFoundError:
         raise BundleError(no_manifest(label)) from None
-    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON
-        said = error.strerror if isinstance(error, OSError) else f"it is no JSON ({error})"
+    except (OSError, Malformed) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
         raise BundleError(f"{label}: {MANIFEST} cannot be read: {said}; {AGAIN}") from error
     version = values.get("schema_version") if isinstance(values, dict) else None
-    if version not in SCHEMA_VERSIONS:
+    if not isinstance(version, int) or version not in SCHEMA_VERSIONS:
         raise BundleError(
             f"{label}: {MANIFEST}: schema_version is {version!r}, this pleinair reads"
             f" {' and '.join(map(str, SCHEMA_VERSIONS))}; export the bundle again or install the"
             " pleinair that wrote it"
         )
     try:
-        return Manifest.model_validate(values)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(str(part) for part in problem["loc"])
-        said = problem["msg"].removeprefix("Value error, ")  # which is how pydantic quotes ours
-        raise BundleError(f"{label}: {MANIFEST}: field {field}: {said}; {AGAIN}") from None
+        return validate(Manifest, values)
+    except Malformed as error:
+        raise BundleError(f"{label}: {MANIFEST}: {error}; {AGAIN}") from None
 
 
 def no_manifest(source: str | Path) -> str:

@@ -11,6 +11,8 @@ from ..errors import UsageError, unknown_name
 DIRECTIONS = 8  # bins that a half-turn is cut into; marks of one bin lie in one slot of the canvas
 
 Part = Annotated[float, Field(ge=0, le=1)]
+Step = Annotated[float, Field(ge=-10, le=10)]
+Hues = Annotated[tuple[tuple[Step, Step, Step], ...], Field(min_length=1, max_length=16)]
 
 
 class _Part(BaseModel):
@@ -70,7 +72,7 @@ class Hand(_Part):
     layers: tuple[Layer, ...] = Field(min_length=1, max_length=3)
     lightness: Part = 0.06
     hue: Part = 0.055
-    hues: tuple[tuple[float, float, float], ...] = ((0.7, -0.05, -0.8), (-0.45, 0.55, -0.1))
+    hues: Hues = ((0.7, -0.05, -0.8), (-0.45, 0.55, -0.1))
     accents: Part = 0.03
     accent: float = Field(default=2.2, ge=1, le=5)
     body: Part = 0.12

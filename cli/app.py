@@ -38,6 +38,9 @@ Follow = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait while another process writes the same output.")
+]
 
 
 def _say_version(wanted: bool) -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from ..errors import UsageError
-from .app import Json, Overwrite, app
+from .app import Json, Overwrite, Wait, app
 from .console import add_row, needs, progress, say
 from .parse import parse_size
 
@@ -76,6 +76,7 @@ def bench_run(
         Path | None, typer.Option(help="Write what a table of devices needs to this JSON file.")
     ] = None,
     overwrite: Overwrite = False,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Measure a bundle here: a table, results.json and a report; Ctrl-C reports what there is."""
@@ -107,6 +108,7 @@ def bench_run(
         peers,
         scale,
         overwrite,
+        wait,
         Settings(seconds=duration, frames=frames, fps=fps, cores=first_cores(threads)),
     )
     with progress("measuring") as advance, needs("train"):  # KID alone needs that

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from .app import Json, Overwrite, app
+from .app import Json, Overwrite, Wait, app
 from .console import add_row, end_with, needs, print_line, say
 
 deploy = typer.Typer(no_args_is_help=True)
@@ -26,6 +26,7 @@ def deploy_jetson(
         typer.Option(help="Real photographs, or a video, for INT8; as in export."),
     ] = None,
     overwrite: Overwrite = False,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Write a kit for NVIDIA's Jetsons: graphs for TensorRT, scripts, services, what to install."""
@@ -35,7 +36,14 @@ def deploy_jetson(
     with needs("export"):
         from ..deploy.jetson.make_kit import write_kit
 
-    kit = write_kit(source, out, calibration=calibration, overwrite=overwrite, progress=print_line)
+    kit = write_kit(
+        source,
+        out,
+        calibration=calibration,
+        overwrite=overwrite,
+        wait=wait,
+        progress=print_line,
+    )
     manifest = kit.manifest
     value = {"kit": str(kit.path), "files": kit.files, "bundle": manifest.model_dump(mode="json")}
     say(value, as_json, f"wrote {out}; {out / 'README.md'} says how to go on")

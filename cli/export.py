@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..export.targets import TARGETS
-from .app import Json, Overwrite, app
+from .app import Json, Overwrite, Wait, app
 from .console import add_row, console, end_with, needs, print_line, say
 from .parse import parse_range
 
@@ -71,13 +71,15 @@ def export(
     ] = "",
     description: Annotated[str, typer.Option(help="For the manifest.")] = "",
     overwrite: Overwrite = False,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Export a generator to each target in FP32, FP16 and INT8, the drift of each measured."""
     from ..bundle.resolve import EXPORTABLE, resolve
 
     resolve(source, *EXPORTABLE)
-    said: dict[str, Any] = {"licence": licence, "description": description, "overwrite": overwrite}
+    said: dict[str, Any] = {"licence": licence, "description": description}
+    said |= {"overwrite": overwrite, "wait": wait}
     manifest = None
     if target == ["web"] and not (calibration or max_drift or input_range):
         from ..export.targets.web.own_graphs import export_site

@@ -45,6 +45,15 @@ def main() -> None:
             raise
         complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         status = 1
+    except Exception as error:  # which no room foresaw: a fault of ours, but no riddle
+        if debug:
+            raise
+        said = str(error).strip().splitlines() or ["without a word"]
+        complain(
+            f"{type(error).__name__} ({said[0]}); this is a fault of pleinair: please report it"
+            " with what pleinair --debug says of the same command"
+        )
+        status = 1
     if status == 130:
         console.print(f"interrupted; {left}" if left else "interrupted", soft_wrap=True)
     sys.exit(status if isinstance(status, int) else 0)

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UsageError, unknown_name
+from ..files import write_durably
+from ..picture_size import MOST
 from .app import (
     Backend,
     Follow,
@@ -21,6 +23,7 @@ from .app import (
     Steady,
     Strength,
     Stroke,
+    Wait,
     app,
 )
 from .console import end_with, print_line, progress, say
@@ -37,13 +40,14 @@ def demo(
     precision: Precision = "auto",
     stroke: Stroke = "",
     overwrite: Overwrite = False,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Paint the bundled clip with the bundled model: a video and a before/after still."""
     from ..runtime.translate.demo import run_demo
 
     with progress("painting the demo clip") as advance:
-        result, still = run_demo(out, model, backend, precision, overwrite, advance, stroke)
+        result, still = run_demo(out, model, backend, precision, overwrite, advance, stroke, wait)
     stats = result.stats() | {"video": str(out), "still": str(still)}
     say(stats, as_json, f"{_summary(stats)}\nwrote {out} and {still}")
     end_with(result.problems)
@@ -91,6 +95,10 @@ def translate(
         bool, typer.Option("--dry-run", help="Say what would be painted, and paint nothing.")
     ] = False,
     overwrite: Overwrite = False,
+    wait: Wait = False,
+    max_pixels: Annotated[
+        int, typer.Option(min=1, help="Refuse pictures and frames that are larger.")
+    ] = MOST,
     stats: Annotated[Path | None, typer.Option(help="Write the timings to this JSON file.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -121,7 +129,14 @@ def translate(
     if dry_run:
         local = engine == "local"
         rows = (
-            preview(source, out, **part, encoding=encoding, keep_location=keep_location)
+            preview(
+                source,
+                out,
+                **part,
+                encoding=encoding,
+                keep_location=keep_location,
+                max_pixels=max_pixels,
+            )
             if local
             else preview_corpus(source, out)
         )
@@ -135,16 +150,25 @@ def translate(
             "precision": precision,
             "encoding": encoding,
             "overwrite": overwrite,
+            "wait": wait,
             "progress": advance,
         }
         result = (
             run_corpus(source, out, model, look=look, **painting)
             if engine == "ray"
-            else run(source, out, model, **asdict(look), **painting, say=print_line)
+            else run(
+                source,
+                out,
+                model,
+                **asdict(look),
+                **painting,
+                max_pixels=max_pixels,
+                say=print_line,
+            )
         )
     figures = result.stats()
     if stats:
-        stats.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        write_durably(stats, json.dumps(figures, indent=2) + "\n")
     for note in result.notes if engine == "ray" else ():
         print_line(note)
     say(figures, as_json, f"{_translated(figures)}\nwrote {out}")
@@ -185,6 +209,7 @@ def live(
         float | None, typer.Option(min=0, help="Stop after so many seconds.")
     ] = None,
     overwrite: Overwrite = False,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Paint a camera, a stream or a clip as it plays; the newest frame wins.
@@ -213,6 +238,7 @@ def live(
             duration=duration,
             stroke=stroke,
             overwrite=overwrite,
+            wait=wait,
             progress=lambda done: advance(done, None),
             say=print_line,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import UsageError
+from ..errors import UsageError, shown
 
 
 def parse_time(option: str, text: str | None) -> float | None:
@@ -13,7 +13,7 @@ def parse_time(option: str, text: str | None) -> float | None:
         return None
     parts = text.split(":")
     if len(parts) > 3 or not all(re.fullmatch(r"\d+(\.\d+)?", part) for part in parts):
-        raise UsageError(f"{option} {text!r} is no time; write seconds, 1:02 or 1:02:03.5")
+        raise UsageError(f"{option} {shown(text)!r} is no time; write seconds, 1:02 or 1:02:03.5")
     seconds = 0.0
     for part in parts:
         seconds = 60 * seconds + float(part)
@@ -25,10 +25,10 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise UsageError(f"--size {text!r} is not of the form WxH, e.g. 640x360")
-    if max(int(width), int(height)) > 16384:
-        raise UsageError(f"--size {text!r} is more than 16384 pixels a side")
+    if not (width.isdecimal() and height.isdecimal() and width.strip("0") and height.strip("0")):
+        raise UsageError(f"--size {shown(text)!r} is not of the form WxH, e.g. 640x360")
+    if max(len(width), len(height)) > 6 or max(int(width), int(height)) > 16384:
+        raise UsageError(f"--size {shown(text)!r} is more than 16384 pixels a side")
     return int(width), int(height)
 
 

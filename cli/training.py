@@ -13,7 +13,7 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
-from .app import Backend, Json, Overwrite, Precision, app
+from .app import Backend, Json, Overwrite, Precision, Wait, app
 from .console import add_row, needs, print_line, progress, say
 from .score_tables import score_table, viewing_table
 
@@ -42,6 +42,7 @@ def train(
         Path | None, typer.Option(help="Fine-tune: start from this run or generator.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Train a generator, or go on with a run that was interrupted. Also under torchrun."""
@@ -73,6 +74,7 @@ def train(
                 init,
                 report=lambda step, _: advance(step, steps),
                 say=print_line,
+                wait=wait,
             )
     if generator:  # none in all processes but the first
         say({"generator": str(generator), "steps": steps}, as_json, f"wrote {generator}")

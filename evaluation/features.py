@@ -14,7 +14,8 @@ their shape, which is part of the contract: another resize gives other distances
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ..bundle.bundle import sha256_of
+from ..checks import check_onnx
 from ..errors import PleinairError, UsageError
 from ..pictures import Pixels
 
@@ -30,6 +33,7 @@ Vectors = npt.NDArray[np.float32]  # [N, D]
 Features = Callable[[Iterable[Pixels]], Vectors]  # from uint8 RGB [H, W, 3] of any sizes
 _Network = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]  # one picture, as the contract says
 
+INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 DEFAULT_SIZE = 224  # of TorchScript modules that do not say
 
 
@@ -89,6 +93,7 @@ def _load_onnx(path: Path) -> tuple[_Network, int]:
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what it would print is in the exception
     try:
+        check_onnx(path, path.parent, strict=False)
         session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common class
         raise PleinairError(
@@ -130,8 +135,14 @@ def _inception() -> Features:
     weights = Path(torch.hub.get_dir()) / "checkpoints" / URL_INCEPTION_V3.rpartition("/")[2]
     if not weights.exists():
         _fetch(URL_INCEPTION_V3, weights)
+    if sha256_of(weights) != INCEPTION_SHA256:
+        raise PleinairError(
+            f"{weights} does not hold Inception's weights as they were published: its sha256"
+            " differs; delete it, it is fetched again"
+        )
     try:
-        with torch.random.fork_rng(devices=[]):  # it draws weights before it loads them
+        # torch-fidelity draws weights before it loads them, and would unpickle whatever is there.
+        with torch.random.fork_rng(devices=[]), _tensors_only():
             network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(weights))
     except Exception as error:  # torch raises half a dozen types for a damaged file
         raise PleinairError(
@@ -144,6 +155,21 @@ def _inception() -> Features:
         return np.concatenate(vectors)
 
     return features
+
+
+@contextmanager
+def _tensors_only() -> Iterator[None]:
+    """Has ``torch.load`` read tensors and plain values only, whoever calls it."""
+    load = torch.load
+
+    def only(path: Any, **options: Any) -> Any:
+        return load(path, **(options | {"weights_only": True}))
+
+    torch.load = only  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        torch.load = load
 
 
 def _planes(picture: Pixels) -> npt.NDArray[Any]:

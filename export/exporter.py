@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..bundle.bundle import Bundle, write_bundle
+from ..bundle.bundle import Bundle, check_out, published, write_bundle
 from ..bundle.manifest import Artifact, FrameFormat, Generator, Manifest, Training
 from ..errors import ExportError, UsageError, unknown_name
+from ..files import staging
 from ..networks.describe import describe, strokes_of
 from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames, write_picture
@@ -53,6 +54,7 @@ def export(
     licence: str = "",
     description: str = "",
     overwrite: bool = False,
+    wait: bool = False,
     progress: Progress = lambda _: None,
 ) -> Manifest:
     """Exports a generator to a bundle.
@@ -77,71 +79,70 @@ def export(
         licence: Of the weights, for the manifest.
         description: A sentence or two, for the manifest.
         overwrite: Whether an existing bundle may be replaced.
+        wait: Whether to wait while another process writes ``out``.
         progress: Called with a line per step.
 
     Raises:
         UsageError: Something asked for does not exist.
+        BusyError: Another process writes ``out``.
         ExportError: Nothing of what was asked for can be built.
         BundleError: ``out`` exists or cannot be written.
     """
     plan, budget = _plan(targets, precisions), parse_budget(max_drift)
-    grown = (
-        Bundle.open(source) if out.is_dir() and out.resolve() == Path(source).resolve() else None
-    )
-    if out.exists() and not overwrite and grown is None:
-        raise UsageError(f"{out} exists; add --overwrite to replace it")
-    trained = load_source(str(source), input_range)
-    if isinstance(trained.generator, ForeignGenerator) and trained.generator.assumed:
-        low, high = trained.generator.low, trained.generator.high
-        progress(f"assumed from what it paints: --input-range {low:g},{high:g}")
-    if fine:
-        trained = _finer(trained, source)
-    if strokes := strokes_of(trained.generator):
-        plan = [(row, p) for row, p in plan if row.strokes or targets]
-        if budget and (budget.ssim or budget.delta_e):
-            raise UsageError("--max-drift of a painter with strokes is psnr=NUMBER, of its plan")
-    what = describe(trained.generator)
-    photos = _photographs(trained, what.stride, calibration)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
-    except OSError as error:
-        raise ExportError(f"bundle {out} cannot be written: {error}") from error
-    about = _about(trained, licence, description)
-    try:
-        with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
-            build = Build(trained, photos, budget, staged, Path(shop), progress, about)
-            artifacts, skipped = build.run(plan)
-        if grown:
-            artifacts = [*_carried(grown, artifacts, staged), *artifacts]
-        manifest = Manifest(
-            schema_version=2 if strokes else 1,
-            name=trained.recipe["name"] + ("-reverse" if trained.reverse else ""),
-            title=about.title,
-            licence=about.licence,
-            description=about.description,
-            created=datetime.now(UTC).replace(microsecond=0),
-            pleinair_version=__version__,
-            generator=Generator(architecture=trained.architecture, **asdict(what)),
-            training=trained.training or _training(trained),
-            frame=FrameFormat(multiple_of=what.stride),
-            strokes=strokes,
-            artifacts=artifacts,
-            skipped=skipped,
+    with staging(out, wait, ExportError) as staged:
+        grown = (
+            Bundle.open(source)
+            if out.is_dir() and out.resolve() == Path(source).resolve()
+            else None
         )
-        (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
-        write_picture(staged / STRIP, strip(staged, manifest))
-        if any(artifact.target == TARGET for artifact in artifacts):
-            photograph = check_photograph(what.stride)
-            [painted] = reference_pictures(trained.generator, [photograph[None]])
-            write_site(staged, manifest, photograph, painted[0])
-        staged.chmod(0o755)  # mkdtemp's folders are private
-        write_bundle(manifest, staged, out, overwrite or grown is not None)
-    except OSError as error:
-        raise ExportError(f"bundle {out} cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
-    return manifest
+        check_out(out, overwrite or grown is not None)
+        trained = load_source(str(source), input_range)
+        if isinstance(trained.generator, ForeignGenerator) and trained.generator.assumed:
+            low, high = trained.generator.low, trained.generator.high
+            progress(f"assumed from what it paints: --input-range {low:g},{high:g}")
+        if fine:
+            trained = _finer(trained, source)
+        if strokes := strokes_of(trained.generator):
+            plan = [(row, p) for row, p in plan if row.strokes or targets]
+            if budget and (budget.ssim or budget.delta_e):
+                raise UsageError(
+                    "--max-drift of a painter with strokes is psnr=NUMBER, of its plan"
+                )
+        what = describe(trained.generator)
+        photos = _photographs(trained, what.stride, calibration)
+        about = _about(trained, licence, description)
+        try:
+            with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
+                build = Build(trained, photos, budget, staged, Path(shop), progress, about)
+                artifacts, skipped = build.run(plan)
+            if grown:
+                artifacts = [*_carried(grown, artifacts, staged), *artifacts]
+            made = Manifest(
+                schema_version=2 if strokes else 1,
+                name=trained.recipe["name"] + ("-reverse" if trained.reverse else ""),
+                title=about.title,
+                licence=about.licence,
+                description=about.description,
+                created=datetime.now(UTC).replace(microsecond=0),
+                pleinair_version=__version__,
+                generator=Generator(architecture=trained.architecture, **asdict(what)),
+                training=trained.training or _training(trained),
+                frame=FrameFormat(multiple_of=what.stride),
+                strokes=strokes,
+                artifacts=artifacts,
+                skipped=skipped,
+            )
+            manifest = published(made)
+            (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
+            write_picture(staged / STRIP, strip(staged, manifest))
+            if any(artifact.target == TARGET for artifact in artifacts):
+                photograph = check_photograph(what.stride)
+                [painted] = reference_pictures(trained.generator, [photograph[None]])
+                write_site(staged, manifest, photograph, painted[0])
+            write_bundle(manifest, staged, out, overwrite or grown is not None)
+        except OSError as error:
+            raise ExportError(f"bundle {out} cannot be written: {error}") from error
+        return manifest
 
 
 def _carried(bundle: Bundle, built: Sequence[Artifact], staged: Path) -> list[Artifact]:
@@ -213,6 +214,10 @@ def _training(trained: Trained) -> Training:
     for key in ("source", "target", "samples"):  # below the root, or anywhere
         if Path(data.get(key, "")).is_absolute():
             data[key] = Path(data[key]).name
+    for key in ("source", "target"):
+        chosen = recipe.get("evaluate", {}).get(key, "")
+        if Path(chosen).is_absolute():
+            recipe["evaluate"][key] = Path(chosen).name
     return Training(
         dataset=dataset,
         steps=trained.step,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import numpy as np
 
 from ..bundle.bundle import Bundle, write_bundle
 from ..bundle.manifest import Artifact, Manifest, Training
+from ..errors import BundleError
+from ..files import staging
 from ..pictures import Pixels
 from ..runtime.backends import BACKENDS, find_backend
 from ..runtime.sources.demo_clip import demo_still
@@ -90,14 +91,20 @@ def save_scores(model: Path, scores: Mapping[str, float], scored: str) -> None:
     Raises:
         BundleError: It is no bundle, damaged, or cannot be written.
     """
+    with staging(model, failing=BundleError) as staged:
+        _save_scores(model, staged, scores, scored)
+
+
+def _save_scores(model: Path, staged: Path, scores: Mapping[str, float], scored: str) -> None:
     manifest = Bundle.open(model).manifest
     training = manifest.training.model_copy(update={"scores": dict(scores), "scored": scored})
     manifest = manifest.model_copy(update={"training": training})
-    with tempfile.TemporaryDirectory(prefix=f".{model.name}.", dir=model.parent) as beside:
-        staged = Path(beside, "staged")
-        shutil.copytree(model, staged)
+    try:
+        shutil.copytree(model, staged, dirs_exist_ok=True, symlinks=True)
         (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
-        write_bundle(manifest, staged, model, overwrite=True)
+    except (OSError, shutil.Error) as error:
+        raise BundleError(f"bundle {model} cannot be written: {error}") from error
+    write_bundle(manifest, staged, model, overwrite=True)
 
 
 def _artifact(artifact: Artifact) -> tuple[str, ...]:

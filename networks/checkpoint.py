@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import warnings
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 import torch
 
-from ..errors import TrainingError
+from ..errors import TrainingError, UsageError
+from ..files import NameTaken, durable
 
 LAST = "checkpoint.pt"
 BEST = "best.pt"  # of the run's generators the one with the lowest KID
@@ -21,18 +21,19 @@ def generator_file(name: str) -> str:
     return f"{name}.pt"
 
 
-def save_atomically(state: dict[str, Any], path: Path) -> None:
-    """Writes beside the target, flushes, then renames: the old file survives any failure."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
+def save_atomically(state: dict[str, Any], path: Path, replace: bool = True) -> None:
+    """Writes a checkpoint durably: the old file survives any failure.
+
+    Raises:
+        UsageError: There is one that may not be replaced.
+        TrainingError: It cannot be written.
+    """
     try:
-        with temporary.open("wb") as file:
+        with durable(path, replace=replace) as temporary, temporary.open("r+b") as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+    except NameTaken:
+        raise UsageError(f"{path} exists; add --overwrite to replace it") from None
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
         raise TrainingError(f"checkpoint {path} cannot be written: {error}") from error
 
 

@@ -89,6 +89,7 @@ def import_checkpoint(
             "state": state,
         },
         out,
+        replace=overwrite,
     )
     learnt = (t.numel() for k, t in state.items() if k.endswith(("weight", "bias")))
     return Imported(architecture, options, sum(learnt), tuple(assumed))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError, unknown_name
+from ..errors import UsageError, shown, unknown_name
+from ..reading import Malformed, read_json
 from .kept import keep
 
 # What a key does, for the help overlay; `Controls.press` is the other half of this table.
@@ -107,10 +108,10 @@ def read_settings() -> dict[str, Any]:
     """
     path = settings_file()
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, Malformed) as error:
         raise UsageError(f"settings file {path} cannot be read: {error}; delete it") from None
     if not isinstance(values, dict):
         raise UsageError(f"settings file {path} holds no settings; delete it")
@@ -127,14 +128,14 @@ def read_settings() -> dict[str, Any]:
 def _check(name: str, value: object, styles: list[str]) -> None:
     if name in ("strength", "divider"):
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0 <= float(value) <= 1:  # type: ignore[arg-type]
-            raise UsageError(f"{name} must be a number from 0 to 1, got {value!r}")
+        if not number or not 0 <= value <= 1:  # type: ignore[operator]
+            raise UsageError(f"{name} must be a number from 0 to 1, got {shown(value)}")
     elif name in ("mirror", "compare", "paused", "recording", "snapshot"):
         if not isinstance(value, bool):
-            raise UsageError(f"{name} must be true or false, got {value!r}")
+            raise UsageError(f"{name} must be true or false, got {shown(value)}")
     elif name == "style":
         if value not in styles:
-            raise UsageError(unknown_name("style", str(value), styles))
+            raise UsageError(unknown_name("style", shown(value), styles))
     else:
         known = (*_KEPT, "paused", "recording", "snapshot", "style")
         raise UsageError(unknown_name("control", name, known))

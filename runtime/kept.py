@@ -6,6 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from ..files import write_durably
+
 
 def kept(name: str) -> Path:
     """Returns where this user's machine keeps a file that only saves time."""
@@ -15,11 +17,5 @@ def kept(name: str) -> Path:
 
 def keep(path: Path, content: bytes) -> None:
     """Writes such a file in one go; a machine where that fails only takes longer next time."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            beside.unlink()
+    with contextlib.suppress(OSError):
+        write_durably(path, content)

@@ -16,11 +16,12 @@ import numpy as np
 from ..bundle.bundle import Bundle
 from ..bundle.manifest import Artifact
 from ..canvas.layout import Piece, reach_of
-from ..errors import BackendError, UsageError, unknown_name
+from ..errors import BackendError, UsageError, shown, unknown_name
 from ..pictures import Frames, Pixels
 from . import tiles
 from .backends import BACKENDS, Backend, Engine, StrokeEngine, find_backend
 from .models import open_model
+from .probe import probe
 from .strokes.canvases import Canvases, Plans
 from .strokes.torus import Place, Torus
 from .tuning import PATIENCE, Candidate, Task, recall, remember, seconds_a_frame, ways_of
@@ -59,7 +60,7 @@ class Stylizer:
         if color not in ("bgr", "rgb"):
             raise UsageError(unknown_name("color", color, ("bgr", "rgb")))
         if not 0 <= strength <= 1:
-            raise UsageError(f"strength must be between 0 and 1, got {strength}")
+            raise UsageError(f"strength must be between 0 and 1, got {shown(strength)}")
         self.bundle, self.engine, self.choice = bundle, engine, choice
         self.color, self.strength, self.wraps = color, strength, wraps
 
@@ -214,6 +215,7 @@ def load(
 
     def make(candidate: Candidate) -> Stylizer:
         path = bundle.path(artifacts[candidate])
+        probe(BACKENDS[candidate.backend], bundle, artifacts[candidate])
         engine = BACKENDS[candidate.backend].load(path, in_flight, candidate.way, canvases)
         choice = Choice(candidate.backend, candidate.precision, candidate.way)
         wraps = wrap and canvases is not None

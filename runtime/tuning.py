@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from ..bundle.bundle import Bundle
 from ..bundle.manifest import Artifact
 from ..errors import BackendError
+from ..reading import Malformed, read_json, validate
 from .backends import BACKENDS, Backend
 from .kept import keep, kept
 
@@ -79,11 +81,8 @@ class Task:
 
 def recall(task: Task) -> Candidate | None:
     """Returns what was chosen for such a task before, or None."""
-    try:
-        found = json.loads(kept(_name(task.key())).read_text(encoding="utf-8"))
-        return Candidate(**found["choice"]) if found["key"] == task.key() else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    found = _read(kept(_name(task.key())))
+    return Candidate(**found["choice"]) if found and found["key"] == task.key() else None
 
 
 def remember(task: Task, times: dict[Candidate, float]) -> Candidate:
@@ -105,12 +104,48 @@ def remembered() -> Iterator[dict[str, Any]]:
     """Yields what was chosen on this machine, with the times that led to it and the file."""
     here = machine()
     for path in sorted(kept(_FOLDER).glob("*.json")):
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            if found["key"]["machine"] == here:
-                yield found | {"file": str(path)}
-        except (OSError, ValueError, TypeError, KeyError):
-            continue
+        found = _read(path)
+        if found and found["key"]["machine"] == here:
+            yield found | {"file": str(path)}
+
+
+class _Key(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    machine: dict[str, Any]
+    bundle: str
+    in_flight: int
+    rows: int
+
+
+class _Measured(BaseModel):
+    backend: str
+    precision: str
+    way: str
+    path: str
+
+
+class _Time(_Measured):
+    ms: float
+
+
+class _Choice(BaseModel):
+    """What is remembered of one task."""
+
+    key: _Key
+    choice: _Measured
+    measured: list[_Time]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Returns what is remembered in a file; nothing of one that is damaged."""
+    try:
+        found = validate(_Choice, read_json(path)).model_dump()
+    except (OSError, Malformed):
+        return None
+    chosen = (found["choice"]["path"], found["choice"]["way"])
+    measured = {(row["path"], row["way"]) for row in found["measured"]}
+    return found if chosen in measured else None
 
 
 def seconds_a_frame(

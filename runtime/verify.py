@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from .. import metrics
-from ..bundle.bundle import Bundle
+from ..bundle.bundle import Bundle, RefusedArtifact
 from ..bundle.manifest import Artifact, Drift
 from ..errors import BackendError, BundleError, MediaError
 from ..pictures import Pixels
 from .backends import BACKENDS, Backend
+from .probe import probe
 from .sources.demo_clip import DEMO_CLIP
 from .sources.source import open_source
 from .strokes.canvases import Canvases
@@ -72,6 +73,10 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         rows.append(row)
         try:
             bundle.path(artifact)
+        except RefusedArtifact as error:
+            row |= {"hash": "ok", "graph": str(error)}
+            problems.append(str(error))
+            continue
         except BundleError as error:
             row["hash"] = str(error)
             problems.append(str(error))
@@ -183,6 +188,7 @@ def paint_all(
 
 
 def _painter(bundle: Bundle, artifact: Artifact, backend: Backend) -> Stylizer:
+    probe(backend, bundle, artifact)
     engine = backend.load(bundle.path(artifact), canvases=Canvases.of(bundle))
     return Stylizer(bundle, engine, Choice(backend.name, artifact.precision), "rgb")
 

@@ -5,7 +5,6 @@ Each field has its reason beside it. Unknown keys are refused with the nearest k
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -14,9 +13,10 @@ import numpy as np
 import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import TrainingError, UsageError, unknown_name
+from ..errors import TrainingError, UsageError, shown, unknown_name
 from ..networks.generators import check_options, create_generator, options_of
 from ..networks.painter import stride_of
+from ..reading import Malformed, check_limits, parse_toml, read_text
 from .discriminators import DISCRIMINATORS
 from .features import CHANNELS, HALF
 
@@ -40,7 +40,7 @@ BY_HAND = ("plan_marks", "plan_colour", "plan_detail")
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class AboutSection(_Section):
@@ -73,11 +73,11 @@ class DataSection(_Section):
     scale: tuple[float, float] = (1.0, 1.0)  # and then by a random factor between these
     # unaligned: targets by another one; paintings enlarged twice teach strokes twice as large
     target_scale: tuple[float, float] | None = None
-    crop: int = Field(default=256, ge=32, multiple_of=8)  # side of the training crops
+    crop: int = Field(default=256, ge=32, le=16384, multiple_of=8)  # side of the training crops
     flip: bool = True  # mirror half of the crops
     jitter: float = Field(default=0.0, ge=0, le=1)  # of brightness, contrast, saturation; source
     max_corrupt: float = Field(default=0.01, ge=0, lt=1)  # share of unreadable pictures to skip
-    workers: int = Field(default=1, ge=0)  # decoding processes
+    workers: int = Field(default=1, ge=0, le=1024)  # decoding processes
 
 
 class ModelSection(_Section):
@@ -87,12 +87,14 @@ class ModelSection(_Section):
     reverse: str = ""  # target -> source, for the cycle; "" takes the same
     norm: Literal["instance", "batch", "none"] | None = None  # of resnet and unet
     dropout: bool | None = None  # of resnet and unet
-    ngf: int | None = Field(default=None, ge=1)  # channels of resnet and unet; 64 in the paper
+    ngf: int | None = Field(
+        default=None, ge=1, le=4096
+    )  # channels of resnet and unet; 64 in the paper
     hand: str | None = None  # of strokes: whose brush marks
     step: int | None = None  # of strokes: 1 decides for each pixel, 2 for each block of 2x2
     stroke: str | None = None  # of strokes: fine, medium or large marks
     discriminator: str = "patch"
-    ndf: int = Field(default=64, ge=1)  # discriminator channels; 64 in the paper
+    ndf: int = Field(default=64, ge=1, le=4096)  # discriminator channels; 64 in the paper
     layers: int = Field(default=3, ge=1, le=6)  # of the discriminator n_layers; patch has 3
 
     @property
@@ -208,7 +210,7 @@ class OptimSection(_Section):
     """Adam, and what becomes of its learning rate."""
 
     steps: int = Field(ge=1)  # generator updates
-    batch: int = Field(default=1, ge=1)  # pictures a step and device
+    batch: int = Field(default=1, ge=1, le=65536)  # pictures a step and device
     accumulate: int = Field(default=1, ge=1)  # batches whose gradients make one step
     lr: float = Field(default=2e-4, gt=0)
     lr_discriminator: float | None = Field(default=None, gt=0)  # none: the same
@@ -295,17 +297,20 @@ def read_recipe(path: Path) -> dict[str, Any]:
         TrainingError: It is missing or no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(read_text(path))
     except FileNotFoundError:
         raise TrainingError(f"recipe {path} does not exist") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (Malformed, OSError) as error:
         raise TrainingError(f"recipe {path} cannot be read: {error}") from error
 
 
 def validate_recipe(values: dict[str, Any], where: str) -> Recipe:
     """Builds a recipe from plain values; ``where`` names their source in errors."""
     try:
+        check_limits(values, finite=False)
         recipe = Recipe.model_validate(values)
+    except Malformed as error:
+        raise TrainingError(f"{where}: {error}") from None
     except ValidationError as error:
         raise TrainingError(f"{where}: {_first_problem(error)}") from None
     try:
@@ -417,8 +422,8 @@ def apply_override(values: dict[str, Any], override: str) -> None:
     if not separator:
         raise TrainingError(f"override {override!r} is not of the form section.key=value")
     try:
-        value: Any = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        value: Any = parse_toml(f"value = {text}")["value"]
+    except (Malformed, KeyError):
         value = text  # a bare word or path is a string
     *sections, last = key.strip().split(".")
     for section in sections:
@@ -449,4 +454,8 @@ def _first_problem(error: ValidationError) -> str:
             f" (in [{section}])" if section else ""
         )
     said = problem["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(where)}: {said}, got {problem['input']!r}"
+    return f"{'.'.join(where)}: {said}, got {_quoted(problem['input'])}"
+
+
+def _quoted(value: Any) -> str:
+    return repr(value) if isinstance(value, str) and len(value) < 200 else shown(value, 200)

@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,11 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 
 from ..bundle.resolve import GENERATOR
 from ..errors import TrainingError
+from ..files import write_durably
 from ..networks.checkpoint import BEST, LAST, generator_file, load_state, save_atomically
 from ..networks.load import load_generator
 from ..networks.painter import painter
+from ..owners import Owner
 from .data.corrupt import CorruptTally
 from .data.domains import find_pictures
 from .data.held_out import held_out_pictures, sample_folder
@@ -53,6 +55,7 @@ def train(
     init: Path | None = None,
     report: Report = lambda step, values: None,
     say: Say = lambda text: None,
+    wait: bool = False,
 ) -> Path | None:
     """Trains until the recipe's last step, going on from the run's checkpoint if there is one.
 
@@ -63,6 +66,7 @@ def train(
         init: A generator's checkpoint to start from, for fine-tuning.
         report: Called after every step with the number of steps done and their losses.
         say: Called with a sentence: a picture that cannot be read, an evaluation.
+        wait: Whether to wait while another process trains in the folder.
 
     Returns:
         The averaged generator's file; none in all processes but the first.
@@ -70,9 +74,19 @@ def train(
     Raises:
         TrainingError: Bad data, a run of another recipe, or losses that are no numbers.
         UsageError: ``init`` does not exist or is of another architecture.
+        BusyError: Another process trains in the folder.
     """
     fabric = make_fabric(recipe.compute, device)
     fabric.launch()
+    first = fabric.is_global_zero
+    with Owner(out / LAST, wait, TrainingError) if first else nullcontext():
+        return _train(fabric, recipe, out, init, report, say)
+
+
+def _train(
+    fabric: Fabric, recipe: Recipe, out: Path, init: Path | None, report: Report, say: Say
+) -> Path | None:
+    """Trains in a folder whose run this process owns."""
     first = fabric.is_global_zero
     pictures = TrainingPictures(recipe)  # fails before anything is built
     find_pictures(sample_folder(recipe.data))
@@ -85,12 +99,18 @@ def train(
             _start_from(trainer, init)
         trainer.measure_target()
         if first:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n")
+            _write_recipe(recipe, out / "recipe.json")
     tally = CorruptTally(pictures.total, recipe.data.max_corrupt)
     with Stats(out, trainer.step, recipe.log, enabled=first) as stats:
         _Loop(trainer, out, stats, tally, report, say, evaluator).run()
     return out / generator_file(trainer.exported) if first else None
+
+
+def _write_recipe(recipe: Recipe, path: Path) -> None:
+    try:
+        write_durably(path, recipe.model_dump_json(indent=2) + "\n")
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def make_fabric(compute: ComputeSection, device: str) -> Fabric:
@@ -323,8 +343,16 @@ def _go_on(trainer: Trainer, path: Path) -> None:
     state = load_state(path)
     if state.get("format") != FORMAT:
         raise TrainingError(f"{path} is of another version of pleinair; take another --out")
-    _check_same_recipe(trainer.recipe, state, path)
-    trainer.load_state_dict(state)
+    try:
+        _check_same_recipe(trainer.recipe, state, path)
+        trainer.load_state_dict(state)
+    except TrainingError:
+        raise
+    except Exception as error:  # of whatever a damaged state makes torch and Python raise
+        said = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+        raise TrainingError(
+            f"{path} is no whole checkpoint: {said}; take another --out, or an older copy of it"
+        ) from error
 
 
 # What may differ when a run goes on: where things lie, what computes, what is logged.

@@ -90,6 +90,7 @@ def train_stages(
     init: Path | None = None,
     report: Report = lambda step, values: None,
     say: Say = lambda text: None,
+    wait: bool = False,
 ) -> Path | None:
     """Trains one stage after the other; what is done already is not done again.
 
@@ -100,6 +101,7 @@ def train_stages(
         init: What the first stage starts from, which is then one that is not ``fresh``.
         report: Called after every step with the steps done in all stages, and losses.
         say: Called with a sentence.
+        wait: As for ``train``.
 
     Returns:
         The last stage's generator; none in all processes but the first.
@@ -116,6 +118,7 @@ def train_stages(
             generator,
             report=partial(_report_after, report, done),
             say=say,
+            wait=wait,
         )
         done, generator = done + stage.recipe.optim.steps, out_of_stage
     return wrote

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import TrainingError
+from ..files import write_durably
 from ..pictures import read_picture
+from ..reading import Malformed, parse_json
 from .recipe import LogSection
 
 
@@ -22,7 +24,7 @@ class Stats:
         enabled: Off in all processes but the first.
 
     Raises:
-        TrainingError: TensorBoard is asked for and not installed.
+        TrainingError: TensorBoard is asked for and not installed, or the file cannot be written.
     """
 
     def __init__(self, out: Path, step: int, log: LogSection, enabled: bool = True) -> None:
@@ -30,8 +32,11 @@ class Stats:
         self.file = None
         if enabled:
             path = out / "stats.jsonl"
-            path.write_text("".join(_lines_until(path, step)))
-            self.file = path.open("a")
+            try:
+                write_durably(path, "".join(_lines_until(path, step)))
+                self.file = path.open("a", encoding="utf-8")
+            except OSError as error:
+                raise TrainingError(f"{path} cannot be written: {error.strerror}") from error
         self.started = time.time()
 
     def write(self, step: int, values: dict[str, float]) -> None:
@@ -72,10 +77,10 @@ def _open_board(out: Path, step: int) -> Any:
 
 def _lines_until(path: Path, step: int) -> list[str]:
     kept = []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    for line in path.read_bytes().splitlines() if path.exists() else []:
         try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
-        except (json.JSONDecodeError, KeyError):
+            if parse_json(line)["step"] <= step:
+                kept.append(line.decode() + "\n")
+        except (Malformed, KeyError, TypeError):
             continue  # a line cut by a kill
     return kept

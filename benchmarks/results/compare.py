@@ -125,8 +125,8 @@ def _notes(before: Results, after: Results) -> list[str]:
     )
     notes = []
     for name, (part, key) in looks:
-        a, b = (results["environment"][part][key] for results in (before, after))
-        if isinstance(a, dict):
+        a, b = (results["environment"][part].get(key) for results in (before, after))
+        if isinstance(a, dict) and isinstance(b, dict):
             changed = [k for k in {**a, **b} if a.get(k) != b.get(k)]
             a, b = ({k: one.get(k, "none") for k in changed} for one in (a, b))
             a, b = (", ".join(f"{k} {v}" for k, v in one.items()) for one in (a, b))

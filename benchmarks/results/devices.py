@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from ...errors import UsageError
+from ...reading import Malformed, read_json, read_text
 from .file import Results, key_of, read_results, size_of, write_json, write_text
 from .submission import check_submission
 from .tables import number
@@ -30,7 +30,7 @@ def merge(results: Sequence[Results]) -> list[Device]:
     """
     return [
         {
-            "machine": {key: one["environment"]["machine"][key] for key in _MACHINE},
+            "machine": {key: one["environment"]["machine"].get(key) for key in _MACHINE},
             "threads": one["environment"]["method"]["threads"],
             "libraries": one["environment"]["software"]["libraries"],
             "pleinair": one["environment"]["software"]["pleinair"],
@@ -71,13 +71,21 @@ def read_devices(paths: Sequence[Path]) -> list[Device]:
     devices: list[Device] = []
     for path in paths:
         merged = _merged(path)
-        for device in merge([read_results(path)]) if merged is None else merged:
+        for device in _whole(path) if merged is None else merged:
             same = next((one for one in devices if _same(one, device)), None)
             if same is None:
                 devices.append(device)
             else:  # another run of it: other sizes, say
                 same["results"] += device["results"]
                 same["warnings"] = list(dict.fromkeys(same["warnings"] + device["warnings"]))
+    return devices
+
+
+def _whole(path: Path) -> list[Device]:
+    """The device of a ``results.json``."""
+    devices = merge([read_results(path)])
+    if devices[0]["results"]:  # else nothing was measured
+        check_submission({"devices": devices}, path)
     return devices
 
 
@@ -95,9 +103,11 @@ def put_into(path: Path, table: str) -> None:
         UsageError: The file cannot be read, written, or has no such marks.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    except Malformed as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
@@ -160,8 +170,8 @@ def _name(device: Device) -> str:
 def _merged(path: Path) -> list[Device] | None:
     """The devices of a file that ``--json`` made; None if it is another."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        value = read_json(path)
+    except (OSError, Malformed):
         return None  # ``read_results`` says what is wrong
     if not isinstance(value, dict) or "devices" not in value:
         return None

@@ -11,10 +11,13 @@ import numpy as np
 
 from ...bundle.bundle import Bundle
 from ...errors import PleinairError, UsageError
+from ...files import write_durably
+from ...reading import Malformed, read_json, validate
 from ..cases import Variant, find_artifact
 from ..drift import Drift
 from ..rounds import Measurement
 from ..statistics import ratio, summarize
+from .schema import ResultsFile
 
 SCHEMA: Final = "pleinair-bench-1"
 Results = dict[str, Any]
@@ -143,20 +146,18 @@ def inspected(measurements: Iterable[Measurement]) -> list[dict[str, Any]]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON under a temporary name first."""
+    """Writes JSON durably."""
     write_text(path, json.dumps(value, indent=1) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file under a temporary name first.
+    """Writes a file durably.
 
     Raises:
         UsageError: The folder cannot be written to.
     """
-    part = path.with_name(path.name + ".part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        write_durably(path, text)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -165,16 +166,21 @@ def read_results(path: Path) -> Results:
     """Reads a ``results.json``.
 
     Raises:
-        UsageError: There is no such file, or it is none of ours.
+        UsageError: There is no such file.
+        PleinairError: It is none of ours, or not whole.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise PleinairError(f"{path} is no JSON: {error}") from error
+    except Malformed as error:
+        raise PleinairError(f"{path} is no results.json: {error}") from error
     if not isinstance(values, dict) or values.get("schema") != SCHEMA:
         raise PleinairError(f"{path} is no results.json of pleinair bench ({SCHEMA})")
+    try:
+        validate(ResultsFile, values)
+    except Malformed as error:
+        raise PleinairError(f"{path} is no whole results.json: {error}; measure again") from None
     return values
 
 

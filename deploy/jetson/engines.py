@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from ...bundle.bundle import Bundle, bytes_of, sha256_of, write_bundle
 from ...bundle.manifest import Artifact, Drift
 from ...bundle.resolve import Kind, resolve
 from ...errors import BundleError, UsageError
+from ...files import staging
 from ...metrics import BARS
 from ...pictures import Pixels
 from ...runtime.backends import Backend, find_backend
@@ -57,9 +57,8 @@ def take_engines(
     device = backend.device()
     frames = list(frames_of(pictures, COUNT))
     wanted = paint_all(bundle, reference, find_backend("onnxruntime"), frames)
-    with tempfile.TemporaryDirectory(prefix=f".{model.name}.", dir=model.parent) as beside:
-        staged = Path(beside, "staged")
-        shutil.copytree(model, staged)
+    with staging(model, failing=BundleError) as staged:
+        shutil.copytree(model, staged, dirs_exist_ok=True, symlinks=True)
         taken = []
         for path, graph in graphs.items():
             artifact = _artifact(path, graph, backend, device, staged)

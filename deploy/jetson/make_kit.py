@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from ...export.exporter import export
 from ...export.model_card import CARD, STRIP, model_card, strip
 from ...export.targets.tensorrt.engine import Sizes
 from ...export.targets.tensorrt.trtexec import GRAPH, shape_options
+from ...files import staging
 from ...pictures import write_picture
 from ..wheel import build_wheel
 from .engines import graph_for
@@ -33,6 +33,7 @@ TARGET = "jetson"
 PRECISIONS = ("int8", "fp16")
 ON_ARM = ("onnx", "openvino")  # targets of a bundle that a Jetson's processor runs
 BUNDLE = "bundle"
+MARK = "pleinair.service"  # by which a folder is known as a kit
 _TEMPLATES = Path(__file__).with_name("kit")
 
 Progress = Callable[[str], None]
@@ -53,6 +54,7 @@ def write_kit(
     *,
     calibration: Path | None = None,
     overwrite: bool = False,
+    wait: bool = False,
     progress: Progress = lambda _: None,
 ) -> Kit:
     """Writes a kit.
@@ -63,22 +65,19 @@ def write_kit(
         out: The kit's folder; it appears only when everything in it is complete.
         calibration: Photographs or a video for INT8, as in ``export``.
         overwrite: Whether an existing folder may be replaced.
+        wait: Whether to wait while another process writes ``out``.
         progress: Called with a line per step.
 
     Raises:
         UsageError: ``out`` exists, or there is no such source.
+        BusyError: Another process writes ``out``.
         ExportError: The graphs or the wheel cannot be built, or nothing can be written.
         BundleError: The bundle is damaged.
     """
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out} exists; add --overwrite to replace it")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=f".{out.name}.", suffix=".part", dir=out.parent
-        ) as beside:
-            staged = Path(beside, "kit")
-            staged.mkdir()
+        with staging(out, wait, ExportError) as staged:
+            if out.exists() and not overwrite:
+                raise UsageError(f"{out} exists; add --overwrite to replace it")
             manifest = _write_bundle(source, staged / BUNDLE, calibration, progress)
             progress("building the wheel of this pleinair")
             wheel = build_wheel(staged)
@@ -86,7 +85,7 @@ def write_kit(
             files = sorted(
                 p.relative_to(staged).as_posix() for p in staged.rglob("*") if p.is_file()
             )
-            move_folder(staged, out, overwrite)
+            move_folder(staged, out, overwrite, MARK)
     except OSError as error:
         raise ExportError(f"kit {out} cannot be written: {error}") from error
     return Kit(out, manifest, files)

@@ -7,7 +7,6 @@ it is the right one. It is kept, so that a phone is asked once and not at each s
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...errors import BackendError
+from ...files import write_durably
 from ...runtime.kept import kept
 
 if TYPE_CHECKING:
@@ -50,21 +50,31 @@ def make(hosts: list[str]) -> Certificate:
         BackendError: What makes it is not installed, or it cannot be kept.
     """
     try:
-        from cryptography import x509
+        import cryptography  # noqa: F401
         from cryptography.hazmat.primitives import hashes
     except ModuleNotFoundError as error:
         raise BackendError(f"--https needs {error.name}; run: {INSTALL}") from error
     path = kept("certificate.pem")
+    found = _kept(path, hosts) or _write(path, hosts)
+    return Certificate(path, found.fingerprint(hashes.SHA256()).hex(":").upper())
+
+
+def _kept(path: Path, hosts: list[str]) -> x509.Certificate | None:
+    """The certificate of a file, if it is whole, has its key, is for these hosts, and lasts."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
-        found = x509.load_pem_x509_certificate(path.read_bytes())
+        content = path.read_bytes()
+        found = x509.load_pem_x509_certificate(content)
+        key = load_pem_private_key(content, None)
         known = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         fits = [str(name.value) for name in known] == hosts
         fresh = found.not_valid_after_utc - datetime.now(UTC) > _LEFT
-    except (OSError, ValueError, x509.ExtensionNotFound):
-        fits = fresh = False
-    if not (fits and fresh):
-        found = _write(path, hosts)
-    return Certificate(path, found.fingerprint(hashes.SHA256()).hex(":").upper())
+        is_its = found.public_key() == key.public_key()
+        return found if fits and fresh and is_its else None
+    except Exception:  # cryptography's types, OpenSSL's and the system's: it is made anew
+        return None
 
 
 def _named(host: str) -> x509.GeneralName:
@@ -103,12 +113,9 @@ def _write(path: Path, hosts: list[str]) -> x509.Certificate:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    content = certificate.public_bytes(serialization.Encoding.PEM) + private
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.touch(0o600)  # nobody else reads the key
-        beside.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
-        beside.replace(path)
+        write_durably(path, content, mode=0o600)  # nobody else reads the key
     except OSError as error:
         raise BackendError(f"{path} cannot be written: {error.strerror}") from error
     return certificate

@@ -6,16 +6,18 @@ The headers isolate the page from others, which is what browsers want before the
 from __future__ import annotations
 
 import errno
+import os
 import ssl
 from collections.abc import Callable
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
 
 from ...bundle.bundle import Bundle
 from ...errors import BundleError, MediaError
 from ...export.targets.web.site import FILES, INDEX, ORT, TARGET
+from ...runtime.limited_server import HEAD, LimitedHandler, LimitedServer
 from . import certificate
 
 PORT: Final = 8000
@@ -76,6 +78,11 @@ class SiteServer:
             made = certificate.make(names)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(made.path)
+        except ssl.SSLError as error:
+            self.release()
+            raise MediaError(
+                f"certificate {made.path} cannot be used: {error}; delete it"
+            ) from error
         except BaseException:
             self.release()
             raise
@@ -83,10 +90,10 @@ class SiteServer:
         self._server.context = context
 
 
-class _Handler(SimpleHTTPRequestHandler):
+class _Handler(LimitedHandler, SimpleHTTPRequestHandler):
     """Answers one connection."""
 
-    timeout = 20
+    timeout = 20  # seconds in which a browser must take something
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {
         ".js": "text/javascript",
         ".mjs": "text/javascript",
@@ -104,24 +111,28 @@ class _Handler(SimpleHTTPRequestHandler):
         """Lists nothing: what there is, the page names."""
         self.send_error(404)
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
+    def translate_path(self, path: str) -> str:
+        """Finds the file of an address: below the site, neither hidden nor by a link."""
+        root, found = os.path.realpath(self.directory), super().translate_path(path)
+        inside = Path(os.path.relpath(found, self.directory))
+        hidden = any(part.startswith(".") for part in inside.parts)
+        is_linked = os.path.realpath(found) != str(Path(root, inside))
+        return str(Path(root, ".none")) if hidden or is_linked else found
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
+class _Server(LimitedServer):
     context: ssl.SSLContext | None = None
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shakes hands in the connection's own thread: a slow one must not hold up the others."""
         if self.context:
             request.settimeout(20)
-            request = self.context.wrap_socket(request, server_side=True)
+            request = self.context.wrap_socket(
+                request, server_side=True, do_handshake_on_connect=False
+            )
+            self.expect(HEAD, request)
+            request.do_handshake()
         super().finish_request(request, client_address)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing of browsers that went away, or do not trust the certificate yet."""
 
 
 def _open(site: str | Path) -> Bundle:

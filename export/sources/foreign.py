@@ -14,6 +14,7 @@ import torch
 from onnx import TensorProto, version_converter
 from torch import Tensor, nn
 
+from ...checks import check_onnx
 from ...errors import BackendError, ExportError
 from ...networks.onnx_module import CONTROL_FLOW, OPSET, to_module
 from ..graphs.float_onnx import quiet
@@ -67,6 +68,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         ExportError: It is no ONNX model.
     """
     try:
+        check_onnx(path, path.parent, strict=False)
         model = onnx.load(path)
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf's own types, onnx's and the system's

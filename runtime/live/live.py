@@ -14,6 +14,7 @@ import numpy as np
 
 from ...bundle.resolve import shipped_models
 from ...errors import MediaError, PleinairError, UsageError
+from ...owners import Owner
 from ...pictures import Pixels
 from ..address import shown
 from ..controls import Controls
@@ -156,6 +157,7 @@ def live(
     duration: float | None = None,
     stroke: str = "",
     overwrite: bool = False,
+    wait: bool = False,
     progress: Callable[[int], None] | None = None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> LiveResult:
@@ -175,22 +177,25 @@ def live(
         duration: Seconds.
         stroke: Size of strokes, ``fine``, ``medium`` or ``large``; the model's if empty.
         overwrite: Whether an existing recording may be replaced.
+        wait: Whether to wait while another process writes the same recording.
         progress: Called after each frame.
         say: Called with what the viewer should know, e.g. the page's address.
 
     Raises:
         UsageError: The request does not fit together.
+        BusyError: Another process writes the same recording.
         MediaError: The source or sink cannot be used.
     """
     if duration is not None and not duration >= 0:
         raise UsageError(f"duration must be a number of seconds, got {duration}")
-    if not is_screen(sink):
-        _check_recording(sink, source, overwrite)
     if controls is None:
         controls = Controls(strength=strength, mirror=look.mirror)
     controls.style = str(model)
     controls.styles = [controls.style, *(n for n in shipped_models() if n != controls.style)]
-    with open_live(source) as opened:
+    with contextlib.ExitStack() as until_done:
+        if not is_screen(sink):
+            until_done.enter_context(_recording(sink, source, overwrite, wait))
+        opened = until_done.enter_context(open_live(source))
         opened.say = say
         size = look.size or opened.size
 
@@ -220,15 +225,18 @@ def live(
     return LiveResult(pipeline.report, painter.stylizer, opened.problems)
 
 
-def _check_recording(sink: str, source: str, overwrite: bool) -> None:
+def _recording(sink: str, source: str, overwrite: bool, wait: bool) -> Owner:
+    """Takes the name of a recording, if it may be written."""
     path = Path(sink)
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         known = f"{', '.join(SCREENS)}, or a video file ({', '.join(sorted(VIDEO_SUFFIXES))})"
         raise UsageError(f"sink {shown(sink)!r} is none of {known}")
     if path.is_dir():
         raise UsageError(f"sink {sink} is a folder; give the name of a video")
-    if path.exists():
-        if path.resolve() == Path(source).resolve():
-            raise UsageError(f"output {sink} is the input; give another name")
-        if not overwrite:
-            raise UsageError(f"{sink} exists; add --overwrite to replace it")
+    if path.exists() and path.resolve() == Path(source).resolve():
+        raise UsageError(f"output {sink} is the input; give another name")
+    owner = Owner(path, wait, MediaError)
+    if path.exists() and not overwrite:
+        owner.release()
+        raise UsageError(f"{sink} exists; add --overwrite to replace it")
+    return owner

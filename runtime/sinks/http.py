@@ -15,15 +15,16 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import cv2
 
 from ...errors import MediaError, UsageError
+from ...reading import parse_json
 from ..controls import Controls
 from ..frame import Frame
+from ..limited_server import LimitedHandler, LimitedServer
 from .meter import Meter
 from .sink import Sink
 from .takes import Takes
@@ -125,7 +126,7 @@ class HttpSink(Sink):
     discard = finish
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LimitedHandler):
     """Answers one connection."""
 
     protocol_version = "HTTP/1.1"
@@ -156,11 +157,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404)
             return
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > _LONGEST:
+        if not length.isdecimal() or len(length) > 9 or int(length) > _LONGEST:
             self._refuse(413)
             return
         try:
-            changes = json.loads(self.rfile.read(int(length)))
+            changes = parse_json(self.rfile.read(int(length)), finite=False)
             if not isinstance(changes, dict):
                 raise UsageError("controls are one JSON object")
             self.sink.controls.set(changes)
@@ -218,22 +219,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Security-Policy", policy)
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: addresses hold the token."""
 
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False  # a viewer that takes nothing must not hold up the end
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing of viewers that went away in the middle."""
-
-
-def _serve(host: str, port: int, sink: HttpSink) -> _Server:
+def _serve(host: str, port: int, sink: HttpSink) -> LimitedServer:
     handler = type("Handler", (_Handler,), {"sink": sink})
     try:
-        return _Server((host, port), handler)
+        return LimitedServer((host, port), handler)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise MediaError(f"port {port} is in use; give another: --sink http:PORT") from error
@@ -246,6 +236,6 @@ def _parse(address: str) -> tuple[str, int]:
     host, _, port = address.strip("/").rpartition(":")
     if not address:
         return "127.0.0.1", PORT
-    if not port.isdecimal() or int(port) > 65535:
+    if not port.isdecimal() or len(port) > 5 or int(port) > 65535:
         raise UsageError(f"--sink http:{address} has no port; write http:PORT or http:HOST:PORT")
     return host or "127.0.0.1", int(port)

@@ -1,11 +1,13 @@
 """A video's encoded packets on disk, in segments: what is done stays done, whatever happens next.
 
 Each segment comes from an encoder of its own, so the packets are the same whether the job was
-interrupted between two of them or not. A segment has its name only when it is complete.
+interrupted between two of them or not. A segment knows its length and checksum: one that is torn
+counts as none.
 """
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import av
+
+from ...files import read_record, write_record
 
 LENGTH = 96  # frames: at most so many are painted again
 _HEAD = struct.Struct("<qqqB?xxxxxxI")  # pts, dts, duration, has duration, key frame, bytes
@@ -29,35 +33,40 @@ class Segments:
         self.folder = folder
 
     def count(self) -> int:
-        """Returns how many are complete, from the first on without a gap."""
+        """Returns how many are whole, from the first on without a gap."""
         count = 0
-        while self._path(count).exists():
+        while read_record(self._path(count)) is not None:
             count += 1
         return count
 
     def write(self, index: int, packets: Iterable[av.Packet[Any]]) -> None:
         """Writes one segment."""
-        path = self._path(index)
-        beside = path.with_suffix(".part")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            for packet in packets:
-                data = bytes(packet)
-                times = (packet.pts, packet.dts, packet.duration or 0)
-                file.write(_HEAD.pack(*times, bool(packet.duration), packet.is_keyframe, len(data)))
-                file.write(data)
-        beside.replace(path)
+        content = io.BytesIO()
+        for packet in packets:
+            data = bytes(packet)
+            times = (packet.pts, packet.dts, packet.duration or 0)
+            content.write(_HEAD.pack(*times, bool(packet.duration), packet.is_keyframe, len(data)))
+            content.write(data)
+        write_record(self._path(index), content.getvalue())
 
-    def clear(self) -> None:
-        """Removes all of them."""
+    def keep(self, count: int) -> None:
+        """Removes all but the first ones."""
         for path in self.folder.glob("*.segment"):
-            path.unlink()
+            if path.stem.isdecimal() and int(path.stem) >= count:
+                path.unlink()
 
-    def packets(self, time_base: Fraction) -> Iterator[av.Packet[Any]]:
-        """Yields the packets of all segments; their decoding times rise from each to the next."""
+    def packets(self, count: int, time_base: Fraction) -> Iterator[av.Packet[Any]]:
+        """Yields the packets of the first segments; decoding times rise from each to the next.
+
+        Raises:
+            ValueError: A segment is not whole any more.
+        """
         last: int | None = None
-        for index in range(self.count()):
-            with self._path(index).open("rb") as file:
+        for index in range(count):
+            content = read_record(self._path(index))
+            if content is None:
+                raise ValueError(f"{self._path(index)} was damaged")
+            with io.BytesIO(content) as file:
                 while head := file.read(_HEAD.size):
                     pts, dts, duration, has_duration, is_key, size = _HEAD.unpack(head)
                     packet = av.Packet(file.read(size))

@@ -10,6 +10,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -55,12 +56,14 @@ class NullSink(Sink):
 class PictureSink(Sink):
     """Writes one picture."""
 
-    def __init__(self, path: Path, ground: tuple[int, int, int] = WHITE) -> None:
-        self.path, self.ground = path, ground
+    def __init__(
+        self, path: Path, ground: tuple[int, int, int] = WHITE, replace: bool = True
+    ) -> None:
+        self.path, self.ground, self.replace = path, ground, replace
 
     def write(self, frame: Frame) -> bool:
         """Writes the picture."""
-        write_picture(self.path, frame.rgb, frame.alpha, self.ground)
+        write_picture(self.path, frame.rgb, frame.alpha, self.ground, self.replace)
         return True
 
 
@@ -69,17 +72,20 @@ class FolderSink(Sink):
 
     Args:
         folder: Where to; names may have folders in them.
-        written: Called with each picture's name when it is complete.
+        ready: Called with each picture's name and its complete file, just before that gets the
+            name.
         ground: What transparent pictures are laid over in formats without alpha.
+        replace: Whether existing files may be replaced.
     """
 
     def __init__(
         self,
         folder: Path,
-        written: Callable[[str], None] = lambda name: None,
+        ready: Callable[[str, Path], None] = lambda name, temporary: None,
         ground: tuple[int, int, int] = WHITE,
+        replace: bool = True,
     ) -> None:
-        self.folder, self.written, self.ground = folder, written, ground
+        self.folder, self.ready, self.ground, self.replace = folder, ready, ground, replace
         self.is_new = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -89,8 +95,8 @@ class FolderSink(Sink):
     def write(self, frame: Frame) -> bool:
         """Writes one picture; frames without a name are numbered."""
         name = frame.name or f"{frame.index:06d}.png"
-        write_picture(self.folder / name, frame.rgb, frame.alpha, self.ground)
-        self.written(name)
+        ready = partial(self.ready, name)
+        write_picture(self.folder / name, frame.rgb, frame.alpha, self.ground, self.replace, ready)
         return True
 
     def finish(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from ...errors import MediaError
+from ...errors import BusyError, MediaError, PleinairError
+from ...owners import Owner
 from ...pictures import write_picture
 from ..controls import Controls
 from ..frame import Frame
@@ -29,6 +32,7 @@ class Takes:
         self.clock = EmptySource()  # a recording has the time of the clock, and no sound
         self.clock.live, self.clock.fps = True, source.fps or Fraction(30)
         self.video: VideoSink | None = None
+        self.owner: Owner | None = None  # of the recording's name
 
     def note(self, frame: Frame) -> None:
         """Takes in a frame that is shown."""
@@ -36,30 +40,49 @@ class Takes:
         try:
             if controls.snapshot:
                 controls.snapshot = False
-                write_picture(path := self._path(".jpg"), frame.rgb)
-                controls.message = f"wrote {path.name}"
+                with self._new(".jpg") as owner:
+                    write_picture(owner.output, frame.rgb, replace=False)
+                controls.message = f"wrote {owner.output.name}"
             if controls.recording:
-                self.video = self.video or VideoSink(self._path(".mp4"), self.clock)
+                if self.video is None:
+                    self.owner = self._new(".mp4")
+                    self.video = VideoSink(self.owner.output, self.clock, replace=False)
                 self.video.write(replace(frame, pts=None))
             else:
                 self.close()
-        except MediaError as error:  # the picture goes on
+        except PleinairError as error:  # the picture goes on
             controls.message, controls.recording = str(error), False
             if self.video:
                 self.video.discard()
                 self.video = None
+            self._release()
 
     def close(self) -> None:
         """Ends a recording."""
         if self.video is not None:
             video, self.video = self.video, None
-            video.finish()
+            try:
+                video.finish()
+            finally:
+                self._release()
             self.controls.message = f"wrote {video.path.name}"
 
-    def _path(self, suffix: str) -> Path:
+    def _release(self) -> None:
+        if self.owner:
+            self.owner.release()
+            self.owner = None
+
+    def _new(self, suffix: str) -> Owner:
+        """Takes a name that neither a file nor another process has."""
         stem = time.strftime("pleinair-%Y%m%d-%H%M%S")
-        path, number = self.folder / f"{stem}{suffix}", 1
-        while path.exists():
-            number += 1
-            path = self.folder / f"{stem}-{number}{suffix}"
-        return path
+        for number in itertools.count(1):
+            name = stem if number == 1 else f"{stem}-{number}"
+            path = self.folder / f"{name}{suffix}"
+            if path.exists():
+                continue
+            with contextlib.suppress(BusyError):
+                owner = Owner(path, failing=MediaError)
+                if not path.exists():  # it may have been written just before
+                    return owner
+                owner.release()
+        raise AssertionError("numbers do not end")

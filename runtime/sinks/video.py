@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import shutil
+import io
 import zipfile
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from fractions import Fraction
@@ -18,9 +19,10 @@ import numpy.typing as npt
 from av.video.reformatter import Colorspace
 
 from ...errors import MediaError
-from ...pictures import beside
+from ...files import NameTaken, read_record, settle, write_record
 from ..colour import Colour, Encodable
 from ..frame import Frame
+from ..job import JOINED, clear, job_folder
 from ..sources.source import Source, VideoSource
 from .encoding import Encoding, Format, configure
 from .output import OutputPlan, plan_output
@@ -36,13 +38,10 @@ _OWN_COLOUR, _OWN_TAGS = Colour(Colorspace.ITU709), (1, 1, 1)  # where the sourc
 AGAIN = "what is painted is kept: the same command goes on from there"
 
 
-def job_folder(path: Path) -> Path:
-    """Returns where a video's segments lie until it is complete."""
-    return beside(path, f".{path.name}.job")
-
-
 class VideoSink(Sink):
     """Writes a video; times are those of the source, its sound and subtitles are copied.
+
+    Whoever opens one owns the path.
 
     Args:
         path: The file; its suffix chooses the container.
@@ -51,6 +50,8 @@ class VideoSink(Sink):
         resumable: Whether complete segments outlive a failure, for a next run to go on from.
         keep_state: Whether the state after the last segment's last frame is kept beside it.
         plan: What it will be; made here if not given.
+        replace: Whether an existing file may be replaced.
+        ready: Called with the complete file just before it gets its name.
     """
 
     def __init__(
@@ -61,20 +62,23 @@ class VideoSink(Sink):
         resumable: bool = False,
         keep_state: bool = False,
         plan: OutputPlan | None = None,
+        replace: bool = True,
+        ready: Callable[[Path], None] = lambda temporary: None,
     ) -> None:
         self.path, self.source, self.encoding = path, source, encoding
         if plan is None and isinstance(source, VideoSource):
             plan = plan_output(source, path, encoding)
         self.plan = plan
         self.resumable, self.keep_state = resumable, keep_state
+        self.replace, self.ready = replace, ready
         self.segments = Segments(job_folder(path))
         if not resumable:
             self._forget()
         self.done = self.segments.count()  # segments
-        if keep_state and self.done and not self.state():
-            self.segments.clear()
-            self.done = 0
-        self.temporary = beside(path, f".{path.stem}.part{path.suffix}")
+        while keep_state and self.done and not self.state():
+            self.done -= 1
+        self.segments.keep(self.done)
+        self.temporary = self.segments.folder / f"{JOINED}{path.suffix}"
         self.stream: av.VideoStream | None = None
         self.copied: StreamCopy | None = None
         self.first_captured: float | None = None
@@ -84,7 +88,7 @@ class VideoSink(Sink):
         self.last_pts: int | None = None
         options = {} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"}
         with self._failing():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self.segments.folder.mkdir(parents=True, exist_ok=True)
             self.temporary.write_bytes(b"")  # PyAV opens it only with the first frame
             self.container = av.open(f"file:{self.temporary}", "w", options=options)
             # PyAV opens it only with the first frame, where a refusal looks like one of the sound.
@@ -97,8 +101,11 @@ class VideoSink(Sink):
 
     def state(self) -> dict[str, Array]:
         """Returns what goes on after the complete segments, if it was kept; see ``Frame``."""
+        content = read_record(self._state_path(self.done))
+        if content is None:
+            return {}
         try:
-            with np.load(self._state_path(self.done)) as kept:
+            with np.load(io.BytesIO(content)) as kept:
                 return dict(kept)
         except (OSError, ValueError, zipfile.BadZipFile):
             return {}
@@ -135,9 +142,11 @@ class VideoSink(Sink):
                 if self.context is not None:
                     self._end_segment(None)
                 self._join()
-                self.temporary.replace(self.path)
-        finally:
-            self._clean_up()
+                settle(self.temporary, self.path, self.replace, self.ready)
+        except BaseException:
+            self.discard()
+            raise
+        self._clean_up()
         self._forget()
 
     def discard(self) -> None:
@@ -182,16 +191,17 @@ class VideoSink(Sink):
         """Finishes the encoder and writes its packets; what is written now is safe."""
         self.packets += self.context.encode(None)
         if self.keep_state and state:  # first, for a segment to go on from needs it
-            self.segments.folder.mkdir(parents=True, exist_ok=True)
-            np.savez(self._state_path(self.done + 1), allow_pickle=False, **state)
+            content = io.BytesIO()
+            np.savez(content, allow_pickle=False, **state)
+            write_record(self._state_path(self.done + 1), content.getvalue())
         self.segments.write(self.done, self.packets)
-        self._state_path(self.done).unlink(missing_ok=True)
+        self._state_path(self.done - 1).unlink(missing_ok=True)  # the last one may be torn
         self.done += 1
         self.context, self.packets, self.frames = None, [], 0
 
     def _join(self) -> None:
         end = 0.0
-        for packet in self.segments.packets(self.form.time_base):
+        for packet in self.segments.packets(self.done, self.form.time_base):
             end = float((packet.dts or 0) * self.form.time_base)
             if self.copied:
                 self.copied.copy_until(end)
@@ -225,7 +235,7 @@ class VideoSink(Sink):
             self.temporary.unlink(missing_ok=True)
 
     def _forget(self) -> None:
-        shutil.rmtree(self.segments.folder, ignore_errors=True)
+        clear(self.segments.folder)
 
     @contextlib.contextmanager
     def _failing(self) -> Any:
@@ -236,7 +246,9 @@ class VideoSink(Sink):
             said = getattr(error, "strerror", None) or str(error)
             if getattr(error, "errno", None) == errno.ENOSPC:
                 said = "the disk is full; make room"
-            kept = f"; {AGAIN}" if self.resumable and self.segments.count() else ""
+            if isinstance(error, NameTaken):
+                said = "another program wrote a file of this name meanwhile; add --overwrite"
+            kept = f"; {AGAIN}" if self.resumable and self.done else ""
             raise MediaError(f"{self.path} cannot be written: {said}{kept}") from error
 
     @contextlib.contextmanager

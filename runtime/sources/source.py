@@ -21,7 +21,9 @@ import av
 import cv2
 
 from ...errors import MediaError, UsageError
+from ...errors import shown as shortened
 from ...orientation import upright  # noqa: F401  # what turns its frames
+from ...picture_size import MOST
 from ...pictures import SUFFIXES, is_picture, list_pictures, read_picture
 from ..address import shown
 from ..colour import WHITE, Colour, Decoded, rgb48, tags_of
@@ -100,8 +102,15 @@ class EmptySource(Source):
 class PictureSource(Source):
     """One picture or several; what cannot be decoded is a problem, not the end."""
 
-    def __init__(self, paths: list[Path], label: str, names: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        paths: list[Path],
+        label: str,
+        names: list[str] | None = None,
+        max_pixels: int = MOST,
+    ) -> None:
         super().__init__()
+        self.max_pixels = max_pixels
         self.paths, self.label, self.count = paths, label, len(paths)
         self.names = names or [path.name for path in paths]
 
@@ -109,7 +118,7 @@ class PictureSource(Source):
         """Yields the pictures; each keeps its name."""
         for index, (path, name) in enumerate(zip(self.paths, self.names, strict=True)):
             try:
-                rgb, alpha = read_picture(path)
+                rgb, alpha = read_picture(path, self.max_pixels)
             except MediaError as error:
                 self.problems.append(str(error))
                 continue
@@ -125,6 +134,7 @@ class VideoSource(Source):
         start: Seconds from the first frame at which to begin; times then count from there.
         end: Seconds from the first frame at which to end.
         ground: The colour, RGB, under what is transparent.
+        max_pixels: How large its frames may be.
 
     Attributes:
         info: What was known before the first frame was painted.
@@ -138,11 +148,12 @@ class VideoSource(Source):
         start: float | None = None,
         end: float | None = None,
         ground: tuple[int, int, int] = WHITE,
+        max_pixels: int = MOST,
     ) -> None:
         super().__init__()
         self.path, self.label, self.ground = path, shown(path), ground
         self.is_url = self.can_return = "://" in path
-        self.live = self.is_url or realtime
+        self.live, self.max_pixels = self.is_url or realtime, max_pixels
         self.start_time: float | None = None
         self.end_time: float | None = None
         self._open()
@@ -235,10 +246,21 @@ class VideoSource(Source):
             self.container.close()
             raise MediaError(f"{self.label} has no video stream{cover}")
         self.stream = stream
+        self._check_size()
         # Threads that decode whole frames side by side hold one back each, which is delay.
         stream.thread_type = "SLICE" if self.is_url else "AUTO"
         self.decoding = with_alpha(stream)
         self.times = FrameTimes(self.container, stream, not self.is_url)
+
+    def _check_size(self) -> None:
+        """Refuses frames that are too large before any is decoded."""
+        width, height = self.stream.codec_context.width, self.stream.codec_context.height
+        if width * height > self.max_pixels:
+            self.container.close()
+            raise MediaError(
+                f"{self.label} says that its frames have {width}x{height} pixels, more than"
+                f" {self.max_pixels}; to paint it all the same, use translate with --max-pixels"
+            )
 
     def _without_frames(self, part: str = "") -> MediaError:
         self.container.close()
@@ -452,6 +474,7 @@ def open_source(
     start: float | None = None,
     end: float | None = None,
     ground: tuple[int, int, int] = WHITE,
+    max_pixels: int = MOST,
 ) -> Source:
     """Opens a source by its spelling.
 
@@ -461,28 +484,38 @@ def open_source(
         start: Where in a video file to begin, in seconds.
         end: Where to end.
         ground: The colour, RGB, under what is transparent in a video.
+        max_pixels: How large pictures and frames may be.
 
     Raises:
         UsageError: There is no such file.
         MediaError: It is there but cannot be used.
     """
-    if spec.isdecimal() and not Path(spec).exists():
+    if spec.isdecimal() and not _exists(spec):
+        if len(spec) > 9:
+            raise UsageError(f"there is no camera {shortened(spec)}")
         return CameraSource(int(spec))
     if "://" in spec:
-        return VideoSource(spec)
+        return VideoSource(spec, max_pixels=max_pixels)
     path = Path(spec)
-    if not path.exists():
-        raise UsageError(f"{path} does not exist")
+    if not _exists(spec):
+        raise UsageError(f"{shortened(spec, 200)} does not exist")
     if path.is_dir():
         pictures = list_pictures(path)
         if not pictures:
             raise MediaError(f"folder {path} holds no pictures ({', '.join(sorted(SUFFIXES))})")
-        return PictureSource(pictures, str(path))
+        return PictureSource(pictures, str(path), max_pixels=max_pixels)
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty")
     if is_picture(path):
-        return PictureSource([path], str(path))
-    return VideoSource(str(path), realtime, start, end, ground)
+        return PictureSource([path], str(path), max_pixels=max_pixels)
+    return VideoSource(str(path), realtime, start, end, ground, max_pixels)
+
+
+def _exists(spec: str) -> bool:
+    try:
+        return Path(spec).exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def open_container(path: str) -> av.container.InputContainer:

@@ -20,6 +20,7 @@ def run_demo(
     overwrite: bool,
     progress: Progress,
     stroke: str = "",
+    wait: bool = False,
 ) -> tuple[Translation, Path]:
     """Paints the demo clip to ``out`` and puts a still beside it; returns what was done."""
     still = out.with_suffix(".jpg")
@@ -32,6 +33,7 @@ def run_demo(
         backend=backend,
         precision=precision,
         overwrite=overwrite,
+        wait=wait,
         progress=progress,
         stroke=stroke,
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import MediaError, UsageError
+from ...errors import shown as shortened
 from ...pictures import READ_ONLY, SUFFIXES, is_picture
 from ..address import shown
 from ..sinks.video import VIDEO_SUFFIXES
@@ -61,6 +63,13 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
         MediaError: There is nothing to paint in it.
     """
     path, out = Path(source), Path(out)
+    if bytes_of(out.name) > LONGEST:
+        raise UsageError(
+            f"output {shortened(str(out), 200)} has a name of {bytes_of(out.name)} bytes; file"
+            f" systems take {LONGEST}"
+        )
+    for name in (path, out):
+        _check_name(name)
     if "://" in str(source):
         raise UsageError(
             f"{shown(str(source))} is a stream, not a file; to record it painted use live --sink"
@@ -82,11 +91,20 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
     raise UsageError(f"{source} does not exist")
 
 
+def _check_name(path: Path) -> None:
+    """Refuses what no file can be called here, before anything is asked of the system."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+    except NotADirectoryError:
+        pass  # said by who needs it
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise MediaError(f"{shortened(str(path))!r} cannot be used: {said}") from None
+
+
 def _of_one(source: Path, out: Path) -> Plan:
-    if bytes_of(out.name) > LONGEST:
-        raise UsageError(
-            f"output {out} has a name of {bytes_of(out.name)} bytes; file systems take {LONGEST}"
-        )
     is_video = not is_picture(source)
     if out.is_dir():
         out = out / _painted_name(source)

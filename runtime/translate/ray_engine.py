@@ -9,22 +9,21 @@ caller die, its notes beside a local output folder (``Job``) say what the same r
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...errors import BackendError, UsageError
+from ..job import Job, folder_job, identity
 from ..models import open_model
 from ..sinks.encoding import DEFAULT, Encoding
-from ..sinks.video import job_folder
 from .corpus import Piece, exists, find_pieces, is_remote
-from .job import Job, identity
 from .ray_worker import Ledger, Order, paint_row
 from .translate import Look, Progress
 
@@ -83,6 +82,7 @@ def translate_corpus(
     look: Look = Look(),  # noqa: B008  # it is frozen
     encoding: Encoding = DEFAULT,
     overwrite: bool = False,
+    wait: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> CorpusResult:
     """Paints a corpus on the Ray cluster that is there, or on this machine alone.
@@ -104,6 +104,7 @@ def translate_corpus(
         look: Strength, steadiness, and which part of videos.
         encoding: What videos are encoded with.
         overwrite: Whether existing files may be replaced.
+        wait: Whether to wait while the same is under way.
         progress: Called with the number of pieces done and in all.
 
     Raises:
@@ -116,25 +117,40 @@ def translate_corpus(
     model_hashes = sorted(a.sha256 for a in open_model(model).manifest.artifacts)
     name = str(Path(model).resolve()) if Path(model).exists() else str(model)
     order = Order(name, backend, precision, look, encoding)
-    notes = _Notes(pieces, out, asdict(order) | {"model": model_hashes})
-    notes.begin(overwrite)
-    started = time.perf_counter()
-    ours = not ray.is_initialized()
-    try:
-        if ours:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR)
-        for number, report in _run(ray, notes.left, order):
-            notes.take(number, report)
-            progress(len(notes.done), len(pieces))
-    except (ray.exceptions.RayError, ConnectionError) as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise BackendError(f"Ray failed: {said[0]}; see the logs of its cluster") from error
-    finally:
-        notes.leave()
-        if ours:
-            ray.shutdown()
+    request = asdict(order) | {"model": model_hashes}
+    with _job_of(pieces, out, request, wait) as job:
+        notes = _Notes(pieces, job)
+        notes.begin(overwrite)
+        started = time.perf_counter()
+        ours = not ray.is_initialized()
+        try:
+            if ours:
+                ray.init(log_to_driver=False, logging_level=logging.ERROR)
+            for number, report in _run(ray, notes.left, order):
+                notes.take(number, report)
+                progress(len(notes.done), len(pieces))
+        except (ray.exceptions.RayError, ConnectionError) as error:
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            raise BackendError(f"Ray failed: {said[0]}; see the logs of its cluster") from error
+        finally:
+            notes.leave()
+            if ours:
+                ray.shutdown()
     rows = [notes.done[number] for number in range(len(pieces))]
     return CorpusResult(rows, time.perf_counter() - started)
+
+
+@contextmanager
+def _job_of(
+    pieces: list[Piece], out: str | Path, request: dict[str, Any], wait: bool
+) -> Iterator[Job | None]:
+    """Yields the notes beside a local output folder; None beside an address."""
+    if is_remote(out):
+        yield None
+        return
+    sources = [p.source if is_remote(p.source) else identity(Path(p.source)) for p in pieces]
+    with folder_job(Path(out), request | {"engine": "ray", "sources": sources}, wait) as job:
+        yield job
 
 
 class _Notes:
@@ -142,19 +158,12 @@ class _Notes:
 
     Args:
         pieces: All of the corpus.
-        out: The output.
-        request: All else that the outputs depend on.
+        job: Where they are written down, if anywhere.
     """
 
-    def __init__(self, pieces: list[Piece], out: str | Path, request: dict[str, Any]) -> None:
-        self.pieces, self.done = pieces, dict[int, dict[str, Any]]()
-        self.job: Job | None = None
-        if not is_remote(out):
-            sources = [
-                p.source if is_remote(p.source) else identity(Path(p.source)) for p in pieces
-            ]
-            folder = job_folder(Path(out).resolve())
-            self.job = Job(folder, Path(out), request | {"engine": "ray", "sources": sources})
+    def __init__(self, pieces: list[Piece], job: Job | None) -> None:
+        self.pieces, self.job = pieces, job
+        self.done = dict[int, dict[str, Any]]()
 
     @property
     def left(self) -> dict[int, Piece]:
@@ -169,7 +178,7 @@ class _Notes:
         """
         resumed = self.job is not None and self.job.resumed
         if self.job and resumed:
-            reports = {report["source"]: report for report in map(json.loads, self.job.done())}
+            reports = self.job.done()
             for number, piece in enumerate(self.pieces):
                 if piece.source in reports and exists(piece.target):
                     self.done[number] = reports[piece.source]
@@ -184,7 +193,7 @@ class _Notes:
         """Notes a report."""
         self.done[number] = report
         if self.job and not report["error"]:
-            self.job.mark(json.dumps(report))
+            self.job.mark(report["source"], report)
 
     def leave(self) -> None:
         """Clears the notes away, unless there is something left that they are for."""

@@ -13,23 +13,26 @@ from typing import Any
 import av
 
 from ...bundle.bundle import Bundle
-from ...errors import MediaError, UsageError
+from ...errors import BusyError, MediaError, PleinairError, UsageError, shown
+from ...owners import Owner
+from ...picture_size import MOST
 from ..colour import parse_colour
+from ..job import Job, clear, folder_job, identity, job_folder, stamp
 from ..models import open_model
 from ..pipeline import Pipeline, Report
 from ..sinks.encoding import DEFAULT, Encoding
 from ..sinks.output import OutputPlan, plan_output
 from ..sinks.segments import LENGTH
 from ..sinks.sink import FolderSink, PictureSink
-from ..sinks.video import AGAIN, VideoSink, job_folder
+from ..sinks.video import AGAIN, VideoSink
 from ..sources.remarks import remarks
 from ..sources.source import PictureSource, VideoSource, open_source
 from ..strokes.canvases import Canvases
 from ..stylizer import Choice, Stylizer, load
 from ..video_painter import VideoPainter
-from .job import Job, identity
 from .plan import Item, Plan, make_plan
 
+LONGEST = 10**8  # seconds of a video: three years
 Progress = Callable[[int, int | None], None]  # frames done, frames in all if known
 
 
@@ -90,6 +93,8 @@ class Look:
         start = 0.0 if self.start is None else self.start
         if not start >= 0:
             raise UsageError(f"start must not be negative, got {start:g}")
+        if start > LONGEST:
+            raise UsageError(f"start is more than {LONGEST} seconds, got {shown(start)}")
         if self.end is not None and not self.end > start:
             raise UsageError(f"end must be after the start, {start:g} seconds; got {self.end:g}")
 
@@ -116,6 +121,8 @@ def translate(
     keep_location: bool = False,
     encoding: Encoding = DEFAULT,
     overwrite: bool = False,
+    wait: bool = False,
+    max_pixels: int = MOST,
     progress: Progress = lambda done, total: None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> Translation:
@@ -141,11 +148,14 @@ def translate(
         keep_location: Whether a video's output says where it was taken.
         encoding: What videos are encoded with.
         overwrite: Whether existing files may be replaced.
+        wait: Whether to wait while another process writes the same output.
+        max_pixels: How large pictures and frames may be; larger ones are refused by their headers.
         progress: Called after each frame.
         say: Called with what is left out or changed, before it is painted.
 
     Raises:
         UsageError: The request does not fit together.
+        BusyError: Another process writes the same output.
         MediaError: Nothing could be read, or the output cannot be written.
     """
     plan = make_plan(source, out)
@@ -155,7 +165,8 @@ def translate(
     bundle = open_model(model)
     Canvases.of(bundle, stroke)  # says now if there is no such size of strokes
     work = _Work(bundle, backend, precision, look, encoding, progress, say)
-    work.run(plan, overwrite)
+    work.overwrite, work.wait, work.max_pixels = overwrite, wait, max_pixels
+    work.run(plan)
     if not (work.result.report.frames or work.result.kept):
         raise MediaError("; ".join(work.result.problems) or f"{source} holds no frames")
     return work.result
@@ -168,6 +179,7 @@ def preview(
     end: float | None = None,
     encoding: Encoding = DEFAULT,
     keep_location: bool = False,
+    max_pixels: int = MOST,
 ) -> list[dict[str, Any]]:
     """Returns what ``translate`` would paint, a row each, and paints nothing.
 
@@ -189,7 +201,9 @@ def preview(
                 row["notes"] = remarks(item.source)
                 rows.append(row)
                 continue
-            with open_source(str(item.source), start=start, end=end) as video:
+            with open_source(
+                str(item.source), start=start, end=end, max_pixels=max_pixels
+            ) as video:
                 assert isinstance(video, VideoSource)
                 row |= {"frames": video.count, "size": list(video.size or ())}
                 row["fps"] = round(float(video.fps), 3) if video.fps else None
@@ -218,31 +232,44 @@ class _Work:
         self.bundle, self.backend, self.precision = bundle, backend, precision
         self.look, self.encoding, self.progress, self.say = look, encoding, progress, say
         self.result = Translation()
+        self.overwrite, self.wait, self.max_pixels = False, False, MOST
 
-    def run(self, plan: Plan, overwrite: bool) -> None:
+    def run(self, plan: Plan) -> None:
         """Paints what no earlier run has painted."""
-        if plan.folder is None:
-            _check_free([item.target for item in plan.items], overwrite)
-            self._foresee([item for item in plan.items if not item.is_video])
-            self._paint(plan.items, lambda item: None)
-            return
         self._tell(plan.notes)
-        folder = plan.folder
-        sources = [identity(item.source) for item in plan.items]
-        job = Job(job_folder(folder.resolve()), folder, self._request() | {"sources": sources})
-        done = job.done() if job.resumed else set()
-        left = [i for i in plan.items if str(i.target) not in done or not i.target.exists()]
-        _check_free([item.target for item in left], overwrite)
-        self.result.kept = len(plan.items) - len(left)
-        left = self._foresee(left)
-        job.begin({})
-        try:
-            self._paint(left, lambda item: job.mark(str(item.target)), folder)
-        except BaseException:
-            if not job.done():
-                job.remove()
-            raise
-        job.remove()
+        if plan.folder:
+            self._run_folder(plan.items, plan.folder)
+            return
+        (item,) = plan.items
+        with Owner(item.target, self.wait, MediaError):
+            if item.is_video:
+                self._paint_video(item)
+            else:
+                _check_free([item.target], self.overwrite)
+                self._foresee([item])
+                self._paint_pictures([item])
+
+    def _run_folder(self, items: list[Item], folder: Path) -> None:
+        sources = [identity(item.source) for item in items]
+        with folder_job(folder, self._request() | {"sources": sources}, self.wait) as job:
+            done = job.done() if job.resumed else {}
+            left = [item for item in items if not _is_done(item, done)]
+            for item in items:
+                if item.is_video and item not in left:  # cut just before it was cleared away
+                    clear(job_folder(item.target))
+            self._check_left(left, done)
+            self.result.kept = len(items) - len(left)
+            left = self._foresee(left)
+            job.begin({})
+            try:
+                self._paint_all(left, folder, job)
+            except BaseException:
+                if not job.done():
+                    job.remove()
+                raise
+            done = job.done()
+            if all(_is_done(item, done) for item in items) or not done:
+                job.remove()  # else the same command goes on with what failed
 
     def _foresee(self, items: list[Item]) -> list[Item]:
         """Says of each what will be left out; returns those that can be painted."""
@@ -264,7 +291,13 @@ class _Work:
     @contextmanager
     def _open(self, item: Item) -> Iterator[VideoSource]:
         look = self.look
-        source = open_source(str(item.source), start=look.start, end=look.end, ground=look.ground)
+        source = open_source(
+            str(item.source),
+            start=look.start,
+            end=look.end,
+            ground=look.ground,
+            max_pixels=self.max_pixels,
+        )
         assert isinstance(source, VideoSource)
         with source:
             yield source
@@ -280,52 +313,73 @@ class _Work:
                 self.result.notes.append(note)
                 self.say(note)
 
-    def _paint(
-        self, items: list[Item], finished: Callable[[Item], None], folder: Path | None = None
-    ) -> None:
+    def _check_left(self, left: list[Item], done: dict[str, Any]) -> None:
+        """What is noted, and is not what it was, is torn or somebody else's."""
+        for item in left:
+            if str(item.target) in done and not self.overwrite and _is_torn(item):
+                item.target.unlink(missing_ok=True)
+        videos = [i for i in left if i.is_video and self._job_of(i).resumed]  # may be complete
+        _check_free([item.target for item in left if item not in videos], self.overwrite)
+
+    def _paint_all(self, items: list[Item], folder: Path, job: Job) -> None:
         pictures = [item for item in items if not item.is_video]
         if pictures:
-            self._paint_pictures(pictures, finished, folder)
+            self._paint_pictures(pictures, folder, job)
         for item in items:
             if item.is_video:
                 try:
-                    self._paint_video(item)
-                except MediaError as error:
-                    if folder is None or _is_last_word(error):
+                    with Owner(item.target, self.wait, MediaError):
+                        self._paint_video(item, job)
+                except (MediaError, BusyError) as error:
+                    if _is_last_word(error):
                         raise
                     self.result.problems.append(str(error))  # the others can be painted
-                    continue
-                finished(item)
 
     def _paint_pictures(
-        self, items: list[Item], finished: Callable[[Item], None], folder: Path | None
+        self, items: list[Item], folder: Path | None = None, job: Job | None = None
     ) -> None:
         of_name = {str(i.target.relative_to(folder)): i for i in items} if folder else {}
         source = PictureSource(
             [item.source for item in items],
             str(folder or items[0].source),
             list(of_name) or None,
+            self.max_pixels,
         )
         look = self.look
         stylizer = load(
             self.bundle, self.backend, self.precision, "rgb", look.strength, stroke=look.stroke
         )
+
+        def note(name: str, temporary: Path) -> None:
+            assert job
+            job.mark(str(of_name[name].target), stamp(temporary))
+
         sink = (
-            FolderSink(folder, lambda name: finished(of_name[name]), look.ground)
+            FolderSink(folder, note, look.ground, self.overwrite)
             if folder
-            else PictureSink(items[0].target, look.ground)
+            else PictureSink(items[0].target, look.ground, self.overwrite)
         )
         with source, sink:
             pipeline = Pipeline(source, stylizer)
             report = pipeline.run(sink, progress=lambda n: self.progress(n, len(items)))
             self._note(report, stylizer, source.problems)
 
-    def _paint_video(self, item: Item) -> None:
-        look = self.look
+    def _job_of(self, item: Item) -> Job:
+        request = self._request() | {"source": identity(item.source)}
+        return Job(job_folder(item.target), item.target, request)
+
+    def _paint_video(self, item: Item, folder: Job | None = None) -> None:
+        """Paints a video, whose target this process owns."""
+        look, job = self.look, self._job_of(item)
+        if job.resumed and _is_done(item, noted := job.done()):  # cut just after its rename
+            if folder:
+                folder.mark(str(item.target), stamp(item.target))
+            job.remove()
+            self.result.kept += noted[str(item.target)][-1]
+            return
+        _check_free([item.target], self.overwrite)
         with self._open(item) as source:
             plan = self._plan(source, item)
-            request = self._request() | {"source": identity(item.source)}
-            job = Job(job_folder(item.target), item.target, request)
             at_once = frames_at_once()
             backend, precision = self.backend, self.precision
             if job.resumed:
@@ -345,9 +399,17 @@ class _Work:
             choice = stylizer.choice
             named = f"{choice.backend}:{choice.way}" if choice.way else choice.backend
             job.begin({"backend": named, "precision": choice.precision})
+
+            def note(temporary: Path) -> None:
+                frames = source.skipped + report.frames
+                for one in filter(None, (folder, job)):
+                    one.mark(str(item.target), [*stamp(temporary), frames])
+
             try:
                 keep = look.steady or stylizer.wraps
-                sink = VideoSink(item.target, source, self.encoding, True, keep, plan)
+                sink = VideoSink(
+                    item.target, source, self.encoding, True, keep, plan, self.overwrite, note
+                )
             except MediaError:
                 if not job.resumed:
                     job.remove()
@@ -357,7 +419,7 @@ class _Work:
                 painter = VideoPainter(stylizer, look.steady)
                 painter.restore(sink.state())
                 pipeline = Pipeline(source, painter, at_once)
-                before = sink.frames_done
+                before = source.skipped  # the last segment may be shorter
                 report = pipeline.run(
                     sink, progress=lambda n: self.progress(before + n, source.count)
                 )
@@ -411,7 +473,24 @@ def _going_on(sink: VideoSink) -> Iterator[None]:
         raise
 
 
-def _is_last_word(error: MediaError) -> bool:
+def _is_done(item: Item, done: dict[str, Any]) -> bool:
+    """Whether an item is noted, and is still what was noted."""
+    try:
+        return bool(done[str(item.target)][:2] == stamp(item.target))
+    except (KeyError, TypeError, OSError):
+        return False
+
+
+def _is_torn(item: Item) -> bool:
+    """Whether what stands under an item's name cannot be read."""
+    try:
+        with open_source(str(item.target)) as source:
+            return next(source.frames(), None) is None
+    except (MediaError, UsageError):
+        return True
+
+
+def _is_last_word(error: PleinairError) -> bool:
     """Whether what failed would fail for all files: a full disk, say, and not a damaged video."""
     return isinstance(error.__cause__, OSError) and "cannot be written" in str(error)
 

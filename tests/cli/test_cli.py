@@ -225,11 +225,11 @@ def test_a_signal_leaves_nothing_half_written(tmp_path, demo_clip, number):
     )
     try:
         for _ in range(600):
-            if (tmp_path / ".out.part.mp4").exists():
+            if (tmp_path / ".out.mp4.job" / "joined.mp4").exists():
                 break
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
-        assert names(tmp_path) == [".out.mp4.job", ".out.part.mp4"]
+        assert names(tmp_path) == [".out.mp4.job", ".out.mp4.lock"]
         os.kill(process.pid, number)
         out_text, err_text = process.communicate(timeout=60)
     finally:

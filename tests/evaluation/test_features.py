@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from urllib.error import URLError
 
@@ -127,6 +128,8 @@ def test_inception_from_the_cache(hub, monkeypatch, read_all):
     file = hub / "checkpoints" / "weights-inception-2015-12-05-6726825d.pth"
     file.parent.mkdir(parents=True)
     file.touch()
+    empty = hashlib.sha256().hexdigest()
+    monkeypatch.setattr("pleinair.evaluation.features.INCEPTION_SHA256", empty)
     monkeypatch.setattr(torch, "load", lambda path, **_: {"from": path})
     loaded = []
     monkeypatch.setattr(
@@ -137,3 +140,26 @@ def test_inception_from_the_cache(hub, monkeypatch, read_all):
     assert loaded == [{"from": str(file)}]
     assert features(read_all("photos")[:2]).shape == (2, 2048)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+class Planted:
+    """What would run code when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.mark,)
+
+
+@pytest.mark.parametrize("right_hash", [False, True])
+def test_planted_inception_runs_no_code(hub, tmp_path, monkeypatch, right_hash):
+    file = hub / "checkpoints" / "weights-inception-2015-12-05-6726825d.pth"
+    file.parent.mkdir(parents=True)
+    torch.save({"a": Planted(tmp_path / "ran")}, file)
+    if right_hash:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        monkeypatch.setattr("pleinair.evaluation.features.INCEPTION_SHA256", digest)
+    with pytest.raises(PleinairError, match=r"6726825d\.pth does not hold Inception's weights"):
+        load_features(None)
+    assert not (tmp_path / "ran").exists()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from ....errors import ExportError
+from ....files import durable
 from ....runtime.kept import kept
 
 VERSION: Final = "1.30.0"
@@ -97,10 +98,11 @@ def _pack(path: Path) -> None:
                 f"npm cannot fetch onnxruntime-web {VERSION} ({said}); connect to the network,"
                 f" {by_hand}"
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.name}.part")
-        shutil.move(packed, beside)
-        beside.replace(path)
+        try:
+            with durable(path) as temporary:
+                shutil.copyfile(packed, temporary)
+        except OSError as error:
+            raise ExportError(f"{path} cannot be written: {error.strerror}") from error
 
 
 # The package has no file with it. From the repository, github.com/microsoft/onnxruntime.

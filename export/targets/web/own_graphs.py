@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from .... import __version__
-from ....bundle.bundle import Bundle, write_bundle
+from ....bundle.bundle import Bundle, check_out, write_bundle
 from ....bundle.manifest import Artifact, Manifest
 from ....bundle.resolve import EXPORTABLE, Kind, resolve
-from ....errors import ExportError, UsageError
+from ....errors import ExportError
+from ....files import staging
 from ....pictures import Pixels, write_picture
 from ....runtime.backends import find_backend
 from ....runtime.sources.demo_clip import demo_still
@@ -34,6 +34,7 @@ def export_site(
     licence: str = "",
     description: str = "",
     overwrite: bool = False,
+    wait: bool = False,
 ) -> Manifest | None:
     """Exports a bundle to a site, by the graphs that it has, with the drift measured of them.
 
@@ -44,6 +45,7 @@ def export_site(
         licence: Of the weights; the bundle's if empty.
         description: A sentence or two; the bundle's if empty.
         overwrite: Whether an existing folder may be replaced.
+        wait: Whether to wait while another process writes ``out``.
 
     Returns:
         The site's manifest; nothing if the source is no bundle with these graphs, which then have
@@ -51,6 +53,7 @@ def export_site(
 
     Raises:
         UsageError: ``out`` exists, or there is no such source.
+        BusyError: Another process writes ``out``.
         BundleError: The bundle is damaged, or the site cannot be written.
         ExportError: onnxruntime-web cannot be had.
     """
@@ -62,8 +65,7 @@ def export_site(
     reference = bundle.find("onnx", "fp32")
     if len(graphs) < len(found) or not reference:
         return None
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out} exists; add --overwrite to replace it")
+    check_out(out, overwrite)
     onnxruntime_web.fetch()
     manifest = bundle.manifest.model_copy(
         update={
@@ -76,12 +78,8 @@ def export_site(
         }
     )
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=f".{out.name}.", suffix=".part", dir=out.parent
-        ) as beside:
-            staged = Path(beside, "staged")
-            staged.mkdir()
+        with staging(out, wait, ExportError) as staged:
+            check_out(out, overwrite)  # another may have written it meanwhile
             for graph, artifact in zip(graphs, manifest.artifacts, strict=True):
                 shutil.copyfile(bundle.path(graph), staged / artifact.path)
             (staged / CARD).write_text(model_card(manifest), encoding="utf-8")

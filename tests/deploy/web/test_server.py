@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -44,8 +46,6 @@ def test_nothing_else_is_served(site, served, path):
 
 
 def test_a_zip_is_served(site, tmp_path, served):
-    import shutil
-
     packed = shutil.make_archive(str(tmp_path / "site"), "zip", site)
     with urlopen(served(packed) + "index.html") as answer:
         assert b"Monet, convolutional, live" in answer.read()
@@ -140,3 +140,24 @@ def test_https_without_what_makes_certificates(site, cli, monkeypatch):
     done = cli("serve", site, "--port", "0", "--https")
     assert done.code == 1
     assert 'pip install "pleinair[serve]"' in done.error()
+
+
+@pytest.mark.parametrize("name", ["link", "app/link", "folder/passwd", ".hidden", ".git/config"])
+def test_no_link_and_nothing_hidden_is_served(site, tmp_path, served, name):
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    (tmp_path / "passwd").write_text("secret")
+    (copy / "link").symlink_to(tmp_path / "passwd")
+    (copy / "app" / "link").symlink_to("../index.html")
+    (copy / "folder").symlink_to(tmp_path)
+    (copy / ".hidden").write_text("secret")
+    (copy / ".git").mkdir()
+    (copy / ".git" / "config").write_text("secret")
+    with pytest.raises(HTTPError, match="404"):
+        urlopen(served(copy) + name)
+
+
+def test_a_site_behind_a_link_of_the_users_own_is_served(site, tmp_path, served):
+    (tmp_path / "here").symlink_to(site)
+    with urlopen(served(tmp_path / "here") + "app/main.js") as answer:
+        assert answer.read() == (site / "app" / "main.js").read_bytes()

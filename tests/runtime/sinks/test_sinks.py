@@ -34,7 +34,7 @@ def test_any_view_is_encoded(tmp_path, view):
 def test_nothing_stands_under_the_final_name_before_the_end(tmp_path):
     with VideoSink(tmp_path / "x.mp4", EmptySource()) as sink:
         sink.write(Frame(NOISE, 0))
-        assert [path.name for path in tmp_path.iterdir()] == [".x.part.mp4"]
+        assert [path.name for path in tmp_path.iterdir()] == [".x.mp4.job"]
     assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
 
 
@@ -50,7 +50,7 @@ def test_an_error_leaves_nothing_and_keeps_what_was_there(tmp_path, frames):
 
 
 def test_a_place_that_cannot_be_written_to_is_not_blamed_on_the_sound(tmp_path, make_video):
-    (tmp_path / ".x.part.mp4").mkdir()
+    (tmp_path / ".x.mp4.job" / "joined.mp4").mkdir(parents=True)
     with (
         open_source(str(make_video(tmp_path / "in.mp4", audio="aac"))) as source,
         pytest.raises(MediaError, match=r"x\.mp4 cannot be written: Is a directory"),

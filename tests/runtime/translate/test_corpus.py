@@ -84,7 +84,11 @@ def test_what_is_no_corpus(tmp_path: Path, store: str) -> None:
         (tmp_path / "bad.txt", UsageError, "cannot be read"),
         ([tmp_path / "none.jpg"], UsageError, "none.jpg does not exist"),
         ([tmp_path / "bad.txt"], UsageError, "is no picture or video"),
-        (tmp_path, UsageError, r"two files would be painted to .*a\.avi\.mkv"),
+        (
+            [tmp_path / "a.avi", tmp_path / "a.avi.mkv"],
+            UsageError,
+            r"two files would be painted to .*a\.avi\.mkv",
+        ),
         ("memory://nothing-there", MediaError, "does not exist, or holds no pictures"),
         ("warp://x/y", UsageError, "warp"),
     ):

@@ -56,7 +56,7 @@ def kill_a_worker_in(folder: Path, over: threading.Event) -> None:
     import psutil
 
     while not over.wait(0.02):
-        half_done = {str(path) for path in folder.glob("films/.*.part.*")}
+        half_done = {str(path) for path in folder.glob("films/.*.job/joined.*")}
         for process in psutil.process_iter(["name"]) if half_done else ():
             with contextlib.suppress(psutil.Error):  # it has just ended
                 if process.info["name"].startswith("ray::") and half_done & {

@@ -1,0 +1,51 @@
+"""What files of models must be before a library's C++ opens them.
+
+Bounds and references are checked as far as each format can be read with a few lines of our own; no
+library that would then run the file is asked. What a check lets pass may still be refused by its
+library, but neither reads outside its own bundle nor asks for more memory than it is long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..reading import Malformed
+from .coreml import check_coreml
+from .executorch import check_pte
+from .ir import check_ir
+from .ncnn import check_ncnn
+from .onnx_file import check_onnx
+from .tflite import check_tflite
+
+__all__ = ["check_artifact", "check_onnx"]
+
+_BY_SUFFIX: dict[str, Callable[[Path, Path | None], None]] = {
+    ".onnx": check_onnx,
+    ".xml": check_ir,
+    ".param": check_ncnn,
+    ".tflite": check_tflite,
+    ".pte": check_pte,
+    ".mlmodel": check_coreml,
+}
+
+
+def check_artifact(path: Path) -> None:
+    """Checks a file, or all files of a folder, by what their suffixes say that they are.
+
+    Raises:
+        Malformed: A file is damaged, out of bounds, a link, or refers to what lies elsewhere.
+        OSError: A file cannot be read.
+    """
+    folder = path if path.is_dir() else None
+    files = sorted(path.rglob("*")) if folder else [path]
+    for file in files:
+        if file.is_symlink():
+            raise Malformed(f"{file.name} is a link")
+    for file in files:
+        check = _BY_SUFFIX.get(file.suffix.lower())
+        if check and file.is_file():
+            try:
+                check(file, folder)
+            except Malformed as error:
+                raise Malformed(f"{file.name}: {error}") from None

@@ -1,0 +1,186 @@
+"""Who may write an output: one process at a time, by a lock that ends with it (ground floor)."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import socket
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+from .errors import BusyError, PleinairError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+LOCK = ".lock"
+_LONGEST = 255  # bytes of a file's name
+_EVERY = 0.2  # seconds between two looks at another's lock
+_LOCKED = 1 << 30  # the byte that Windows locks: behind all that is written
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
+
+
+class Owner:
+    """The right to write one output. It ends with the block, or with the process.
+
+    It is a lock on the file ``.NAME.lock`` beside the output, which says who holds it. Where a file
+    system has no locks, everybody is let in.
+
+    Args:
+        output: A file or folder, which need not exist.
+        wait: Whether to wait while another process has it.
+        failing: What is raised where the lock's file cannot be written.
+        part: Of the output, where several may be written at once.
+
+    Raises:
+        BusyError: Another process has it.
+        PleinairError: The lock's file cannot be written.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        wait: bool = False,
+        failing: type[PleinairError] = PleinairError,
+        part: str = "",
+    ) -> None:
+        self.output = output
+        where = Path(os.path.realpath(output.parent))  # one name for all who come
+        self.path = beside(where / output.name, f".{output.name}{part and '.'}{part}{LOCK}")
+        self.made = [folder for folder in (where, *where.parents) if not folder.exists()]
+        self.file = -1
+        try:
+            while not self._take():
+                if not wait:
+                    raise BusyError(
+                        f"{output} is being written by {self._holder()}; let it end, or add --wait"
+                    )
+                time.sleep(_EVERY)
+        except OSError as error:
+            self._remove_empty()
+            raise failing(f"{output} cannot be written: {error.strerror or error}") from error
+
+    def release(self) -> None:
+        """Lets others in."""
+        if self.file < 0:
+            return
+        if sys.platform != "win32":  # while it is locked: who comes now makes another
+            unlink(self.path)
+        close(self.file)
+        self.file = -1
+        if sys.platform == "win32":  # which removes no open file, and so none that others have
+            unlink(self.path)
+        self._remove_empty()
+
+    def _take(self) -> bool:
+        """Whether the lock is ours now."""
+        while True:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            except FileNotFoundError:
+                continue  # the folder has just been removed
+            locked = lock(file)
+            if locked is not False and self._is(file):
+                break
+            close(file)
+            if locked is False:
+                return False
+        self.file = file
+        said = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+        with contextlib.suppress(OSError):  # it only tells others
+            os.ftruncate(file, 0)
+            os.write(file, json.dumps(said).encode())
+        return True
+
+    def _is(self, file: int) -> bool:
+        """Whether an open file still has the lock's name; who had it may have removed it."""
+        try:
+            return os.path.samestat(os.fstat(file), self.path.stat())
+        except OSError:
+            return False
+
+    def _holder(self) -> str:
+        """Says who has it and since when."""
+        try:
+            said = json.loads(self.path.read_text(encoding="utf-8"))
+            since = datetime.fromtimestamp(said["since"]).strftime("%Y-%m-%d %H:%M:%S")
+            host = "" if said["host"] == socket.gethostname() else f" on {said['host']}"
+            return f"process {int(said['pid'])}{host} since {since}"
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            return "another process"
+
+    def _remove_empty(self) -> None:
+        """Removes the folders that were made for the lock, if nothing came into them."""
+        for folder in self.made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def __enter__(self) -> Owner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def beside(path: Path, name: str) -> Path:
+    """Returns a path in the same folder, for what is kept of an output until it is complete.
+
+    A name that is too long for file systems becomes a short one, the same each time.
+    """
+    if len(os.fsencode(name)) <= _LONGEST:
+        return path.with_name(name)
+    start, end = name[:1].strip("[]"), Path(name).suffix
+    return path.with_name(f"{start}{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}{end}")
+
+
+_HELD: set[int] = set()  # locked files; a forked child must not hold them on
+
+
+def lock(file: int) -> bool | None:
+    """Locks an open file for this process.
+
+    Returns:
+        Whether it could be; None where there are no locks.
+    """
+    _HELD.add(file)
+    try:
+        if sys.platform == "win32":
+            os.lseek(file, _LOCKED, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+            os.lseek(file, 0, os.SEEK_SET)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return None if error.errno in _NO_LOCKS else False
+    return True
+
+
+def close(file: int) -> None:
+    """Closes a file that ``lock`` was asked for, and so unlocks it."""
+    if file in _HELD:
+        _HELD.discard(file)
+        with contextlib.suppress(OSError):
+            os.close(file)
+
+
+def unlink(path: Path) -> None:
+    """Removes a file, if that can be done."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _in_child() -> None:
+    for file in list(_HELD):
+        close(file)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

@@ -1,0 +1,140 @@
+"""A translation's notes on disk, by which an interrupted one goes on where it was left.
+
+A job is a hidden folder beside the output with what was asked for. The same request finds its own
+notes there; another one for the same file clears them away. Whoever uses one owns the output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import BusyError, MediaError
+from ..files import PART, append_line, read_lines, read_record, write_record
+from ..owners import Owner, beside, unlink
+from ..reading import Malformed, parse_json
+
+_REQUEST, _DONE, JOINED = "request", "done", "joined"
+_OURS = (_REQUEST, "request.json", _DONE, f"{JOINED}.*", "*.segment", "*.npz", f".*{PART}")
+
+
+def job_folder(output: Path, key: str = "") -> Path:
+    """Returns where an output's notes and segments lie until it is complete."""
+    return beside(output, f".{output.name}.{key}.job" if key else f".{output.name}.job")
+
+
+def clear(folder: Path) -> None:
+    """Removes what a job wrote into its folder, and the folder unless there is more in it."""
+    for pattern in _OURS:
+        for path in folder.glob(pattern):
+            unlink(path)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+class Job:
+    """The notes in one folder.
+
+    Args:
+        folder: Where; it need not exist.
+        output: Whose, for messages.
+        request: All that the output depends on, as JSON can say it.
+
+    Attributes:
+        resumed: Whether there are notes of the same request.
+        taken: Whether there are notes of another one.
+    """
+
+    def __init__(self, folder: Path, output: Path, request: dict[str, Any]) -> None:
+        self.folder, self.output, self.request = folder, output, json.loads(json.dumps(request))
+        self.notes: dict[str, Any] = {}
+        self.resumed, self.taken = self._find()
+
+    def begin(self, notes: dict[str, Any]) -> None:
+        """Starts anew, unless it goes on; ``notes`` are read back by the run that goes on.
+
+        Raises:
+            MediaError: The folder cannot be written.
+        """
+        if self.resumed:
+            return
+        clear(self.folder)
+        self.notes = notes
+        value = {"request": self.request, "notes": notes}
+        with self._writing():
+            write_record(self.folder / _REQUEST, json.dumps(value, indent=2).encode())
+
+    def done(self) -> dict[str, Any]:
+        """Returns what was noted of each piece, by its name; what is torn counts as nothing."""
+        return dict(line for line in read_lines(self.folder / _DONE) if len(line) == 2)
+
+    def mark(self, name: str, facts: Any) -> None:
+        """Notes that a piece is complete; before it gets its name, or a cut would lose the note.
+
+        Raises:
+            MediaError: The note cannot be written.
+        """
+        with self._writing():
+            append_line(self.folder / _DONE, [name, facts])
+
+    def remove(self) -> None:
+        """Clears the notes away."""
+        clear(self.folder)
+
+    def _find(self) -> tuple[bool, bool]:
+        """Whether the folder has the notes of the same request, or of another."""
+        record = read_record(self.folder / _REQUEST)
+        if record is None:
+            return False, False
+        try:
+            found = parse_json(record)
+            self.notes = dict(found["notes"])
+            same = bool(found["request"] == self.request)
+        except (Malformed, TypeError, KeyError, ValueError):
+            return False, False
+        return same, not same
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MediaError(f"{self.output} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def folder_job(folder: Path, request: dict[str, Any], wait: bool = False) -> Iterator[Job]:
+    """Yields the job of one request for a folder; others may write into it at the same time.
+
+    Raises:
+        BusyError: The same request is under way.
+        MediaError: Nothing can be written beside the folder.
+    """
+    where = Path(os.path.realpath(folder))
+    key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:16]
+    with ExitStack() as held:
+        held.enter_context(Owner(where, wait, MediaError, key))
+        job = Job(job_folder(where, key), folder, request)
+        if not job.resumed:
+            with contextlib.suppress(BusyError):  # another request has the plain name
+                held.enter_context(Owner(where, False, MediaError, "job"))
+                plain = Job(job_folder(where), folder, request)
+                job = job if plain.taken else plain
+        yield job
+
+
+def identity(path: Path) -> list[Any]:
+    """Returns what tells whether a file is still the one that it was."""
+    return [os.fspath(path.resolve()), *stamp(path)]
+
+
+def stamp(path: Path) -> list[int]:
+    """Returns what stays of a file when it is renamed."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]

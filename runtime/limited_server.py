@@ -1,0 +1,107 @@
+"""A web server that strangers cannot wear out: few connections, and a deadline for each request.
+
+A client that sends a byte now and then never meets a socket's timeout, which begins anew with each
+byte. So one thread looks after all connections and closes those whose time is over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+MOST = 64  # connections at once, each of which has a thread
+HEAD = 10.0  # seconds until a request is there in full, also the first and the next of a connection
+_EVERY = 0.5  # seconds between two looks
+
+
+@dataclass
+class _Connection:
+    socket: Any
+    deadline: float | None
+
+
+class LimitedServer(ThreadingHTTPServer):
+    """Serves at most ``MOST`` connections; more are closed at once."""
+
+    daemon_threads = True
+    block_on_close = False  # a client that takes nothing must not hold up the end
+
+    def __init__(self, *arguments: Any) -> None:
+        self.connections: dict[Any, _Connection] = {}
+        self.looking = threading.Lock()
+        self.mine = threading.local()
+        self.over = threading.Event()
+        super().__init__(*arguments)
+        threading.Thread(target=self._look_after, name="deadlines", daemon=True).start()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Gives a connection a thread, if there is one left."""
+        with self.looking:
+            if len(self.connections) >= MOST:
+                self.shutdown_request(request)
+                return
+            self.connections[request] = _Connection(request, time.monotonic() + HEAD)
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serves a connection in its thread, and gives the thread back."""
+        self.mine.connection = self.connections[request]
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self.looking:
+                self.connections.pop(request, None)
+
+    def expect(self, seconds: float | None, by: Any = None) -> None:
+        """Says how long this thread's connection may take for what comes next.
+
+        Args:
+            seconds: None ends the deadline.
+            by: The socket that is to be closed then, where it is not the one that was accepted.
+        """
+        connection: _Connection = self.mine.connection
+        connection.socket = by or connection.socket
+        connection.deadline = None if seconds is None else time.monotonic() + seconds
+
+    def server_close(self) -> None:
+        """Gives the port back."""
+        self.over.set()
+        super().server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of clients that went away in the middle."""
+
+    def _look_after(self) -> None:
+        while not self.over.wait(_EVERY):
+            now = time.monotonic()
+            with self.looking:
+                late = [c for c in self.connections.values() if c.deadline and c.deadline < now]
+            for connection in late:
+                with contextlib.suppress(OSError):  # an SSL socket's own would wait for an answer
+                    socket.socket.shutdown(connection.socket, socket.SHUT_RDWR)
+
+
+class LimitedHandler(BaseHTTPRequestHandler):
+    """Answers requests that come in time."""
+
+    server: LimitedServer
+
+    def handle_one_request(self) -> None:
+        """Waits for a request, not for ever."""
+        self.server.expect(HEAD, self.connection)
+        super().handle_one_request()
+
+    def parse_request(self) -> bool:
+        """Reads a request's head; a body must come before the deadline too."""
+        good = super().parse_request()
+        if self.command in ("GET", "HEAD"):
+            self.server.expect(None)
+        return good
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing: addresses may hold a token."""

@@ -1,0 +1,107 @@
+"""Strangers that are slow, silent or many do not wear a server out."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from urllib.request import urlopen
+
+import pytest
+from pleinair.runtime import limited_server
+from pleinair.runtime.limited_server import LimitedHandler, LimitedServer
+
+
+class Hello(LimitedHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.path == "/slow":
+            time.sleep(2)
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(limited_server, "HEAD", 0.8)
+    monkeypatch.setattr(limited_server, "MOST", 8)
+    monkeypatch.setattr(limited_server, "_EVERY", 0.05)
+    made = LimitedServer(("127.0.0.1", 0), Hello)
+    thread = threading.Thread(target=made.serve_forever)
+    thread.start()
+    yield made
+    made.shutdown()
+    made.server_close()
+    thread.join()
+
+
+def connected(server) -> socket.socket:
+    return socket.create_connection(server.server_address, timeout=10)
+
+
+def closed_after(client: socket.socket, drip: bytes = b"") -> float:
+    """Seconds until the server closes a connection that sends a byte now and then."""
+    started = time.monotonic()
+    client.settimeout(0.2)
+    while time.monotonic() - started < 8:
+        try:
+            if drip:
+                client.send(drip)
+            if client.recv(1000) == b"":
+                break
+        except TimeoutError:
+            continue
+        except OSError:
+            break
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("head", [b"", b"G", b"GET / HTTP/1.1\r\nA: b", b"POST / HTTP/1.1\r\n"])
+def test_a_head_that_does_not_come_to_an_end(server, head):
+    with connected(server) as client:
+        client.sendall(head)
+        assert 0.5 < closed_after(client, b"a" if head else b"") < 3
+
+
+def test_a_body_that_does_not_come_to_an_end(server):
+    with connected(server) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
+        assert closed_after(client, b"a") < 3
+
+
+def test_a_connection_that_stays_open_for_nothing(server):
+    with connected(server) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert b"hello" in client.recv(1000)
+        assert closed_after(client) < 3
+
+
+def test_an_answer_may_take_longer_than_a_request(server):
+    host, port = server.server_address
+    with urlopen(f"http://{host}:{port}/slow") as answer:
+        assert answer.read() == b"hello"
+
+
+def test_more_than_there_are_threads_for(server):
+    before = threading.active_count()
+    clients = [connected(server) for _ in range(60)]
+    time.sleep(0.3)
+    assert threading.active_count() <= before + 8
+    for client in clients:
+        client.close()
+    host, port = server.server_address
+    for _ in range(50):  # and then there is room again
+        with contextlib.suppress(OSError), urlopen(f"http://{host}:{port}/") as answer:
+            assert answer.read() == b"hello"
+            break
+        time.sleep(0.1)
+    else:
+        raise AssertionError("the server does not answer any more")
