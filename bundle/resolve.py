@@ -85,7 +85,7 @@ def resolve(source: str | Path, *kinds: Kind) -> Source:
 
     Raises:
         UsageError: There is no such thing, or it is of another kind.
-        BundleError: It is nothing that pleinair knows.
+        BundleError: It is nothing that pleinair knows, or cannot be read.
         TrainingError: It was a checkpoint, and is damaged.
         ExportError: It was an ONNX model, and is damaged.
     """
@@ -109,9 +109,10 @@ def _find(named: str) -> Source:
         if kind is None and named in shipped_models():
             return Source(Kind.BUNDLE, SHIPPED / named, named)
         there = bool(named) and path.exists()
-    except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        said = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{named!r} cannot be read: {said}") from error
+    except ValueError as error:  # a null character
+        raise UsageError(f"{named!r} is no path: {error}") from error
+    except OSError as error:
+        raise BundleError(f"{named} cannot be read: {error.strerror}") from error
     if kind:
         return Source(kind, path, named)
     if there:
@@ -151,13 +152,13 @@ def _kind_of_folder(path: Path) -> Kind | None:
     return None
 
 
-def _kind_of_zip(path: Path) -> Kind:
-    """Tells bundles from checkpoints, also of a zip that is cut short."""
+def _kind_of_zip(path: Path) -> Kind | None:
+    """Tells bundles from checkpoints; of a zip that is cut short only a checkpoint is known."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [PurePosixPath(name) for name in archive.namelist()]
-    except (zipfile.BadZipFile, OSError, ValueError):
-        names = [PurePosixPath(_first_name(path))]
+    except (zipfile.BadZipFile, ValueError):
+        return Kind.CHECKPOINT if PurePosixPath(_first_name(path)).name == _PICKLED else None
     has_manifest = any(name.name == MANIFEST and len(name.parts) <= 2 for name in names)
     is_pickled = any(name.name == _PICKLED for name in names)
     return Kind.CHECKPOINT if is_pickled and not has_manifest else Kind.BUNDLE

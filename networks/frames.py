@@ -19,12 +19,15 @@ class FrameGraph(nn.Module):
 
     def forward(self, frame: Tensor) -> Tensor:
         """Paints uint8 RGB [1, H, W, 3]; H and W multiples of the generator's stride."""
-        x = (
-            frame.float().permute(0, 3, 1, 2) / 127.5 - 1.0
-        )  # cast first: TensorRT's parser wants it
-        painted = (self.generator(x).float() + 1.0) * 127.5
+        painted = (self.generator(to_picture(frame)).float() + 1.0) * 127.5
         out: Tensor = painted.clamp(0, 255).round().permute(0, 2, 3, 1).to(torch.uint8)
         return out
+
+
+def to_picture(frame: Tensor) -> Tensor:
+    """Makes a picture in [-1, 1], (B, 3, H, W), of uint8 frames (B, H, W, 3)."""
+    # Cast first: TensorRT's parser wants it.
+    return frame.float().permute(0, 3, 1, 2) / 127.5 - 1.0
 
 
 def in_torch(module: Callable[[Tensor], Tensor], device: str = "cpu") -> Callable[[Frames], Frames]:

@@ -80,15 +80,15 @@ class StrokeHead(nn.Module):
         opacity = torch.minimum(
             (at[5] - show_from[0]) * NEED + 0.5, ((at[6:] * axis).sum(0) + agree[0]) * TURN + 0.5
         ).clamp(0, 1)
-        numbers = torch.arange(len(opacity), device=plan.device)
-        shown = torch.where(opacity > HIDDEN, numbers, 0)
+        numbers = torch.arange(opacity.shape[0], device=plan.device)
+        shown = numbers * (opacity > HIDDEN).to(numbers.dtype)
         tops = shown[canvas.candidates].amax(1)  # (layers, samples)
         return self._compose(tops, colour, opacity, canvas)
 
     def directions(self, plan: Tensor, rest: Tensor) -> Tensor:
         """Unit vectors of directions (2, layers * cells), which are the shorter the less sure."""
         length = plan.square().sum(0).clamp_min(1e-8).sqrt()
-        mixed = plan + (0.5 * (1 - length)).clamp_min(0) * rest.repeat(1, self.layers)
+        mixed = plan + (0.5 * (1 - length)).clamp_min(0.0) * rest.repeat(1, self.layers)
         return mixed / mixed.square().sum(0).clamp_min(1e-8).sqrt()
 
     def _compose(
@@ -135,7 +135,7 @@ class StrokeHead(nn.Module):
             most = max_pool2d(numbers, 3, 1, 1)
         else:
             most = torch.cat([torch.stack(three).amax(0) for three in _touched(numbers)])
-        return torch.where(most > numbers, most, 0).long().flatten(1)
+        return (most * (most > numbers).float()).long().flatten(1)
 
     def _lit(self, paint: Tensor, relief: Tensor) -> Tensor:
         """What light adds to paint (3, ...): the lighter, the thicker it lies."""
@@ -151,7 +151,7 @@ class StrokeHead(nn.Module):
             marks: (1, samples), or another mark for each pixel, (step * step, samples).
             canvas: Where they lie.
         """
-        texel = torch.where(marks > 0, canvas.origin[marks] + canvas.place, 0)
+        texel = (canvas.origin[marks] + canvas.place) * (marks > 0).to(marks.dtype)
         cover, relief = canvas.texels.chunk(2)
         texel = texel.expand(len(cover), -1)
         return cover.gather(1, texel), relief.gather(1, texel)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...bundle.bundle import sha256_of
 from ...bundle.manifest import Training
+from ...bundle.resolve import Kind, resolve
 from ...errors import ExportError, TrainingError
 from ...networks.load import LoadedGenerator, load_generator
 
@@ -20,13 +21,14 @@ class Trained(LoadedGenerator):
     licence: str = "Apache-2.0"
 
 
-def load_trained(path: Path) -> Trained:
-    """Loads a generator's checkpoint.
+def load_trained(source: Path) -> Trained:
+    """Loads the generator of a run or checkpoint.
 
     Raises:
         UsageError: There is no such file.
         ExportError: It is no generator of pleinair, or does not fit its architecture.
     """
+    path = resolve(source, Kind.RUN, Kind.CHECKPOINT).checkpoint
     try:
         loaded = load_generator(path)
     except TrainingError as error:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import ExportError
-from ...runtime.backends import find_backend
 from . import onnx
 from .row import Built, Target
 
@@ -23,6 +22,7 @@ TARGET = Target(
     'pip install "pleinair[export]"',
     "ONNX Runtime for phones: Android, iOS",
     by_default=False,
+    strokes=True,
     verified="painted by ONNX Runtime on x86-64 (`tests/export/targets/test_phones.py`)",
     unverified="ONNX Runtime's packages for phones",
     order=100,
@@ -35,7 +35,7 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
         path = folder / f"{precision}.ort"
         write_ort(built.path, path)
         built.path.unlink()
-        yield replace(built, path=path, paint=find_backend("onnxruntime").load(path))
+        yield replace(built, path=path, paint=workshop.load("onnxruntime", path))
 
 
 def write_ort(graph: Path, path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ExportError
-from ...runtime.backends import find_backend
 from .row import Built, Target
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from ..workshop import Workshop
 
 TARGET = Target(
@@ -21,6 +22,7 @@ TARGET = Target(
     'pip install "pleinair[export]"',
     "PyTorch: CPU, CUDA, Apple's GPUs; what AOTInductor compiles",
     by_default=False,
+    strokes=True,
     verified="painted by PyTorch on x86-64 (`tests/export/targets/test_pt2.py`)",
     unverified="GPUs, AOTInductor",
     order=110,
@@ -28,29 +30,66 @@ TARGET = Target(
 
 
 def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
-    """Builds ``{precision}.pt2``, which takes any H and W that are multiples of the stride."""
+    """Builds ``{precision}.pt2``, which takes any H and W that are multiples of the stride.
+
+    Of a painter with strokes it takes the canvas beside the frame, and returns the plan as well.
+    """
     import torch
 
-    from ...networks.painter import stride_of
     from ..graphs.float_onnx import quiet
     from ..graphs.frame import frame_graph
 
     half = precision == "fp16"
     wide = workshop.wide_layers if half else {}
     graph = frame_graph(workshop.generator, torch.float16 if half else torch.float32, wide)
-    stride = stride_of(workshop.generator)
-    side = max(256, 2 * stride)
-    example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
-    rows, columns = (torch.export.Dim(name, min=2, max=4096) for name in ("rows", "columns"))
+    make = _painter if workshop.strokes else _frames
+    graph, example, sizes = make(graph, workshop)
     path = folder / f"{precision}.pt2"
     try:
         with quiet():
-            sizes = ({1: rows * stride, 2: columns * stride},)
-            program = torch.export.export(graph, (example,), dynamic_shapes=sizes)
+            program = torch.export.export(graph, example, dynamic_shapes=sizes)
             for node in program.graph.nodes:
                 node.meta.pop("stack_trace", None)  # which names folders of this machine
+            program.example_inputs = None  # a canvas is larger than all the rest
             torch.export.save(program, path)
     except Exception as error:  # it raises many types, all with the same meaning here
         raise ExportError(f"torch.export cannot export the generator: {error}") from error
     float32 = {name: place.reason for name, place in wide.items()}
-    yield Built(path, find_backend("torch").load(path), "torch", float32=float32)
+    yield Built(path, workshop.load("torch", path), "torch", float32=float32)
+
+
+def _frames(graph: nn.Module, workshop: Workshop) -> tuple[nn.Module, Any, Any]:
+    """What ``torch.export.export`` takes: the graph, an example, and which sizes are free."""
+    import torch
+
+    from ...networks.painter import stride_of
+
+    stride = stride_of(workshop.generator)
+    side = max(256, 2 * stride)
+    example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
+    rows, columns = (torch.export.Dim(name, min=2, max=4096) for name in ("rows", "columns"))
+    return graph, (example,), ({1: rows * stride, 2: columns * stride},)
+
+
+def _painter(graph: nn.Module, workshop: Workshop) -> tuple[nn.Module, Any, Any]:
+    """The same of the graph that makes plans, with the head behind it and a canvas beside."""
+    import torch
+    from torch.export import Dim
+
+    from ...networks.painter_graph import PainterGraph
+    from ...runtime.strokes.canvases import Canvases
+
+    strokes, head = workshop.strokes, workshop.generator.get_submodule("head")
+    assert strokes
+    canvases, step = Canvases(strokes, "this generator"), strokes.step
+    canvas = canvases(256, 320)
+    taken = {name: torch.from_numpy(canvas[name]) for name in canvases.inputs(together=True)}
+    frame = torch.zeros(1, 256, 320, 3, dtype=torch.uint8)
+    rows, columns = (Dim(name, min=2, max=256) for name in ("rows", "columns"))
+    samples = (rows * (32 // step), columns * (32 // step))
+    sizes = {name: (*(None for _ in one.shape[1:]), Dim.AUTO) for name, one in taken.items()}
+    sizes["candidates"], sizes["ground"] = (None, None, *samples), samples
+    sizes["rest"] = (None, rows * 8, columns * 8)
+    free = (None, rows * 32, columns * 32, None)
+    graph = PainterGraph(graph, head, step)  # type: ignore[arg-type]
+    return graph, (frame, *taken.values()), (free, *sizes.values())

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ...bundle.bundle import Bundle
 from ...bundle.manifest import Strokes
-from ...canvas.layout import Canvas, Piece, canvas_inputs, lay_canvas, scale_of
+from ...canvas.layout import Canvas, Inputs, Piece, canvas_inputs, lay_canvas, scale_of
 from ...errors import BundleError, UsageError
 from .torus import GAP
 
@@ -51,6 +51,10 @@ class Canvases:
         if strokes is None and stroke:
             raise UsageError(f"{bundle.label} paints without strokes; leave --stroke out")
         return cls(strokes, bundle.label, stroke, wrap) if strokes else None
+
+    def inputs(self, together: bool = False) -> Inputs:
+        """Returns what graphs take of a canvas, see ``canvas_inputs``."""
+        return canvas_inputs(len(self.strokes.hand.layers), self.strokes.step, together)
 
     def lay(self, height: int, width: int, piece: Piece | None = None) -> Canvas:
         """Returns the canvas for frames of a size, in pixels, or for a piece of that size."""
@@ -99,8 +103,7 @@ def check_inputs(
                 " strokes; export the bundle again"
             )
         return
-    strokes, together = canvases.strokes, "candidates" in takes
-    given = canvas_inputs(len(strokes.hand.layers), strokes.step, together)
+    given = canvases.inputs(together="candidates" in takes)
     for name in dict.fromkeys((*given, *takes)):
         if name not in given or name not in takes or not _fit(given[name][1], takes[name]):
             raise BundleError(

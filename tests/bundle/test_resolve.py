@@ -79,7 +79,19 @@ def test_a_run_without_a_generator_says_so(tmp_path):
         resolve(tmp_path)
 
 
-@pytest.mark.parametrize("word", ["", "a\0b", "x" * 5000, "no/such/place", "😀"])
+def test_a_bundles_zip_that_is_cut_short(bundle, tmp_path):
+    archive = zipped(bundle, tmp_path / "b.zip")
+    archive.write_bytes(archive.read_bytes()[:-30])
+    with pytest.raises(BundleError, match=r"b\.zip is no bundle: neither a folder nor a whole zip"):
+        resolve(archive)
+
+
+def test_a_name_that_no_file_system_takes():
+    with pytest.raises(BundleError, match="cannot be read: File name too long"):
+        resolve("x" * 5000)
+
+
+@pytest.mark.parametrize("word", ["", "a\0b", "no/such/place", "😀"])
 def test_words_that_name_nothing(word):
     with pytest.raises(UsageError):
         resolve(word)

@@ -9,6 +9,7 @@ TARGET = Target(
     ("torch", "onnx", "onnxruntime"),
     'pip install "pleinair[export]"',
     "browsers: WebGPU, WASM",
+    strokes=True,
     by_default=False,  # 40 MB of onnxruntime-web come along
     verified="the page in headless Chromium on x86-64, WASM and WebGPU by a software"
     " adapter, its painting compared with Python's (`tests/deploy/web/test_page.py`)",

@@ -18,6 +18,7 @@ from ....files import staging
 from ....pictures import Pixels, write_picture
 from ....runtime.backends import find_backend
 from ....runtime.sources.demo_clip import demo_still
+from ....runtime.strokes.canvases import Canvases
 from ...model_card import CARD, STRIP, model_card, strip
 from . import onnxruntime_web
 from .site import TARGET, write_site
@@ -85,7 +86,8 @@ def export_site(
             (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
             write_picture(staged / STRIP, strip(staged, manifest))
             photograph = check_photograph(manifest.generator.stride)
-            paint = find_backend("onnxruntime").load(bundle.path(reference))
+            canvases = Canvases.of(bundle)
+            paint = find_backend("onnxruntime").load(bundle.path(reference), canvases=canvases)
             write_site(staged, manifest, photograph, paint(photograph[None])[0])
             write_bundle(manifest, staged, out, overwrite)
     except OSError as error:

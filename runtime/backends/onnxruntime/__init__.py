@@ -8,6 +8,6 @@ BACKEND = Backend(
     "onnxruntime",
     "onnxruntime or onnxruntime-gpu or onnxruntime-directml or onnxruntime-openvino",
     "pip install onnxruntime",
-    strokes=("onnx",),
+    strokes=("onnx", "web", "ort"),
     order=20,
 )

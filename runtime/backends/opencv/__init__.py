@@ -8,6 +8,7 @@ BACKEND = Backend(
     "cv2",
     "opencv-python or opencv-python-headless",
     "pip install opencv-python",
+    strokes=("onnx",),
     in_auto=False,  # it is never the quickest
     order=80,
 )

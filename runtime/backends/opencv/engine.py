@@ -12,8 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ....canvas.layout import Piece
 from ....errors import BackendError
 from ....pictures import Frames
+from ...strokes.canvases import Canvases, Plans
 from ..library import mapped_errors
 from ..protocols import Engine
 
@@ -23,28 +25,54 @@ class OpenCvEngine:
 
     Args:
         path: An .onnx file.
+        canvases: What a painter with strokes takes beside the frame.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, canvases: Canvases | None = None) -> None:
+        self.path, self.canvases = path, canvases
         self.mine = threading.local()
         self._net()  # refuses now what it cannot read
 
     def prepare(self, height: int, width: int) -> None:
-        """Nothing to do: a network takes any size."""
+        """Lays the canvas, if there is one: a network takes any size."""
+        if self.canvases:
+            self.canvases(height, width)
 
-    def __call__(self, frames: Frames) -> Frames:
-        """Paints uint8 RGB [1, H, W, 3]."""
-        with mapped_errors("opencv", f"paint a {frames.shape[2]}x{frames.shape[1]} frame"):
-            net = self._net()
-            net.setInput(np.ascontiguousarray(frames))
-            painted: Frames = net.forward().copy()  # what it returns is its own memory
+    def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture."""
+        painted: Frames = self._run(frames, piece)[0]
         if painted.dtype != np.uint8 or painted.shape != frames.shape:
             raise BackendError(
                 f"opencv made {painted.dtype} {painted.shape} of a frame; install OpenCV 5 or use"
                 " another --backend"
             )
         return painted
+
+    def plan(self, frames: Frames) -> Plans:
+        """Returns the plan that a painter with strokes makes of a frame."""
+        plan: Plans = self._run(frames)[1]
+        return plan
+
+    def _run(self, frames: Frames, piece: Piece | None = None) -> list[Any]:
+        """The painting; of a painter with strokes the plan as well."""
+        height, width = frames.shape[1:3]
+        with mapped_errors("opencv", f"paint a {width}x{height} frame"):
+            net = self._net()
+            if self.canvases is None:
+                net.setInput(np.ascontiguousarray(frames))
+                return [net.forward().copy()]  # what it returns is its own memory
+            self._lay(net, height, width, piece)
+            net.setInput(np.ascontiguousarray(frames), "frame")
+            return [made.copy() for made in net.forward(["painted", "plan"])]
+
+    def _lay(self, net: Any, height: int, width: int, piece: Piece | None) -> None:
+        """Gives a network its canvas, unless it has it: it keeps its inputs."""
+        assert self.canvases
+        canvas = self.canvases(height, width, piece)
+        if getattr(self.mine, "canvas", None) is not canvas:
+            for name in self.canvases.inputs():
+                net.setInput(canvas[name], name)
+            self.mine.canvas = canvas
 
     def _net(self) -> Any:
         if not hasattr(self.mine, "net"):
@@ -53,6 +81,6 @@ class OpenCvEngine:
         return self.mine.net
 
 
-def load(path: Path, in_flight: int) -> Engine:
+def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
     """Loads an .onnx file."""
-    return OpenCvEngine(path)
+    return OpenCvEngine(path, canvases)

@@ -9,6 +9,6 @@ BACKEND = Backend(
     "torch",
     'pip install "pleinair[train]"',
     in_auto=False,
-    strokes=(CHECKPOINT,),
+    strokes=(CHECKPOINT, "pt2"),
     order=90,
 )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.export.passes import move_to_device_pass
 
 from .... import __version__
@@ -27,11 +27,11 @@ from ....bundle.resolve import Kind, resolve
 from ....canvas.layout import Piece
 from ....errors import BackendError
 from ....networks.describe import describe, strokes_of
-from ....networks.frames import FrameGraph, in_torch
+from ....networks.frames import FrameGraph, in_torch, to_picture
 from ....networks.load import load_generator
 from ....networks.strokes import StrokeGenerator
 from ....pictures import Frames
-from ...strokes.canvases import Canvases
+from ...strokes.canvases import Arrays, Canvases, Plans
 from ..library import mapped_errors
 from ..protocols import Engine
 from ..row import CHECKPOINT
@@ -62,7 +62,11 @@ class TorchEngine:
             module: Any = _module(path, canvases)
             self.generator: Any = getattr(module, "generator", None)
             module = module.to(device(), memory_format=torch.channels_last)
-            self.paint = in_torch(torch.compile(module) if compiled else module, device())
+            self.module = torch.compile(module) if compiled else module
+            self.paint = in_torch(self.module, device())
+        # A program takes its canvas beside the frame; a checkpoint's generator lays its own.
+        self.canvases = canvases if path.suffix == ".pt2" else None
+        self.canvas: tuple[Arrays, tuple[Tensor, ...]] = ({}, ())  # the last one, and on the device
         self.turn = threading.Lock()
 
     def prepare(self, height: int, width: int) -> None:
@@ -72,9 +76,33 @@ class TorchEngine:
         """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture."""
         doing = f"paint a {frames.shape[2]}x{frames.shape[1]} frame"
         with self.turn, mapped_errors("torch", doing):
+            if self.canvases:
+                painted: Frames = self._with_canvas(frames, piece)[0]
+                return painted
             if isinstance(self.generator, StrokeGenerator):
                 self.generator.piece = piece
             return self.paint(frames)
+
+    def plan(self, frames: Frames) -> Plans:
+        """Returns the plan that a painter with strokes makes of a frame."""
+        with self.turn, mapped_errors("torch", "plan a frame"):
+            if self.canvases:
+                plan: Plans = self._with_canvas(frames, None)[1]
+                return plan
+            return in_torch(lambda x: self.generator.network(to_picture(x)), device())(frames)
+
+    def _with_canvas(self, frames: Frames, piece: Piece | None) -> list[Any]:
+        """The painting of a frame, and its plan."""
+        assert self.canvases
+        height, width = frames.shape[1:3]
+        canvas = self.canvases(height, width, piece)
+        if self.canvas[0] is not canvas:
+            taken = self.canvases.inputs(together=True)
+            tensors = tuple(torch.from_numpy(canvas[name]).to(device()) for name in taken)
+            self.canvas = canvas, tensors
+        with torch.inference_mode():
+            made = self.module(torch.from_numpy(frames).to(device()), *self.canvas[1])
+            return [one.contiguous().cpu().numpy() for one in made]
 
 
 def _module(path: Path, canvases: Canvases | None) -> nn.Module:

@@ -17,6 +17,7 @@ import pytest
 from pleinair import metrics
 from pleinair.bundle.bundle import Bundle
 from pleinair.deploy.web.server import SiteServer
+from pleinair.export.targets.web.own_graphs import export_site
 from pleinair.pictures import write_picture
 from pleinair.runtime.stylizer import load
 
@@ -199,6 +200,20 @@ def test_a_picture_is_painted_whole_and_changed_without_painting_again(
     assert download.value.suggested_filename.endswith(".png")
     saved = cv2.imread(str(download.value.path()), cv2.IMREAD_COLOR_RGB)
     np.testing.assert_array_equal(saved, seen(page))
+
+
+def test_strokes_are_painted_as_python_paints_them(stroke_bundle, served, visit, picture, tmp_path):
+    """The page lays the canvas itself; a tenth of what changes a stroke would be seen."""
+    assert export_site(str(stroke_bundle), tmp_path / "site")
+    page = visit(served(tmp_path / "site"), storage_state=None)
+    path, rgb = picture
+    page.set_input_files("#file", path)
+    expect(page.locator("#figures")).to_have_text(re.compile(r"painted at 93.117 in"))
+    precision = page.text_content("#engine").partition(" ")[0].lower()
+    painted = load(stroke_bundle, "onnxruntime", precision, "rgb")(rgb)
+    apart = np.abs(painted.astype(int) - seen(page)).max(2)
+    assert (apart > 8).mean() < 0.01
+    assert page.problems == []
 
 
 def test_a_small_painting_keeps_the_detail_of_the_frame(site, served, visit, demo_clip):

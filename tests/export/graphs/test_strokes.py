@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,6 @@ from pleinair.export.graphs.openvino_ir import write_ir
 from pleinair.export.graphs.strokes import add_head
 from pleinair.export.int8.quantize import Quantizer
 from pleinair.export.sources.source import load_source
-from pleinair.export.targets import TARGETS
 from pleinair.networks.describe import strokes_of
 from pleinair.networks.stroke_head import CanvasTensors, StrokeHead
 from pleinair.networks.strokes import StrokeGenerator
@@ -226,13 +224,6 @@ def test_layers_stay_float_until_the_plan_holds(
     spared = [layer.name for layer in artifact.quantization.layers if layer.float]
     assert 0 < len(spared) < 5
     assert "down32" not in spared
-
-
-@pytest.mark.parametrize("target", ["coreml", "tensorrt", "web", "litert", "ncnn", "ort", "jetson"])
-def test_other_targets_cannot_paint_strokes(target: str) -> None:
-    shop: Any = SimpleNamespace(strokes=Strokes(hand=MONET, step=2))
-    with pytest.raises(ExportError, match=f"target {target} cannot paint strokes yet; name onnx"):
-        list(TARGETS[target].build(shop, "fp32", Path()))
 
 
 def test_what_cannot_be_asked_of_strokes(stroke_run: Path, photos: Path, tmp_path: Path) -> None:

@@ -117,11 +117,11 @@ async function ways(manifest) {
 
 /** Loads the model and has it paint the photograph whose painting is known. */
 async function prepare(engine, manifest) {
-  const { provider, threads, artifact } = engine, model = await fetchModel(artifact);
-  await engine.call("load", { model, provider, threads, multiple: manifest.frame.multiple_of }, [model]);
+  const { provider, threads, artifact } = engine, { frame, strokes } = manifest, model = await fetchModel(artifact);
+  await engine.call("load", { model, provider, threads, multiple: frame.multiple_of, paints: strokes }, [model]);
   engine.psnr = await engine.call("check", { picture: new URL("../check.png", import.meta.url).href });
   // The rule of `pleinair verify`: an error that is visible and more than twice what the manifest says.
-  const least = Math.min(artifact.drift.psnr_db - 6, 50);
+  const least = Math.min((strokes ? artifact.drift.quarter_db : artifact.drift.psnr_db) - 6, 50);
   if (!(engine.psnr >= least))
     throw new Error(`it paints wrongly here, ${engine.psnr.toFixed(1)} dB from PyTorch where ${least.toFixed(1)} are due`);
 }

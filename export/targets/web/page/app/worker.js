@@ -1,9 +1,13 @@
 // Paints frames with one ONNX graph, away from the thread that draws the page.
-// A graph takes uint8 RGB [1, H, W, 3], H and W multiples of the generator's stride, and returns the same.
+// A graph takes uint8 RGB [1, H, W, 3], H and W multiples of the generator's stride, and returns the same. One that paints
+// strokes takes their canvas as well, which is laid here.
+import { layCanvas } from "./canvas.js";
 
 const canvas = new OffscreenCanvas(8, 8);
 const context = canvas.getContext("2d", { willReadFrequently: true, alpha: false });
-let ort, session, stride;
+let ort, session, stride, strokes;
+const laid = new Map();  // canvases by size, the latest last: a picture that adapts goes to and fro between a few
+const KEPT = 4;
 
 const jobs = { load, paint, check, time };
 
@@ -16,13 +20,14 @@ self.addEventListener("message", async ({ data: { id, job, ...values } }) => {
   }
 });
 
-async function load({ model, provider, threads, multiple }) {
+async function load({ model, provider, threads, multiple, paints }) {
   ort = await import(`../ort/ort.${provider}.min.mjs`);
   ort.env.wasm.wasmPaths = new URL("../ort/", import.meta.url).href;
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = "error";
   session = await ort.InferenceSession.create(new Uint8Array(model), { executionProviders: [provider] });
   stride = multiple;
+  strokes = paints;
   return [null];
 }
 
@@ -42,7 +47,8 @@ async function paint({ frame, width, height }) {
   return [{ frame, more, less, ms }, [frame, more, less]];
 }
 
-// Paints a photograph whose painting by PyTorch is known; returns how near they are, as PSNR in dB.
+// Paints a photograph whose painting by PyTorch is known; returns how near they are, as PSNR in dB. Strokes are compared at a
+// quarter of the size: one that is another changes its pixels wholly.
 async function check({ picture }) {
   const blob = await (await fetch(picture)).blob();
   const both = await createImageBitmap(blob, { colorSpaceConversion: "none" });
@@ -50,11 +56,20 @@ async function check({ picture }) {
   canvas.width = both.width; canvas.height = height;
   context.drawImage(both, 0, 0);
   const [given, wanted] = [0, width].map(x => context.getImageData(x, 0, width, height).data);
-  const painted = await run(given, width, height);
+  const painted = await run(given, width, height), side = strokes ? 4 : 1;
   let squares = 0;
-  for (let i = 0; i < wanted.length; i += 4)
-    for (let c = 0; c < 3; c++) squares += (wanted[i + c] - painted[i / 4 * 3 + c]) ** 2;
-  return [squares ? 10 * Math.log10(255 ** 2 / (squares / (width * height * 3))) : 99];
+  for (let y = 0; y < height; y += side)
+    for (let x = 0; x < width; x += side)
+      for (let c = 0; c < 3; c++) squares += mean(wanted, painted, c, x, y, width, side) ** 2;
+  return [squares ? 10 * Math.log10(255 ** 2 / (squares * side * side / (width * height * 3))) : 99];
+}
+
+// By how much RGBA pixels of a square exceed RGB ones, in one colour.
+function mean(rgba, rgb, c, left, top, width, side) {
+  let sum = 0;
+  for (let y = top; y < top + side; y++)
+    for (let x = left; x < left + side; x++) sum += rgba[4 * (y * width + x) + c] - rgb[3 * (y * width + x) + c];
+  return sum / (side * side);
 }
 
 // Returns how long a painting takes, in ms, once the browser has compiled what it found to be hot: the median of
@@ -82,8 +97,8 @@ async function run(rgba, width, height) {
       frame[to] = rgba[from]; frame[to + 1] = rgba[from + 1]; frame[to + 2] = rgba[from + 2];
     }
   }
-  const fed = { [session.inputNames[0]]: new ort.Tensor("uint8", frame, [1, rows, columns, 3]) };
-  const output = (await session.run(fed))[session.outputNames[0]];
+  const fed = { ...canvasFor(rows, columns), frame: new ort.Tensor("uint8", frame, [1, rows, columns, 3]) };
+  const [name] = session.outputNames, output = (await session.run(fed, [name]))[name];
   const painted = await output.getData();
   output.dispose();
   if (columns === width) return painted.subarray(0, height * width * 3);
@@ -91,6 +106,21 @@ async function run(rgba, width, height) {
   for (let y = 0; y < height; y++)
     cropped.set(painted.subarray(y * columns * 3, (y * columns + width) * 3), y * width * 3);
   return cropped;
+}
+
+// What a graph that paints strokes takes beside the frame.
+function canvasFor(rows, columns) {
+  if (!strokes) return {};
+  const key = `${columns}x${rows}`;
+  let tensors = laid.get(key);
+  if (!tensors) {
+    const canvas = Object.entries(layCanvas(strokes, rows, columns));
+    tensors = Object.fromEntries(canvas.map(([name, [type, values, shape]]) => [name, new ort.Tensor(type, values, shape)]));
+    if (laid.size === KEPT) laid.delete(laid.keys().next().value);
+  }
+  laid.delete(key);
+  laid.set(key, tensors);
+  return tensors;
 }
 
 function change(small, painted, width, height) {
