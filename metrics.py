@@ -79,6 +79,8 @@ class Bars:
             _decibels((1 - self.ssim) / (1 - found.ssim + 1e-9), 10) if self.ssim else math.inf,
             _decibels(self.delta_e / (found.delta_e + 1e-9), 20) if self.delta_e else math.inf,
         ]
+        if self.strokes and found.strokes is not None:
+            margins.append(_decibels(self.strokes / (found.strokes + 1e-9), 20))
         return min(margins)
 
 

@@ -49,8 +49,9 @@ def export(
         list[str] | None,
         typer.Option(
             metavar="MEASURE=NUMBER",
-            help="What INT8 must hold: psnr=38 (of the plan, if it paints strokes), ssim=0.98 or"
-            " delta_e=1; layers stay float until it does. Repeat for several.",
+            help="What INT8 must hold: psnr=38 (of the plan, if it paints strokes), ssim=0.98,"
+            " delta_e=1 or, of pixels with another stroke, strokes=8%; layers stay"
+            " float until it does. Repeat for several.",
         ),
     ] = None,
     input_range: Annotated[

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from .. import metrics
-from ..bundle.manifest import Drift
+from ..bundle.manifest import Drift, Strokes
 from ..canvas.winners import plan_error
 from ..errors import ExportError, UsageError, unknown_name
 from ..metrics import BARS, STROKE_BARS, Bars, Difference
@@ -20,12 +20,14 @@ from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames, spread
 from ..runtime.backends import StrokeEngine
 from ..runtime.strokes.canvases import Canvases, Plans
-from ..runtime.strokes.drift import Painted, stroke_difference
+from ..runtime.strokes.drift import Painted, other_strokes, stroke_difference
 
 ROUNDED = ("w8", "int8")  # what a budget is for
 STROKES_ON = 48  # photographs are enough to count strokes on, of which each has tens of thousands
 
 Paint = Callable[[Frames], Frames]
+# What a budget can be of, and more than anybody can allow.
+_MOST = {"psnr": metrics.IDENTICAL_DB, "ssim": 1.0, "delta_e": 100.0, "strokes": 1.0}
 
 
 class BudgetMissed(ExportError):
@@ -33,7 +35,7 @@ class BudgetMissed(ExportError):
 
 
 def parse_budget(texts: Iterable[str]) -> Bars | None:
-    """Reads ``psnr=38``, ``ssim=0.98`` and ``delta_e=1``; none if there is nothing to read.
+    """Reads ``psnr=38``, ``ssim=0.98``, ``delta_e=1`` and ``strokes=8%``; none if there is nothing.
 
     Raises:
         UsageError: One has another form, or a value that no drift can have.
@@ -41,14 +43,13 @@ def parse_budget(texts: Iterable[str]) -> Bars | None:
     limits: dict[str, float] = {}
     for text in texts:
         name, _, value = text.partition("=")
-        if name not in ("psnr", "ssim", "delta_e"):
-            raise UsageError(unknown_name("measure of drift", name, ("psnr", "ssim", "delta_e")))
+        if name not in _MOST:
+            raise UsageError(unknown_name("measure of drift", name, _MOST))
         try:
-            limits[name] = float(value)
+            limits[name] = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
         except ValueError:
             raise UsageError(f"--max-drift {text} is not of the form {name}=NUMBER") from None
-        most = {"psnr": metrics.IDENTICAL_DB, "ssim": 1.0, "delta_e": 100.0}[name]
-        if not 0 < limits[name] < most:
+        if not 0 < limits[name] < (most := _MOST[name]):
             raise UsageError(f"--max-drift {text}: {name} is more than 0 and less than {most:g}")
     return Bars(**limits) if limits else None
 
@@ -94,14 +95,33 @@ def reference_plans(generator: StrokeGenerator, frames: Sequence[Frames]) -> lis
         ]
 
 
-def plan_difference(paint: Paint, frames: Sequence[Frames], wanted: Sequence[Plans]) -> Difference:
-    """Compares plans, which is all that INT8 changes of a painter with strokes."""
-    errors = [
-        plan_error(w[0], np.asarray(paint(f), np.float32)[0])
-        for f, w in zip(frames, wanted, strict=True)
-    ]
-    psnr = metrics.psnr_of(float(np.mean(errors)) * 255**2)
-    return Difference(len(errors), psnr, ssim=1.0, delta_e=0.0, max_abs=0, p99_abs=0)
+class PlanDifference:
+    """Compares plans, which is all that INT8 changes of a painter with strokes.
+
+    Args:
+        strokes: How the painter paints.
+        counts: Whether strokes that are others are counted as well, which takes longer.
+    """
+
+    def __init__(self, strokes: Strokes, counts: bool) -> None:
+        self.canvases = Canvases(strokes, "this generator") if counts else None
+
+    def __call__(
+        self, paint: Paint, frames: Sequence[Frames], wanted: Sequence[Plans]
+    ) -> Difference:
+        """Makes plans of frames and compares them with what is wanted."""
+        made = [np.asarray(paint(frame), np.float32) for frame in frames]
+        pairs = list(zip(wanted, made, strict=True))
+        errors = [plan_error(w[0], m[0]) for w, m in pairs]
+        psnr = metrics.psnr_of(float(np.mean(errors)) * 255**2)
+        found = Difference(len(errors), psnr, ssim=1.0, delta_e=0.0, max_abs=0, p99_abs=0)
+        if self.canvases is None:
+            return found
+        others = [
+            other_strokes(w, m, self.canvases.lay(*(4 * side for side in w.shape[-2:])))
+            for w, m in pairs
+        ]
+        return replace(found, strokes=float(np.mean(others)))
 
 
 class Judge:
@@ -133,7 +153,7 @@ class Judge:
         """The same of a graph in the making: where there are strokes, of one that makes plans."""
         if self.strokes is None:
             return difference(paint, self.frames, self.wanted)
-        return plan_difference(paint, self.frames, self.plans)
+        return PlanDifference(self.strokes, counts=True)(paint, self.frames, self.plans)
 
     def drift(self, found: Difference, precision: str, budget: Bars | None = None) -> Drift:
         """Returns the row of a difference.
@@ -146,5 +166,6 @@ class Judge:
         bars = budget or BARS[precision]
         if self.strokes:
             bars = STROKE_BARS[precision]
-            bars = replace(bars, psnr=budget.psnr) if budget else bars
+            if budget:
+                bars = replace(bars, psnr=budget.psnr, strokes=budget.strokes or bars.strokes)
         return Drift.of(found, bars, "pytorch fp32")

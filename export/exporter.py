@@ -106,8 +106,11 @@ def export(
             plan = [(row, p) for row, p in plan if row.strokes or targets]
             if budget and (budget.ssim or budget.delta_e):
                 raise UsageError(
-                    "--max-drift of a painter with strokes is psnr=NUMBER, of its plan"
+                    "--max-drift of a painter with strokes is psnr=NUMBER, of its plan, or"
+                    " strokes=NUMBER%, of the pixels that may take another stroke"
                 )
+        elif budget and budget.strokes:
+            raise UsageError(f"--max-drift strokes is for painters with strokes; {source} has none")
         what = describe(trained.generator)
         photos = _photographs(trained, what.stride, calibration)
         about = _about(trained, licence, description)

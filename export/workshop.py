@@ -14,12 +14,12 @@ from ..bundle.manifest import Quantization
 from ..metrics import Bars
 from ..networks.describe import strokes_of
 from ..networks.painter import stride_of
-from ..networks.strokes import StrokeGenerator
+from ..networks.strokes import StrokeGenerator, planner
 from ..pictures import Frames
 from ..runtime.backends import Engine, find_backend
 from ..runtime.strokes.canvases import Canvases
 from .calibration import middle
-from .drift import Paint, plan_difference, reference_pictures, reference_plans
+from .drift import Paint, PlanDifference, reference_pictures, reference_plans
 from .graphs.float_onnx import export_float
 from .graphs.half import Wide, wide_layers
 from .graphs.strokes import add_head
@@ -90,10 +90,14 @@ class Workshop:
         add_head(graph, self.strokes, path)
         return path
 
+    @property
+    def canvases(self) -> Canvases | None:
+        """What lays the generator's canvas, if it paints strokes."""
+        return Canvases(self.strokes, "this generator") if self.strokes else None
+
     def load(self, backend: str, path: Path) -> Engine:
         """Loads an artifact of the generator, with its canvas if it has one."""
-        canvases = Canvases(self.strokes, str(path)) if self.strokes else None
-        return find_backend(backend).load(path, canvases=canvases)
+        return find_backend(backend).load(path, canvases=self.canvases)
 
     def float_graph(self, dtype: torch.dtype = torch.float32) -> Path:
         """Returns the ONNX frame graph whose convolutions compute in ``dtype``.
@@ -109,9 +113,7 @@ class Workshop:
     @cached_property
     def wide_layers(self) -> dict[str, Wide]:
         """The layers that FP16 graphs leave in FP32."""
-        generator = self.generator
-        network = generator.network if isinstance(generator, StrokeGenerator) else generator
-        return wide_layers(network, self.calibration)
+        return wide_layers(planner(self.generator), self.calibration)
 
     def int8_graph(self, scheme: Scheme) -> Quantized:
         """Returns the ONNX frame graph in INT8 by a scheme.
@@ -132,9 +134,11 @@ class Workshop:
             ExportError: No such graph holds the budget.
         """
         frames = self.calibration[:: -(-len(self.calibration) // PICTURES)]
-        if isinstance(self.generator, StrokeGenerator):
+        if isinstance(self.generator, StrokeGenerator) and self.strokes:
             plans = reference_plans(self.generator, frames)
-            return Search(maker, frames, plans, self.budget, self.judge, plan_difference).run()
+            counts = bool(self.budget and self.budget.strokes)
+            compare = PlanDifference(self.strokes, counts)
+            return Search(maker, frames, plans, self.budget, self.judge, compare).run()
         wanted = reference_pictures(self.generator, frames)
         return Search(maker, frames, wanted, self.budget, self.judge).run()
 

@@ -47,16 +47,22 @@ class PainterGraph(nn.Module):
             place: Of each sample in a mark's texels.
         """
         plan = self.network(frame)
-        canvas = CanvasTensors(
-            candidates.flatten(2).long(),
-            ground.flatten().long(),
-            cell.long(),
-            marks,
-            origin.long(),
-            texels,
-            rest.flatten(1),
-            place.long(),
-            (ground.shape[0], ground.shape[1], self.step),
-        )
-        painted = self.head(plan.float(), canvas).clamp(0, 1) * 255
+        canvas = (candidates, ground, cell, marks, origin, texels, rest, place)
+        painted = self.head(plan.float(), as_tensors(canvas, self.step)).clamp(0, 1) * 255
         return painted.round().permute(0, 2, 3, 1).to(torch.uint8), plan
+
+
+def as_tensors(canvas: tuple[Tensor, ...], step: int) -> CanvasTensors:
+    """Returns what the head takes, of what graphs take: see ``PainterGraph.forward``."""
+    candidates, ground, cell, marks, origin, texels, rest, place = canvas
+    return CanvasTensors(
+        candidates.flatten(2).long(),
+        ground.flatten().long(),
+        cell.long(),
+        marks,
+        origin.long(),
+        texels,
+        rest.flatten(1),
+        place.long(),
+        (ground.shape[0], ground.shape[1], step),
+    )

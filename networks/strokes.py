@@ -106,6 +106,11 @@ class PlanNetwork(nn.Module):
         return plan
 
 
+def planner(generator: nn.Module) -> nn.Module:
+    """Returns the network inside a painter with strokes, any other generator as it is."""
+    return generator.network if isinstance(generator, StrokeGenerator) else generator
+
+
 class StrokeGenerator(nn.Module):
     """A generator whose last layer is brush strokes: (B, 3, H, W) in [-1, 1] to the same.
 

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from ...networks.generators import EdgeGenerator
 from ...networks.layers import use_torchs_layers
+from ...networks.painter_graph import as_tensors
+from ...networks.strokes import StrokeGenerator
 
 
 class ImageGraph(nn.Module):
@@ -80,6 +82,28 @@ class EdgeImageGraph(ImageGraph):
         return (picture + change.round()).clamp(0, 255)
 
 
+class StrokeImageGraph(ImageGraph):
+    """The graph of a painter with strokes, which takes its canvas as well and returns the plan too.
+
+    The body makes the plan. What paints it behind needs single precision: the numbers of marks are
+    larger than half precision can tell apart.
+    """
+
+    def __init__(self, generator: StrokeGenerator) -> None:
+        super().__init__()
+        self.body, self.head, self.step = generator.network, generator.head, generator.step
+
+    def enter(self, picture: Tensor) -> Tensor:
+        """Scales to [-1, 1]."""
+        return (picture - 127.5) / 127.5
+
+    def forward(self, picture: Tensor, *canvas: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """Paints [1, 3, H, W] in 0 .. 255; see ``PainterGraph`` for the canvas."""
+        plan = self.body(self.enter(picture))
+        painted = self.head(plan, as_tensors(canvas, self.step)).clamp(0, 1) * 255
+        return painted.round(), plan
+
+
 class _Change(nn.Module):
     """What an edge generator adds to a picture, as a module of its own."""
 
@@ -97,4 +121,6 @@ def image_graph(generator: nn.Module) -> ImageGraph:
     use_torchs_layers(generator)
     if isinstance(generator, EdgeGenerator):
         return EdgeImageGraph(generator).eval()
+    if isinstance(generator, StrokeGenerator):
+        return StrokeImageGraph(generator).eval()
     return PlainImageGraph(generator).eval()

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...canvas.layout import Canvas
 from ...canvas.winners import plan_error, winners
 from ...metrics import Difference, StrokePair, compare_strokes
 from ...pictures import Pixels
-from .canvases import Canvases
+from .canvases import Canvases, Plans
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Painted:
 def stroke_difference(pairs: Iterable[tuple[Painted, Painted]], canvases: Canvases) -> Difference:
     """Compares pairs of (reference, painting) that were painted on the same canvases."""
     return compare_strokes(_pairs(pairs, canvases))
+
+
+def other_strokes(wanted: Plans, made: Plans, canvas: Canvas) -> float:
+    """Returns the share of samples that take another stroke by one plan than by the other."""
+    return float((winners(wanted[0], canvas) != winners(made[0], canvas)).mean())
 
 
 def _pairs(pairs: Iterable[tuple[Painted, Painted]], canvases: Canvases) -> Iterator[StrokePair]:

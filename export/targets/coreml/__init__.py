@@ -12,5 +12,6 @@ TARGET = Target(
     verified="the saved package read and painted by an evaluator of MIL programs"
     " (`tests/export/targets/test_mil.py`, `tests/export/targets/test_coreml.py`)",
     unverified="Core ML itself: there is no Mac and no iPhone",
+    strokes=True,
     order=50,
 )

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ....networks.painter import stride_of
-from ....runtime.backends import find_backend
+from ....networks.strokes import planner
+from ....runtime.backends import Engine, StrokeEngine, find_backend
+from ....runtime.strokes.canvases import Canvases
 from ...drift import Paint
 from ...graphs.image import ImageGraph, image_graph
 from ...workshop import Workshop
@@ -25,25 +27,33 @@ RUNNER = "coreml" if sys.platform == "darwin" else "evaluator"
 def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.mlpackage``.
 
-    All precisions compute in half precision; ``w8`` stores weights as INT8, and ``int8`` rounds
-    activations to INT8 as well. Drift is measured by Core ML on a Mac, elsewhere by our evaluator.
+    All precisions compute in half precision, but for the head that paints strokes; ``w8`` stores
+    weights as INT8, and ``int8`` rounds activations to INT8 as well. Drift is measured by Core ML
+    on a Mac, elsewhere by our evaluator.
     """
     generator, frames = workshop.generator, workshop.calibration
-    stride = stride_of(generator)
-    wide_norms = norms_overflow(generator, frames)
+    stride, canvases = stride_of(generator), workshop.canvases
+    wide_norms = norms_overflow(planner(generator), frames)
     path = folder / f"{precision}.mlpackage"
 
-    def write(graph: ImageGraph) -> Paint:
-        model = convert(graph, stride, workshop.metadata, workshop.about, wide_norms)
+    def write(graph: ImageGraph) -> Engine:
+        model = convert(graph, stride, workshop.metadata, workshop.about, wide_norms, canvases)
         save_package(with_int8_weights(model) if precision == "w8" else model, path)
-        return _load(path)
+        return _load(path, canvases)
 
+    def tried(graph: ImageGraph) -> Paint:
+        engine = write(graph)
+        return engine.plan if isinstance(engine, StrokeEngine) and canvases else engine
+
+    dynamic = canvases is not None
     if precision == "int8":
-        record = workshop.search(CoreMLMaker(generator, frames, write))
-        yield Built(path, _load(path), RUNNER, dynamic=False, quantization=record)
+        record = workshop.search(CoreMLMaker(generator, frames, tried))
+        yield Built(path, _load(path, canvases), RUNNER, dynamic=dynamic, quantization=record)
     else:
-        yield Built(path, write(image_graph(generator)), RUNNER, dynamic=False)
+        yield Built(path, write(image_graph(generator)), RUNNER, dynamic=dynamic)
 
 
-def _load(path: Path) -> Paint:
-    return find_backend("coreml").load(path) if RUNNER == "coreml" else Evaluator(path)
+def _load(path: Path, canvases: Canvases | None) -> Engine:
+    if RUNNER == "coreml":
+        return find_backend("coreml").load(path, canvases=canvases)
+    return Evaluator(path, canvases)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from ....networks.describe import layer_macs
+from ....networks.strokes import StrokeGenerator, planner
 from ....pictures import Frames
 from ...drift import Paint
 from ...graphs.image import ImageGraph, image_graph
@@ -40,6 +42,7 @@ class CoreMLMaker:
         Raises:
             ExportError: coremltools cannot quantize the generator.
         """
+        self.strokes = isinstance(generator, StrokeGenerator)
         self.generator, self.size, self.write = generator, frames[0].shape[1:3], write
         self.calibrated = Calibrated(image_graph(generator), frames)
         self.in_body = {name.removeprefix("generator."): name for name in self.calibrated.layers}
@@ -48,6 +51,8 @@ class CoreMLMaker:
     def paint(self, rule: str, spared: Sequence[str]) -> Paint:
         """Paints in torch: rounded to INT8 where the package is, but nothing to half precision."""
         graph = self._graph(spared)
+        if self.strokes:
+            return self._planner(graph)
 
         def paint(frames: Frames) -> Frames:
             with silent(), torch.no_grad():
@@ -57,13 +62,23 @@ class CoreMLMaker:
 
         return paint
 
+    def _planner(self, graph: ImageGraph) -> Paint:
+        """Makes plans, by which painters with strokes are searched for."""
+
+        def plan(frames: Frames) -> Any:
+            with silent(), torch.no_grad():
+                picture = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+                return graph.body(graph.enter(picture)).numpy()
+
+        return plan
+
     def make(self, rule: str, spared: Sequence[str]) -> Paint:
         """Writes the package."""
         return self.write(self._graph(spared))
 
     def macs(self) -> dict[str, int]:
         """Counts them for a photograph."""
-        return layer_macs(self.generator, *self.size)
+        return layer_macs(planner(self.generator), *self.size)
 
     def _graph(self, spared: Sequence[str]) -> ImageGraph:
         return self.calibrated.quantized([self.in_body[name] for name in spared])

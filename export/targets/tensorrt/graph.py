@@ -49,22 +49,29 @@ def tensorrt_graph(source: Path, path: Path, halve: bool) -> None:
 
 
 def _cast_last(model: onnx.ModelProto) -> None:
-    """Moves the cast to bytes behind what only rearranges them: TensorRT's inside has no bytes."""
+    """Moves casts to bytes behind what only rearranges them: TensorRT's inside has no bytes."""
     graph = model.graph
     made_by = {name: node for node in graph.node for name in node.output}
     out = graph.output[0].name
-    node = last = made_by[out]
-    first = node
-    while node.op_type in REARRANGING:
-        first, node = node, made_by[node.input[0]]
-    if node.op_type != "Cast" or node is last:
-        return
-    first.input[0] = node.input[0]
+    last, casts = made_by[out], []
+    moving = [last]
+    while moving:
+        node = moving.pop()
+        if node.op_type not in (*REARRANGING, "Concat"):
+            return  # what it rearranges are no bytes, or not all of it
+        for index in range(len(node.input) if node.op_type == "Concat" else 1):
+            maker = made_by[node.input[index]]
+            if maker.op_type == "Cast":
+                casts.append((node, index, maker))
+            else:
+                moving.append(maker)
+    for node, index, cast in casts:
+        node.input[index] = cast.input[0]
+    for cast in {cast.name: cast for _, _, cast in casts}.values():
+        graph.node.remove(cast)
     last.output[0] = f"{out}_numbers"
-    graph.node.remove(node)
-    graph.node.append(
-        helper.make_node("Cast", [last.output[0]], [out], node.name, to=TensorProto.UINT8)
-    )
+    bytes_ = helper.make_node("Cast", [last.output[0]], [out], f"{out}_cast", to=TensorProto.UINT8)
+    graph.node.append(bytes_)
     del graph.value_info[:]  # their types have changed
 
 

@@ -37,7 +37,7 @@ def _clip(x: Tensor, alpha: float, beta: float) -> Tensor:
 
 def _cast(x: Tensor, dtype: str) -> Tensor:
     # To a float: the evaluator does it when it stores the result. To an integer, towards zero.
-    return x if dtype in ("fp16", "fp32") else x.trunc()
+    return x.trunc() if x.is_floating_point() and dtype not in ("fp16", "fp32") else x
 
 
 def _rsqrt(x: Tensor, epsilon: float) -> Tensor:
@@ -61,6 +61,9 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "ceil": lambda x: x.ceil(),
     "round": lambda x: x.round(),
     "identity": lambda x: x,
+    "greater": lambda x, y: x > y,
+    "greater_equal": lambda x, y: x >= y,
+    "select": lambda cond, a, b: torch.where(torch.as_tensor(cond).bool(), *_tensors(a, b)),
     "relu": lambda x: x.relu(),
     "relu6": lambda x: x.clamp(0, 6),
     "sigmoid": lambda x: x.sigmoid(),

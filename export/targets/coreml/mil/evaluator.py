@@ -12,8 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .....canvas.layout import Piece
 from .....errors import ExportError
 from .....pictures import Frames
+from .....runtime.strokes.canvases import Canvases, Plans, check_inputs
 from .program import Name, Program, Step, read_program
 
 
@@ -23,45 +25,70 @@ class Evaluator:
     Sizes need not be among those that the package lists for Core ML; the program is the same.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, canvases: Canvases | None = None) -> None:
         """Loads a package.
+
+        Args:
+            path: The package.
+            canvases: What a painter with strokes takes beside the picture.
 
         Raises:
             ExportError: It is damaged or has an operation that is unknown here.
+            BundleError: It does not take the canvas.
         """
-        self.path = path
+        self.path, self.canvases = path, canvases
         self.program: Program = read_program(path)
+        if canvases:
+            check_inputs(path, {"frame": [], **self.program.arrays}, canvases)
 
-    def __call__(self, frames: Frames) -> Frames:
-        """Paints uint8 RGB [1, H, W, 3].
+    def prepare(self, height: int, width: int) -> None:
+        """Nothing to do: the program takes any size."""
+
+    def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture.
 
         Raises:
             ExportError: The program does not fit this size.
         """
-        picture = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
-        with torch.no_grad():
-            painted = self.run(picture)
+        painted, *_ = self._paint(frames, piece)
         # Core ML does not say how it makes bytes of fractions: the worst is to cut them off.
         pixels = painted.float().nan_to_num(0.0).clamp(0, 255).to(torch.uint8)
         result: Frames = pixels.permute(0, 2, 3, 1).contiguous().numpy()
         return result
 
-    def run(self, picture: Tensor) -> Tensor:
-        """Runs the program on [1, 3, H, W] in 0 .. 255."""
-        values = {self.program.input: picture}
+    def plan(self, frames: Frames) -> Plans:
+        """Returns the plan that a painter with strokes makes of a frame."""
+        plan: Plans = self._paint(frames)[1].float().numpy()
+        return plan
+
+    def _paint(self, frames: Frames, piece: Piece | None = None) -> list[Tensor]:
+        picture = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+        height, width = frames.shape[1:3]
+        canvas = self.canvases(height, width, piece) if self.canvases else {}
+        arrays = {name: torch.from_numpy(canvas[name]) for name in self.program.arrays}
+        with torch.no_grad():
+            return self.run(picture, **arrays)
+
+    def run(self, picture: Tensor, **arrays: Tensor) -> list[Tensor]:
+        """Runs the program on [1, 3, H, W] in 0 .. 255; the painting comes first."""
+        values = {self.program.input: picture, **arrays}
         for step in self.program.steps:
-            values[step.output] = self._result(step, values).to(step.dtype)
+            made = self._result(step, values)
+            made = made if isinstance(made, tuple | list) else [made]
+            for result, (name, dtype) in zip(made, step.outputs.items(), strict=True):
+                values[name] = result.to(dtype)
             for name in step.last_use_of:
                 del values[name]
-        return values[self.program.output]
+        return [values[name] for name in (self.program.output, *self.program.others)]
 
-    def _result(self, step: Step, values: dict[str, Tensor]) -> Tensor:
+    def _result(self, step: Step, values: dict[str, Tensor]) -> Any:
         inputs = {key: _value(source, values) for key, source in step.inputs.items()}
         try:
             return step.run(**inputs)
         except Exception as error:  # an unknown parameter, or a shape that does not fit
+            name = next(iter(step.outputs))
             raise ExportError(
-                f"{self.path}: operation {step.kind!r} ({step.output}) cannot be evaluated: {error}"
+                f"{self.path}: operation {step.kind!r} ({name}) cannot be evaluated: {error}"
             ) from error
 
 

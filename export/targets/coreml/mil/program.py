@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .....errors import ExportError
 from ..package import damaged, load_model, weights_folder
@@ -43,20 +42,24 @@ class Step:
     """One operation of a program."""
 
     kind: str
-    run: Callable[..., Tensor]
+    run: Callable[..., Any]
     inputs: Mapping[str, Any]  # constants, names, or lists of them
-    output: str
-    dtype: torch.dtype  # what the result is stored in
+    outputs: Mapping[str, torch.dtype]  # what each result is stored in, by its name
     last_use_of: list[str] = field(default_factory=list)  # values nobody needs afterwards
 
 
 @dataclass(frozen=True)
 class Program:
-    """The only function of a package, from one picture to another."""
+    """The only function of a package, from one picture to another.
+
+    A painter with strokes takes arrays beside the picture, its canvas, and returns its plan, too.
+    """
 
     input: str
     output: str
     steps: list[Step]
+    arrays: dict[str, list[int]]  # the shapes of what is taken beside the picture, by name
+    others: list[str]  # what is returned beside the painting
 
 
 def read_program(path: Path) -> Program:
@@ -80,34 +83,48 @@ def read_program(path: Path) -> Program:
         for operation in function.operations
         if operation.op_type != "const" and not operation.op_type.startswith("constexpr_")
     ]
-    _note_last_uses(steps, made)
-    return Program(taken, made, steps)
+    arrays = {name: _shape(one) for name, one in _arrays(description.input).items()}
+    others = list(_arrays(description.output))
+    _note_last_uses(steps, made, *others)
+    return Program(taken, made, steps, arrays, others)
+
+
+def _arrays(features: Any) -> dict[str, Any]:
+    return {f.name: f.type.multiArrayType for f in features if f.type.HasField("multiArrayType")}
+
+
+def _shape(array: Any) -> list[Any]:
+    """The sides of an array; of one that is free None."""
+    ranges = list(array.shapeRange.sizeRanges)
+    free = [None if r.lowerBound != r.upperBound else r.lowerBound for r in ranges]
+    return free or list(array.shape)
 
 
 def _picture(path: Path, features: Any) -> str:
-    """Returns the name of the only input or output, which is an RGB picture."""
-    kinds = [
-        feature.type.imageType.colorSpace == feature.type.imageType.RGB
+    """Returns the name of the only picture that is taken or returned, which is RGB."""
+    kinds = {
+        feature.name: feature.type.imageType.colorSpace == feature.type.imageType.RGB
         for feature in features
         if feature.type.WhichOneof("Type") == "imageType"
-    ]
-    if len(features) != 1 or kinds != [True]:
+    }
+    if list(kinds.values()) != [True]:
         names = ", ".join(feature.name for feature in features) or "nothing"
         raise ExportError(f"{path} takes or returns {names}; one RGB picture is expected each")
-    name: str = features[0].name
+    name: str = next(iter(kinds))
     return name
 
 
 def _step(path: Path, operation: Any) -> Step:
     kind, outputs = operation.op_type, operation.outputs
     dtypes = [types.builtin_to_string(output.dtype) for output in outputs]
-    if kind not in OPERATIONS or len(outputs) != 1 or dtypes[0] not in DTYPES:
+    if kind not in OPERATIONS or not {*dtypes} <= {*DTYPES}:
         raise ExportError(
             f"{path}: operation {kind!r} ({operation.name}) of {', '.join(dtypes)} is unknown to"
             " the evaluator, so the drift of this artifact can only be measured on a Mac"
         )
     inputs = {key: source(var) for key, var in operation.inputs.items() if var is not None}
-    return Step(kind, OPERATIONS[kind], inputs, outputs[0].name, DTYPES[dtypes[0]])
+    stored = {out.name: DTYPES[dtype] for out, dtype in zip(outputs, dtypes, strict=True)}
+    return Step(kind, OPERATIONS[kind], inputs, stored)
 
 
 def source(var: Any) -> Any:
@@ -132,8 +149,8 @@ def _constant(value: Any) -> Any:
     return torch.from_numpy(np.array(value, np.float32))
 
 
-def _note_last_uses(steps: list[Step], output: str) -> None:
-    seen = {output}
+def _note_last_uses(steps: list[Step], *outputs: str) -> None:
+    seen = {*outputs}
     for step in reversed(steps):
         for name in _names(step.inputs.values()):
             if name not in seen:

@@ -6,6 +6,7 @@ Names and parameters are MIL's own (coremltools.converters.mil.mil.ops.defs).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -60,7 +61,8 @@ def _space_to_depth(x: Tensor, block_size: int) -> Tensor:
 def _concat(values: Sequence[Tensor], axis: int, interleave: bool) -> Tensor:
     if interleave:
         raise NotImplementedError("concat with interleave")
-    return torch.cat(list(values), axis)
+    # Shapes are put together of single numbers, too.
+    return torch.cat([torch.atleast_1d(torch.as_tensor(value)) for value in values], axis)
 
 
 def _slice_by_index(
@@ -130,12 +132,46 @@ def _scaled(x: Tensor, vertical: float, horizontal: float) -> list[int]:
     return [int(x.shape[-2] * vertical), int(x.shape[-1] * horizontal)]
 
 
-def _reduce_mean(x: Tensor, keep_dims: bool, axes: Vector | None = None) -> Tensor:
-    chosen = [int(axis) for axis in axes] if axes is not None else list(range(x.dim()))
-    return x.mean(chosen, keepdim=keep_dims)
+def _reduced(reduce: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def run(x: Tensor, keep_dims: bool, axes: Vector | None = None) -> Tensor:
+        chosen = [int(axis) for axis in axes] if axes is not None else list(range(x.dim()))
+        return reduce(x, chosen, keepdim=keep_dims)
+
+    return run
 
 
-OPERATIONS: dict[str, Callable[..., Tensor]] = {
+def _shape(x: Tensor) -> Tensor:
+    return torch.tensor(x.shape, dtype=torch.int32)
+
+
+def _gather(
+    x: Tensor, indices: Tensor | int, axis: int, batch_dims: int, validate_indices: bool
+) -> Tensor:
+    if batch_dims:
+        raise NotImplementedError(f"gather with batch_dims {batch_dims}")
+    index = torch.as_tensor(indices).long()
+    taken = x.index_select(axis, index.flatten())
+    axis %= x.dim()
+    return taken.reshape([*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]])
+
+
+def _gather_along_axis(x: Tensor, indices: Tensor, axis: int, validate_indices: bool) -> Tensor:
+    return x.gather(axis, indices.long())
+
+
+def _range(end: Tensor, start: int, step: int) -> Tensor:
+    return torch.arange(int(start), int(end), int(step), dtype=torch.int32)
+
+
+def _split(
+    x: Tensor, axis: int, split_sizes: Vector | None = None, num_splits: int | None = None
+) -> tuple[Tensor, ...]:
+    if split_sizes is None:
+        split_sizes = [x.shape[axis] // int(num_splits or 1)] * int(num_splits or 1)
+    return torch.split(x, [int(size) for size in split_sizes], axis)
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
     "pad": _pad,
     "crop": _crop,
     "pixel_shuffle": _pixel_shuffle,
@@ -150,5 +186,14 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "squeeze": _squeeze,
     "upsample_nearest_neighbor": _upsample_nearest,
     "upsample_bilinear": _upsample_bilinear,
-    "reduce_mean": _reduce_mean,
+    "reduce_mean": _reduced(torch.mean),
+    "reduce_sum": _reduced(torch.sum),
+    "reduce_max": _reduced(torch.amax),
+    "shape": _shape,
+    "gather": _gather,
+    "gather_along_axis": _gather_along_axis,
+    "range_1d": _range,
+    "stack": lambda values, axis: torch.stack(list(values), axis),
+    "tile": lambda x, reps: x.repeat(*(int(count) for count in reps)),
+    "split": _split,
 }
