@@ -1,6 +1,6 @@
 """Runs pleinair on an emulated aarch64 and compares what it paints with what it paints here.
 
-    python tools/aarch.py64 PICTURES [--into docs/aarch64.json]
+    python tools/aarch64.py PICTURES [--into docs/aarch64.json]
 
 What it downloads (0.6 GB, see emulator.py) is kept in ``~/.cache/pleinair/aarch64``.
 """
@@ -95,7 +95,7 @@ def compare(
                 }
             )
         return {
-            "command": "python tools/aarch.py64 tests/data/photos",
+            "command": "python tools/aarch64.py tests/data/photos",
             "pleinair": __version__,
             "here": json.loads(command([sys.executable, "-c", _ABOUT]))
             | {"processor": processor()},
@@ -188,7 +188,7 @@ def _psnr(pairs: Iterator[tuple[Pixels, Pixels]]) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Makes the emulator if need be, compares, prints or writes the result."""
-    parser = argparse.ArgumentParser(prog="python tools/aarch.py64")
+    parser = argparse.ArgumentParser(prog="python tools/aarch64.py")
     parser.add_argument("pictures", type=Path, help="a folder of photographs")
     parser.add_argument("--model", default="monet-conv", help="a shipped model's name, or a bundle")
     parser.add_argument("--into", type=Path, help="the JSON file to write")

@@ -106,7 +106,7 @@ def open_emulator(folder: Path) -> Emulator:
     if not (folder / "ready").exists():
         raise NoEmulator(
             f"there is no emulated aarch64 in {folder}; make one with:"
-            " python tools/aarch.py64 PICTURES"
+            " python tools/aarch64.py PICTURES"
         )
     return emulator
 
