@@ -65,7 +65,13 @@ def __getattr__(name: str) -> Any:
     """Imports a public name when it is first used (PEP 562)."""
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_WHERE[name], __name__), name)
+    try:
+        module = importlib.import_module(_WHERE[name], __name__)
+    except ImportError as error:
+        from .errors import PleinairError, missing_library
+
+        raise PleinairError(missing_library(error)) from error
+    value = getattr(module, name)
     globals()[name] = value
     return value
 

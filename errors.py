@@ -7,6 +7,8 @@ prints it as one sentence; ``--debug`` shows the traceback that led to it.
 from __future__ import annotations
 
 import difflib
+import re
+import sys
 from collections.abc import Iterable
 
 
@@ -64,3 +66,31 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     if near:
         return f"unknown {kind} {name!r}; did you mean {' or '.join(map(repr, near))}?"
     return f"unknown {kind} {name!r}; known: {', '.join(known) or 'none'}"
+
+
+def missing_library(error: ImportError) -> str:
+    """Returns the sentence for a library that cannot be imported.
+
+    Args:
+        error: Why not: Python does not find it, or the system lacks a library that it needs.
+    """
+    name = (error.name or "a library").partition(".")[0]
+    remedy = _opencv_remedy() if name == "cv2" else f"install {name} anew"
+    if isinstance(error, ModuleNotFoundError):
+        return f"{name} is not installed; {remedy}"
+    lacks = re.match(r"(\S+): cannot open shared object file", str(error))
+    if lacks:
+        return f"{name} needs the system's {lacks[1]}, which is not here; {remedy}"
+    return f"{name} cannot be imported: {error}; {remedy}"
+
+
+def _opencv_remedy() -> str:
+    if sys.platform == "win32":
+        return (
+            "install Microsoft's Visual C++ redistributable, and on an N edition of Windows the"
+            " Media Feature Pack"
+        )
+    return (
+        "without a display run: pip uninstall --yes opencv-python; pip install"
+        " opencv-python-headless; with one, on Debian and Ubuntu: apt install libgl1 libglib2.0-0"
+    )

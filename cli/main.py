@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import typer
 
-from ..errors import PleinairError, UsageError
+from ..errors import PleinairError, UsageError, missing_library
 from .app import app
 from .console import complain, console, interrupted
 
@@ -38,6 +38,11 @@ def main() -> None:
             raise
         complain(str(error))
         status = 2 if isinstance(error, UsageError) else 1
+    except ImportError as error:  # of the base install, or of a library of the system's
+        if debug:
+            raise
+        complain(missing_library(error))
+        status = 1
     except BrokenPipeError:
         status = 1
     except OSError as error:  # what no room foresaw: a name too long, a disk that fails
