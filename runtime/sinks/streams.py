@@ -11,6 +11,7 @@ import av
 from av.subtitles.subtitle import SubtitleSet
 
 from ..sources.clock import Clock, may_leap
+from ..sources.media import packets_of
 from ..sources.source import VideoSource, open_container
 from .tracks import Track
 
@@ -79,7 +80,7 @@ class StreamCopy:
                 self.container.seek(int((start - _ADVANCE) * 1e6))
             except (av.error.FFmpegError, OSError):
                 self.container.seek(0)
-        return self.container.demux(*streams)
+        return packets_of(self.container, *streams)
 
     def _next(self) -> Any:
         """The next packet; None at the end, be it that of a damaged file."""

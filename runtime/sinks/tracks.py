@@ -10,7 +10,7 @@ from typing import Any
 
 import av
 
-from ..sources.media import is_cover
+from ..sources.media import is_cover, packets_of
 
 MATROSKA = "matroska"
 _FORMATS = {".mkv": MATROSKA, ".mov": "mov", ".mp4": "mp4", ".m4v": "mp4"}
@@ -74,7 +74,7 @@ def plan_tracks(source: av.container.InputContainer, container: str) -> tuple[Tr
         container: FFmpeg's name of the format to be written.
     """
     tracks = []
-    for stream in source.streams:
+    for stream in list(source.streams):  # reading on may find others
         if stream.type not in ("audio", "subtitle"):
             continue
         codec = stream.codec_context.name if stream.codec_context else ""
@@ -112,7 +112,7 @@ def _is_taken(source: av.container.InputContainer, stream: Any, container: str) 
         copy = out.add_stream_from_template(stream)
         out.start_encoding()
         source.seek(source.start_time or 0)
-        packets = islice(source.demux(), _LOOKED_AT)
+        packets = islice(packets_of(source, *_watched(source)), _LOOKED_AT)
         for packet in islice((p for p in packets if p.stream is stream and p.size), _TRIED):
             packet.stream = copy
             out.mux(packet)
@@ -120,6 +120,11 @@ def _is_taken(source: av.container.InputContainer, stream: Any, container: str) 
     except (av.error.FFmpegError, OSError, ValueError):
         return False
     return True
+
+
+def _watched(source: av.container.InputContainer) -> list[Any]:
+    """The streams whose packets come often: of one of subtitles none may come for an hour."""
+    return [stream for stream in source.streams if stream.type in ("video", "audio")]
 
 
 def _subtitles(codec: str, stream: Any, container: str) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import av
 
-LOOK = 20  # frames that are looked at for fields that no flag names
+LOOK = 14  # frames that are looked at for fields that no flag names
 _ROWS = frozenset({480, 486, 512, 576, 1080, 1088})  # that interlaced video has
-_SHARE = 0.6  # of the frames looked at; fine patterns are mistaken for fields now and then
+_FASTEST = 30.5  # frames a second
+_SHARE = 0.5  # of the frames looked at; fine patterns are mistaken for fields now and then
+_WHOLE = frozenset({"vp8", "vp9", "libdav1d", "av1"})  # codecs that know no fields
 
 
-def may_be_interlaced(frame: av.VideoFrame) -> bool:
+def may_be_interlaced(frame: av.VideoFrame, codec: str, fps: Fraction | None) -> bool:
     """Whether a video that does not say so is worth a look at its content."""
-    return frame.height in _ROWS and not frame.format.is_rgb
+    is_yuv = not frame.format.is_rgb
+    return is_yuv and frame.height in _ROWS and codec not in _WHOLE and (fps or 0) < _FASTEST
 
 
 def looks_interlaced(frames: list[av.VideoFrame]) -> bool:

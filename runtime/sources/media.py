@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
@@ -150,6 +151,15 @@ def _stream(stream: Any) -> StreamInfo:
 def is_cover(stream: Any) -> bool:
     """Whether a stream is a picture of the file, and no film."""
     return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+
+
+def packets_of(container: av.container.InputContainer, *streams: Any) -> Iterator[Any]:
+    """Yields the packets of streams, and at the end an empty one of each.
+
+    PyAV fails at the end of a file that turns out to have more streams than it said.
+    """
+    with contextlib.suppress(IndexError):
+        yield from container.demux(*streams)
 
 
 def painted_stream(container: av.container.InputContainer) -> av.VideoStream | None:

@@ -31,10 +31,19 @@ from ..frame import Frame
 from ..hdr import USUAL_PEAK, measured_peak
 from .clock import PRIMING, Clock, FrameTimes, may_leap
 from .deinterlace import LOOK, deinterlaced, looks_interlaced, may_be_interlaced
-from .media import is_dolby_vision_5, orientation_of, painted_stream, probe, rate_of, with_alpha
+from .media import (
+    is_dolby_vision_5,
+    orientation_of,
+    packets_of,
+    painted_stream,
+    probe,
+    rate_of,
+    with_alpha,
+)
 
 TIMEOUT = 10.0  # seconds that a stream may be silent
 _BACK = (0.0, 2.0, 20.0)  # seconds before a time where its key frame is sought
+_EMPTY = 3  # frames at the end of an AVI that need not be there
 _ANNOUNCE = ("flv", "asf")  # formats whose head says how long they are
 _SAMPLES = 8  # key frames whose brightest light is looked at
 _DARK, _DARKEST = 30, 20  # the frame by which a camera should have shown more than such grey levels
@@ -245,6 +254,12 @@ class VideoSource(Source):
             )
             self.container.close()
             raise MediaError(f"{self.label} has no video stream{cover}")
+        if stream.codec_context is None:
+            self.container.close()
+            raise MediaError(
+                f"{self.label} cannot be decoded: its video is encrypted, or of a codec that is not"
+                " known here; convert it to H.264 first"
+            )
         self.stream = stream
         self._check_size()
         # Threads that decode whole frames side by side hold one back each, which is delay.
@@ -298,14 +313,13 @@ class VideoSource(Source):
 
     def _shown(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Yields frames of one picture each."""
-        ahead: list[av.VideoFrame] = []
-        if not self.is_url:
-            ahead = list(islice(frames, 1))
-            if ahead and ahead[0].interlaced_frame:
-                self.is_interlaced = True
-            elif ahead and may_be_interlaced(ahead[0]):
-                ahead += islice(frames, LOOK - 1)
-                self.is_interlaced = looks_interlaced(ahead)
+        ahead = list(islice(frames, 1))
+        codec = self.stream.codec_context.name
+        if ahead and ahead[0].interlaced_frame:
+            self.is_interlaced = True
+        elif ahead and not self.is_url and may_be_interlaced(ahead[0], codec, self.fps):
+            ahead += islice(frames, LOOK - 1)
+            self.is_interlaced = looks_interlaced(ahead)
         frames = chain(ahead, frames)
         return deinterlaced(frames) if self.is_interlaced else frames
 
@@ -370,7 +384,7 @@ class VideoSource(Source):
         end: float | None = None  # of the last frame, in seconds
         failure = ""
         try:
-            for packet in self.container.demux(self.stream):
+            for packet in packets_of(self.container, self.stream):
                 packets += packet.dts is not None or packet.size > 0  # else it is the flush
                 if packets <= skipped:
                     continue
@@ -405,9 +419,10 @@ class VideoSource(Source):
         if self.start_time is not None:  # the index tells of all frames, not of the part's
             return False
         name = self.container.format.name
-        announced_packets = self.stream.frames if name == "avi" else 0
-        if packets < max(len(self.stream.index_entries), announced_packets):
+        if packets < len(self.stream.index_entries):
             return True
+        if name == "avi" and end is not None and self.fps:  # some of its frames may be empty
+            return end * self.fps < self.stream.frames - _EMPTY
         if name in _ANNOUNCE and self.container.duration and end is not None:
             begins = (self.container.start_time or 0) / 1e6
             return end - begins < self.container.duration / 1e6 - 0.5
@@ -544,7 +559,7 @@ def key_frame_before(path: str, target: float) -> tuple[int, Clock | None]:
         assert stream is not None and stream.time_base is not None
         interval = FrameTimes(container, stream).interval
         clock = Clock(stream.time_base, may_leap(container))
-        packets = (p for p in container.demux(stream) if p.dts is not None or p.size > 0)
+        packets = (p for p in packets_of(container, stream) if p.dts is not None or p.size > 0)
         for index, packet in enumerate(packets):
             if packet.dts is None:
                 continue

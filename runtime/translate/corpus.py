@@ -18,7 +18,7 @@ from typing import Any
 
 from ...errors import MediaError, UsageError
 from ...pictures import is_picture
-from .plan import make_plan, paintable, video_name
+from .plan import make_plan, paintable, painted_name
 
 LIST = ".txt"
 
@@ -44,15 +44,17 @@ def find_pieces(source: str | Path | Sequence[str | Path], out: str | Path) -> l
         UsageError: Something does not exist, or two would be painted to one place.
         MediaError: There is nothing to paint in it.
     """
+    twice: list[str] = []
     listed = _listed(source)
     if listed is not None:
         pieces = _of_list(listed, str(out), str(source) if isinstance(source, str | Path) else "it")
     elif is_remote(source) or is_remote(out):
         pieces = _of_store(str(source), str(out))
     else:
-        items = make_plan(os.fspath(source), out).items  # type: ignore[arg-type]
-        pieces = [Piece(str(i.source), str(i.target), i.is_video) for i in items]
-    twice = [target for target, n in Counter(p.target for p in pieces).items() if n > 1]
+        plan = make_plan(os.fspath(source), out)  # type: ignore[arg-type]
+        pieces = [Piece(str(i.source), str(i.target), i.is_video) for i in plan.items]
+        twice = [str(path) for path in plan.taken]  # workers that come later would not agree
+    twice += [target for target, n in Counter(p.target for p in pieces).items() if n > 1]
     if twice:
         raise UsageError(f"two files would be painted to {twice[0]}; rename one")
     return pieces
@@ -176,9 +178,7 @@ def _of_store(source: str, out: str) -> list[Piece]:
 
 def _piece(source: str, name: str, out: str) -> Piece:
     is_video = not is_picture(Path(name))
-    where = PurePosixPath(name)
-    if is_video:
-        where = where.with_name(video_name(where.name))
+    where = PurePosixPath(name).with_name(painted_name(Path(name)))
     target = posixpath.join(out, str(where)) if is_remote(out) else str(Path(out, where))
     return Piece(source, target, is_video)
 

@@ -43,11 +43,13 @@ class Plan:
         items: In the order in which they are painted.
         folder: The output folder, where there may be several; None for a single file.
         notes: What is left out or gets another name, a sentence each.
+        taken: The names that two would have had.
     """
 
     items: list[Item]
     folder: Path | None
     notes: list[str] = field(default_factory=list)
+    taken: list[Path] = field(default_factory=list)
 
 
 def make_plan(source: str | Path, out: str | Path) -> Plan:
@@ -64,9 +66,9 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
     """
     path, out = Path(source), Path(out)
     if bytes_of(out.name) > LONGEST:
-        raise UsageError(
-            f"output {shortened(str(out), 200)} has a name of {bytes_of(out.name)} bytes; file"
-            f" systems take {LONGEST}"
+        raise MediaError(
+            f"output {shortened(str(out), 200)} cannot be written: File name too long,"
+            f" {bytes_of(out.name)} bytes; file systems take {LONGEST}"
         )
     for name in (path, out):
         _check_name(name)
@@ -107,7 +109,7 @@ def _check_name(path: Path) -> None:
 def _of_one(source: Path, out: Path) -> Plan:
     is_video = not is_picture(source)
     if out.is_dir():
-        out = out / _painted_name(source)
+        out = out / painted_name(source)
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:
         suffixes = ", ".join(sorted(fits))
@@ -130,12 +132,14 @@ def _of_many(root: Path, files: list[Path], out: Path, label: str, wrong: str) -
         raise MediaError(f"{label} holds no pictures or videos ({kinds})")
     names, inputs = Names(out), {path.resolve() for path in taken}
     notes = list(_not_read([path for path in files if path not in taken], label))
-    wanted = {path: path.relative_to(root).with_name(_painted_name(path)) for path in taken}
+    wanted = {path: path.relative_to(root).with_name(painted_name(path)) for path in taken}
     # Those that keep their names choose first.
     targets: dict[Path, Path] = {}
+    twice = []
     for path in sorted(taken, key=lambda path: wanted[path].name != path.name):
         targets[path] = out / names.free(wanted[path])
         if targets[path] != out / wanted[path]:
+            twice.append(out / wanted[path])
             notes.append(
                 f"{path} will become {targets[path]}, as its own name is taken or too long"
             )
@@ -144,7 +148,7 @@ def _of_many(root: Path, files: list[Path], out: Path, label: str, wrong: str) -
             raise UsageError(f"output {target} is an input; give another folder")
     items = [Item(path, targets[path], not is_picture(path)) for path in taken]
     # Pictures first: they are many and small, and a video's painter is another one.
-    return Plan(sorted(items, key=lambda item: item.is_video), out, notes)
+    return Plan(sorted(items, key=lambda item: item.is_video), out, notes, twice)
 
 
 def _not_read(files: list[Path], label: str) -> Iterator[str]:
@@ -193,7 +197,7 @@ def video_name(name: str) -> str:
     return name if Path(name).suffix.lower() in VIDEO_SUFFIXES else f"{name}.mkv"
 
 
-def _painted_name(path: Path) -> str:
+def painted_name(path: Path) -> str:
     """What a painted file is called."""
     if not is_picture(path):
         return video_name(path.name)

@@ -171,7 +171,7 @@ ROWS = [
     ),
     *(
         Row(
-            f"seek, {suffix}",
+            f"seek, {suffix}, {gop}",
             f"`--start 0.375 --end 0.75` of a {suffix} with a key frame each {gop} frames",
             "frames 9 to 17",
             {"options": {"bf": "2", "g": gop, "sc_threshold": "0"}, "offset": offset},

@@ -55,7 +55,7 @@ def test_a_video_with_a_long_name(folder, tmp_path, make_film) -> None:
 
 def test_an_output_with_a_name_that_is_too_long(tmp_path, make_film) -> None:
     source = make_film(tmp_path / "in.mp4", frames=3)
-    with pytest.raises(UsageError, match="has a name of 304 bytes; file systems take 255"):
+    with pytest.raises(MediaError, match="name too long, 304 bytes; file systems take 255"):
         translate(source, tmp_path / f"{'A' * 300}.mp4", **WAY)
 
 
