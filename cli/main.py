@@ -33,35 +33,33 @@ def main() -> None:
     except _WrongUsage as error:
         complain(_usage(error))
         status = 2
-    except PleinairError as error:
+    except Exception as error:
         if debug:
             raise
-        complain(str(error))
-        status = 2 if isinstance(error, UsageError) else 1
-    except ImportError as error:  # of the base install, or of a library of the system's
-        if debug:
-            raise
-        complain(missing_library(error))
-        status = 1
-    except BrokenPipeError:
-        status = 1
-    except OSError as error:  # what no room foresaw: a name too long, a disk that fails
-        if debug:
-            raise
-        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-        status = 1
-    except Exception as error:  # which no room foresaw: a fault of ours, but no riddle
-        if debug:
-            raise
-        said = str(error).strip().splitlines() or ["without a word"]
-        complain(
-            f"{type(error).__name__} ({said[0]}); this is a fault of pleinair: please report it"
-            " with what pleinair --debug says of the same command"
-        )
-        status = 1
+        status = _failed(error)
     if status == 130:
         console.print(f"interrupted; {left}" if left else "interrupted", soft_wrap=True)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _failed(error: Exception) -> int:
+    """Says what went wrong; returns the exit status."""
+    match error:
+        case PleinairError():
+            complain(str(error))
+        case ImportError():  # of the base install, or of a library of the system's
+            complain(missing_library(error))
+        case BrokenPipeError():
+            pass  # who reads has gone
+        case OSError():  # what no room foresaw: a name too long, a disk that fails
+            complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        case _:  # a fault of ours, but no riddle
+            said = str(error).strip().splitlines() or ["without a word"]
+            complain(
+                f"{type(error).__name__} ({said[0]}); this is a fault of pleinair: please report it"
+                " with what pleinair --debug says of the same command"
+            )
+    return 2 if isinstance(error, UsageError) else 1
 
 
 def _interrupt(*_: object) -> None:
