@@ -48,4 +48,4 @@ def check_artifact(path: Path) -> None:
             try:
                 check(file, folder)
             except Malformed as error:
-                raise Malformed(f"{file.name}: {error}") from None
+                raise Malformed(f"{file.name}: {error}" if folder else str(error)) from None
