@@ -225,7 +225,7 @@ def _varint(file: BinaryIO) -> int | None:
 def _unknown_content(path: Path) -> PleinairError:
     if path.is_dir():
         return BundleError(f"{no_manifest(path)}; nor is it a run, which has {GENERATOR}")
-    if path.suffix in (".pt", ".pth"):
+    if path.suffix in (".pt", ".pth", ".safetensors"):
         return TrainingError(
             f"{path} is no readable checkpoint: it is cut short, or something else; train or"
             " download it again"

@@ -123,7 +123,7 @@ def _tensor(entry: dict[str, Any], numbers: bytes) -> Tensor:
 
 
 def _check_paths(source: Path, out: Path, overwrite: bool) -> None:
-    resolve(source, Kind.CHECKPOINT)
+    resolve(source, Kind.CHECKPOINT, Kind.WEIGHTS)
     if out.is_dir():
         raise UsageError(f"output {out} is a folder; give a file, e.g. {out / 'generator.pt'}")
     if out.exists() and out.samefile(source):

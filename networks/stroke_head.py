@@ -3,7 +3,8 @@
 A mark shows where its direction is the plan's and the plan's need exceeds what it shows from. Each
 sample takes the topmost shown mark of each layer; each of its pixels is that of the topmost layer,
 in the mark's one colour, laid over the layers beneath by how much of the pixel the mark covers.
-Colours, needs and directions have exact gradients, since marks fade in over a small range.
+Colours, needs and directions have exact gradients, since marks fade in over a small range. Colours
+are bytes: gradients pass through their rounding.
 """
 
 from __future__ import annotations
