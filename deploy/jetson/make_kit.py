@@ -26,6 +26,7 @@ from ...export.model_card import CARD, STRIP, model_card, strip
 from ...export.targets.tensorrt.engine import Sizes
 from ...export.targets.tensorrt.trtexec import GRAPH, shape_options
 from ...pictures import write_picture
+from ...runtime.strokes.canvases import Canvases
 from ..wheel import build_wheel
 from .engines import graph_for
 
@@ -158,7 +159,9 @@ def _write_templates(folder: Path, manifest: Manifest, wheel: str) -> None:
 def _build_line(bundle: Bundle, graph: Artifact) -> str:
     """Calls the function ``build`` of build.sh."""
     path = Path(BUNDLE, graph.path, GRAPH)
-    sizes = Sizes.of(bundle.root.parent / path, bundle.manifest.frame.multiple_of)
+    sizes = Sizes.of(
+        bundle.root.parent / path, bundle.manifest.frame.multiple_of, Canvases.of(bundle)
+    )
     return shlex.join(["build", graph.precision, path.as_posix(), *shape_options(sizes)])
 
 

@@ -13,5 +13,6 @@ TARGET = Target(
     " painted by ONNX Runtime (`tests/export/targets/test_tensorrt.py`); the runtime on"
     " stand-ins",
     unverified="an engine that paints: there is no NVIDIA GPU",
+    strokes=True,
     order=30,
 )
