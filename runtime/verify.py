@@ -59,7 +59,7 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
     wanted = None
     if reference:
         with contextlib.suppress(BundleError, BackendError):  # said below, in its row
-            wanted = _paint(bundle, reference, BACKENDS["onnxruntime"], frames)
+            wanted = paint_all(bundle, reference, BACKENDS["onnxruntime"], frames)
     rows, problems = [], []
     notes: list[str] = []
     for artifact in bundle.manifest.artifacts:
@@ -147,7 +147,7 @@ def _measure(
             continue
         row: dict[str, Any] = {"backend": backend.name}
         try:
-            painted = _paint(bundle, artifact, backend, frames)
+            painted = paint_all(bundle, artifact, backend, frames)
         except BackendError as error:
             yield backend, row | {"error": str(error)}
             continue
@@ -160,39 +160,34 @@ def _measure(
         yield backend, row
 
 
+def difference(bundle: Bundle, wanted: list[Painted], painted: list[Painted]) -> metrics.Difference:
+    """Says how far paintings are from others, in strokes where a bundle paints with them."""
+    pairs = zip(wanted, painted, strict=True)
+    if canvases := Canvases.of(bundle):
+        return stroke_difference(pairs, canvases)
+    return metrics.compare((w.picture, p.picture) for w, p in pairs)
+
+
 def _drift(
     bundle: Bundle, wanted: list[Painted], painted: list[Painted], reference: str
 ) -> dict[str, Any]:
-    """How far paintings are from others, in strokes where there are some."""
-    pairs = zip(wanted, painted, strict=True)
-    if canvases := Canvases.of(bundle):
-        found = stroke_difference(pairs, canvases)
-    else:
-        found = metrics.compare((w.picture, p.picture) for w, p in pairs)
-    drift = Drift.of(found, metrics.Bars(), reference)
+    """One row of how far paintings are from others."""
+    drift = Drift.of(difference(bundle, wanted, painted), metrics.Bars(), reference)
     return drift.model_dump(exclude={"runner", "verdict"}, exclude_none=True)
-
-
-def _paint(
-    bundle: Bundle, artifact: Artifact, backend: Backend, frames: list[Pixels]
-) -> list[Painted]:
-    """Paints pictures, and says by which plans if it paints strokes."""
-    paint = _painter(bundle, artifact, backend)
-    plan = paint.plan if bundle.manifest.strokes else lambda _: None
-    return [Painted(paint(frame), plan(frame)) for frame in frames]
 
 
 def paint_all(
     bundle: Bundle, artifact: Artifact, backend: Backend, frames: list[Pixels]
-) -> list[Pixels]:
-    """Paints pictures with an artifact, by a backend.
+) -> list[Painted]:
+    """Paints pictures with an artifact, by a backend; says by which plans if it paints strokes.
 
     Raises:
         BundleError: The artifact is missing or was changed.
         BackendError: The backend fails.
     """
     paint = _painter(bundle, artifact, backend)
-    return [paint(frame) for frame in frames]
+    plan = paint.plan if bundle.manifest.strokes else lambda _: None
+    return [Painted(paint(frame), plan(frame)) for frame in frames]
 
 
 def _painter(bundle: Bundle, artifact: Artifact, backend: Backend) -> Stylizer:

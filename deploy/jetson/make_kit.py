@@ -145,7 +145,7 @@ def _write_templates(folder: Path, manifest: Manifest, wheel: str) -> None:
         "version": __version__,
         "wheel": wheel,
         "builds": "\n".join(_build_line(bundle, graph) for graph in graphs),
-        "drift": "\n".join(_drift_line(graph) for graph in graphs),
+        "drift": _drift_table(graphs),
     }
     for template in sorted(_TEMPLATES.iterdir()):
         text = template.read_text(encoding="utf-8")
@@ -165,7 +165,11 @@ def _build_line(bundle: Bundle, graph: Artifact) -> str:
     return shlex.join(["build", graph.precision, path.as_posix(), *shape_options(sizes)])
 
 
-def _drift_line(graph: Artifact) -> str:
-    d = graph.drift
-    cells = (graph.precision, f"{d.psnr_db:.1f}", f"{d.ssim:.4f}", f"{d.delta_e:.2f}", d.verdict)
-    return f"| {' | '.join(cells)} |"
+def _drift_table(graphs: list[Artifact]) -> str:
+    heads = graphs[0].drift.figures() if graphs else {}
+    lines = [
+        ("precision", *heads, "verdict"),
+        ("---", *("---:" for _ in heads), "---"),
+        *((g.precision, *g.drift.figures().values(), g.drift.verdict) for g in graphs),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -12,6 +12,6 @@ TARGET = Target(
     no_strokes="XNNPACK has no gather, and ExecuTorch's portable kernels take too long for a frame",
     by_default=False,
     verified="painted by ExecuTorch's runtime on x86-64 (`tests/export/targets/test_phones.py`)",
-    unverified="Android, iOS, ARM processors",
+    unverified="Android, iOS, ARM processors; it cannot paint strokes",
     order=80,
 )

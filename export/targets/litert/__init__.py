@@ -14,6 +14,6 @@ TARGET = Target(
     verified="painted by ai-edge-litert on x86-64, its operators compared with the GPU"
     " delegate's list (`tests/export/targets/test_phones.py`, in an environment of its"
     " own)",
-    unverified="Android, the GPU delegate itself",
+    unverified="Android, the GPU delegate itself; it cannot paint strokes",
     order=70,
 )
