@@ -95,6 +95,7 @@ BARS = {
 STROKE_BARS = {
     "fp32": Bars(60.0, strokes=0.005, quarter=50.0),
     "fp16": Bars(50.0, strokes=0.02, quarter=42.0),
+    "w8": Bars(38.0, strokes=0.08, quarter=36.0),
     "int8": Bars(38.0, strokes=0.08, quarter=36.0),
 }
 

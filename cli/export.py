@@ -131,14 +131,17 @@ def verify(
     found = run(bundle, pictures or DEMO_CLIP)
     strokes = any(row["manifest"]["strokes"] is not None for row in found["artifacts"])
     what = "plan dB" if strokes else "PSNR dB"
-    table = Table("artifact", "hash", "backend", f"{what} here", "in the manifest")
+    heads = ["other strokes here", "in the manifest"] if strokes else []
+    table = Table("artifact", "hash", "backend", f"{what} here", "in the manifest", *heads)
     for row in found["artifacts"]:
         name = f"{row['target']} {row['precision']}"
         whole = "ok" if row["hash"] == "ok" else "bad"
         for m in row["measured"] or [{}]:
             here = f"{m['psnr_db']:.1f}" if "psnr_db" in m else "-"
             there = f"{row['manifest']['psnr_db']:.1f}"
-            add_row(table, name, whole, m.get("backend", "-"), here, there)
+            shares = (m.get("strokes"), row["manifest"]["strokes"]) if strokes else ()
+            cells = ("-" if share is None else f"{share:.1%}" for share in shares)
+            add_row(table, name, whole, m.get("backend", "-"), here, there, *cells)
     say(found, as_json, table)
     for note in found["notes"]:
         print_line(note)

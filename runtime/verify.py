@@ -41,7 +41,9 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
 
     Returns:
         ``{"bundle", "ok", "problems": [sentence], "notes": [sentence],
-        "artifacts": [{target, precision, path, hash, graph, manifest, measured}]}``. A problem is a
+        "artifacts": [{target, precision, path, hash, graph, manifest, measured}]}``. Of an artifact
+        that several backends run, all but the first say in ``beside`` how far they are from it. A
+        problem is a
         hash that differs, a graph that is no frame graph, a backend that fails, or an error that is
         visible and more than twice as large as the manifest says. With a backend that ``auto``
         does not take while another runs the artifact, as OpenCV, such an error is a note.
@@ -58,7 +60,7 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
     wanted = None
     if reference:
         with contextlib.suppress(BundleError, BackendError):  # said below, in its row
-            wanted = _paint(bundle, reference, BACKENDS["onnxruntime"], frames)
+            wanted = paint_all(bundle, reference, BACKENDS["onnxruntime"], frames)
     rows, problems = [], []
     notes: list[str] = []
     for artifact in bundle.manifest.artifacts:
@@ -84,14 +86,11 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         row["hash"], row["graph"] = "ok", _check_graph(bundle.path(artifact))
         if row["graph"] not in ("ok", ""):
             problems.append(f"{artifact.path}: {row['graph']}; export it again")
-        for backend in BACKENDS.values():
-            here = backend.available and backend.runs(artifact.device) and backend.name != "torch"
-            if here and artifact.target in backend.takes(bundle):
-                found = _measure(bundle, artifact, backend, frames, wanted)
-                row["measured"] += [found] if found else []
-                fails = "error" in found or _may_be_chosen(backend, artifact)
-                said = problems if fails else notes
-                said += _differs(artifact, found)
+        for backend, found in _measure(bundle, artifact, frames, wanted):
+            row["measured"] += [found] if len(found) > 1 else []
+            fails = "error" in found or _may_be_chosen(backend, artifact)
+            said = problems if fails else notes
+            said += _differs(artifact, found)
     return {
         "bundle": bundle.manifest.name,
         "ok": not problems,
@@ -106,7 +105,7 @@ def _differs(artifact: Artifact, found: dict[str, Any]) -> list[str]:
     if "error" in found:
         return [found["error"]]
     expected = artifact.drift.psnr_db
-    if found and found["psnr_db"] < min(expected - _TWICE, _UNSEEN):
+    if "psnr_db" in found and found["psnr_db"] < min(expected - _TWICE, _UNSEEN):
         return [
             f"{artifact.target} {artifact.precision} with {found['backend']} is further from FP32"
             f" here, {found['psnr_db']:.1f} dB, than the manifest says, {expected:.1f} dB;"
@@ -140,51 +139,60 @@ def _check_graph(path: Path) -> str:
 
 
 def _measure(
-    bundle: Bundle,
-    artifact: Artifact,
-    backend: Backend,
-    frames: list[Pixels],
-    wanted: list[Painted] | None,
-) -> dict[str, Any]:
-    """One row: the drift, or what failed; nothing where there is no reference."""
-    try:
-        painted = _paint(bundle, artifact, backend, frames)
-    except BackendError as error:
-        return {"backend": backend.name, "error": str(error)}
-    if wanted is None:
-        return {}
+    bundle: Bundle, artifact: Artifact, frames: list[Pixels], wanted: list[Painted] | None
+) -> Iterator[tuple[Backend, dict[str, Any]]]:
+    """Yields a row for each backend here that runs an artifact: its drift, or what failed.
+
+    From the second on it is compared with the first as well: two runtimes of one artifact.
+    """
+    first: tuple[str, list[Painted]] | None = None
+    for backend in BACKENDS.values():
+        here = backend.available and backend.runs(artifact.device) and backend.name != "torch"
+        if not here or artifact.target not in backend.takes(bundle):
+            continue
+        row: dict[str, Any] = {"backend": backend.name}
+        try:
+            painted = paint_all(bundle, artifact, backend, frames)
+        except BackendError as error:
+            yield backend, row | {"error": str(error)}
+            continue
+        if wanted is not None:
+            row |= _drift(bundle, wanted, painted, "onnxruntime fp32")
+        if first and wanted is not None:
+            beside, theirs = first
+            row["beside"] = _drift(bundle, theirs, painted, f"the same by {beside}")
+        first = first or (backend.name, painted)
+        yield backend, row
+
+
+def difference(bundle: Bundle, wanted: list[Painted], painted: list[Painted]) -> metrics.Difference:
+    """Says how far paintings are from others, in strokes where a bundle paints with them."""
     pairs = zip(wanted, painted, strict=True)
     if canvases := Canvases.of(bundle):
-        found = stroke_difference(pairs, canvases)
-    else:
-        found = metrics.compare((w.picture, p.picture) for w, p in pairs)
-    drift = Drift.of(found, metrics.Bars(), "onnxruntime fp32")
-    return {
-        "backend": backend.name,
-        **drift.model_dump(exclude={"runner", "verdict"}, exclude_none=True),
-    }
+        return stroke_difference(pairs, canvases)
+    return metrics.compare((w.picture, p.picture) for w, p in pairs)
 
 
-def _paint(
-    bundle: Bundle, artifact: Artifact, backend: Backend, frames: list[Pixels]
-) -> list[Painted]:
-    """Paints pictures, and says by which plans if it paints strokes."""
-    paint = _painter(bundle, artifact, backend)
-    plan = paint.plan if bundle.manifest.strokes else lambda _: None
-    return [Painted(paint(frame), plan(frame)) for frame in frames]
+def _drift(
+    bundle: Bundle, wanted: list[Painted], painted: list[Painted], reference: str
+) -> dict[str, Any]:
+    """One row of how far paintings are from others."""
+    drift = Drift.of(difference(bundle, wanted, painted), metrics.Bars(), reference)
+    return drift.model_dump(exclude={"runner", "verdict"}, exclude_none=True)
 
 
 def paint_all(
     bundle: Bundle, artifact: Artifact, backend: Backend, frames: list[Pixels]
-) -> list[Pixels]:
-    """Paints pictures with an artifact, by a backend.
+) -> list[Painted]:
+    """Paints pictures with an artifact, by a backend; says by which plans if it paints strokes.
 
     Raises:
         BundleError: The artifact is missing or was changed.
         BackendError: The backend fails.
     """
     paint = _painter(bundle, artifact, backend)
-    return [paint(frame) for frame in frames]
+    plan = paint.plan if bundle.manifest.strokes else lambda _: None
+    return [Painted(paint(frame), plan(frame)) for frame in frames]
 
 
 def _painter(bundle: Bundle, artifact: Artifact, backend: Backend) -> Stylizer:

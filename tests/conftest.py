@@ -142,7 +142,8 @@ def stroke_bundle(
             (folder / "photos").mkdir(parents=True)
             for path in list_pictures(photos)[:4]:
                 write_picture(folder / "photos" / path.name, read_picture(path)[0][:96, :128])
-            export(stroke_run, folder / "tiny", calibration=folder / "photos")
+            targets = ("onnx", "openvino")
+            export(stroke_run, folder / "tiny", targets=targets, calibration=folder / "photos")
     return folder / "tiny"
 
 

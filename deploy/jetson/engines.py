@@ -6,17 +6,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ... import metrics
 from ...bundle.bundle import Bundle, bytes_of, sha256_of, write_bundle
 from ...bundle.manifest import Artifact, Drift
 from ...bundle.resolve import Kind, resolve
 from ...errors import BundleError, UsageError
 from ...files import staging
-from ...metrics import BARS
-from ...pictures import Pixels
+from ...metrics import BARS, STROKE_BARS
 from ...runtime.backends import Backend, find_backend
 from ...runtime.sources.demo_clip import DEMO_CLIP
-from ...runtime.verify import frames_of, paint_all
+from ...runtime.strokes.drift import Painted
+from ...runtime.verify import difference, frames_of, paint_all
 
 TARGET = "tensorrt"
 TRTEXEC = "trtexec"  # the device of graphs that trtexec is to build from
@@ -63,7 +62,8 @@ def take_engines(
         for path, graph in graphs.items():
             artifact = _artifact(path, graph, backend, device, staged)
             painted = paint_all(Bundle(staged, bundle.manifest), artifact, backend, frames)
-            taken.append(artifact.model_copy(update={"drift": _drift(graph, wanted, painted)}))
+            drift = _drift(bundle, graph, wanted, painted)
+            taken.append(artifact.model_copy(update={"drift": drift}))
         names = {artifact.path for artifact in taken}
         kept = [a for a in bundle.manifest.artifacts if a.path not in names]
         manifest = bundle.manifest.model_copy(update={"artifacts": [*kept, *taken]})
@@ -103,6 +103,7 @@ def _artifact(
     )
 
 
-def _drift(graph: Artifact, wanted: list[Pixels], painted: list[Pixels]) -> Drift:
-    found = metrics.compare(zip(wanted, painted, strict=True))
-    return Drift.of(found, BARS[graph.precision], "onnxruntime fp32", runner=TARGET)
+def _drift(bundle: Bundle, graph: Artifact, wanted: list[Painted], painted: list[Painted]) -> Drift:
+    bars = (STROKE_BARS if bundle.manifest.strokes else BARS)[graph.precision]
+    found = difference(bundle, wanted, painted)
+    return Drift.of(found, bars, "onnxruntime fp32", runner=TARGET)

@@ -26,6 +26,7 @@ from ...export.targets.tensorrt.engine import Sizes
 from ...export.targets.tensorrt.trtexec import GRAPH, shape_options
 from ...files import staging
 from ...pictures import write_picture
+from ...runtime.strokes.canvases import Canvases
 from ..wheel import build_wheel
 from .engines import graph_for
 
@@ -143,7 +144,7 @@ def _write_templates(folder: Path, manifest: Manifest, wheel: str) -> None:
         "version": __version__,
         "wheel": wheel,
         "builds": "\n".join(_build_line(bundle, graph) for graph in graphs),
-        "drift": "\n".join(_drift_line(graph) for graph in graphs),
+        "drift": _drift_table(graphs),
     }
     for template in sorted(_TEMPLATES.iterdir()):
         text = template.read_text(encoding="utf-8")
@@ -157,11 +158,17 @@ def _write_templates(folder: Path, manifest: Manifest, wheel: str) -> None:
 def _build_line(bundle: Bundle, graph: Artifact) -> str:
     """Calls the function ``build`` of build.sh."""
     path = Path(BUNDLE, graph.path, GRAPH)
-    sizes = Sizes.of(bundle.root.parent / path, bundle.manifest.frame.multiple_of)
+    sizes = Sizes.of(
+        bundle.root.parent / path, bundle.manifest.frame.multiple_of, Canvases.of(bundle)
+    )
     return shlex.join(["build", graph.precision, path.as_posix(), *shape_options(sizes)])
 
 
-def _drift_line(graph: Artifact) -> str:
-    d = graph.drift
-    cells = (graph.precision, f"{d.psnr_db:.1f}", f"{d.ssim:.4f}", f"{d.delta_e:.2f}", d.verdict)
-    return f"| {' | '.join(cells)} |"
+def _drift_table(graphs: list[Artifact]) -> str:
+    heads = graphs[0].drift.figures() if graphs else {}
+    lines = [
+        ("precision", *heads, "verdict"),
+        ("---", *("---:" for _ in heads), "---"),
+        *((g.precision, *g.drift.figures().values(), g.drift.verdict) for g in graphs),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

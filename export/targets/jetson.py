@@ -18,6 +18,7 @@ TARGET = Target(
     ("torch", "onnx", "onnxruntime"),
     'pip install "pleinair[export]"',
     "Jetsons, where trtexec builds the engine",
+    strokes=True,
     by_default=False,  # it is part of a kit: pleinair deploy jetson
     verified="the graph painted by ONNX Runtime and built by TensorRT-RTX, the kit's"
     " processor part run on an emulated aarch64 (below), its scripts on stand-ins"

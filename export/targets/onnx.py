@@ -1,4 +1,4 @@
-"""ONNX, for ONNX Runtime; painters with strokes run in OpenVINO as quickly."""
+"""ONNX, for ONNX Runtime, OpenVINO and OpenCV."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ TARGET = Target(
     by_default=False,
     strokes=True,
     verified="painted by ONNX Runtime on x86-64 (`tests/export/targets/test_phones.py`)",
-    unverified="ONNX Runtime's packages for phones",
+    unverified="ONNX Runtime's packages for phones; an app that lays the canvas of strokes",
     order=100,
 )
 

@@ -50,6 +50,7 @@ class Target:
     verified: str = ""  # what of it was seen to work where pleinair is made, and how
     unverified: str = ""  # what was not
     strokes: bool = False  # whether it can paint strokes
+    no_strokes: str = ""  # why it cannot, as a part of a sentence
     order: int = 1000  # place in the table
 
     @property
@@ -74,11 +75,9 @@ class Target:
             ExportError: The library is missing or cannot express the generator.
         """
         if workshop.strokes and not self.strokes:
-            ours = rows_in(__package__, "TARGET", Target).values()
-            able = " or ".join(row.name for row in ours if row.strokes)
             raise ExportError(
-                f"target {self.name} cannot paint strokes yet; name {able}, or export a generator"
-                " of convolutions alone, such as edge_s"
+                f"target {self.name} cannot paint strokes: {self.no_strokes}; export a painter of"
+                " convolutions for it, such as monet-conv"
             )
         if not self.available:
             raise ExportError(f"target {self.name} needs {self.library}; run: {self.install}")

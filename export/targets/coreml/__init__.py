@@ -11,7 +11,8 @@ TARGET = Target(
     "macOS 14, iOS 17: CPU, GPU, Neural Engine",
     verified="the saved package read and painted by an evaluator of MIL programs"
     " (`tests/export/targets/test_mil.py`, `tests/export/targets/test_coreml.py`)",
-    unverified="Core ML itself: there is no Mac and no iPhone",
+    unverified="Core ML itself: there is no Mac and no iPhone; an app that lays the canvas of "
+    "strokes",
     strokes=True,
     order=50,
 )

@@ -12,6 +12,8 @@ TARGET = Target(
     verified="engines built by TensorRT-RTX, the types of their layers read; their graph"
     " painted by ONNX Runtime (`tests/export/targets/test_tensorrt.py`); the runtime on"
     " stand-ins",
-    unverified="an engine that paints: there is no NVIDIA GPU",
+    unverified="an engine that paints: there is no NVIDIA GPU; the runtime's part that lays a "
+    "canvas of strokes",
+    strokes=True,
     order=30,
 )

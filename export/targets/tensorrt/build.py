@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import BackendError, ExportError
-from ....runtime.backends import find_backend
+from ....networks.painter import stride_of
 from ....runtime.backends.tensorrt import nvidia
 from ...workshop import Workshop
 from ..row import Built
@@ -30,7 +30,7 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     source = graph_folder(workshop, precision, folder / f"{precision}.tensorrt")
     yield source
     graph = source.path / GRAPH
-    sizes = Sizes.of(graph, int(workshop.generator.stride))  # type: ignore[arg-type]
+    sizes = Sizes.of(graph, stride_of(workshop.generator), workshop.canvases)
     for device in devices:
         path = folder / f"{precision}.{device}.engine"
         path.write_bytes(build_engine(library, graph, sizes, device))
@@ -38,7 +38,7 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
         yield replace(
             source,
             path=path,
-            paint=find_backend("tensorrt").load(path) if runs else source.paint,
+            paint=workshop.load("tensorrt", path) if runs else source.paint,
             runner="tensorrt" if runs else source.runner,
             runs_here=runs,
             device=device,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import onnx
 
 from ....errors import ExportError
 from ....runtime.backends.tensorrt import nvidia
+from ....runtime.strokes.canvases import Canvases
+from .canvas import Shapes, canvas_shapes
 
 USUAL = (720, 1280)
 MOST = 1920  # upright or across
@@ -22,16 +25,18 @@ class Sizes:
     least: tuple[int, int]
     usual: tuple[int, int]
     most: tuple[int, int]
+    canvas: Mapping[str, Shapes] = field(default_factory=dict)  # of a painter with strokes
 
     @classmethod
-    def of(cls, graph: Path, stride: int) -> Sizes:
+    def of(cls, graph: Path, stride: int, canvases: Canvases | None = None) -> Sizes:
         """Returns a graph's only size, or a range from the least that graphs are exported for."""
         frame = onnx.load(graph).graph.input[0].type.tensor_type.shape.dim
         height, width = frame[1].dim_value, frame[2].dim_value
         if height and width:
             return cls((height, width), (height, width), (height, width))
         least, rows, columns, most = (-(-s // stride) * stride for s in (2 * stride, *USUAL, MOST))
-        return cls((least, least), (rows, columns), (most, most))
+        sizes = (least, least), (rows, columns), (most, most)
+        return cls(*sizes, canvas_shapes(canvases, *sizes) if canvases else {})
 
     @property
     def dynamic(self) -> bool:
@@ -42,6 +47,10 @@ class Sizes:
     def shapes(self) -> list[tuple[int, int, int, int]]:
         """The least, usual and greatest tensor."""
         return [(1, *size, 3) for size in (self.least, self.usual, self.most)]
+
+    def inputs(self, frame: str = "frame") -> dict[str, Sequence[tuple[int, ...]]]:
+        """Returns the shapes of all inputs by name."""
+        return {frame: self.shapes, **self.canvas}
 
 
 def build_engine(library: Any, graph: Path, sizes: Sizes, device: str) -> bytes:
@@ -76,7 +85,8 @@ def _build(library: Any, log: Any, graph: Path, sizes: Sizes, device: str) -> An
     network = builder.create_network(_strongly_typed(library))
     _parse(library, network, log, graph)
     config, profile = builder.create_builder_config(), builder.create_optimization_profile()
-    profile.set_shape(network.get_input(0).name, *sizes.shapes)
+    for name, shapes in sizes.inputs(network.get_input(0).name).items():
+        profile.set_shape(name, *shapes)
     config.add_optimization_profile(profile)
     config.profiling_verbosity = library.ProfilingVerbosity.DETAILED  # an inspector sees types
     if library.__name__ != "tensorrt_rtx":

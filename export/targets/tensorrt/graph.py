@@ -90,6 +90,7 @@ class _Halving:
         graph = self.model.graph
         self.constants = {tensor.name: tensor for tensor in graph.initializer}
         self.types = _float_types(self.model)
+        self.made = {one.name for one in graph.output}  # whose type is not ours to change
         old = list(graph.node)
         self.into = {n: {u.op_type for u in old if n in u.input} for n in self.types}
         last = max(i for i, node in enumerate(old) if node.op_type in CONVOLUTIONS)
@@ -108,7 +109,7 @@ class _Halving:
         wanted: int = TensorProto.FLOAT
         if node.op_type == "QuantizeLinear":  # its scale has the type of what it quantizes
             wanted = self.types[node.input[0]]
-        elif inside and within and not self._is_statistic(node):
+        elif inside and within and not self._is_statistic(node) and not self.made & {*node.output}:
             wanted = TensorProto.FLOAT16
         if node.op_type != "Cast":
             for index in self._floats_of(node):

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from ....networks.painter import stride_of
 from ....pictures import Frames
-from ....runtime.backends import find_backend
+from ....runtime.backends import Engine, StrokeEngine
+from ....runtime.backends.onnxruntime.engine import OnnxRuntimeEngine
+from ....runtime.strokes.canvases import Plans
 from ...graphs.float_onnx import OPSET
 from ...int8.quantize import TENSORRT
 from ...workshop import Workshop
@@ -19,6 +23,8 @@ from .graph import tensorrt_graph
 
 DEVICE = "trtexec"  # in the manifest: it runs on none yet
 GRAPH = "graph.onnx"
+# It makes INT32 of biases by scales that it multiplies in half precision, where they vanish.
+_WRONG = ("WeightBiasQuantization",)
 
 
 def graph_folder(workshop: Workshop, precision: str, folder: Path) -> Built:
@@ -38,15 +44,15 @@ def graph_folder(workshop: Workshop, precision: str, folder: Path) -> Built:
     if precision == "int8":
         found = workshop.int8_graph(TENSORRT)
         record = found.record
-        tensorrt_graph(found.path, graph, halve=True)
+        tensorrt_graph(workshop.whole(found.path), graph, halve=True)
     else:
         wide = {name: place.reason for name, place in workshop.wide_layers.items()}
-        tensorrt_graph(workshop.float_graph(torch.float16), graph, halve=False)
-    sizes = Sizes.of(graph, int(workshop.generator.stride))  # type: ignore[arg-type]
+        tensorrt_graph(workshop.whole(workshop.float_graph(torch.float16)), graph, halve=False)
+    sizes = Sizes.of(graph, stride_of(workshop.generator), workshop.canvases)
     (folder / "trtexec.txt").write_text(command_lines(precision, sizes), encoding="utf-8")
     return Built(
         folder,
-        _once_each(find_backend("onnxruntime").load(graph)),
+        _once_each(OnnxRuntimeEngine(graph, 1, "cpu", workshop.canvases, _WRONG)),
         "onnxruntime",
         runs_here=False,
         device=DEVICE,
@@ -62,8 +68,11 @@ def shape_options(sizes: Sizes) -> list[str]:
     if not sizes.dynamic:
         return []
     names = ("--minShapes", "--optShapes", "--maxShapes")
-    shapes = [f"frame:{'x'.join(map(str, shape))}" for shape in sizes.shapes]
-    return [f"{name}={shape}" for name, shape in zip(names, shapes, strict=True)]
+    return [
+        f"{name}="
+        + ",".join(f"{key}:{'x'.join(map(str, of[i]))}" for key, of in sizes.inputs().items())
+        for i, name in enumerate(names)
+    ]
 
 
 def command_lines(precision: str, sizes: Sizes) -> str:
@@ -87,14 +96,40 @@ def command_lines(precision: str, sizes: Sizes) -> str:
     )
 
 
-def _once_each(paint: Callable[[Frames], Frames]) -> Callable[[Frames], Frames]:
+def _once_each(engine: Engine) -> Callable[[Frames], Frames]:
     """Remembers paintings: all engines of a graph are measured with the same ones."""
-    painted: dict[str, Frames] = {}
+    return _RememberingPlans(engine) if isinstance(engine, StrokeEngine) else _Remembering(engine)
 
-    def remembering(frames: Frames) -> Frames:
-        key = f"{frames.shape} {hashlib.sha256(frames.tobytes()).hexdigest()}"
-        if key not in painted:
-            painted[key] = paint(frames)
-        return painted[key]
 
-    return remembering
+class _Remembering:
+    """Paints each frame once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.made: dict[str, Any] = {}
+
+    def __call__(self, frames: Frames) -> Frames:
+        """Paints a frame, or recalls its painting."""
+        painted: Frames = self.once("", self.engine, frames)
+        return painted
+
+    def prepare(self, height: int, width: int) -> None:
+        """Nothing to do for what is painted once."""
+
+    def once(self, kind: str, make: Callable[[Frames], Any], frames: Frames) -> Any:
+        """Makes something of a frame, or recalls it."""
+        key = f"{kind} {frames.shape} {hashlib.sha256(frames.tobytes()).hexdigest()}"
+        if key not in self.made:
+            self.made[key] = make(frames)
+        return self.made[key]
+
+
+class _RememberingPlans(_Remembering):
+    """Makes each plan once, too."""
+
+    engine: StrokeEngine
+
+    def plan(self, frames: Frames) -> Plans:
+        """Makes the plan of a frame, or recalls it."""
+        plan: Plans = self.once("plan", self.engine.plan, frames)
+        return plan

@@ -11,8 +11,10 @@ TARGET = Target(
     "browsers: WebGPU, WASM",
     strokes=True,
     by_default=False,  # 40 MB of onnxruntime-web come along
-    verified="the page in headless Chromium on x86-64, WASM and WebGPU by a software"
-    " adapter, its painting compared with Python's (`tests/deploy/web/test_page.py`)",
-    unverified="phones, other browsers, WebGPU on a GPU",
+    verified="the page in headless Chromium on x86-64, WASM and WebGPU by a software adapter, "
+    "its painting compared with Python's (`tests/deploy/web/test_page.py`); the "
+    "canvas of strokes under Node.js, bit by bit (`tests/export/targets/test_web.py`)",
+    unverified="phones, other browsers, WebGPU on a GPU; strokes are not held still in a video "
+    "there",
     order=60,
 )

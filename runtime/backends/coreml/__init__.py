@@ -9,5 +9,6 @@ BACKEND = Backend(
     "coremltools",
     'pip install "pleinair[coreml]"',
     by_device=True,  # which is a Mac
+    strokes=("coreml",),
     order=40,
 )

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ....canvas.layout import Piece
 from ....errors import BackendError
 from ....pictures import Frames
+from ...strokes.canvases import Canvases, Plans
 from ..library import mapped_errors
 from ..protocols import Engine
 
@@ -27,8 +29,11 @@ class CoreMLEngine:
     not in it costs some seconds when it first comes.
     """
 
-    def __init__(self, path: Path, coremltools: Any, images: Any) -> None:
+    def __init__(
+        self, path: Path, coremltools: Any, images: Any, canvases: Canvases | None = None
+    ) -> None:
         self.path, self.tools, self.images = path, coremltools, images
+        self.canvases = canvases
         self.lock = threading.Lock()  # a model serves one thread at a time
         with mapped_errors("coreml", f"load {path}"):
             self.model = self._load(str(path))
@@ -42,21 +47,31 @@ class CoreMLEngine:
         with self.lock:
             self._model_for(height, width)
 
-    def __call__(self, frames: Frames) -> Frames:
-        """Paints uint8 RGB [1, H, W, 3]."""
-        height, width = frames.shape[1:3]
-        picture = self.images.fromarray(frames[0])
-        with self.lock:
-            model = self._model_for(height, width)
-            with mapped_errors("coreml", f"paint a {width}x{height} frame"):
-                painted = model.predict({self.input: picture})[self.output]
+    def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture."""
+        painted = self._predict(frames, piece)[self.output]
         pixels = np.asarray(painted.convert("RGB"))[None]
         if pixels.shape != frames.shape:
             raise BackendError(f"{self.path} made {pixels.shape} of a frame {frames.shape}")
         return pixels
 
+    def plan(self, frames: Frames) -> Plans:
+        """Returns the plan that a painter with strokes makes of a frame."""
+        return np.asarray(self._predict(frames)["plan"], np.float32)
+
+    def _predict(self, frames: Frames, piece: Piece | None = None) -> Any:
+        height, width = frames.shape[1:3]
+        taken = {self.input: self.images.fromarray(frames[0])}
+        if self.canvases:
+            canvas = self.canvases(height, width, piece)
+            taken |= {name: canvas[name] for name in self.canvases.inputs(together=True)}
+        with self.lock:
+            model = self._model_for(height, width)
+            with mapped_errors("coreml", f"paint a {width}x{height} frame"):
+                return model.predict(taken)
+
     def _model_for(self, height: int, width: int) -> Any:
-        if (height, width) in self.listed:
+        if (height, width) in self.listed or self.canvases:  # with a canvas it takes any size
             return self.model
         if (height, width) not in self.others:
             with mapped_errors("coreml", f"load {self.path} for {width}x{height}"):
@@ -105,7 +120,7 @@ def device() -> str:
     return ""
 
 
-def load(path: Path, in_flight: int) -> Engine:
+def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
     """Loads a .mlpackage."""
     device()
     logging.disable(logging.WARNING)  # coremltools warns of every library that it knows no more
@@ -115,4 +130,4 @@ def load(path: Path, in_flight: int) -> Engine:
             from PIL import Image
     finally:
         logging.disable(logging.NOTSET)
-    return CoreMLEngine(path, coremltools, Image)
+    return CoreMLEngine(path, coremltools, Image, canvases)

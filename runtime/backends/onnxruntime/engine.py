@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,16 @@ class OnnxRuntimeEngine:
         in_flight: How many frames are painted at once; each gets its share of the cores.
         way: One of ``_PROVIDERS``. What it cannot run falls to the CPU.
         canvases: What a painter with strokes takes beside the frame.
+        without: Names of ONNX Runtime's optimizers that are left out.
     """
 
     def __init__(
-        self, path: Path, in_flight: int, way: str, canvases: Canvases | None = None
+        self,
+        path: Path,
+        in_flight: int,
+        way: str,
+        canvases: Canvases | None = None,
+        without: Sequence[str] = (),
     ) -> None:
         options = ort.SessionOptions()
         options.log_severity_level = 3
@@ -61,7 +68,9 @@ class OnnxRuntimeEngine:
             provider = (provider, {"intra_op_num_threads": str(threads)})
         providers = [provider, *([] if way == "cpu" else ["CPUExecutionProvider"])]
         with mapped_errors("onnxruntime", f"load {path}"):
-            self.session = ort.InferenceSession(path, options, providers=providers)
+            self.session = ort.InferenceSession(
+                path, options, providers=providers, disabled_optimizers=[*without]
+            )
             self.inputs = {taken.name: taken.shape for taken in self.session.get_inputs()}
             self.input = next(iter(self.inputs))
             self.output = self.session.get_outputs()[0].name

@@ -9,5 +9,6 @@ BACKEND = Backend(
     "tensorrt-rtx or tensorrt",
     'pip install "pleinair[tensorrt]"',
     by_device=True,
+    strokes=("tensorrt",),
     order=30,
 )

@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ....canvas.layout import Piece
+from ....canvas.winners import KINDS
 from ....errors import BackendError
 from ....pictures import Frames
+from ...strokes.canvases import Arrays, Canvases, Plans, check_inputs
 from ..library import mapped_errors
 from ..protocols import Engine
 from . import nvidia
@@ -32,16 +35,21 @@ _REFUSALS = {
 class TensorRtEngine:
     """An engine, and a lane for each frame that is painted at the same time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, canvases: Canvases | None = None) -> None:
         nvidia.gpu()  # says what is missing better than the library does
         data = path.read_bytes()
         self.name = path.name
         self.library, self.runtime, self.engine = _deserialized(data, self.name)
         inputs = self.library.TensorIOMode.INPUT
         names = [self.engine.get_tensor_name(i) for i in range(self.engine.num_io_tensors)]
-        self.input, self.output = sorted(
-            names, key=lambda name: self.engine.get_tensor_mode(name) != inputs
-        )
+        taken = [name for name in names if self.engine.get_tensor_mode(name) == inputs]
+        made = [name for name in names if name not in taken]
+        self.input: str = "frame" if canvases else taken[0]
+        self.output: str = "painted" if canvases else made[0]
+        self.canvases = canvases
+        if canvases or len(taken) > 1:
+            shapes = {name: self.engine.get_tensor_shape(name) for name in taken}
+            check_inputs(path, {name: _sides(shape) for name, shape in shapes.items()}, canvases)
         self.cache = _KernelCache.of(self.engine, data)
         self.lanes: list[_Lane] = []  # the idle ones
         self.lock = threading.Lock()
@@ -50,16 +58,27 @@ class TensorRtEngine:
         """Paints an empty frame: whatever is compiled at first use, is then."""
         self(np.zeros((1, height, width, 3), np.uint8))
 
-    def __call__(self, frames: Frames) -> Frames:
-        """Paints uint8 RGB [1, H, W, 3]."""
+    def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture."""
+        painted: Frames = self._paint(frames, piece)[0]
+        return painted
+
+    def plan(self, frames: Frames) -> Plans:
+        """Returns the plan that a painter with strokes makes of a frame."""
+        plan: Plans = self._paint(frames)[1]
+        return plan
+
+    def _paint(self, frames: Frames, piece: Piece | None = None) -> list[Any]:
+        """The painting; of a painter with strokes the plan as well."""
         height, width = frames.shape[1:3]
+        canvas = self.canvases(height, width, piece) if self.canvases else None
         with mapped_errors("tensorrt", f"paint a {width}x{height} frame"):
             self._check(height, width)
             try:
                 lane = self.lanes.pop()
             except IndexError:
                 lane = _Lane(self)
-            painted = lane.paint(np.ascontiguousarray(frames))
+            painted = lane.paint(np.ascontiguousarray(frames), canvas)
             self.lanes.append(lane)  # not if it failed: its state is unknown then
             return painted
 
@@ -89,6 +108,9 @@ class _Lane:
     def __init__(self, engine: TensorRtEngine) -> None:
         self.context, self.input, self.output = engine.context(), engine.input, engine.output
         self.library, self.name = engine.library, engine.name
+        self.parts = list(engine.canvases.inputs()) if engine.canvases else []
+        self.layers = len(engine.canvases.strokes.hand.layers) if engine.canvases else 0
+        self.canvas: Arrays | None = None  # that is on the GPU
         runtime = nvidia.cuda_runtime()
         self.stream = nvidia.cuda("cudaStreamCreateWithFlags", runtime.cudaStreamNonBlocking)
         weakref.finalize(self, runtime.cudaStreamDestroy, self.stream)
@@ -96,10 +118,12 @@ class _Lane:
         self.to_host = runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
         self.shape: tuple[int, ...] = ()
 
-    def paint(self, frames: Frames) -> Frames:
+    def paint(self, frames: Frames, canvas: Arrays | None) -> list[Any]:
         """Copies the frame there, runs the engine, copies the painting back, waits."""
         if frames.shape != self.shape:
             self._resize(frames.shape)
+        if canvas is not None and canvas is not self.canvas:
+            self._lay(canvas)
         size, stream = frames.nbytes, self.stream
         np.copyto(self.frame.pixels, frames.reshape(-1))
         nvidia.cuda(
@@ -110,8 +134,40 @@ class _Lane:
         nvidia.cuda(
             "cudaMemcpyAsync", self.painting.host, self.painting.device, size, self.to_host, stream
         )
+        if self.parts:
+            plan = self.plan
+            nvidia.cuda(
+                "cudaMemcpyAsync", plan.host, plan.device, plan.pixels.nbytes, self.to_host, stream
+            )
         nvidia.cuda("cudaStreamSynchronize", stream)
-        return self.painting.pixels.reshape(frames.shape).copy()
+        made: list[Any] = [self.painting.pixels.reshape(frames.shape).copy()]
+        if self.parts:
+            height, width = (side // 4 for side in frames.shape[1:3])
+            numbers = self.plan.pixels.view(np.float32).copy()
+            made.append(numbers.reshape(1, -1, height, width))
+        return made
+
+    def _lay(self, canvas: Arrays) -> None:
+        """Copies a canvas there, where it stays."""
+        self.on_gpu = {}
+        for name in self.parts:
+            array = np.ascontiguousarray(canvas[name])
+            memory = self.on_gpu[name] = _Memory(array.nbytes)
+            np.copyto(memory.pixels, array.reshape(-1).view(np.uint8))
+            nvidia.cuda(
+                "cudaMemcpyAsync",
+                memory.device,
+                memory.host,
+                array.nbytes,
+                self.to_device,
+                self.stream,
+            )
+            if not (
+                self.context.set_input_shape(name, array.shape)
+                and self.context.set_tensor_address(name, memory.device)
+            ):
+                raise _failure(self.library, f"take {name} of shape {list(array.shape)}", self.name)
+        self.canvas = canvas
 
     def _resize(self, shape: tuple[int, ...]) -> None:
         size = int(np.prod(shape))
@@ -122,6 +178,10 @@ class _Lane:
             and self.context.set_tensor_address(self.output, self.painting.device)
         ):
             raise _failure(self.library, f"take a frame of shape {list(shape)}", self.name)
+        if self.parts:
+            self.plan = _Memory(KINDS * self.layers * shape[1] * shape[2] // 16 * 4)
+            if not self.context.set_tensor_address("plan", self.plan.device):
+                raise _failure(self.library, "return a plan", self.name)
         self.shape = shape
 
 
@@ -199,10 +259,14 @@ def _failure(library: Any, doing: str, name: str) -> BackendError:
     return BackendError(f"tensorrt cannot {doing} with {name}: {said}")
 
 
-def load(path: Path, in_flight: int) -> Engine:
+def _sides(shape: Any) -> list[int | None]:
+    return [side if side >= 0 else None for side in shape]
+
+
+def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
     """Loads an engine; it makes a lane for each frame in flight, when there is one."""
     with mapped_errors("tensorrt", f"load {path}"):
-        return TensorRtEngine(path)
+        return TensorRtEngine(path, canvases)
 
 
 def device() -> str:

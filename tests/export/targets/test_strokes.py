@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from pleinair.bundle.bundle import Bundle
-from pleinair.errors import ExportError
+from pleinair.bundle.manifest import Strokes
+from pleinair.canvas.hand import MONET
+from pleinair.errors import ExportError, UsageError
 from pleinair.export.exporter import export
+from pleinair.export.graphs.float_onnx import export_float
+from pleinair.export.graphs.strokes import add_head
+from pleinair.export.int8.quantize import Quantizer
 from pleinair.export.targets import TARGETS, find_target
+from pleinair.export.targets.tensorrt.engine import Sizes, build_engine
+from pleinair.export.targets.tensorrt.graph import tensorrt_graph
+from pleinair.export.targets.tensorrt.trtexec import shape_options
+from pleinair.networks.strokes import StrokeGenerator
 from pleinair.pictures import read_picture
+from pleinair.runtime.strokes.canvases import Canvases
 from pleinair.runtime.stylizer import load
 
 MEGABYTES = 3  # the most that an artifact may have: no canvas lies in it
@@ -19,6 +31,7 @@ PAINTED = [  # by a backend that is here
     ("pt2", "fp16", "torch"),
     ("ort", "fp32", "onnxruntime"),
 ]
+EVALUATED = [("coreml", "fp16"), ("coreml", "w8"), ("jetson", "fp16")]  # by their graphs
 
 
 @pytest.mark.parametrize(("target", "precision", "backend"), PAINTED)
@@ -53,6 +66,68 @@ def test_strokes_are_painted_as_pytorch_paints_them(
     assert (apart > 8).mean() < (0.01 if precision == "fp32" else 0.04)
 
 
+@pytest.mark.parametrize(("target", "precision"), EVALUATED)
+def test_strokes_are_built_for_what_is_not_here(
+    stroke_run: Path, stroke_bundle: Path, tmp_path: Path, target: str, precision: str
+) -> None:
+    if not find_target(target).available:
+        pytest.skip(f"{find_target(target).library} is not installed")
+    photos = stroke_bundle.parent / "photos"
+    asked = {"targets": [target], "precisions": [precision], "calibration": photos}
+    (artifact,) = export(stroke_run, tmp_path / "out", **asked).artifacts  # type: ignore[arg-type]
+    assert artifact.drift.verdict.endswith("holds"), artifact
+    assert artifact.drift.strokes is not None
+    assert artifact.bytes < MEGABYTES * 1e6
+
+
+def test_an_engine_is_built_for_any_canvas(tmp_path: Path) -> None:
+    """TensorRT-RTX needs no GPU for it; what it is told of sizes holds those that are laid."""
+    library = pytest.importorskip("tensorrt_rtx")
+    from pleinair.export.targets.tensorrt.canvas import canvas_shapes
+
+    canvases = Canvases(Strokes(hand=MONET, step=2), "test")
+    shapes = canvas_shapes(canvases, (64, 64), (96, 128), (416, 416))
+    for wrap, stroke, size in ((False, "large", (416, 416)), (True, "fine", (384, 416))):
+        laid = Canvases(canvases.strokes, "test", stroke, wrap)(*size)
+        for name, (least, usual, most) in shapes.items():
+            assert all(a <= b <= c for a, b, c in zip(least, usual, most, strict=True)), name
+            fits = zip(least, laid[name].shape, most, strict=True)
+            assert all(a <= b <= c for a, b, c in fits), name
+    path, graph = tmp_path / "whole.onnx", tmp_path / "graph.onnx"
+    generator = StrokeGenerator().eval()
+    export_float(generator, tmp_path / "plan.onnx", torch.float32, {})
+    add_head(tmp_path / "plan.onnx", canvases.strokes, path)
+    tensorrt_graph(path, graph, halve=True)
+    sizes = Sizes((64, 64), (96, 128), (416, 416), shapes)
+    assert len(build_engine(library, graph, sizes, "sm86")) > 10_000
+    assert "cell:1," in shape_options(sizes)[0]
+
+
+def test_a_budget_of_strokes_decides_what_stays_float(
+    stroke_run: Path, stroke_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Quantizer, "layers", ["stem", "near", "mix", "plan"])
+    asked: dict[str, Any] = {"targets": ["onnx"], "precisions": ["int8"]}
+    asked["calibration"] = stroke_bundle.parent / "photos"
+    for share in (0.5, 0.005):
+        out = tmp_path / f"{share}"
+        (artifact,) = export(stroke_run, out, max_drift=[f"strokes={share:%}"], **asked).artifacts
+        assert artifact.drift.strokes is not None
+        assert artifact.drift.strokes <= share
+        assert artifact.quantization is not None
+        spared = [layer.name for layer in artifact.quantization.layers if layer.float]
+        assert bool(spared) == (share < 0.1)
+    with pytest.raises(ExportError, match=r"cannot hold --max-drift: .* other strokes"):
+        export(stroke_run, tmp_path / "no", max_drift=["strokes=0.001%"], **asked)
+
+
+def test_a_budget_of_strokes_is_for_painters_with_strokes(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="strokes is for painters with strokes"):
+        export(run, tmp_path / "b", max_drift=["strokes=8%"])
+    with pytest.raises(UsageError, match="more than 0 and less than 1"):
+        export(run, tmp_path / "b", max_drift=["strokes=800%"])
+
+
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "opencv"])
 def test_runtimes_of_one_artifact_paint_the_same_strokes(
     stroke_run: Path, stroke_bundle: Path, photos: Path, backend: str
@@ -72,7 +147,8 @@ UNABLE = [name for name, row in TARGETS.items() if not row.strokes]
 def test_what_cannot_paint_strokes_says_what_can(
     stroke_run: Path, photos: Path, tmp_path: Path, target: str
 ) -> None:
-    with pytest.raises(ExportError, match=f"target {target} cannot paint strokes"):
+    said = rf"target {target} cannot paint strokes: .* gather.*; export .* such as monet-conv"
+    with pytest.raises(ExportError, match=said):
         export(stroke_run, tmp_path / "out", targets=[target], calibration=photos)
     assert not list(tmp_path.iterdir())
     assert Bundle.open("monet").manifest.strokes

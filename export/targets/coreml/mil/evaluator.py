@@ -67,10 +67,14 @@ class Evaluator:
         canvas = self.canvases(height, width, piece) if self.canvases else {}
         arrays = {name: torch.from_numpy(canvas[name]) for name in self.program.arrays}
         with torch.no_grad():
-            return self.run(picture, **arrays)
+            return self._results(picture, arrays)
 
-    def run(self, picture: Tensor, **arrays: Tensor) -> list[Tensor]:
-        """Runs the program on [1, 3, H, W] in 0 .. 255; the painting comes first."""
+    def run(self, picture: Tensor) -> Tensor:
+        """Runs the program on [1, 3, H, W] in 0 .. 255."""
+        return self._results(picture, {})[0]
+
+    def _results(self, picture: Tensor, arrays: dict[str, Tensor]) -> list[Tensor]:
+        """What the program returns, the painting first."""
         values = {self.program.input: picture, **arrays}
         for step in self.program.steps:
             made = self._result(step, values)
