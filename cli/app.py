@@ -10,7 +10,6 @@ from .. import __version__
 from ..runtime.backends import our_backends
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

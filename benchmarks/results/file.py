@@ -162,11 +162,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def read_results(path: Path) -> Results:
-    """Reads a ``results.json``.
+    """Reads a ``results.json``, or that in a folder that ``bench`` wrote.
 
     Raises:
         UsageError: There is no such file, or it is none of ours.
     """
+    if path.is_dir():
+        path = path / "results.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -341,8 +341,9 @@ def open_source(
         UsageError: There is no such file.
         MediaError: It is there but cannot be used.
     """
-    if spec.isdecimal() and not Path(spec).exists():
-        return CameraSource(int(spec))
+    index = spec.removeprefix("/dev/video")  # as Linux calls them
+    if index.isdecimal() and (index != spec or not Path(spec).exists()):
+        return CameraSource(int(index))
     if "://" in spec:
         return VideoSource(spec)
     path = Path(spec)
