@@ -10,7 +10,6 @@ from .. import __version__
 from ..runtime.backends import our_backends
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -23,7 +22,7 @@ Backend = Annotated[
     str,
     typer.Option(help=f"auto, {', '.join(our_backends())}; or with a device: onnxruntime:cuda."),
 ]
-Precision = Annotated[str, typer.Option(help="auto, int8, fp16 or fp32.")]
+Precision = Annotated[str, typer.Option(help="auto, int8, w8 (Core ML), fp16 or fp32.")]
 Strength = Annotated[float, typer.Option(min=0, max=1, help="1 paints, 0 leaves the original.")]
 Stroke = Annotated[
     str, typer.Option(help="Size of strokes: fine, medium or large; the model's if none.")

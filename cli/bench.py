@@ -31,10 +31,6 @@ bench = typer.Typer(cls=_RunByDefault, no_args_is_help=True)
 app.add_typer(bench, name="bench", help="Measure latency and drift of every backend here.")
 
 
-bench = typer.Typer(cls=_RunByDefault, no_args_is_help=True)
-app.add_typer(bench, name="bench", help="Measure latency and drift of every backend here.")
-
-
 @bench.command("run")
 def bench_run(
     bundle: Annotated[str, typer.Argument(help="A shipped model's name, or a bundle.")],
@@ -124,7 +120,7 @@ def bench_run(
 
 @bench.command("compare")
 def bench_compare(
-    before: Annotated[Path, typer.Argument(help="A results.json.")],
+    before: Annotated[Path, typer.Argument(help="A results.json, or the folder of a run.")],
     after: Annotated[Path, typer.Argument(help="Another: of a new version, or another machine.")],
     threshold: Annotated[
         float, typer.Option(min=0, help="Share by which a case may become slower.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,7 @@ from ..errors import PleinairError
 console = Console(stderr=True)
 # Some libraries swallow an interrupt that meets them while they are imported.
 interrupted = threading.Event()
+_EVERY = 30.0  # seconds between two lines of progress where there is no bar
 
 
 def say(value: Any, as_json: bool, text: Any) -> None:
@@ -77,7 +79,7 @@ def needs(extra: str) -> Iterator[None]:
 
 @contextmanager
 def progress(title: str) -> Iterator[Any]:
-    """A progress bar on stderr; yields ``advance(done, total)``."""
+    """A bar on stderr, or lines in a log file; yields ``advance(done, total)``."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -85,8 +87,9 @@ def progress(title: str) -> Iterator[Any]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    # Not in a log file, which would only get an empty line of it, nor once for each process.
-    still = not console.is_terminal or os.environ.get("LOCAL_RANK", "0") != "0"
+    first = os.environ.get("LOCAL_RANK", "0") == "0"  # of several processes, one tells
+    still = not (console.is_terminal and first)
+    told = time.monotonic()
     with Progress(*columns, console=console, transient=True, disable=still) as bar:
         task = bar.add_task(escape(title), total=None)
 
@@ -94,5 +97,9 @@ def progress(title: str) -> Iterator[Any]:
             if interrupted.is_set():
                 raise KeyboardInterrupt
             bar.update(task, completed=done, total=total)
+            nonlocal told
+            if still and first and time.monotonic() - told >= _EVERY:
+                told = time.monotonic()
+                print_line(f"{title}: {done} of {total}" if total else f"{title}: {done}")
 
         yield advance

@@ -52,6 +52,8 @@ def doctor(as_json: Json = False) -> None:
     for row in found["backends"] + found["parts"]:
         lacks = f"missing: {row['install']}" if row["install"] else row.get("missing")
         add_row(table, row["name"], lacks or row["version"] or "installed")
+    for row in found["system"]:
+        add_row(table, row["name"], row["about"] or "there")
     targets = Table("export to", "state", "runs on")
     for row in found["targets"]:
         lacks = f"missing: {row['install']}" if row["install"] else "can be built here"

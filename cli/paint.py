@@ -177,7 +177,10 @@ def translate(
 
 @app.command()
 def live(
-    source: Annotated[str, typer.Option(help="A camera's index, a URL or a file.")] = "0",
+    named: Annotated[
+        str, typer.Argument(metavar="[SOURCE]", help="The same as --source, which is 0 if none.")
+    ] = "",
+    source: Annotated[str, typer.Option(help="A camera's index, a URL or a file.")] = "",
     sink: Annotated[
         str,
         typer.Option(
@@ -221,6 +224,9 @@ def live(
     from ..runtime.live.live import Look
     from ..runtime.live.live import live as run
 
+    if named and source:
+        raise UsageError(f"the source is given twice: {named} and --source {source}; leave one out")
+    source = named or source or "0"
     look = Look(parse_size(size), False, side_by_side, steady, target_fps, follow)
     interactive = sink == "window" or sink.partition(":")[0] == "http"
     controls = Controls(**(read_settings() if interactive else {}))

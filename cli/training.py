@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from ..train.stages import Stage
 
 
+def _list_recipes(wanted: bool) -> None:
+    if not wanted:
+        return
+    from ..train.shipped import shipped_recipes
+
+    table = Table("recipe", "what for")
+    for name, purpose in shipped_recipes().items():
+        add_row(table, name, purpose)
+    say(shipped_recipes(), False, table)
+    raise typer.Exit
+
+
 @app.command()
 def train(
     recipe: Annotated[
@@ -43,6 +55,12 @@ def train(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     wait: Wait = False,
+    listed: Annotated[
+        bool,
+        typer.Option(
+            "--list", callback=_list_recipes, is_eager=True, help="List our recipes by name."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train a generator, or go on with a run that was interrupted. Also under torchrun."""

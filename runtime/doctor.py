@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from ..rows import any_installed, versions_of
 from .backends import BACKENDS
+from .sinks.encoding import hardware_encoders
 from .tuning import processor, remembered
 
 # What each part of pleinair needs beside the base install: (part, library, install line).
@@ -43,7 +46,30 @@ def examine() -> dict[str, Any]:
             for backend in BACKENDS.values()
         ],
         "parts": [_part(*part) for part in _PARTS if part[1] not in _builtin()],
+        "system": list(_system()),
         "choices": list(remembered()),
+    }
+
+
+def _system() -> Iterator[dict[str, Any]]:
+    """Yields what the system itself brings: ``name``, ``available``, and a word on it."""
+    window = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    yield {
+        "name": "display",
+        "available": window,
+        "about": "" if window else "none: give live --sink http, or a file",
+    }
+    hardware = hardware_encoders()
+    yield {
+        "name": "encoders in hardware",
+        "available": bool(hardware),
+        "about": ", ".join(hardware) or "none: --hardware cannot be used, software can",
+    }
+    npm = shutil.which("npm")
+    yield {
+        "name": "npm",
+        "available": bool(npm),
+        "about": "" if npm else "none: export --target web says where to put its file instead",
     }
 
 

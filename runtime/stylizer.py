@@ -205,6 +205,8 @@ def load(
         BundleError: The bundle is damaged.
         BackendError: No backend here can run the bundle.
     """
+    if in_flight < 1:
+        raise UsageError(f"in_flight must be at least 1, got {in_flight}")
     bundle = open_model(model)
     canvases = Canvases.of(bundle, stroke, wrap)
     name, _, way = backend.partition(":")

@@ -15,7 +15,7 @@ from pleinair.runtime.backends import BACKENDS, our_backends
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-FOR_DEVELOPERS = {"dev", "all"}
+FOR_DEVELOPERS = {"docs", "dev", "all"}
 
 
 def folders(room: str) -> set[str]:

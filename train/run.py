@@ -384,5 +384,7 @@ def _differences(theirs: dict[str, Any], ours: Recipe) -> Iterator[tuple[str, An
             # A setting that is younger than the checkpoint had its default's effect.
             default = type(section).model_fields[key].get_default()
             was = theirs.get(name, {}).get(key, default)
+            if (name, key) == ("optim", "steps") and now > was:
+                continue  # a run may be made longer; its schedules then end later, too
             if (name, key) not in _FREE and was != now:
                 yield f"{name}.{key}", was, now

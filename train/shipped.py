@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ..errors import UsageError, unknown_name
 
 RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+def shipped_recipes() -> dict[str, str]:
+    """Returns what each recipe that comes with pleinair is for, by its name."""
+    files = sorted(RECIPES.glob("*.toml"))
+    return {file.stem: _purpose(file.read_text(encoding="utf-8")) for file in files}
+
+
+def _purpose(text: str) -> str:
+    """Returns the first sentence of a recipe's comment."""
+    comment = []
+    for line in text.splitlines():
+        if not line.startswith("# "):
+            break
+        comment.append(line.removeprefix("# "))
+    sentence = re.split(r"(?<!al)\.(?:\s|$)", " ".join(comment), maxsplit=1)[0]
+    return ":".join(sentence.split(":")[:2])  # after a second colon come figures or commands
 
 
 def find_recipe(named: Path) -> Path:

@@ -163,12 +163,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def read_results(path: Path) -> Results:
-    """Reads a ``results.json``.
+    """Reads a ``results.json``, or that in a folder that ``bench`` wrote.
 
     Raises:
         UsageError: There is no such file.
         PleinairError: It is none of ours, or not whole.
     """
+    if path.is_dir():
+        path = path / "results.json"
     try:
         values = read_json(path)
     except OSError as error:

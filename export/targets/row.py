@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ExportError
-from ...rows import any_installed, rows_in
+from ...rows import any_installed
 
 if TYPE_CHECKING:
     from ...bundle.manifest import Quantization

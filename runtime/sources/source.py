@@ -505,10 +505,11 @@ def open_source(
         UsageError: There is no such file.
         MediaError: It is there but cannot be used.
     """
-    if spec.isdecimal() and not _exists(spec):
-        if len(spec) > 9:
+    index = spec.removeprefix("/dev/video")  # as Linux calls them
+    if index.isdecimal() and (index != spec or not _exists(spec)):
+        if len(index) > 9:
             raise UsageError(f"there is no camera {shortened(spec)}")
-        return CameraSource(int(spec))
+        return CameraSource(int(index))
     if "://" in spec:
         return VideoSource(spec, max_pixels=max_pixels)
     path = Path(spec)

@@ -295,7 +295,8 @@ def test_models_and_doctor(cli):
     found = json.loads(cli("models", "--json").out)
     assert "monet-conv" in [model["name"] for model in found["models"]]
     found = json.loads(cli("doctor", "--json").out)
-    assert set(found) == {"machine", "backends", "targets", "parts", "choices"}
+    assert set(found) == {"machine", "backends", "parts", "system", "targets", "choices"}
+    assert {row["name"] for row in found["system"]} >= {"display", "npm"}
 
 
 def test_doctor_shows_whole_install_lines(cli, monkeypatch):

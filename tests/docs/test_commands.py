@@ -30,7 +30,7 @@ NOT_RUN = {
     r"docker ": "needs Docker; CI runs it",
     r"pleinair .*--engine ray": "needs a cluster: tests/runtime/translate/test_ray.py",
     r"pleinair live .*virtual-camera": "needs a device: tests/runtime/sinks",
-    r"pleinair train (?!smoke)": "takes hours; tests/train/test_recipes.py begins each recipe",
+    r"pleinair train (?!smoke|--list)": "takes hours: tests/train/test_recipes.py begins each",
     r"pleinair import": "needs a checkpoint: tests/networks/test_reference.py",
     r"pleinair evaluate": "needs features of 96 MB: tests/evaluation",
     r"pleinair export": "takes minutes: tests/export, and npm for sites: tests/deploy/web",
@@ -52,9 +52,10 @@ SHORTER = {
     r"pleinair live .*http(?!:)": "--sink http:0",
     r"pleinair live(?!.*--sink)": "--sink null",
     r"pleinair live(?!.*--model)": "--model monet-conv",
-    r"pleinair live": "--source film.mp4 --backend onnxruntime --duration 0.3",
+    r"pleinair live(?! film)": "--source film.mp4",
+    r"pleinair live": "--backend onnxruntime --duration 0.3",
     r"pleinair verify": "--pictures photo.jpg",
-    r"pleinair train": "--set optim.steps=2 --set log.samples_every=2",
+    r"pleinair train smoke": "--set optim.steps=2 --set log.samples_every=2",
 }
 
 

@@ -213,3 +213,9 @@ def test_a_changed_artifact_is_never_loaded(bundle):
 def test_the_public_load_is_this_one():
     assert pleinair.load is load
     assert isinstance(pleinair.load("monet-conv", "onnxruntime"), pleinair.Stylizer)
+
+
+@pytest.mark.parametrize("in_flight", [0, -1])
+def test_at_least_one_picture_is_in_flight(in_flight):
+    with pytest.raises(UsageError, match=f"in_flight must be at least 1, got {in_flight}"):
+        load("monet-conv", "onnxruntime", in_flight=in_flight)

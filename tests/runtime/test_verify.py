@@ -97,3 +97,13 @@ def test_the_demo_is_a_video_and_a_still(tmp_path, make_video, monkeypatch):
     with pytest.raises(UsageError, match=r"demo\.jpg exists"):
         run_demo(*arguments)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("display", ["", ":0"])
+def test_doctor_tells_of_the_display_and_what_to_do_without(monkeypatch, display):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", display)
+    row = next(row for row in examine()["system"] if row["name"] == "display")
+    assert row["available"] == bool(display)
+    assert display or "--sink http" in row["about"]

@@ -130,6 +130,16 @@ def test_resume_with_another_recipe_names_the_keys(make_recipe: Make, tmp_path: 
         train(make_recipe(optim={"steps": 2, "lr": 0.1}), tmp_path, "cpu")
 
 
+def test_a_run_can_be_made_longer_and_not_shorter(make_recipe: Make, tmp_path: Path) -> None:
+    train(make_recipe(optim={"steps": 2}), tmp_path, "cpu")
+    train(make_recipe(optim={"steps": 4}), tmp_path, "cpu")
+    assert load_state(tmp_path / "checkpoint.pt")["step"] == 4
+    lines = (tmp_path / "stats.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
+    with pytest.raises(TrainingError, match=r"optim\.steps \(was 4, now 3\)"):
+        train(make_recipe(optim={"steps": 3}), tmp_path, "cpu")
+
+
 def test_a_setting_younger_than_the_checkpoint_counts_as_its_default(
     make_recipe: Make, tmp_path: Path
 ) -> None:

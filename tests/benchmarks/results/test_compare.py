@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,9 @@ def test_the_command_ends_with_1_on_a_regression(cli, steady, tmp_path):
     for name, value in (("a", steady), ("b", slowed(steady, 1.5))):
         (tmp_path / f"{name}.json").write_text(json.dumps(value))
     assert cli("bench", "compare", tmp_path / "a.json", tmp_path / "a.json").code == 0
+    (tmp_path / "run").mkdir()
+    shutil.copy(tmp_path / "a.json", tmp_path / "run" / "results.json")
+    assert cli("bench", "compare", tmp_path / "run", tmp_path / "a.json").code == 0
     run = cli("bench", "compare", tmp_path / "a.json", tmp_path / "b.json", "--json")
     assert run.code == 1
     assert len(json.loads(run.out)["regressions"]) == 6
