@@ -129,8 +129,8 @@ def verify(
     strokes = any(row["manifest"]["strokes"] is not None for row in found["artifacts"])
     what = "plan dB" if strokes else "PSNR dB"
     heads = ["other strokes", "there"] if strokes else []
-    here = Column(f"{what} here", no_wrap=True)
-    table = Table("artifact", "hash", "backend", here, "in the manifest", *heads)
+    plan_here = Column(f"{what} here", no_wrap=True)
+    table = Table("artifact", "hash", "backend", plan_here, "in the manifest", *heads)
     for row in found["artifacts"]:
         name = f"{row['target']} {row['precision']}"
         whole = "ok" if row["hash"] == "ok" else "bad"
