@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ..export.targets import TARGETS
@@ -131,8 +131,9 @@ def verify(
     found = run(bundle, pictures or DEMO_CLIP)
     strokes = any(row["manifest"]["strokes"] is not None for row in found["artifacts"])
     what = "plan dB" if strokes else "PSNR dB"
-    heads = ["other strokes here", "in the manifest"] if strokes else []
-    table = Table("artifact", "hash", "backend", f"{what} here", "in the manifest", *heads)
+    heads = ["other strokes", "there"] if strokes else []
+    plan_here = Column(f"{what} here", no_wrap=True)
+    table = Table("artifact", "hash", "backend", plan_here, "in the manifest", *heads)
     for row in found["artifacts"]:
         name = f"{row['target']} {row['precision']}"
         whole = "ok" if row["hash"] == "ok" else "bad"
