@@ -11,14 +11,15 @@ import json
 import math
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+if TYPE_CHECKING:  # help must come without it
+    from pydantic import BaseModel, ValidationError
 
 LONGEST = 64 * 2**20  # bytes of a file
 DEEPEST = 64  # levels of lists and objects
 LARGEST = 2**63  # of whole numbers
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound="BaseModel")
 
 
 class Malformed(ValueError):
@@ -98,6 +99,8 @@ def validate(model: type[Model], value: Any) -> Model:
     Raises:
         Malformed: A field is missing or does not fit; it is named.
     """
+    from pydantic import ValidationError
+
     try:
         return model.model_validate(value)
     except ValidationError as error:

@@ -49,7 +49,8 @@ def parse_budget(texts: Iterable[str]) -> Bars | None:
             limits[name] = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
         except ValueError:
             raise UsageError(f"--max-drift {text} is not of the form {name}=NUMBER") from None
-        if not 0 < limits[name] < (most := _MOST[name]):
+        most = _MOST[name]
+        if not 0 < limits[name] < most:
             raise UsageError(f"--max-drift {text}: {name} is more than 0 and less than {most:g}")
     return Bars(**limits) if limits else None
 

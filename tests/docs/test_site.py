@@ -39,7 +39,7 @@ def test_every_target_is_one_that_a_device_is_told_of():
     kits = {"executorch", "ncnn", "jetson"}  # told of in the tutorials
     assert set(told) | built_by_default | kits == set(TARGETS)
     for name, row in told.items():
-        assert (row[5].strip() == "yes") == TARGETS[name].strokes, name
+        assert row[5].strip().startswith("yes") == TARGETS[name].strokes, name
 
 
 def test_the_site_is_built_without_a_warning(tmp_path):
