@@ -79,8 +79,14 @@ def train(
     fabric = make_fabric(recipe.compute, device)
     fabric.launch()
     first = fabric.is_global_zero
-    with Owner(out / LAST, wait, TrainingError) if first else nullcontext():
-        return _train(fabric, recipe, out, init, report, say)
+    try:
+        with Owner(out / LAST, wait, TrainingError) if first else nullcontext():
+            return _train(fabric, recipe, out, init, report, say)
+    except RuntimeError as error:
+        # torch tells of a dead loader again by a signal, wherever Python then is.
+        if isinstance(error.__context__, TrainingError):
+            raise error.__context__ from None
+        raise
 
 
 def _train(
