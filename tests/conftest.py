@@ -18,8 +18,11 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
+settings.register_profile("untimed", deadline=None)  # speed is measured in benchmarks, never here
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
