@@ -17,8 +17,8 @@ Pixels = npt.NDArray[Any]
 # How the formats mark a profile: JPEG, PNG, WebP; in TIFF and elsewhere its own signature.
 _MARKS = (b"ICC_PROFILE\0", b"iCCP", b"ICCP", b"acsp")
 MISSING = (
-    'has a colour profile, and nothing here can apply it: run pip install "pillow"; its colours'
-    " are taken as sRGB"
+    "has a colour profile, which this Pillow cannot apply: install PyPI's, which has Little CMS;"
+    " its colours are taken as sRGB"
 )
 
 
@@ -28,11 +28,9 @@ def has_profile(data: bytes) -> bool:
 
 
 def can_convert() -> bool:
-    """Whether a library that applies profiles is installed."""
-    try:
-        from PIL import Image, ImageCms, features  # noqa: F401
-    except ImportError:
-        return False
+    """Whether Pillow was built with the library that applies profiles, as its wheels are."""
+    from PIL import features
+
     return bool(features.check("littlecms2"))
 
 

@@ -15,7 +15,8 @@ def shown(address: str) -> str:
     scheme, mark, rest = address.partition("://")
     if not mark:
         return address
-    place, query = re.match(r"([^?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+    place = re.split(r"[?#]", rest, maxsplit=1)[0]
+    query = rest[len(place) :]
     # Whatever stands before an @ may be a password, also one with a / in it.
     user, at, place = place.rpartition("@")
     query = re.sub(r"(?<=[?&;#])([^=&;#]+=|)[^&;#]+", rf"\1{_HIDDEN}", query)

@@ -127,8 +127,8 @@ def read_settings() -> dict[str, Any]:
 
 def _check(name: str, value: object, styles: list[str]) -> None:
     if name in ("strength", "divider"):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0 <= value <= 1:  # type: ignore[operator]
+        number = value if isinstance(value, int | float) and not isinstance(value, bool) else -1
+        if not 0 <= number <= 1:
             raise UsageError(f"{name} must be a number from 0 to 1, got {shown(value)}")
     elif name in ("mirror", "compare", "paused", "recording", "snapshot"):
         if not isinstance(value, bool):

@@ -22,7 +22,6 @@ import cv2
 
 from ...errors import MediaError, UsageError
 from ...errors import shown as shortened
-from ...orientation import upright  # noqa: F401  # what turns its frames
 from ...picture_size import MOST
 from ...pictures import SUFFIXES, is_picture, list_pictures, read_picture
 from ..address import shown
