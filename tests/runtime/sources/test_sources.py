@@ -10,7 +10,6 @@ from pleinair.runtime.sources.source import (
     PictureSource,
     VideoSource,
     open_source,
-    upright,
 )
 
 
@@ -116,13 +115,6 @@ def test_rotated_videos_come_upright(tmp_path, make_video, rotation):
         turned = next(iter(source.frames())).rgb
         assert source.size == (turned.shape[1], turned.shape[0])
     assert np.array_equal(turned, np.rot90(plain, rotation // 90))
-
-
-def test_upright_turns_counter_clockwise():
-    rgb = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    assert np.array_equal(upright(rgb, 90), np.rot90(rgb))
-    assert upright(rgb, 0) is rgb
-    assert upright(rgb, -90).flags.c_contiguous
 
 
 @pytest.mark.parametrize("colorspace", [2, 1])
