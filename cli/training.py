@@ -164,7 +164,7 @@ def evaluate(
     precision: Precision = "auto",
     as_json: Json = False,
 ) -> None:
-    """Score a generator: distance to the target domain, content, lattice, flicker."""
+    """Score a generator: distance to the target domain, content, checkerboard, flicker."""
     from ..bundle.resolve import PAINTERS, resolve
 
     resolve(model, *PAINTERS)

@@ -62,7 +62,7 @@ def evaluate(
     precision: str = "auto",
     show: Show = _show_nothing,
 ) -> Evaluation:
-    """Scores a generator: distance to the target domain, content, lattice, flicker, pairs.
+    """Scores a generator: distance to the target domain, content, checkerboard, flicker, pairs.
 
     And what its paintings are like at the size where people watch them.
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from ...errors import UsageError, unknown_name
 from ...rows import rows_in
-from .library import mapped_errors, unheard
+from .library import mapped_errors, muted
 from .protocols import Engine, StrokeEngine
 from .row import CHECKPOINT, Backend
 
@@ -24,9 +24,9 @@ __all__ = [
     "StrokeEngine",
     "find_backend",
     "mapped_errors",
+    "muted",
     "our_backends",
     "registered",
-    "unheard",
 ]
 
 GROUP = "pleinair.backends"

@@ -129,6 +129,11 @@ def test_a_bad_manifest_names_file_and_field(bundle, edit, change, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_score_of_an_old_name_has_the_new_one(bundle, edit):
+    edit(bundle, lambda m: m["training"].update(scores={"kid": 0.1, "lattice": 1.2}))
+    assert Bundle.open(bundle).manifest.training.scores == {"kid": 0.1, "checkerboard": 1.2}
+
+
 @pytest.mark.parametrize("text", [b"{", b"", b"\xff\xfe", b"[]", b"3", b"[" * 100_000])
 def test_a_manifest_that_is_no_json_object(bundle, text):
     (bundle / "manifest.json").write_bytes(text)

@@ -1,8 +1,8 @@
-"""Lattice: the regular pattern that strided layers leave, as energy at the stride's frequencies.
+"""Checkerboard: the regular pattern of strided layers, as energy at the frequencies of a stride.
 
 A pattern that repeats every 8 pixels has all of its energy at multiples of 1/8 cycles a pixel (and
 one that repeats every 4 or 2 at some of these), while that of a picture goes smoothly past them. So
-the power spectrum there over that close by says how strong a lattice is, whatever the picture.
+the power spectrum there over that close by says how strong the pattern is, whatever the picture.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ class Spectrum:
             for left in range(0, columns - _TILE + 1, _TILE):
                 tile = grey[top : top + _TILE, left : left + _TILE]
                 power = np.abs(np.fft.fft2((tile - tile.mean()) * _WINDOW)) ** 2 + _ROUNDING
-                # All tiles count alike, or busy ones would hide a lattice that flat ones show.
+                # All tiles count alike, or busy ones would hide a pattern that flat ones show.
                 self._power += power / power.mean()
 
-    def lattice(self, period: int = _PERIOD) -> float | None:
+    def checkerboard(self, period: int = _PERIOD) -> float | None:
         """Mean over all multiples of 1/8 cycles a pixel of the power there over that around it.
 
         Args:
             period: In pixels, 2, 4 or 8: of 2 only the multiples of 1/2 cycles a pixel count.
 
         Returns:
-            About 1 where there is no lattice; None if no tile was added.
+            About 1 where there is none; None if no tile was added.
         """
         power = self._power
         if not power.any():
