@@ -16,6 +16,7 @@ import psutil
 
 from .. import __version__
 from ..bundle.bundle import Bundle
+from ..cores import CGROUP, cgroup_cores
 from ..rows import versions_of
 from ..runtime.backends import BACKENDS
 
@@ -38,7 +39,7 @@ def describe_machine() -> dict[str, Any]:
         "cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(),
         "affinity": _affinity(),
-        "cgroup_cores": cgroup_cores(Path("/sys/fs/cgroup")),
+        "cgroup_cores": cgroup_cores(CGROUP),
         "governor": _text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         "memory_mb": round(psutil.virtual_memory().total / 1e6),
         "os": _system(),
@@ -67,17 +68,6 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "checkpoint_sha256": manifest.training.checkpoint_sha256,
         "artifacts": {a.path: a.sha256 for a in manifest.artifacts},
     }
-
-
-def cgroup_cores(root: Path) -> float | None:
-    """The cores' worth of time that a control group allows, or None where it does not limit."""
-    quota = (_text(root / "cpu.max") or "").split()  # version 2: "200000 100000", or "max 100000"
-    if len(quota) == 2 and quota[0].isdecimal():
-        return int(quota[0]) / int(quota[1])
-    allowed, period = (_text(root / "cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
-    if allowed and period and int(allowed) > 0:
-        return int(allowed) / int(period)
-    return None
 
 
 def _affinity() -> list[int] | None:

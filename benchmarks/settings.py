@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
+from ..cores import allowed_cores
 from ..errors import UsageError
-
-
-def allowed_cores() -> list[int]:
-    """The cores that this process may use, where the system tells; else all."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def first_cores(count: int | None) -> list[int]:

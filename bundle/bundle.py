@@ -93,29 +93,44 @@ class Bundle:
             BundleError: It is missing, lies outside the bundle, its hash differs, or something in
                 it is out of bounds.
         """
-        path, root = self.root / artifact.path, self.root.resolve()
+        if artifact.path in self._checked:
+            return self.root / artifact.path
+        path = self._named(artifact.path, artifact.sha256, f"artifact {artifact.path}")
+        try:
+            check_artifact(path)
+        except (Malformed, OSError) as error:
+            raise RefusedArtifact(
+                f"{self.label}: artifact {artifact.path} is not loaded: {error}; {AGAIN}"
+            ) from error
+        self._checked.add(artifact.path)
+        return path
+
+    def weights(self) -> Path | None:
+        """Returns the file of the generator's weights, checked as artifacts are.
+
+        None if the bundle has none: those of version 0.1, and those of other projects' graphs.
+
+        Raises:
+            BundleError: It is missing, lies outside the bundle, or its hash differs.
+        """
+        weights = self.manifest.weights
+        return self._named(weights.path, weights.sha256, weights.path) if weights else None
+
+    def _named(self, name: str, sha256: str, what: str) -> Path:
+        """Returns a file or folder after checking that it is what the manifest names."""
+        path, root = self.root / name, self.root.resolve()
         if not path.exists():
-            raise BundleError(f"{self.label}: artifact {artifact.path} is missing; {AGAIN}")
+            raise BundleError(f"{self.label}: {what} is missing; {AGAIN}")
         files = [path, *path.rglob("*")]
         if not all(file.resolve().is_relative_to(root) for file in files):
-            raise BundleError(
-                f"{self.label}: artifact {artifact.path} links out of the bundle; {AGAIN}"
-            )
+            raise BundleError(f"{self.label}: {what} links out of the bundle; {AGAIN}")
         if path != self.root and any(file.is_symlink() for file in files):
-            raise BundleError(f"{self.label}: artifact {artifact.path} holds links; {AGAIN}")
-        if artifact.path not in self._checked:
-            if sha256_of(path) != artifact.sha256:
-                raise BundleError(
-                    f"{self.label}: artifact {artifact.path} does not have the sha256 that"
-                    f" {MANIFEST} names: it was changed or damaged; {AGAIN}"
-                )
-            try:
-                check_artifact(path)
-            except (Malformed, OSError) as error:
-                raise RefusedArtifact(
-                    f"{self.label}: artifact {artifact.path} is not loaded: {error}; {AGAIN}"
-                ) from error
-            self._checked.add(artifact.path)
+            raise BundleError(f"{self.label}: {what} holds links; {AGAIN}")
+        if sha256_of(path) != sha256:
+            raise BundleError(
+                f"{self.label}: {what} does not have the sha256 that {MANIFEST} names: it was"
+                f" changed or damaged; {AGAIN}"
+            )
         return path
 
 

@@ -20,7 +20,8 @@ from ..errors import BundleError
 from ..metrics import DriftLimits, ImageErrors
 from ..reading import Malformed, read_json, validate
 
-SCHEMA_VERSIONS: Final = (1, 2)  # 2 is for painters with strokes
+SCHEMA_VERSIONS: Final = (1, 2)  # 2 has strokes and weights
+WEIGHTS: Final = "generator.safetensors"
 MANIFEST: Final = "manifest.json"
 AGAIN: Final = "export or download the bundle again"
 STRIDE: Final = 512  # the largest of any generator: what is padded to more is mostly padding
@@ -191,6 +192,14 @@ class Strokes(_Part):
     seed: int = 0
 
 
+class Weights(_Part):
+    """The generator's weights in PyTorch's layout, for what starts from a bundle."""
+
+    path: InsidePath = WEIGHTS
+    sha256: Sha256
+    bytes: int = Field(ge=1)
+
+
 class Skipped(_Part):
     """What was to be built, and could not be."""
 
@@ -214,16 +223,17 @@ class Manifest(_Part):
     training: Training
     frame: FrameFormat = FrameFormat()
     strokes: Strokes | None = None  # of a painter with strokes
+    weights: Weights | None = None  # none of another project's graph
     artifacts: list[Artifact] = Field(min_length=1)
     skipped: list[Skipped] = []
 
-    @field_validator("strokes")
+    @field_validator("strokes", "weights")
     @classmethod
-    def _of_version_2(cls, strokes: Strokes | None, info: ValidationInfo) -> Strokes | None:
-        """Readers of version 1 must refuse what they would paint wrongly."""
-        if strokes and info.data.get("schema_version") == 1:
-            raise ValueError("there are strokes from schema_version 2 on only")
-        return strokes
+    def _of_version_2(cls, part: _Part | None, info: ValidationInfo) -> _Part | None:
+        """Readers of version 1 must refuse what they would paint wrongly, or do not know."""
+        if part and info.data.get("schema_version") == 1:
+            raise ValueError(f"there are {info.field_name} from schema_version 2 on only")
+        return part
 
 
 def read_manifest(root: Path, label: str) -> Manifest:

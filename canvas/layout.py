@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError, unknown_name
+from .ground import DIFFERENCES, lay_ground, lay_rest, whole_period
 from .hand import DIRECTIONS, Hand, Layer
+from .page import CELL, Page, Piece
 from .randoms import uniform
 from .stamps import AXES, VARIANTS, Stamps, draw_stamps, side_of
 
+__all__ = [
+    "ALIKE",
+    "CELL",
+    "STROKES",
+    "Canvas",
+    "Inputs",
+    "Piece",
+    "canvas_inputs",
+    "lay_canvas",
+    "lay_torus",
+    "pixels",
+    "reach_of",
+    "scale_of",
+    "slots",
+]
+
 Array = npt.NDArray[Any]
 
-CELL = 4  # pixels of the picture for each of the plan
-_PATCH = (9, 14)  # rows and columns of a patch of the ground, in pixels at 720 rows
 _OWNS = 102  # of 255: what a mark must cover of a sample to be its candidate
-_WANDER = 64  # pixels at 720 rows over which what is nearly level keeps its direction
 ALIKE = 0.913  # cosine of the doubled angle up to which a mark and the plan agree
 _NEVER = 9.0  # a threshold that no need exceeds
-_DIFFERENCES = 8  # random numbers that a mark's own colour takes
 _PLACES = 100  # streams of random numbers that a layer has to itself
 
 
@@ -41,14 +55,6 @@ def scale_of(rows: int, stroke: str = "medium") -> float:
     if stroke not in STROKES:
         raise UsageError(unknown_name("stroke", stroke, STROKES))
     return min(3.0, max(0.375, round(8 * STROKES[stroke] * rows / 720) / 8))
-
-
-class Piece(NamedTuple):
-    """Where a piece lies in a larger picture, in pixels, all multiples of 8."""
-
-    top: int
-    left: int
-    of: tuple[int, int]  # rows and columns of the whole picture
 
 
 def reach_of(hand: Hand, rows: int) -> int:
@@ -162,7 +168,6 @@ def lay_canvas(
     step: int = 2,
     scale: float = 1.0,
     seed: int = 0,
-    wrap: bool = False,
     piece: Piece | None = None,
 ) -> Canvas:
     """Lays a canvas.
@@ -174,33 +179,45 @@ def lay_canvas(
         step: 1 decides for each pixel which mark it takes, 2 for each block of 2x2.
         scale: Pixels for each pixel of a picture with 720 rows.
         seed: Other seeds give other layouts.
-        wrap: Whether it goes on over its borders, the last row beside the first: a torus.
         piece: Where the picture lies in a larger one, whose canvas it has then: marks that lie
             within the piece are those of the whole.
     """
     size = height, width
-    piece = piece or Piece(0, 0, size)
-    ground, y, x, random = _lay_ground(size, step, scale / step, seed, wrap, piece)
-    zeros = np.zeros(len(y))
+    return _lay(hand, Page(size, step, scale, seed, piece or Piece(0, 0, size)))
+
+
+def lay_torus(
+    hand: Hand, height: int, width: int, step: int = 2, scale: float = 1.0, seed: int = 0
+) -> Canvas:
+    """Lays a canvas that goes on over its borders: its last row lies beside the first.
+
+    Args are those of ``lay_canvas``.
+    """
+    size = height, width
+    return _lay(hand, Page(size, step, scale, seed, Piece(0, 0, size), wrap=True))
+
+
+def _lay(hand: Hand, page: Page) -> Canvas:
+    ground, y, x, random = lay_ground(page)
+    step, zeros = page.step, np.zeros(len(y))
     parts = [
         _Marks.none(),
         _Marks(
-            _cells(0, y * step, x * step, size),
+            _cells(0, y * step, x * step, page.size),
             np.stack([zeros + _NEVER, zeros, zeros, zeros, *_differences(hand, random)]),
             zeros.astype(np.int64),
         ),
     ]
-    pitch = max(side_of(layer, scale) for layer in hand.layers) // step
+    pitch = max(side_of(layer, page.scale) for layer in hand.layers) // step
     candidates, texels, first = [], [], 0
     for index in range(len(hand.layers)):
         number = sum(len(part.cell) for part in parts)
-        marks, found, drawn = _lay_layer(hand, index, size, step, scale, seed, pitch, wrap, piece)
+        marks, found, drawn = _lay_layer(hand, index, page, pitch)
         candidates.append(np.add(found, number - 1, out=found, where=found > 0))
         parts.append(_Marks(marks.cell, marks.rows, marks.origin + first))
         texels.append(drawn)
         first += len(drawn)
-    pixels = np.concatenate(texels).T.astype(np.float32)
-    cover, relief = np.split(pixels, 2)
+    cover, relief = np.split(np.concatenate(texels).T.astype(np.float32), 2)
     cover, relief = cover / np.float32(255), (relief - 128) / np.float32(127)
     return Canvas(
         np.stack(candidates),
@@ -209,7 +226,7 @@ def lay_canvas(
         np.concatenate([p.rows for p in parts], axis=1).astype(np.float32),
         np.concatenate([p.origin for p in parts]).astype(np.int32),
         np.concatenate([cover, relief]),
-        _rest(size, scale, seed, wrap, piece),
+        lay_rest(page),
         pitch,
         step,
     )
@@ -231,91 +248,6 @@ class _Marks:
         return cls(np.zeros(1, np.int64), rows, np.zeros(1, np.int64))
 
 
-def _lay_ground(
-    size: tuple[int, int], step: int, scale: float, seed: int, wrap: bool, piece: Piece
-) -> tuple[Array, Array, Array, Array]:
-    """Cuts a picture into irregular patches.
-
-    Returns:
-        Their numbers at each sample, their middles, and their random numbers.
-    """
-    height, width = (side // step for side in size)
-    down, across = (side * scale for side in _PATCH)
-    period = _period(height / down, width / across) if wrap else None
-    if period:
-        down, across = height / period[0], width / period[1]
-    rows, columns = np.mgrid[0:height, 0:width] + 0.5
-    rows, columns = rows + piece.top // step, columns + piece.left // step
-    wander = [_field(rows / down, columns / across, seed, 80 + i, period) - 0.5 for i in range(2)]
-    y, x = rows / down + wander[0] * 1.6, columns / across + wander[1] * 1.6
-    row = np.floor(y).astype(np.int64)
-    if period:  # what is over the border is the beginning of the other side
-        rows, row = rows - row // period[0] * height, row % period[0]
-    column = np.floor(x + uniform(seed, 82, row)).astype(np.int64)
-    if period:
-        columns, column = columns - column // period[1] * width, column % period[1]
-    number, *patch = _numbered(row, column)
-    count = np.bincount(number.ravel())
-    middles = [np.bincount(number.ravel(), at.ravel()) / count for at in (rows, columns)]
-    middles = [middles[0] - piece.top // step, middles[1] - piece.left // step]
-    if period:
-        middles = [at % side for at, side in zip(middles, (height, width), strict=True)]
-    random = uniform(seed, 90, *(at[:, None] for at in patch), np.arange(_DIFFERENCES))
-    return number, middles[0], middles[1], random
-
-
-def _numbered(row: Array, column: Array) -> tuple[Array, Array, Array]:
-    """Numbers the patches that are there, from 0; returns numbers, and each patch's place."""
-    top, left = row.min(), column.min()
-    across = column.max() - left + 1
-    place = (row - top) * across + column - left
-    there = np.bincount(place.ravel()) > 0
-    rows, columns = np.divmod(np.nonzero(there)[0], across)
-    number: Array = (np.cumsum(there) - 1)[place]
-    return number, rows + top, columns + left
-
-
-def _rest(size: tuple[int, int], scale: float, seed: int, wrap: bool, piece: Piece) -> Array:
-    """Directions that wander around the level, by up to a third of a right angle."""
-    rows, columns = (side // CELL for side in size)
-    apart = CELL / (_WANDER * scale)
-    row, column = np.mgrid[0:rows, 0:columns]
-    row, column = (row + piece.top // CELL) * apart, (column + piece.left // CELL) * apart
-    row, period = row * 1.4, None
-    if wrap:
-        down, across = rows * apart * 1.4, columns * apart
-        period = _period(down, across)
-        row, column = row * (period[0] / down), column * (period[1] / across)
-    slope = (_field(row, column, seed, 84, period) - 0.5) * 0.8  # the tangent of half the angle
-    norm = 1 + slope * slope
-    cosine, sine = (1 - slope * slope) / norm, 2 * slope / norm
-    return np.stack([cosine * cosine - sine * sine, 2 * cosine * sine]).astype(np.float32)
-
-
-def _period(down: float, across: float) -> tuple[int, int]:
-    """The whole rows and columns of a lattice that are nearest to some that are not whole."""
-    return max(1, round(down)), max(1, round(across))
-
-
-def _field(
-    y: Array, x: Array, seed: int, stream: int, period: tuple[int, int] | None = None
-) -> Array:
-    """A smooth random field in 0..1 over a lattice of period 1; it may repeat itself."""
-    row, column = np.floor(y).astype(np.int64), np.floor(x).astype(np.int64)
-    v, u = y - row, x - column
-    v, u = v * v * (3 - 2 * v), u * u * (3 - 2 * u)
-    rows, columns = (np.arange(at.min(), at.max() + 2) for at in (row, column))
-    row, column = row - rows[0], column - columns[0]
-    if period:
-        rows, columns = rows % period[0], columns % period[1]
-    lattice = uniform(seed, stream, rows[:, None], columns)
-    corner = [lattice[row + i, column + j] for i in (0, 1) for j in (0, 1)]
-    top = corner[0] + (corner[1] - corner[0]) * u
-    bottom = corner[2] + (corner[3] - corner[2]) * u
-    field: Array = top + (bottom - top) * v
-    return field
-
-
 def _differences(hand: Hand, random: Array) -> Array:
     """How marks differ from the plan's colour: lightness, red, green, blue."""
     light = (random[:, 0] + random[:, 1] - 1) * 2 * hand.lightness
@@ -334,23 +266,13 @@ def _cells(layer: int, y: Array, x: Array, size: tuple[int, int]) -> Array:
     return cells
 
 
-def _lay_layer(
-    hand: Hand,
-    index: int,
-    size: tuple[int, int],
-    step: int,
-    scale: float,
-    seed: int,
-    pitch: int,
-    wrap: bool,
-    piece: Piece,
-) -> tuple[_Marks, Array, Array]:
+def _lay_layer(hand: Hand, index: int, page: Page, pitch: int) -> tuple[_Marks, Array, Array]:
     """Lays one layer: its marks, their numbers from 1 at each sample, the texels of its stamps."""
-    stamps = draw_stamps(hand.layers[index], scale, index + 1)
-    scattered = _scatter(hand.layers[index], index, size, step, scale, seed, wrap, piece)
-    reach, samples = stamps.cover.shape[1] // step, [side // step for side in size]
+    step, stamps = page.step, draw_stamps(hand.layers[index], page.scale, index + 1)
+    scattered = _scatter(hand.layers[index], index, page)
+    reach, samples = stamps.cover.shape[1] // step, [side // step for side in page.size]
     corner = [(at - reach * step // 2) // step for at in scattered[:2]]
-    if wrap:
+    if page.wrap:
         which, corner = _again(corner, reach, samples)
         scattered = tuple(values[which] for values in scattered)
     y, x, mark, slot, random = scattered
@@ -359,43 +281,36 @@ def _lay_layer(
     axis = np.stack([axis[0] ** 2 - axis[1] ** 2, 2 * axis[0] * axis[1]])
     if not hand.layers[index].aligned:
         axis, agree = 0 * axis, np.ones(len(mark))
-    differences = _differences(hand, random[:, :_DIFFERENCES])
+    differences = _differences(hand, random[:, :DIFFERENCES])
     rows = np.stack([random[:, 8], *axis, agree, *differences])
     origin = mark * reach * pitch - corner[0] * pitch - corner[1]
-    return _Marks(_cells(index, y, x, size), rows, origin), candidates, _texels(stamps, step, pitch)
+    marks = _Marks(_cells(index, y, x, page.size), rows, origin)
+    return marks, candidates, _texels(stamps, step, pitch)
 
 
-def _scatter(
-    layer: Layer,
-    index: int,
-    size: tuple[int, int],
-    step: int,
-    scale: float,
-    seed: int,
-    wrap: bool,
-    piece: Piece,
-) -> tuple[Array, ...]:
+def _scatter(layer: Layer, index: int, page: Page) -> tuple[Array, ...]:
     """Scatters marks over jittered lattices, one a direction.
 
     Returns:
         Row, column, stamp, slot and random numbers of each mark, in the order of painting.
     """
+    size, step, scale, piece = page.size, page.step, page.scale, page.piece
     side = side_of(layer, scale)
     area = 0.5 * (1 + layer.shortest) * layer.length * layer.width * 0.8
     area *= 1 if layer.aligned else DIRECTIONS  # marks of all directions show at once
     apart = scale * np.sqrt(area / layer.cover)
     down, across, begin = apart, apart, side / 2  # how far before the picture the lattice begins
     rows, columns = (int((length + side) / apart) + 2 for length in piece.of)
-    if wrap:
-        rows, columns = _period(size[0] / apart, size[1] / apart)
+    if page.wrap:
+        rows, columns = whole_period(size[0] / apart, size[1] / apart)
         down, across, begin = size[0] / rows, size[1] / columns, 0
     spans = (  # of the lattice, around the piece
         np.arange(int(max(0, at - side) / apart), min(count, int((at + long + side) / apart) + 2))
         for at, long, count in zip(piece[:2], size, (rows, columns), strict=True)
     )
     grid = np.ix_(np.arange(DIRECTIONS), *spans)
-    streams = [_PLACES * (index + 1) + i for i in range(_DIFFERENCES + 4)]
-    random = np.stack([uniform(seed, stream, *grid).ravel() for stream in streams], axis=1)
+    streams = [_PLACES * (index + 1) + i for i in range(DIFFERENCES + 4)]
+    random = np.stack([uniform(page.seed, stream, *grid).ravel() for stream in streams], axis=1)
     slot, row, column = (one.ravel() for one in np.broadcast_arrays(*grid))
     y = (row + random[:, 9]) * down - begin
     x = (column + random[:, 10]) * across - begin

@@ -51,7 +51,7 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replaces one key.")
     ] = None,
     init: Annotated[
-        Path | None, typer.Option(help="Fine-tune: start from this run or generator.")
+        Path | None, typer.Option(help="Fine-tune: start from this run, generator or bundle.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     wait: Wait = False,
@@ -64,10 +64,10 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a generator, or go on with a run that was interrupted. Also under torchrun."""
-    from ..bundle.resolve import Kind, resolve
+    from ..bundle.resolve import PAINTERS, resolve
 
     if init:
-        init = resolve(init, Kind.RUN, Kind.CHECKPOINT).checkpoint
+        init = resolve(init, *PAINTERS).path
     with needs("train"):
         from ..train.hand import hand_changes
         from ..train.shipped import find_recipe

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..bundle.bundle import Bundle, check_out, published, write_bundle
-from ..bundle.manifest import Artifact, FrameFormat, Generator, Manifest, Training
+from ..bundle.bundle import Bundle, bytes_of, check_out, published, sha256_of, write_bundle
+from ..bundle.manifest import WEIGHTS, Artifact, FrameFormat, Generator, Manifest, Training, Weights
+from ..bundle.resolve import EXPORTABLE, Kind, resolve
 from ..errors import ExportError, UsageError, unknown_name
 from ..files import staging
 from ..networks.describe import describe, strokes_of
+from ..networks.load import save_weights
 from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames, write_picture
 from ..runtime.sources.demo_clip import DEMO_CLIP
@@ -90,11 +92,7 @@ def export(
     """
     plan, budget = _plan(targets, precisions), parse_budget(max_drift)
     with staging(out, wait, ExportError) as staged:
-        base_bundle = (
-            Bundle.open(source)
-            if out.is_dir() and out.resolve() == Path(source).resolve()
-            else None
-        )
+        base_bundle = _base_bundle(source, out, plan)
         check_out(out, overwrite or base_bundle is not None)
         trained = load_source(str(source), input_range)
         if isinstance(trained.generator, ForeignGenerator) and trained.generator.assumed:
@@ -120,8 +118,9 @@ def export(
                 artifacts, skipped = build.run(plan)
             if base_bundle:
                 artifacts = [*_carried(base_bundle, artifacts, staged), *artifacts]
+            weights = _write_weights(trained, staged)
             made = Manifest(
-                schema_version=2 if strokes else 1,
+                schema_version=2 if strokes or weights else 1,
                 name=trained.recipe["name"] + ("-reverse" if trained.reverse else ""),
                 title=about.title,
                 licence=about.licence,
@@ -132,6 +131,7 @@ def export(
                 training=trained.training or _training(trained),
                 frame=FrameFormat(multiple_of=what.stride),
                 strokes=strokes,
+                weights=weights,
                 artifacts=artifacts,
                 skipped=skipped,
             )
@@ -146,6 +146,29 @@ def export(
         except OSError as error:
             raise ExportError(f"bundle {out} cannot be written: {error}") from error
         return manifest
+
+
+def _base_bundle(
+    source: str | Path, out: Path, plan: Sequence[tuple[Target, str]]
+) -> Bundle | None:
+    """Returns the bundle that is added to, if ``out`` is the source's own folder."""
+    found = resolve(source, *EXPORTABLE)
+    if found.kind is not Kind.BUNDLE or not out.is_dir() or out.resolve() != found.path.resolve():
+        return None
+    bundle, anew = Bundle.open(out), {(row.name, precision) for row, precision in plan}
+    for artifact in bundle.manifest.artifacts:
+        if (artifact.target, artifact.precision) not in anew:
+            bundle.path(artifact)  # a damaged one is said before anything is built
+    return bundle
+
+
+def _write_weights(trained: Trained, staged: Path) -> Weights | None:
+    """Puts the generator's weights beside the artifacts; a foreign graph has none of its own."""
+    if isinstance(trained.generator, ForeignGenerator):
+        return None
+    path = staged / WEIGHTS
+    save_weights(trained, path)
+    return Weights(sha256=sha256_of(path), bytes=bytes_of(path))
 
 
 def _carried(bundle: Bundle, built: Sequence[Artifact], staged: Path) -> list[Artifact]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,14 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from ..errors import TrainingError, UsageError
+from ..bundle.bundle import Bundle
+from ..bundle.resolve import PAINTERS, Kind, resolve
+from ..errors import BundleError, TrainingError, UsageError
 from ..reading import Malformed, check_limits, validate
 from .checkpoint import load_state
 from .generators import create_generator
+from .strokes import StrokeGenerator
+from .weights import read_weights, write_weights
 
 FORMAT = "pleinair-generator-1"
 
@@ -83,7 +90,8 @@ def load_generator(path: Path) -> LoadedGenerator:
     except Malformed as error:
         raise TrainingError(f"{path} does not fit a generator: {error}") from error
     try:
-        generator = _fitting(found)
+        make = partial(create_generator, found.architecture, **found.options)
+        generator = _fitting(make, found.state)
     except UsageError as error:
         raise TrainingError(f"{path}: {error}") from error
     except Exception as error:  # torch, and the generators, raise half a dozen types
@@ -100,18 +108,78 @@ def load_generator(path: Path) -> LoadedGenerator:
     )
 
 
-def _fitting(found: _File) -> nn.Module:
-    """Makes the generator of a file, no larger than the file is."""
+def load_painter(source: str | Path) -> LoadedGenerator:
+    """Loads the generator of a run, a checkpoint or a bundle, on the CPU and ready to paint.
+
+    Raises:
+        UsageError: There is no such thing.
+        TrainingError: A checkpoint does not fit its architecture.
+        BundleError: A bundle has no weights, or damaged ones.
+    """
+    found = resolve(source, *PAINTERS)
+    if found.kind is Kind.BUNDLE:
+        return load_bundle(Bundle.open(source))
+    return load_generator(found.checkpoint)
+
+
+def load_bundle(bundle: Bundle) -> LoadedGenerator:
+    """Loads the generator of a bundle by its weights.
+
+    Raises:
+        BundleError: It has none, or they are damaged.
+    """
+    path, manifest = bundle.weights(), bundle.manifest
+    if path is None:
+        raise BundleError(
+            f"{bundle.label} has no weights: an older pleinair wrote it, or its generator is"
+            " another project's graph; export its run again"
+        )
+    architecture = manifest.generator.architecture
+    try:
+        state, words = read_weights(path)
+        options = json.loads(words["options"])
+        check_limits(options)
+        make: Callable[[], nn.Module] = partial(create_generator, architecture, **options)
+        if strokes := manifest.strokes:
+            make = partial(StrokeGenerator, strokes.hand, strokes.step, strokes.stroke)
+        generator = _fitting(make, state)
+    except Exception as error:  # of JSON, of torch, and of the generators: half a dozen types
+        said = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+        raise BundleError(f"{bundle.label}: {path.name} cannot be used: {said}") from error
+    about = {"description": manifest.description}
+    return LoadedGenerator(
+        generator.eval(),
+        architecture,
+        options,
+        {"name": manifest.name, "title": manifest.title, "about": about},
+        manifest.training.steps,
+        False,
+        manifest.training.processes,
+    )
+
+
+def save_weights(loaded: LoadedGenerator, path: Path) -> None:
+    """Writes a generator's weights as a bundle has them.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    words = {"architecture": loaded.architecture, "options": json.dumps(loaded.options)}
+    write_weights(loaded.generator.state_dict(), words, path)
+
+
+def _fitting(make: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Module:
+    """Makes a generator and gives it its weights; it is no larger than they are."""
     with torch.device("meta"):  # which costs nothing
-        expected = create_generator(found.architecture, **found.options).state_dict()
+        expected = make().state_dict()
     wrong = [
         name
         for name, value in expected.items()
-        if name in found.state and found.state[name].shape != value.shape
+        if name in state and state[name].shape != value.shape
     ]
-    if wrong or found.state.keys() != expected.keys():
-        name = next(iter(wrong or sorted(expected.keys() ^ found.state.keys())))
+    if wrong or state.keys() != expected.keys():
+        name = next(iter(wrong or sorted(expected.keys() ^ state.keys())))
         raise ValueError(f"{name} is of another shape, missing, or too much")
-    generator = create_generator(found.architecture, **found.options)
-    generator.load_state_dict(found.state)
+    generator = make()
+    generator.load_state_dict(state)
     return generator

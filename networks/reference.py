@@ -10,7 +10,6 @@ What is painted is what that project paints in evaluation mode. Its test script 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,17 +25,9 @@ from ..errors import TrainingError, UsageError
 from .checkpoint import load_state, save_atomically
 from .generators import create_generator
 from .load import FORMAT
+from .weights import read_weights
 
 RESNETS = {n: f"resnet_{n}blocks" for n in (9, 8, 7, 6, 5, 4)}  # by residual blocks
-_KINDS = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "U8": torch.uint8,
-}
 UNETS = {8: "unet_256", 7: "unet_128"}  # by halvings
 
 # The first convolution of each.
@@ -96,30 +87,10 @@ def import_checkpoint(
 
 
 def _load(source: Path) -> dict[str, Any]:
-    """Reads a file of torch's, or of safetensors: a length, a JSON table and the numbers."""
-    data = source.read_bytes() if source.suffix == ".safetensors" else b""
-    if not data:
-        return load_state(source)
-    try:
-        length = int.from_bytes(data[:8], "little")
-        table = json.loads(data[8 : 8 + length])
-        table.pop("__metadata__", None)
-        return {name: _tensor(entry, data[8 + length :]) for name, entry in table.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise TrainingError(f"{source} is no whole safetensors file: {error}") from error
-
-
-def _tensor(entry: dict[str, Any], numbers: bytes) -> Tensor:
-    start, end = entry["data_offsets"]
-    if end > len(numbers):
-        raise ValueError("it is cut short")
-    if entry["dtype"] not in _KINDS:
-        raise ValueError(f"it has numbers of the kind {entry['dtype']}")
-    kind = _KINDS[entry["dtype"]]
-    if start == end:
-        return torch.zeros(entry["shape"], dtype=kind)
-    flat = torch.frombuffer(bytearray(numbers[start:end]), dtype=kind)
-    return flat.reshape(entry["shape"])
+    """Reads a file of torch's, or of safetensors."""
+    if source.suffix == ".safetensors" and source.stat().st_size:
+        return read_weights(source)[0]
+    return load_state(source)
 
 
 def _check_paths(source: Path, out: Path, overwrite: bool) -> None:

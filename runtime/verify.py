@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import cv2
 
 from .. import metrics
 from ..bundle.bundle import Bundle, RefusedArtifact
@@ -24,6 +24,7 @@ from .strokes.canvases import Canvases
 from .strokes.drift import Painted, stroke_difference
 from .stylizer import Choice, Stylizer
 
+_ROWS = 360  # of pictures, at most
 _TWICE = 6.0  # dB: the error is twice as large; pictures alone make less of a difference
 _UNSEEN = 50.0  # dB: nobody sees a difference beyond this
 
@@ -204,9 +205,15 @@ def _painter(bundle: Bundle, artifact: Artifact, backend: Backend) -> Stylizer:
 
 
 def frames_of(pictures: str | Path, count: int) -> Iterator[Pixels]:
-    """Up to ``count`` frames spread over a source, 360 rows at most."""
+    """Up to ``count`` frames spread over a source, made smaller where they have over 360 rows."""
     with open_source(str(pictures)) as source:
         every = max(1, (source.count or count) // count)
         for frame in itertools.islice(source.frames(), 0, every * count, every):
-            step = max(1, frame.rgb.shape[0] // 360)
-            yield np.ascontiguousarray(frame.rgb[::step, ::step])
+            yield _at_most(frame.rgb, _ROWS)
+
+
+def _at_most(picture: Pixels, rows: int) -> Pixels:
+    """A picture made smaller by whole steps; each pixel is the mean of what it stands for."""
+    step = -(-picture.shape[0] // rows)
+    size = (max(1, picture.shape[1] // step), max(1, picture.shape[0] // step))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if step > 1 else picture

@@ -108,6 +108,7 @@ def stroke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from pleinair.networks.checkpoint import save_atomically
     from pleinair.networks.strokes import StrokeGenerator
+    from pleinair.networks.weights import halved
 
     torch.manual_seed(0)
     generator = StrokeGenerator()
@@ -122,7 +123,8 @@ def stroke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("strokes")
     state = {"format": "pleinair-generator-1", "architecture": "strokes", "options": {}}
     state |= {"recipe": {"name": "tiny", "title": "Tiny"}, "step": 1}
-    save_atomically({**state, "state": generator.state_dict()}, folder / "generator.pt")
+    state["state"] = halved(generator.state_dict())  # as training does
+    save_atomically(state, folder / "generator.pt")
     return folder
 
 

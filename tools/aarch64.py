@@ -24,6 +24,7 @@ from pleinair.deploy.wheel import build_wheel
 from pleinair.errors import PleinairError
 from pleinair.metrics import DRIFT_LIMITS
 from pleinair.pictures import Pixels, list_pictures, read_picture, write_picture
+from pleinair.private import without_folders
 from pleinair.runtime.cache import cache_path
 from pleinair.runtime.tuning import processor
 from pleinair.tools.emulator import CPU, Emulator, command, make_emulator
@@ -95,7 +96,7 @@ def compare(
                 }
             )
         return {
-            "command": "python tools/aarch64.py tests/data/photos",
+            "command": without_folders(f"python tools/aarch64.py {pictures}"),
             "pleinair": __version__,
             "here": json.loads(command([sys.executable, "-c", _ABOUT]))
             | {"processor": processor()},

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-WEIGHT_LIMIT = 63  # 7 bits: on processors without VNNI products of 8 bits saturate
+# 7 bits, as exports have them: on processors without VNNI products of 8 bits saturate.
+WEIGHT_LIMIT = 64
 INPUT_LIMIT = 127
 MOMENTUM = 0.99  # of the inputs' running ranges
 

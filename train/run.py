@@ -25,11 +25,11 @@ from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.plugins.precision.precision import Precision
 from lightning_fabric.strategies.ddp import DDPStrategy
 
-from ..bundle.resolve import GENERATOR
+from ..bundle.resolve import PAINTERS, Kind, resolve
 from ..errors import TrainingError
 from ..files import write_durably
 from ..networks.checkpoint import BEST, LAST, generator_file, load_state, save_atomically
-from ..networks.load import load_generator
+from ..networks.load import load_painter
 from ..networks.painter import painter
 from ..owners import Owner
 from .data.corrupt import CorruptTally
@@ -63,7 +63,7 @@ def train(
         recipe: What to train.
         out: The run's folder, made if missing.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
-        init: A generator's checkpoint to start from, for fine-tuning.
+        init: A run, a generator's checkpoint or a bundle to start from, for fine-tuning.
         report: Called after every step with the number of steps done and their losses.
         say: Called with a sentence: a picture that cannot be read, an evaluation.
         wait: Whether to wait while another process trains in the folder.
@@ -323,18 +323,21 @@ def _signals(stop: Callable[..., None]) -> Iterator[None]:
 
 def _start_from(trainer: Trainer, path: Path) -> None:
     """Loads a generator to fine-tune, and the way back if it lies beside it."""
-    path = path / GENERATOR if path.is_dir() else path
-    model, beside = trainer.recipe.model, path.with_name(generator_file("reverse"))
+    found, model = resolve(path, *PAINTERS), trainer.recipe.model
     _load_into(trainer, "generator", path, model.generator)
-    if "reverse" in trainer.networks and beside.is_file() and beside != path:
-        _load_into(trainer, "reverse", beside, model.reverse or model.generator)
+    if "reverse" not in trainer.networks or found.kind is Kind.BUNDLE:
+        return
+    reverse = found.checkpoint.with_name(generator_file("reverse"))
+    if reverse.is_file() and reverse != found.checkpoint:
+        _load_into(trainer, "reverse", reverse, model.reverse or model.generator)
 
 
-def _load_into(trainer: Trainer, name: str, path: Path, wanted: str) -> None:
-    loaded = load_generator(path)
-    if loaded.architecture != wanted:
+def _load_into(trainer: Trainer, name: str, path: Path, architecture: str) -> None:
+    loaded = load_painter(path)
+    if loaded.architecture != architecture:
         raise TrainingError(
-            f"--init {path} holds {loaded.architecture}, but the recipe's model.{name} is {wanted}"
+            f"--init {path} holds {loaded.architecture}, but the recipe's model.{name} is"
+            f" {architecture}"
         )
     state = loaded.generator.state_dict()
     try:

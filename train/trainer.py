@@ -6,9 +6,8 @@ or three optimizers: for the generators, for the discriminators, for a student.
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,6 +23,8 @@ from ..errors import TrainingError
 from ..networks.generators import EdgeGenerator, create_generator, options_of
 from ..networks.load import load_generator
 from ..networks.painter import stride_of
+from ..networks.strokes import StrokeGenerator
+from ..networks.weights import halved
 from .data.loader import Batch, TrainingPictures
 from .discriminators import FeatureDiscriminator
 from .fake_quant import FakeQuantized
@@ -32,10 +33,11 @@ from .image_pool import ImagePool
 from .losses.cyclegan import DiscriminatorLosses, Draw, GeneratorLosses, Made, make_discriminators
 from .losses.distil import StudentLosses
 from .losses.terms import MeanGramStyle
-from .recipe import OptimSection, Recipe
+from .optimizers import make_scheduler, match_layout
+from .recipe import Recipe
+from .steps import averaged, gather, mark_last
 
 _M = TypeVar("_M", bound=nn.Module)
-_T = TypeVar("_T")
 
 FORMAT = "pleinair-checkpoint-2"
 SHIFT = 16  # pixels; at most so much less one, for the shift losses
@@ -62,8 +64,6 @@ class Trainer:
         self.own_rng = torch.Generator().manual_seed(seed)
         pool = partial(ImagePool, recipe.optim.pool)
         self.pools = {"target": pool(seed), "source": pool(seed + 1)}
-
-    # ---- what it is made of --------------------------------------------------------------------
 
     def _make_networks(self) -> None:
         """Creates what is trained; ``networks`` are the plain modules, whose state is saved."""
@@ -159,8 +159,6 @@ class Trainer:
         placed = module.to(self.fabric.device)
         return convert_conv2d_weight_memory_format(placed, self.layout)
 
-    # ---- one step ------------------------------------------------------------------------------
-
     def train_step(self, batches: Sequence[Batch]) -> dict[str, float]:
         """Updates generators, then discriminators, then a student, once each.
 
@@ -176,7 +174,7 @@ class Trainer:
         # Not by nothing; and far enough that the border of one lies well inside the other.
         dy, dx = divmod(int(torch.randint(1, SHIFT**2, (), generator=self.rng)), SHIFT)
         made, terms = [], []
-        for last, (source, target, teacher_output) in _mark_last(placed):
+        for last, (source, target, teacher_output) in mark_last(placed):
             with self._accumulating("generators", not last):
                 draw = Draw(dy, dx, self._noise(source))
                 out = self.loss_modules["generators"](source, target, teacher_output, draw, weight)
@@ -200,7 +198,7 @@ class Trainer:
             if isinstance(scheduler, LambdaLR):
                 scheduler.step()
         self.step += 1
-        return _averaged(terms)
+        return averaged(terms)
 
     def _pair(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
         """Source, target, and what a teacher makes of the source, on the device."""
@@ -226,7 +224,7 @@ class Trainer:
         self, placed: Sequence[tuple[Tensor, Tensor, Tensor | None]], made: Sequence[Made]
     ) -> list[dict[str, Tensor]]:
         terms = []
-        for last, ((source, target, _), out) in _mark_last(zip(placed, made, strict=True)):
+        for last, ((source, target, _), out) in mark_last(zip(placed, made, strict=True)):
             real, fake = {"target": target, "source": source}, {}
             assert out.fake_target is not None
             if "target" in self.discriminators:
@@ -250,7 +248,7 @@ class Trainer:
         self, placed: Sequence[tuple[Tensor, Tensor, Tensor | None]], made: Sequence[Made]
     ) -> list[dict[str, Tensor]]:
         terms = []
-        for last, ((source, _, _), out) in _mark_last(zip(placed, made, strict=True)):
+        for last, ((source, _, _), out) in mark_last(zip(placed, made, strict=True)):
             with self._accumulating("student", not last):
                 distilled = self.loss_modules["student"](source, out.fake_target)
                 self._backward(distilled, len(placed))
@@ -278,8 +276,6 @@ class Trainer:
         with self.fabric.autocast():
             seen = self.vgg(pictures)
         return [seen[name] for name in self.recipe.loss.texture_layers]
-
-    # ---- around the steps ----------------------------------------------------------------------
 
     def measure_target(self, pictures: int = 384) -> None:
         """Measures the target domain, before the first step: feature scale, mean Gram matrices."""
@@ -321,7 +317,9 @@ class Trainer:
             "reverse": model.reverse or model.generator,
             "student": self.recipe.distil.student,
         }[name]
-        state = self.averages[name].module.state_dict()
+        state = {k: v.detach().cpu() for k, v in self.averages[name].module.state_dict().items()}
+        if isinstance(self.averages[name].module, StrokeGenerator):
+            state = halved(state)  # so bundles hold them in half the bytes, and lose nothing
         return {
             "format": "pleinair-generator-1",
             "pleinair_version": __version__,
@@ -331,7 +329,7 @@ class Trainer:
             "recipe": self.recipe.model_dump(mode="json"),
             "step": self.step,
             "processes": self.fabric.world_size,
-            "state": {key: value.detach().cpu() for key, value in state.items()},
+            "state": state,
         }
 
     def state_dict(self) -> dict[str, Any]:
@@ -346,7 +344,7 @@ class Trainer:
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
             "schedulers": {name: s.state_dict() for name, s in self.schedulers.items()},
             "precision": self.fabric.strategy.precision.state_dict(),
-            "processes": _gather(self._own_state(), self.fabric.world_size),
+            "processes": gather(self._own_state(), self.fabric.world_size),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -372,7 +370,7 @@ class Trainer:
             for name, part in mine.items():
                 part.load_state_dict(saved[name])
         for optimizer in self.optimizers.values():
-            _match_layout(optimizer)
+            match_layout(optimizer)
         if state["precision"]:  # of float16; none if the run began in another
             self.fabric.strategy.precision.load_state_dict(state["precision"])
         self._load_own_state(state["processes"][self.fabric.global_rank])
@@ -397,58 +395,3 @@ class Trainer:
         torch.set_rng_state(state["torch"])
         if state["cuda"] is not None and self.fabric.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda"], self.fabric.device)
-
-
-def make_scheduler(
-    optimizer: torch.optim.Optimizer, optim: OptimSection
-) -> LambdaLR | ReduceLROnPlateau:
-    """Creates the learning rate's policy; a ``LambdaLR`` is stepped after every step."""
-    if optim.policy == "plateau":
-        return ReduceLROnPlateau(optimizer, factor=optim.gamma, patience=optim.patience)
-    return LambdaLR(optimizer, partial(lr_factor, optim))
-
-
-def lr_factor(optim: OptimSection, step: int) -> float:
-    """Returns what the learning rate is multiplied by; the last step still learns a little."""
-    if step < optim.warmup:
-        return (step + 1) / (optim.warmup + 1)
-    if optim.policy == "step":
-        return optim.gamma ** sum(step >= share * optim.steps for share in optim.milestones)
-    start = optim.decay_from * optim.steps
-    if step < start:
-        return 1.0
-    left = (optim.steps - step + 1) / (optim.steps - start + 1)
-    return left if optim.policy == "linear" else 0.5 * (1 - math.cos(math.pi * left))
-
-
-def _match_layout(optimizer: torch.optim.Optimizer) -> None:
-    """Lays moments out in memory as their parameters are, which may be of another device's layout.
-
-    Fused Adam walks through both by address: of another layout, it would mix up the weights.
-    """
-    for parameter, state in optimizer.state.items():
-        for name, value in state.items():
-            if value.shape == parameter.shape:
-                state[name] = torch.empty_like(parameter).copy_(value)
-
-
-def _gather(state: dict[str, Any], processes: int) -> list[dict[str, Any]]:
-    """Collects every process's state."""
-    if processes == 1:
-        return [state]
-    gathered: list[Any] = [None] * processes
-    torch.distributed.all_gather_object(gathered, state)
-    return gathered
-
-
-def _averaged(terms: Sequence[dict[str, Tensor]]) -> dict[str, float]:
-    """Averages what carries the same name; one transfer from the device for all of it."""
-    names = list(dict.fromkeys(itertools.chain.from_iterable(terms)))
-    sums = [torch.stack([t[name] for t in terms if name in t]).mean().float() for name in names]
-    return dict(zip(names, torch.stack(sums).tolist(), strict=True))
-
-
-def _mark_last(items: Iterable[_T]) -> Iterator[tuple[bool, _T]]:
-    """Yields each item with whether it is the last."""
-    listed = list(items)
-    return ((i == len(listed) - 1, item) for i, item in enumerate(listed))

@@ -115,6 +115,8 @@ def _write_bundle(
     for artifact in filter(None, (graph_for(graphs, precision) for precision in PRECISIONS)):
         _copy(graphs.path(artifact), staged / artifact.path)
         artifacts.append(artifact)
+    if weights := found.weights():
+        _copy(weights, staged / weights.name)
     manifest = found.manifest.model_copy(
         update={"artifacts": artifacts, "skipped": graphs.manifest.skipped}
     )

@@ -7,21 +7,20 @@ slow at that one, and replaces it when it loads a graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from ...bundle.manifest import Strokes
 from ...canvas.layout import canvas_inputs, pixels, slots
 from ...canvas.winners import HIDDEN, KINDS, NEED, TURN
 from .float_onnx import OPSET, PLAN
+from .nodes import Names, NodeWriter
 
 PAINTED = "painted"
-Names = list[str]
 Join = Callable[[str, str], str]
 
 
@@ -61,15 +60,13 @@ def _canvas_inputs(strokes: Strokes) -> list[onnx.ValueInfoProto]:
     ]
 
 
-class _Head:
-    """Writes the nodes; each method returns the names of what it computes."""
+class _Head(NodeWriter):
+    """Writes the nodes of the head."""
 
     def __init__(self, strokes: Strokes) -> None:
+        super().__init__("head")
         self.body, self.layers = strokes.hand.body, len(strokes.hand.layers)
         self.step = strokes.step
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-        self.known: dict[tuple[str, ...], str] = {}
         self.grain = self.real(1 / 255)  # how much each of 255 parts of cover hides
 
     def paint(self) -> None:
@@ -335,78 +332,3 @@ class _Head:
         line = self.op("Concat", self.whole([-1, 3 * self.step]), columns, axis=0)
         lines = self.op("Transpose", self.op("Reshape", lines, line), perm=[0, 2, 1])
         self.op("Reshape", lines, self.op("Shape", "frame"), output=PAINTED)
-
-    def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Adds a node with one output, unless there is the same already; returns its name."""
-        key = (kind, *inputs, repr(attributes))
-        if key not in self.known:
-            name = output or f"head_{len(self.nodes)}"
-            self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
-            self.known[key] = name
-        return self.known[key]
-
-    def add(self, a: str, b: str) -> str:
-        """The sum."""
-        return self.op("Add", a, b)
-
-    def mul(self, a: str, b: str) -> str:
-        """The product."""
-        return self.op("Mul", a, b)
-
-    def sub(self, a: str, b: str) -> str:
-        """The difference."""
-        return self.op("Sub", a, b)
-
-    def most(self, a: str, b: str) -> str:
-        """The larger one."""
-        return self.op("Max", a, b)
-
-    def take(self, values: str, indices: str) -> str:
-        """Single numbers of a flat vector, at flat indices."""
-        return self.op("GatherElements", values, indices, axis=0)
-
-    def to_float(self, value: str) -> str:
-        """As a float; of a truth 1 or 0."""
-        return self.op("Cast", value, to=TensorProto.FLOAT)
-
-    def to_index(self, value: str) -> str:
-        """As a whole number."""
-        return self.op("Cast", value, to=TensorProto.INT32)
-
-    def reshape(self, value: str, shape: Sequence[int]) -> str:
-        """The same values in another shape."""
-        return self.op("Reshape", value, self.whole(shape))
-
-    def flat(self, value: str) -> str:
-        """The same values as a vector."""
-        return self.reshape(value, [-1])
-
-    def rows(self, value: str, count: int) -> Names:
-        """Cuts a value along its outermost axis into so many flat vectors."""
-        if count == 1:
-            return [self.flat(value)]
-        name = f"head_{len(self.nodes)}"
-        parts = [f"{name}_{i}" for i in range(count)]
-        table = self.reshape(value, [count, -1])
-        self.nodes.append(
-            helper.make_node("Split", [table], parts, f"{name}_rows", axis=0, num_outputs=count)
-        )
-        return [self.flat(part) for part in parts]
-
-    def real(self, value: float) -> str:
-        """A float constant."""
-        return self._constant(np.array(value, np.float32))
-
-    def number(self, value: int) -> str:
-        """An index."""
-        return self._constant(np.array(value, np.int32))
-
-    def whole(self, values: Sequence[int]) -> str:
-        """A shape or axes, which ONNX wants in int64."""
-        return self._constant(np.array(values, np.int64))
-
-    def _constant(self, array: np.ndarray[Any, Any]) -> str:
-        name = f"head_{array.dtype.kind}{array.itemsize}_{'_'.join(map(str, array.ravel()))}"
-        if all(known.name != name for known in self.constants):
-            self.constants.append(numpy_helper.from_array(array, name))
-        return name

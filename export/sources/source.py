@@ -14,12 +14,14 @@ from pydantic import ValidationError
 from torch import nn
 
 from ...bundle.bundle import Bundle, sha256_of
-from ...bundle.manifest import Manifest, Strokes
+from ...bundle.manifest import Strokes
 from ...bundle.resolve import EXPORTABLE, Kind, resolve
 from ...errors import ExportError, UsageError
 from ...networks.edge import EdgeGenerator, EdgeSize
+from ...networks.load import LoadedGenerator, load_bundle
 from ...networks.strokes import PlanNetwork, StrokeGenerator
 from ..graphs.frame import order_channels
+from ..graphs.half_storage import restore_floats
 from .checkpoints import Trained, load_trained
 from .foreign import foreign_generator, read_onnx
 
@@ -72,18 +74,30 @@ def _from_onnx(path: Path, input_range: tuple[float, float] | None) -> Trained:
 
 
 def _from_bundle(bundle: Bundle) -> Trained:
+    manifest = bundle.manifest
+    loaded = load_bundle(bundle) if manifest.weights else _from_graph(bundle)
+    return Trained(
+        **vars(loaded),
+        sha256=manifest.training.checkpoint_sha256,
+        training=manifest.training,
+        licence=manifest.licence,
+    )
+
+
+def _from_graph(bundle: Bundle) -> LoadedGenerator:
+    """Recovers the generator of a bundle without weights from its FP32 graph."""
     artifact = bundle.find("onnx", "fp32")
     if artifact is None:
         raise ExportError(f"{bundle.label} has no onnx fp32 artifact, which others are made from")
     path = bundle.path(artifact)
-    manifest: Manifest = bundle.manifest
+    manifest = bundle.manifest
     recipe = {
         "name": manifest.name,
         "title": manifest.title,
         "about": {"description": manifest.description},
     }
     label = Path(bundle.label, artifact.path)
-    return Trained(
+    return LoadedGenerator(
         _of_frame_graph(read_onnx(path), label, manifest.strokes).eval(),
         manifest.generator.architecture,
         {},
@@ -91,9 +105,6 @@ def _from_bundle(bundle: Bundle) -> Trained:
         manifest.training.steps,
         False,
         manifest.training.processes,
-        manifest.training.checkpoint_sha256,
-        manifest.training,
-        manifest.licence,
     )
 
 
@@ -119,6 +130,7 @@ def _of_frame_graph(model: onnx.ModelProto, path: Path, strokes: Strokes | None)
     """The generator that was wrapped into an FP32 frame graph."""
     if any(node.op_type in ROUNDS for node in model.graph.node):
         raise ExportError(f"{path} is in INT8 already; give the float model")
+    restore_floats(model)
     if strokes:
         return _stroke_generator(_weights(model), strokes, path)
     if any(tensor.name == "gather" for tensor in model.graph.initializer):

@@ -32,6 +32,7 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     import torch
 
     from ..graphs.float_onnx import OPSET
+    from ..graphs.half_storage import store_halves
     from ..int8.quantize import BOTH, ONNXRUNTIME
 
     record, needs_fp32 = None, {}
@@ -45,5 +46,7 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
         graph = store.float_graph()
     path = folder / f"{precision}.onnx"
     shutil.copyfile(store.whole(graph), path)
+    if precision == "fp32":
+        store_halves(path)
     engine = store.load("onnxruntime", path)
     yield Built(path, engine, "onnxruntime", opset=OPSET, quantization=record, float32=needs_fp32)

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from ...errors import BackendError
 
-_STDERR = threading.Lock()  # whose turn it is to move it
+_STDERR = threading.RLock()  # whose turn it is to move it
 
 
 class mapped_errors:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from ...bundle.bundle import Bundle
 from ...bundle.manifest import Strokes
-from ...canvas.layout import Canvas, Inputs, Piece, canvas_inputs, lay_canvas, scale_of
+from ...canvas.hand import Hand
+from ...canvas.layout import Canvas, Inputs, Piece, canvas_inputs, lay_canvas, lay_torus, scale_of
 from ...errors import BundleError, UsageError
 from .torus import GAP
 
@@ -60,26 +61,28 @@ class Canvases:
         """Returns the canvas for frames of a size, in pixels, or for a piece of that size."""
         what = self._what(height, width, piece)
         if piece:  # which is painted once, and large
-            return lay_canvas(*what)
+            return lay_canvas(*what, piece)
         with _TURN:  # who comes second finds it laid
-            return _lay(*what)
+            return _lay(self.wrap, *what)
 
     def __call__(self, height: int, width: int, piece: Piece | None = None) -> Arrays:
         """Returns what a graph takes beside frames of a size, by the names of its inputs."""
         if piece:
             return self.lay(height, width, piece).arrays()
         with _TURN:
-            return _arrays(*self._what(height, width, None))
+            return _arrays(self.wrap, *self._what(height, width, None))
 
-    def _what(self, height: int, width: int, piece: Piece | None) -> tuple[Any, ...]:
+    def _what(
+        self, height: int, width: int, piece: Piece | None
+    ) -> tuple[Hand, int, int, int, float, int]:
         strokes = self.strokes
         rows = height
         if piece:
             rows = piece.of[0]
         elif self.wrap:
             rows = height - GAP - 16  # of the frame, about
-        scale, wrap = scale_of(rows, self.stroke), self.wrap and not piece
-        return strokes.hand, height, width, strokes.step, scale, strokes.seed, wrap, piece
+        scale = scale_of(rows, self.stroke)
+        return strokes.hand, height, width, strokes.step, scale, strokes.seed
 
 
 def check_inputs(
@@ -122,10 +125,10 @@ def _fit(given: Sequence[Any], taken: Sequence[Any]) -> bool:
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _lay(*what: Any) -> Canvas:
-    return lay_canvas(*what)
+def _lay(wrap: bool, *what: Any) -> Canvas:
+    return lay_torus(*what) if wrap else lay_canvas(*what)
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _arrays(*what: Any) -> Arrays:
-    return _lay(*what).arrays()
+def _arrays(wrap: bool, *what: Any) -> Arrays:
+    return _lay(wrap, *what).arrays()

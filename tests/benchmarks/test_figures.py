@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from pleinair.benchmarks.drift import error_map
 from pleinair.benchmarks.load_monitor import LoadMonitor, warnings
-from pleinair.benchmarks.machine import cgroup_cores
 from pleinair.benchmarks.report import charts
 from pleinair.benchmarks.report.axes import Axis, padded
 from pleinair.benchmarks.results.summary import pareto
@@ -15,6 +14,7 @@ from pleinair.benchmarks.results.tables import number
 from pleinair.benchmarks.scenarios import Painter, Turn, live, offline, single_stream
 from pleinair.benchmarks.statistics import interval, ratio, summarize
 from pleinair.bundle.bundle import Bundle
+from pleinair.cores import cgroup_cores
 from pleinair.runtime.stylizer import Choice, Stylizer
 
 

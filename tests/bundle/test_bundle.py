@@ -217,7 +217,9 @@ def test_write_bundle_replaces_only_when_told(tmp_path, bundle):
 
     write_bundle(manifest, staged(), out)
     assert Bundle.open(out).manifest == manifest
-    assert json.loads((out / "manifest.json").read_text())["schema_version"] == 1
+    assert (
+        json.loads((out / "manifest.json").read_text())["schema_version"] == manifest.schema_version
+    )
     with pytest.raises(BundleError, match="--overwrite"):
         write_bundle(manifest, staged(), out)
     shutil.rmtree(tmp_path / "staged")

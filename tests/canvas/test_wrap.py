@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from pleinair.canvas.hand import DIRECTIONS, MONET
-from pleinair.canvas.layout import CELL, Canvas, lay_canvas
+from pleinair.canvas.layout import CELL, Canvas, lay_canvas, lay_torus
 from pleinair.canvas.stamps import VARIANTS, side_of
 from pleinair.networks.plan_by_hand import make_plan
 from pleinair.networks.stroke_head import CanvasTensors, StrokeHead
@@ -35,7 +35,7 @@ def identities(canvas: Canvas) -> np.ndarray:
 
 @pytest.mark.parametrize(("height", "width", "step", "scale"), CASES)
 def test_a_mark_lies_in_one_place_of_the_torus(height, width, step, scale) -> None:
-    canvas = lay_canvas(MONET, height, width, step, scale, wrap=True)
+    canvas = lay_torus(MONET, height, width, step, scale)
     _, _, y, x, number = samples_of(canvas)
     texel = canvas.origin[number] + y * canvas.pitch + x
     assert (cover_of(canvas)[texel] > 0).all()
@@ -54,7 +54,7 @@ def test_a_mark_lies_in_one_place_of_the_torus(height, width, step, scale) -> No
 @pytest.mark.parametrize(("height", "width", "step", "scale"), CASES)
 def test_no_part_of_a_mark_is_missing(height, width, step, scale) -> None:
     """Wherever a stamp covers a sample, its mark lies there, or one that is above it."""
-    canvas = lay_canvas(MONET, height, width, step, scale, wrap=True)
+    canvas = lay_torus(MONET, height, width, step, scale)
     samples, first = (height // step, width // step), 0
     layers, slots, rows, columns, numbers = samples_of(canvas)
     for index, layer in enumerate(MONET.layers):
@@ -79,7 +79,7 @@ def test_no_part_of_a_mark_is_missing(height, width, step, scale) -> None:
 
 def test_patches_of_the_ground_are_near_what_they_read() -> None:
     height, width, step = 96, 128, 2
-    canvas = lay_canvas(MONET, height, width, step, 0.5, wrap=True)
+    canvas = lay_torus(MONET, height, width, step, 0.5)
     cell = canvas.cell[canvas.ground]
     for at, side, places in (
         (cell // (width // CELL), height, np.arange(height // step)[:, None]),
@@ -98,7 +98,7 @@ def test_the_painting_has_no_seam(axis: int) -> None:
     plan[:, -2 * layers : -layers] = -1.0 if axis == 1 else 1.0  # upright, or level
     seams = {True: 0.0, False: 0.0}
     for wrap, seed in product(seams, range(4)):
-        canvas = lay_canvas(MONET, 128, 128, 2, 0.5, seed, wrap=wrap)
+        canvas = (lay_torus if wrap else lay_canvas)(MONET, 128, 128, 2, 0.5, seed)
         painted = StrokeHead(MONET)(plan, CanvasTensors.of(canvas))[0].numpy()
         apart = np.abs(painted - np.roll(painted, 2, axis)).mean((0, 3 - axis))
         seams[wrap] += apart[:2].mean() / apart[2:].mean() / 4

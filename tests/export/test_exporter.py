@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -115,7 +116,7 @@ def test_a_lone_precision(run: Path, photos: Path, tmp_path: Path) -> None:
         run, tmp_path / "b", targets=["onnx"], precisions=["int8"], calibration=photos
     )
     assert [a.precision for a in manifest.artifacts] == ["int8"]
-    files = {"int8.onnx", "manifest.json", "MODEL_CARD.md", "strip.jpg"}
+    files = {"int8.onnx", "generator.safetensors", "manifest.json", "MODEL_CARD.md", "strip.jpg"}
     assert {p.name for p in (tmp_path / "b").iterdir()} == files
 
 
@@ -130,6 +131,30 @@ def test_targets_are_added_to_a_bundle(run: Path, photos: Path, tmp_path: Path) 
     assert sorted(found) == [("onnx", "fp16"), ("onnx", "fp32"), ("openvino", "fp32")]
     assert grown.find("onnx", "fp16") == half
     assert all(grown.path(artifact).exists() for artifact in grown.manifest.artifacts)
+
+
+def test_a_shipped_bundle_that_is_exported_onto_itself_loses_nothing(
+    bundle: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "tiny"
+    shutil.copytree(bundle, out)
+    monkeypatch.setattr("pleinair.bundle.resolve.SHIPPED", tmp_path)
+    asked: dict[str, Any] = {"targets": ["onnx"], "precisions": ["fp32"], "calibration": photos}
+    before = {(a.target, a.precision) for a in Bundle.open(out).manifest.artifacts}
+    export("tiny", out, overwrite=True, **asked)
+    assert {(a.target, a.precision) for a in Bundle.open(out).manifest.artifacts} == before
+
+
+def test_a_damaged_artifact_that_would_be_kept_is_said_before_building(
+    bundle: Path, photos: Path, tmp_path: Path
+) -> None:
+    out, said = tmp_path / "tiny", []
+    shutil.copytree(bundle, out)
+    (out / "int8.onnx").write_bytes(b"damaged")
+    asked: dict[str, Any] = {"targets": ["onnx"], "precisions": ["fp32"], "calibration": photos}
+    with pytest.raises(BundleError, match=r"int8.onnx does not have the sha256"):
+        export(out, out, progress=said.append, **asked)
+    assert said == []
 
 
 def test_resnet_exports_to_float(tmp_path: Path, photos: Path) -> None:

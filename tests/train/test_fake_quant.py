@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from pleinair.export.int8.quantize import LIMITS
 from pleinair.networks.generators import create_generator
 from pleinair.train.data.loader import TrainingPictures
 from pleinair.train.fake_quant import FakeQuantized, round_weights
@@ -24,14 +25,14 @@ def grow(generator: nn.Module) -> None:
         generator.get_parameter("up_full.weight").normal_(std=0.05)
 
 
-def test_weights_have_127_levels_for_each_output_channel() -> None:
+def test_weights_have_129_levels_for_each_output_channel() -> None:
     weight = torch.randn(4, 3, 5, 5) * torch.tensor([0.01, 1, 10, 100]).view(4, 1, 1, 1)
     rounded = round_weights(weight)
     for before, after in zip(weight, rounded, strict=True):
-        step = before.abs().max() / 63
+        step = before.abs().max() / LIMITS[7]
         assert (after / step - (after / step).round()).abs().max() < 1e-3
         assert (before - after).abs().max() <= step / 2 * 1.001
-        assert len(after.unique()) <= 127
+        assert len(after.unique()) <= 129
 
 
 def test_a_quantized_generator_paints_nearly_the_same_and_learns() -> None:

@@ -16,6 +16,7 @@ import pytest
 import torch
 from pleinair.errors import PleinairError, TrainingError, UsageError
 from pleinair.networks.checkpoint import load_state, save_atomically
+from pleinair.networks.load import load_painter
 from pleinair.train.data.corrupt import CorruptTally
 from pleinair.train.recipe import Recipe
 from pleinair.train.run import _Loop, make_fabric, train
@@ -219,6 +220,14 @@ def test_fine_tuning_starts_where_the_other_run_ended(make_recipe: Make, tmp_pat
     for name in ("generator.pt", "reverse.pt"):
         was, now = (load_state(tmp_path / run / name)["state"] for run in ("first", "second"))
         assert all(torch.allclose(was[key], now[key], atol=1e-9) for key in was), name
+
+
+def test_a_run_starts_from_a_bundle(make_recipe: Make, tmp_path: Path) -> None:
+    recipe = make_recipe(model={"generator": "edge_s"}, optim={"steps": 1, "lr": 1e-9})
+    generator = train(recipe, tmp_path / "run", "cpu", init=Path("monet-conv"))
+    found, shipped = load_state(generator)["state"], load_painter("monet-conv").generator
+    for name, value in shipped.state_dict().items():
+        assert torch.allclose(found[name], value, atol=1e-6), name
 
 
 def test_fine_tuning_of_another_architecture_is_refused(make_recipe: Make, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from ...networks.plan_by_hand import make_plan
 from ...networks.strokes import StrokeGenerator
 from ..discriminators import FeatureDiscriminator, create_discriminator
 from ..features import VGG16, channels_of
-from ..recipe import BY_HAND, Recipe
+from ..recipe import Recipe
+from ..recipe_checks import BY_HAND
 from . import terms as losses
 from .distil import distil_terms
 from .terms import OBJECTIVES, MeanGramStyle

@@ -76,6 +76,7 @@ def export_site(
             "pleinair_version": __version__,
             "artifacts": [_for_browsers(graph) for graph in graphs],
             "skipped": [],
+            "weights": None,  # a browser has no use for them
         }
     )
     try:

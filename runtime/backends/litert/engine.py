@@ -6,7 +6,6 @@ written anew in memory: the sizes of its tensors, and those that transposed conv
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from ....cores import usable_cores
 from ....errors import BackendError
 from ....pictures import Frames
 from ..library import mapped_errors, muted
@@ -129,5 +129,5 @@ def resized(program: bytes, height: int, width: int) -> bytes:
 
 def load(path: Path, in_flight: int) -> Engine:
     """Loads a folder of .tflite files."""
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     return LiteRtEngine(path, max(1, cores // min(in_flight, cores)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import ncnn
 import numpy as np
 
+from ....cores import usable_cores
 from ....errors import BackendError
 from ....pictures import Frames
 from ..library import mapped_errors
@@ -53,5 +53,5 @@ class NcnnEngine:
 
 def load(path: Path, in_flight: int) -> Engine:
     """Loads a folder with a network."""
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     return NcnnEngine(path, max(1, cores // min(in_flight, cores)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,6 +11,7 @@ from typing import Any
 import onnxruntime as ort
 
 from ....canvas.layout import Piece
+from ....cores import usable_cores
 from ....errors import BackendError
 from ....pictures import Frames
 from ...strokes.canvases import Canvases, Plans, check_inputs
@@ -53,7 +53,7 @@ class OnnxRuntimeEngine:
     ) -> None:
         options = ort.SessionOptions()
         options.log_severity_level = 3
-        cores = os.cpu_count() or 1
+        cores = usable_cores()
         threads = max(1, cores // min(in_flight, cores))
         options.intra_op_num_threads = threads
         self.turn: AbstractContextManager[Any] = nullcontext()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import openvino as ov
 
 from ....canvas.layout import Piece
+from ....cores import usable_cores
 from ....pictures import Frames
 from ...strokes.canvases import Arrays, Canvases, Plans, check_inputs
 from ..library import mapped_errors
@@ -44,7 +44,7 @@ class OpenVinoEngine:
         self.options: dict[str, Any] = {"PERFORMANCE_HINT": _ON_CPU.get(way, "LATENCY")}
         if self.device == "CPU":
             # More frames than cores wait their turn, so that no core ever waits for one.
-            streams = min(in_flight, os.cpu_count() or 1)
+            streams = min(in_flight, usable_cores())
             self.options["PERFORMANCE_HINT_NUM_REQUESTS"] = streams
             # On processors with AVX512-BF16 but no AMX the default, bfloat16, is slower than this.
             self.options["INFERENCE_PRECISION_HINT"] = "f32"

@@ -186,6 +186,16 @@ def test_a_bundle_is_a_source_with_all_its_weights(
             load_source(str(stroke_bundle / name))
 
 
+def test_weights_lie_in_half_precision_and_lose_nothing(stroke_bundle: Path) -> None:
+    sizes = {path.name: path.stat().st_size for path in stroke_bundle.iterdir()}
+    assert sizes["generator.safetensors"] < 280_000
+    assert sizes["fp32.onnx"] < 330_000
+    model = onnx.load(stroke_bundle / "fp32.onnx")
+    assert sum(node.input[0].endswith("_half") for node in model.graph.node if node.input) > 10
+    artifact = Bundle.open(stroke_bundle).find("onnx", "fp32")
+    assert artifact and artifact.drift.verdict == "holds"
+
+
 def test_a_hand_of_ones_own_with_one_layer(tmp_path: Path) -> None:
     hand = Hand(name="mine", layers=(MONET.layers[0],), body=0.3)
     generator = StrokeGenerator(hand, step=1, stroke="large").eval()

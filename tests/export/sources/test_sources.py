@@ -13,12 +13,14 @@ import onnxruntime as ort
 import pytest
 import torch
 from onnx import TensorProto, helper
-from pleinair.bundle.bundle import Bundle
-from pleinair.errors import ExportError, PleinairError, UsageError
+from pleinair.bundle.bundle import Bundle, sha256_of
+from pleinair.errors import BundleError, ExportError, PleinairError, UsageError
 from pleinair.export.calibration import load_frames
 from pleinair.export.exporter import export
 from pleinair.export.sources.source import load_source
 from pleinair.networks.generators import create_generator
+from pleinair.networks.load import load_painter
+from pleinair.networks.weights import write_weights
 from pleinair.runtime.backends import BACKENDS
 from torch import Tensor, nn
 
@@ -109,6 +111,66 @@ def test_a_bundle_is_a_source(bundle: Path, photos: Path, tmp_path: Path, packed
     frame = load_frames(photos, 8, 2)[0]
     one, two = (BACKENDS["onnxruntime"].load(b / "fp32.onnx") for b in (bundle, tmp_path / "b"))
     assert np.array_equal(one(frame), two(frame))
+
+
+def weights_of(source: Path) -> dict[str, torch.Tensor]:
+    return load_source(str(source)).generator.state_dict()
+
+
+def test_a_bundle_has_the_weights_of_its_run(bundle: Path, run: Path) -> None:
+    trained, found = weights_of(run), weights_of(bundle)
+    assert found.keys() == trained.keys()
+    assert all(torch.equal(found[name], trained[name]) for name in trained)
+
+
+def test_a_bundle_of_version_0_1_has_the_same_in_its_graph(
+    bundle: Path, tmp_path: Path, edit: Callable[..., None]
+) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(bundle, old)
+    (old / "generator.safetensors").unlink()
+    edit(old, lambda m: [m.pop("weights"), m.update(schema_version=1)])
+    expected, found = weights_of(bundle), weights_of(old)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    with pytest.raises(BundleError, match=r"old has no weights: an older pleinair wrote it"):
+        load_painter(old)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: path.unlink(), "generator.safetensors is missing"),
+        (lambda path: path.write_bytes(b"x" * 100), "does not have the sha256"),
+    ],
+)
+def test_damaged_weights_are_not_read(bundle: Path, tmp_path: Path, damage, said: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    damage(copy / "generator.safetensors")
+    with pytest.raises(BundleError, match=said):
+        load_source(str(copy))
+
+
+@pytest.mark.parametrize(
+    ("state", "words", "said"),
+    [
+        ({"stem.weight": torch.ones(1)}, {"options": "{}"}, "of another shape, missing"),
+        ({}, {"options": "{}"}, "missing"),
+        ({}, {"options": '{"ngf": 3}'}, "has no option"),
+        ({}, {"options": "[]"}, "cannot be used"),
+        ({}, {}, "cannot be used"),
+    ],
+)
+def test_weights_that_do_not_fit(
+    bundle: Path, tmp_path: Path, edit: Callable[..., None], state, words, said: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    path = copy / "generator.safetensors"
+    write_weights(state, words, path)
+    edit(copy, lambda m: m["weights"].update(sha256=sha256_of(path)))
+    with pytest.raises(BundleError, match=f"generator.safetensors cannot be used: .*{said}|{said}"):
+        load_source(str(copy))
 
 
 def test_a_lone_frame_graph_is_a_source(tmp_path: Path, photos: Path) -> None:
@@ -221,6 +283,7 @@ def test_what_fails_does_not_stop_the_rest(
     assert "cannot convert" in named.out
     assert {p.name for p in (tmp_path / "a").iterdir()} == {
         "fp32.onnx",
+        "generator.safetensors",
         "manifest.json",
         "MODEL_CARD.md",
         "strip.jpg",
