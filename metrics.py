@@ -1,4 +1,4 @@
-"""Pixels metrics (ground floor: training, export and benchmarks measure with the same ones).
+"""How far pictures are from their references; training, export and benchmarks measure alike.
 
 Pictures are uint8 RGB ``[H, W, 3]``.
 """
@@ -18,6 +18,8 @@ from .pictures import Pixels
 
 Array = npt.NDArray[Any]
 
+_TWICE_DB = 6.0  # between an error and one that is half as large
+_VISIBLE_DB = 50.0  # nobody sees an error beyond this
 IDENTICAL_DB = 99.0  # stands for the infinite PSNR of identical pictures, which JSON cannot say
 
 
@@ -41,7 +43,7 @@ class ImageErrors:
 
 @dataclass(frozen=True)
 class DriftLimits:
-    """What a drift must keep to; a bar that is none is not asked for."""
+    """What a drift must keep to; a limit of None is not checked."""
 
     psnr: float | None = None  # dB, at least
     ssim: float | None = None  # at least
@@ -50,7 +52,7 @@ class DriftLimits:
     quarter: float | None = None  # dB at a quarter of the size, at least
 
     def missed(self, found: ImageErrors) -> list[str]:
-        """Says which bars are missed."""
+        """Returns a phrase for each limit that is missed."""
         missed = []
         if self.psnr is not None and found.psnr_db < self.psnr:
             missed.append(f"PSNR {found.psnr_db:.2f} dB < {self.psnr:g}")
@@ -70,9 +72,9 @@ class DriftLimits:
         return missed
 
     def margin(self, found: ImageErrors) -> float:
-        """Returns how many dB of error there are to the nearest bar; negative where it is missed.
+        """Returns the distance to the nearest limit in dB; negative if it is missed.
 
-        An error that is half as large is 6 dB further from each of the bars.
+        Halving an error adds 6 dB to the distance from each limit.
         """
         margins = [
             found.psnr_db - self.psnr if self.psnr is not None else math.inf,
@@ -84,7 +86,7 @@ class DriftLimits:
         return min(margins)
 
 
-# By precision: what an artifact's drift from FP32 must keep to.
+# Limits of an artifact's drift from FP32, by precision.
 DRIFT_LIMITS = {
     "fp32": DriftLimits(60.0, 0.999, 0.1),
     "fp16": DriftLimits(55.0, 0.995, 0.5),
@@ -98,6 +100,16 @@ STROKE_DRIFT_LIMITS = {
     "w8": DriftLimits(38.0, strokes=0.08, quarter=36.0),
     "int8": DriftLimits(38.0, strokes=0.08, quarter=36.0),
 }
+
+
+def drift_limits(precision: str, has_strokes: bool) -> DriftLimits:
+    """Returns what the drift of an artifact must keep to."""
+    return (STROKE_DRIFT_LIMITS if has_strokes else DRIFT_LIMITS)[precision]
+
+
+def is_worse(psnr_db: float, expected_db: float) -> bool:
+    """Whether an error is visible, and more than twice as large as it was measured before."""
+    return psnr_db < min(expected_db - _TWICE_DB, _VISIBLE_DB)
 
 
 def compare(pairs: Iterable[tuple[Pixels, Pixels]]) -> ImageErrors:

@@ -22,7 +22,7 @@ from ..evaluation.flicker import flicker
 from ..pictures import Pixels
 from ..runtime.strokes.canvases import Canvases
 from ..runtime.strokes.drift import Painted as Stroked
-from ..runtime.strokes.drift import stroke_difference
+from ..runtime.strokes.drift import painted_errors
 from .cases import Variant, find_artifact
 from .peers import BASELINE, find_runner
 from .perceptual import load_lpips
@@ -32,9 +32,6 @@ from .settings import Settings
 
 # The first of them that can run here.
 REFERENCES = tuple(Variant(name, "fp32", "onnx", "cpu") for name in ("torch", "onnxruntime"))
-# How far below the manifest's PSNR a measurement on other pictures may lie, in dB; above the cap
-# single roundings decide and the difference says nothing.
-_TOLERANCE, _CAP = 3.0, 60.0
 _WORST = 3
 
 
@@ -157,21 +154,18 @@ class DriftMeter:
             drift.flicker_ratio = flicker(zip(self.inputs.clip, painted.clip, strict=True))
         if reference:
             wanted = reference[1].pictures
-            _compare(drift, wanted, painted.pictures, self._difference(reference[1], painted))
+            _compare(drift, wanted, painted.pictures, self._errors(reference[1], painted))
             if self.lpips:
                 pairs = ((wanted[name], painted.pictures[name]) for name in wanted)
                 drift.lpips = round(self.lpips(pairs), 5)
         return drift, painted
 
-    def _difference(self, wanted: Painted, painted: Painted) -> metrics.ImageErrors:
-        names = list(wanted.pictures)
-        if canvases := Canvases.of(self.bundle):
-            stroked = (
-                [Stroked(one.pictures[name], one.plans[name]) for name in names]
-                for one in (wanted, painted)
-            )
-            return stroke_difference(zip(*stroked, strict=True), canvases)
-        return metrics.compare((wanted.pictures[name], painted.pictures[name]) for name in names)
+    def _errors(self, reference: Painted, painted: Painted) -> metrics.ImageErrors:
+        pictures = (
+            [Stroked(one.pictures[name], one.plans.get(name)) for name in reference.pictures]
+            for one in (reference, painted)
+        )
+        return painted_errors(zip(*pictures, strict=True), Canvases.of(self.bundle))
 
 
 def measure_all(
@@ -221,8 +215,7 @@ def _compare(
         scores.append({"picture": name, "psnr_db": round(metrics.psnr_of(mse), 2)})
     drift.p999_abs = int(np.searchsorted(np.cumsum(counts), 0.999 * counts.sum()))
     drift.worst = sorted(scores, key=lambda score: score["psnr_db"])[:_WORST]
-    expected = min(drift.exported_psnr_db or 0.0, _CAP)
-    if drift.psnr_db < expected - _TOLERANCE:
+    if metrics.is_worse(drift.psnr_db, drift.exported_psnr_db or 0.0):
         drift.warning = (
             f"{drift.variant.label} paints {drift.psnr_db:.1f} dB from the reference here, but its"
             f" export measured {drift.exported_psnr_db:.1f} dB: this backend or artifact does"

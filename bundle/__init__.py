@@ -1,4 +1,4 @@
 """The contract between the rooms: what a bundle's folder holds, and what a SOURCE is.
 
-Free of torch and of every inference library; knows nothing of the rooms above.
+It needs neither torch nor an inference library, and knows nothing of the rooms above.
 """

@@ -25,12 +25,12 @@ from .manifest import AGAIN, MANIFEST, Artifact, Manifest, no_manifest, read_man
 from .resolve import Kind, resolve
 
 UNPACKED: Final = 2**32  # bytes of a zip's files
-_DENSEST: Final = 50, 2**24  # times a zip's own bytes, and so many more: weights hardly shrink
+_DENSEST: Final = 50, 2**24  # times a zip's own size, plus so many bytes: weights hardly compress
 _MEMBERS: Final = 10_000  # of a zip
 
 
 class RefusedArtifact(BundleError):
-    """An artifact is what the manifest names, and no library is let open it."""
+    """An artifact has the hash in the manifest, but its content is out of bounds."""
 
 
 class Bundle:
@@ -39,7 +39,7 @@ class Bundle:
     Attributes:
         root: The folder the artifacts lie in.
         manifest: Its validated manifest.
-        label: How messages name it: the folder or zip that was opened.
+        label: Its name in messages: the folder or zip that was opened.
     """
 
     def __init__(
@@ -75,7 +75,8 @@ class Bundle:
         Args:
             target: As in the manifest.
             precision: As in the manifest.
-            runs: Whether one for a kind of device will do; by default one that any runs.
+            runs: Whether an artifact for a kind of device is accepted; by default only those for
+                any device.
         """
         for artifact in self.manifest.artifacts:
             if (artifact.target, artifact.precision) == (target, precision) and runs(
@@ -85,9 +86,9 @@ class Bundle:
         return None
 
     def path(self, artifact: Artifact) -> Path:
-        """Returns an artifact's file or folder after checking that it is what the manifest names.
+        """Returns an artifact's file or folder after checking it against the manifest.
 
-        What is in it is checked too, before any library opens it.
+        Its content is checked too, before any library opens it.
 
         Raises:
             BundleError: It is missing, lies outside the bundle, its hash differs, or something in
@@ -117,7 +118,7 @@ class Bundle:
         return self._named(weights.path, weights.sha256, weights.path) if weights else None
 
     def _named(self, name: str, sha256: str, what: str) -> Path:
-        """Returns a file or folder after checking that it is what the manifest names."""
+        """Returns a file or folder after checking it against the manifest."""
         path, root = self.root / name, self.root.resolve()
         if not path.exists():
             raise BundleError(f"{self.label}: {what} is missing; {AGAIN}")
@@ -135,12 +136,12 @@ class Bundle:
 
 
 def check_out(out: Path, overwrite: bool, mark: str = MANIFEST) -> None:
-    """Says before long work that a folder may not be written.
+    """Checks, before long work, that a folder may be written.
 
     Args:
         out: A folder that need not exist.
-        overwrite: Whether one of ours may be replaced; others never are.
-        mark: The file in it by which it is told to be ours.
+        overwrite: Whether a folder that pleinair wrote may be replaced; others never are.
+        mark: The file that identifies a folder as pleinair's.
 
     Raises:
         UsageError: It exists and may not be replaced.
@@ -156,7 +157,7 @@ def check_out(out: Path, overwrite: bool, mark: str = MANIFEST) -> None:
 
 
 def _is_ours(out: Path, mark: str) -> bool:
-    """Whether a folder was written by us, though it may be damaged, or has nothing in it."""
+    """Whether pleinair wrote a folder, perhaps a damaged one, or it is empty."""
     try:
         if out.is_dir() and not any(out.iterdir()):
             return True
@@ -166,7 +167,7 @@ def _is_ours(out: Path, mark: str) -> bool:
 
 
 def published(manifest: Manifest) -> Manifest:
-    """Returns a manifest that names no folder of the machine that made it."""
+    """Returns a manifest without folders of this machine."""
     return Manifest.model_validate(without_folders(manifest.model_dump()))
 
 
@@ -175,7 +176,7 @@ def write_bundle(manifest: Manifest, staged: Path, out: Path, overwrite: bool = 
 
     Args:
         manifest: What the folder holds.
-        staged: A folder beside ``out`` with every artifact in it, see ``staging``; gone afterwards.
+        staged: A folder next to ``out`` with all artifacts, see ``staging``; it is moved.
         out: The bundle's folder.
         overwrite: Whether an existing bundle may be replaced.
 
@@ -191,10 +192,10 @@ def write_bundle(manifest: Manifest, staged: Path, out: Path, overwrite: bool = 
 
 
 def move_folder(staged: Path, out: Path, overwrite: bool = False, mark: str = MANIFEST) -> None:
-    """Moves a complete folder to its final name beside it.
+    """Moves a complete folder to its final name in the same folder.
 
     Raises:
-        BundleError: ``out`` exists and may not be replaced, or is none of ours.
+        BundleError: ``out`` exists and may not be replaced, or is not pleinair's.
         OSError: It cannot be moved.
     """
     try:
@@ -206,7 +207,7 @@ def move_folder(staged: Path, out: Path, overwrite: bool = False, mark: str = MA
 
 
 def sha256_of(path: Path) -> str:
-    """Returns a file's sha256 in hexadecimal; a folder's is that of its files' names and hashes."""
+    """Returns a file's sha256 in hexadecimal; for a folder, of its files' names and hashes."""
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
         lines = (f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
@@ -222,7 +223,7 @@ def bytes_of(path: Path) -> int:
 
 
 def _recover(source: str | Path) -> None:
-    """Completes a replacement of a bundle's folder that was cut between its two renames."""
+    """Completes a replacement of a bundle's folder that was interrupted between two renames."""
     path = Path(source)
     with contextlib.suppress(PleinairError, OSError, ValueError):
         if is_cut(path):
@@ -254,7 +255,7 @@ def _unzip(path: Path, folder: Path) -> Path:
 
 
 def _check_zip(path: Path, archive: zipfile.ZipFile) -> None:
-    """Says before anything is unpacked what would be too much."""
+    """Raises, before anything is unpacked, if the content would be too large."""
     members = archive.infolist()
     total = sum(member.file_size for member in members)
     times, more = _DENSEST

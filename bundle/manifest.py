@@ -1,4 +1,4 @@
-"""``manifest.json``: what a bundle says of itself and of each artifact, checked field by field."""
+"""``manifest.json``: the description of a bundle and its artifacts, validated field by field."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SCHEMA_VERSIONS: Final = (1, 2)  # 2 has strokes and weights
 WEIGHTS: Final = "generator.safetensors"
 MANIFEST: Final = "manifest.json"
 AGAIN: Final = "export or download the bundle again"
-STRIDE: Final = 512  # the largest of any generator: what is padded to more is mostly padding
+STRIDE: Final = 512  # the largest of any generator
 
 
 def stays_inside(path: str) -> str:
-    """Returns a path of a manifest or zip.
+    """Validates a path in a manifest or zip, and returns it.
 
     Raises:
         ValueError: It leads out of the bundle.
@@ -54,7 +54,7 @@ class _Part(BaseModel):
 
 
 class Generator(_Part):
-    """What the network is."""
+    """The network in numbers."""
 
     architecture: str
     width: int = Field(ge=0)  # channels of the widest stage of residual blocks
@@ -67,11 +67,11 @@ class Generator(_Part):
 
 
 class Training(_Part):
-    """Where the weights come from."""
+    """The origin of the weights."""
 
     dataset: str
     steps: int
-    processes: int = 1  # that trained together, each with its own batches
+    processes: int = 1  # parallel processes, each with its own batches
     seed: int
     recipe: dict[str, Any]
     checkpoint_sha256: Sha256
@@ -81,12 +81,12 @@ class Training(_Part):
     @field_validator("scores")
     @classmethod
     def _rename(cls, scores: dict[str, float]) -> dict[str, float]:
-        """Reads the name that version 0.1 wrote for the checkerboard score."""
+        """Reads ``lattice``, the name of the checkerboard score in version 0.1."""
         return {"checkerboard" if k == "lattice" else k: v for k, v in scores.items()}
 
 
 class FrameFormat(_Part):
-    """What an artifact takes and returns."""
+    """The format of frames."""
 
     layout: Literal["NHWC"] = "NHWC"
     dtype: Literal["uint8"] = "uint8"
@@ -97,12 +97,12 @@ class FrameFormat(_Part):
 class Drift(_Part):
     """How far an artifact's pictures are from those of the FP32 PyTorch generator.
 
-    Of a painter with strokes PSNR is that of its plans, each kind of value in parts of its range,
+    For a painter with strokes PSNR is measured on plans, each kind of value relative to its range,
     and colours are compared where the stroke is the same.
     """
 
-    reference: str  # what it was compared with
-    runner: str = ""  # what painted: a backend
+    reference: str  # the generator it was compared with
+    runner: str = ""  # the backend that painted
     images: int
     psnr_db: float  # from the mean squared error over all pictures; 99 stands for identical
     ssim: float  # mean over pictures
@@ -114,7 +114,7 @@ class Drift(_Part):
     verdict: str
 
     def figures(self) -> dict[str, str]:
-        """What a table shows of it, by heading."""
+        """Returns the columns of a table, by heading."""
         if self.strokes is None or self.quarter_db is None:
             return {
                 "PSNR dB": f"{self.psnr_db:.1f}",
@@ -130,7 +130,7 @@ class Drift(_Part):
 
     @classmethod
     def of(cls, found: ImageErrors, limits: DriftLimits, reference: str, runner: str = "") -> Drift:
-        """Makes the row of a difference that was measured, with what it misses of the bars."""
+        """Makes the row of measured errors, with a verdict by limits."""
         missed = limits.missed(found)
         return cls(
             reference=reference,
@@ -148,52 +148,52 @@ class Drift(_Part):
 
 
 class Layer(_Part):
-    """A convolution as the sensitivity search found it."""
+    """A convolution's sensitivity to quantization."""
 
     name: str
-    macs: float  # its share of all multiply-adds
-    gain_db: float  # what leaving it alone in float gains
-    float: bool  # whether it is
+    macs: float  # share of all multiply-adds
+    gain_db: float  # gain if it alone stays float
+    float: bool  # whether it stays float
 
 
 class Quantization(_Part):
     """How an INT8 artifact was made."""
 
     ranges: str  # the rule for activations
-    margins_db: dict[str, float]  # to the nearest bar of drift, by each rule that was tried
+    margins_db: dict[str, float]  # distance to the nearest limit of drift, by rule
     int8_macs: float  # share of the multiply-adds that are INT8
-    layers: list[Layer] = []  # the most sensitive first; none where nothing had to stay float
+    layers: list[Layer] = []  # the most sensitive first; empty if none had to stay float
 
 
 class Artifact(_Part):
-    """What one family of runtimes can run: a file, or a folder where the format has several."""
+    """A file for one family of runtimes, or a folder if the format has several files."""
 
     target: str
-    precision: Literal["fp32", "fp16", "w8", "int8"]  # w8: weights in INT8, computed with in FP16
+    precision: Literal["fp32", "fp16", "w8", "int8"]  # w8: INT8 weights, FP16 arithmetic
     path: InsidePath
     sha256: Sha256
     bytes: int = Field(ge=1)
     dynamic: bool = True  # any H and W that are multiples of `multiple_of`
-    device: str = ""  # the only kind of device that it runs on, e.g. sm86
+    device: str = ""  # the only kind of device it runs on, e.g. sm86
     opset: int | None = None
     tool_versions: dict[str, str] = {}
     quantization: Quantization | None = None
     float32: dict[str, str] = {}  # layers of an FP16 artifact that stay FP32, and why
-    seconds: float = 0  # that building and measuring it took
+    seconds: float = 0  # to build and measure it
     drift: Drift
 
 
 class Strokes(_Part):
-    """What lays the canvas of a painter with strokes, beside the size of the picture."""
+    """The parameters of a painter's canvas; the size of the picture is the only other one."""
 
     hand: Hand
-    step: Literal[1, 2]  # 1 decides for each pixel which mark it takes, 2 for each block of 2x2
-    stroke: Literal["fine", "medium", "large"] = "medium"  # size of marks, if none is asked for
+    step: Literal[1, 2]  # marks are chosen for each pixel (1) or for each block of 2x2 (2)
+    stroke: Literal["fine", "medium", "large"] = "medium"  # default size of marks
     seed: int = 0
 
 
 class Weights(_Part):
-    """The generator's weights in PyTorch's layout, for what starts from a bundle."""
+    """The file of the generator's weights, under PyTorch's names."""
 
     path: InsidePath = WEIGHTS
     sha256: Sha256
@@ -201,12 +201,12 @@ class Weights(_Part):
 
 
 class Skipped(_Part):
-    """What was to be built, and could not be."""
+    """An artifact that could not be built."""
 
     target: str
     precision: str
     reason: str  # with the remedy
-    drifts: bool = False  # more than it was allowed to
+    drifts: bool = False  # whether it missed its limits of drift
 
 
 class Manifest(_Part):
@@ -230,14 +230,14 @@ class Manifest(_Part):
     @field_validator("strokes", "weights")
     @classmethod
     def _of_version_2(cls, part: _Part | None, info: ValidationInfo) -> _Part | None:
-        """Readers of version 1 must refuse what they would paint wrongly, or do not know."""
+        """Readers of version 1 must refuse parts that they do not know."""
         if part and info.data.get("schema_version") == 1:
             raise ValueError(f"there are {info.field_name} from schema_version 2 on only")
         return part
 
 
 def read_manifest(root: Path, label: str) -> Manifest:
-    """Reads a bundle's manifest; messages name the bundle by its label.
+    """Reads a bundle's manifest; ``label`` names the bundle in messages.
 
     Raises:
         BundleError: It is missing, damaged, or of another version.
@@ -264,5 +264,5 @@ def read_manifest(root: Path, label: str) -> Manifest:
 
 
 def no_manifest(source: str | Path) -> str:
-    """Returns the sentence for a folder or zip that holds no manifest."""
+    """Returns the message for a folder or zip without a manifest."""
     return f"{source} is no bundle: it has no {MANIFEST}; give the folder or zip that export wrote"

@@ -1,7 +1,7 @@
 """What a SOURCE is: a shipped model, a bundle, a run, a checkpoint, bare weights, an ONNX model.
 
-Told by content, not by suffix: ``v1.pt`` may be a bundle's folder, and a checkpoint of PyTorch is a
-zip too. A suffix only tells what a damaged file was meant to be. Needs no torch.
+The content decides, not the suffix: ``v1.pt`` may be a bundle's folder, and a PyTorch checkpoint is
+a zip too. The suffix is used only in messages about damaged files. Needs no torch.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from .manifest import AGAIN, MANIFEST, no_manifest
 SHIPPED = Path(__file__).parent.parent / "models"
 GENERATOR: Final = "generator.pt"
 STUDENT: Final = "student.pt"
-_STATE: Final = "checkpoint.pt"  # what a run has from its first save on
-_PICKLED: Final = "data.pkl"  # in every zip of PyTorch
+_STATE: Final = "checkpoint.pt"  # in every run after its first save
+_PICKLED: Final = "data.pkl"  # in every zip that PyTorch writes
 _ZIP: Final = b"PK"
-_MOST_FIELDS: Final = 100_000  # of an ONNX model: functions and properties are fields, too
+_MOST_FIELDS: Final = 100_000  # of an ONNX model, with functions and properties
 _PICKLES: Final = frozenset(bytes((0x80, protocol)) for protocol in range(2, 6))
 _GRAPH: Final = 7  # the field of an ONNX model that holds its graph
 _ONNX_FIELDS: Final = frozenset({1, 2, 3, 4, 5, 6, _GRAPH, 8, 14, 20, 25, 26})
@@ -40,7 +40,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf's wire types
 
 
 class Kind(Enum):
-    """What a source can be; the value is what messages call it."""
+    """The kinds of sources; values are their names in messages."""
 
     BUNDLE = "bundle"
     RUN = "run"
@@ -55,7 +55,7 @@ EXPORTABLE: Final = (*PAINTERS, Kind.ONNX)
 
 @dataclass(frozen=True)
 class Source:
-    """What was named, found.
+    """A source that was found.
 
     Attributes:
         kind: What it is.
@@ -69,7 +69,7 @@ class Source:
 
     @property
     def checkpoint(self) -> Path:
-        """The generator's file of a run or checkpoint; a run with a student is for the student."""
+        """The generator's file of a run or checkpoint; if a run has a student, the student's."""
         if self.kind is not Kind.RUN:
             return self.path
         student = self.path / STUDENT
@@ -77,14 +77,14 @@ class Source:
 
 
 def resolve(source: str | Path, *kinds: Kind) -> Source:
-    """Says what a source is.
+    """Finds out what a source is.
 
     Args:
         source: A shipped model's name, or the path of anything that ``Kind`` knows.
-        kinds: What will do; anything if none.
+        kinds: The accepted kinds; any by default.
 
     Raises:
-        UsageError: There is no such thing, or it is of another kind.
+        UsageError: It does not exist, or is of another kind.
         BundleError: It is nothing that pleinair knows, or cannot be read.
         TrainingError: It was a checkpoint, and is damaged.
         ExportError: It was an ONNX model, and is damaged.
@@ -123,7 +123,7 @@ def _find(named: str) -> Source:
 
 
 def _kind_of(path: Path) -> Kind | None:
-    """Tells what a path holds; None if it is nothing that is known, or not there."""
+    """Returns the kind of a path; None if it is unknown or missing."""
     if path.is_dir():
         return _kind_of_folder(path)
     if not path.is_file():
@@ -153,7 +153,7 @@ def _kind_of_folder(path: Path) -> Kind | None:
 
 
 def _kind_of_zip(path: Path) -> Kind | None:
-    """Tells bundles from checkpoints; of a zip that is cut short only a checkpoint is known."""
+    """Distinguishes bundles and checkpoints; of a truncated zip only checkpoints are recognised."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [PurePosixPath(name) for name in archive.namelist()]
@@ -165,14 +165,14 @@ def _kind_of_zip(path: Path) -> Kind | None:
 
 
 def _first_name(path: Path) -> str:
-    """Returns the name of a zip's first member, which stands at its very beginning."""
+    """Returns the name of a zip's first member, from the start of the file."""
     with path.open("rb") as file:
         head = file.read(30)
         return file.read(int.from_bytes(head[26:28], "little")).decode(errors="replace")
 
 
 def _is_safetensors(file: BinaryIO) -> bool:
-    """Whether a file begins with the length of a JSON object, and that object."""
+    """Whether a file begins with the length of a JSON object and that object."""
     size = file.seek(0, 2)
     file.seek(0)
     length = int.from_bytes(file.read(8), "little")
@@ -184,7 +184,7 @@ def _is_safetensors(file: BinaryIO) -> bool:
 
 
 def _is_onnx(file: BinaryIO) -> bool:
-    """Whether a file's outermost fields are those of an ONNX model, the last perhaps cut short."""
+    """Whether a file's top-level fields are those of an ONNX model, even if truncated."""
     file.seek(0)
     seen = set()
     for field in islice(_fields(file), _MOST_FIELDS):
@@ -195,7 +195,7 @@ def _is_onnx(file: BinaryIO) -> bool:
 
 
 def _fields(file: BinaryIO) -> Iterator[int]:
-    """Yields the numbers of a protobuf message's outermost fields; 0 for what cannot be one."""
+    """Yields the numbers of a protobuf message's top-level fields; 0 for an invalid one."""
     while (tag := _varint(file)) is not None:
         field, wire = tag >> 3, tag & 7
         if wire == _VARINT:

@@ -1,5 +1,6 @@
-"""Generator -> bundle of artifacts, each with its measured drift.
+"""A generator becomes a bundle of artifacts, each with its measured drift.
 
-``sources/`` read, ``graphs/`` wrap, ``int8/`` quantize, ``targets/`` build; the modules here stage
-and measure. Drift is measured by the runtime's own backends. Nothing here trains.
+``sources/`` reads generators, ``graphs/`` wraps them, ``int8/`` quantizes, ``targets/`` builds
+artifacts. The modules here stage the bundle and measure drift with the runtime's own backends.
+Nothing here trains.
 """

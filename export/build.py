@@ -1,4 +1,4 @@
-"""Builds and measures what a plan names; what cannot be built does not stop the rest."""
+"""Builds and measures the artifacts of a plan; a failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Progress = Callable[[str], None]
 
 
 class Build:
-    """One generator, its photographs, and the folder that its artifacts go to."""
+    """Builds the artifacts of one generator into a folder."""
 
     def __init__(
         self,
@@ -36,16 +36,16 @@ class Build:
         progress: Progress,
         about: About,
     ) -> None:
-        """Paints the reference.
+        """Paints the reference pictures.
 
         Args:
             trained: The generator.
             photos: Half of them calibrate, the other half measures drift.
             budget: What INT8 must hold.
             folder: Where artifacts go.
-            shop: Where what they are made of goes.
+            shop: A folder for intermediate graphs.
             progress: Called with a line per step.
-            about: For formats that show it.
+            about: Texts for formats that show them.
         """
         self.budget, self.folder, self.progress = budget, folder, progress
         calibration, held_out = photos[::2], photos[1::2]
@@ -56,7 +56,7 @@ class Build:
         )
 
     def run(self, plan: Sequence[tuple[Target, str]]) -> tuple[list[Artifact], list[Skipped]]:
-        """Returns what was built, and what could not be.
+        """Returns the artifacts that were built, and those that could not be.
 
         Raises:
             ExportError: Nothing could be built.
@@ -150,7 +150,7 @@ def _artifact(
 
 
 def _metadata(trained: Trained) -> dict[str, str]:
-    """What every graph says of itself, so that a file is usable when alone."""
+    """Returns the metadata of every graph, which make a single file usable without its bundle."""
     strokes = strokes_of(trained.generator)
     return {
         "name": str(trained.recipe["name"]),

@@ -15,8 +15,8 @@ from ..pictures import Frames, Pixels, list_pictures, read_picture, spread
 from ..runtime.sources.source import open_source
 from ..train.data.domains import UnreadablePicture
 
-LONGEST = 1280  # larger photographs are scaled down to what a camera gives
-MIDDLE = 512  # pixels a side; more of a photograph shows no other ranges, and takes longer
+LONGEST = 1280  # larger photographs are scaled down to a camera's size
+MIDDLE = 512  # pixels a side; more of a photograph takes longer and does not change ranges
 
 
 def load_frames(
@@ -31,10 +31,10 @@ def load_frames(
         source: A folder of photographs, or a video.
         stride: Of the generator.
         most: How many at most.
-        read: What reads a photograph: a generator may want them grey, or cut in two.
+        read: Reads a photograph; some generators need grey pictures, or one half of a pair.
 
     Raises:
-        ExportError: It does not exist, cannot be read, or has fewer than two pictures of use.
+        ExportError: It does not exist, cannot be read, or has fewer than two usable pictures.
     """
     if not source.exists():
         raise ExportError(f"--calibration {source} does not exist")

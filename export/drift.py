@@ -1,4 +1,4 @@
-"""The drift gate: how far an artifact's pictures are from the FP32 PyTorch generator's."""
+"""Drift: how far an artifact's pictures are from those of the FP32 PyTorch generator."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from .. import metrics
 from ..bundle.manifest import Drift, Strokes
 from ..canvas.winners import plan_error
 from ..errors import ExportError, UsageError, unknown_name
-from ..metrics import DRIFT_LIMITS, STROKE_DRIFT_LIMITS, DriftLimits, ImageErrors
+from ..metrics import DRIFT_LIMITS, DriftLimits, ImageErrors, drift_limits
 from ..networks.describe import strokes_of
 from ..networks.frames import FrameGraph
 from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames, spread
 from ..runtime.backends import StrokeEngine
 from ..runtime.strokes.canvases import Canvases, Plans
-from ..runtime.strokes.drift import Painted, other_strokes, stroke_difference
+from ..runtime.strokes.drift import Painted, other_strokes, painted_errors
 
-ROUNDED = ("w8", "int8")  # what a budget is for
-STROKES_ON = 48  # photographs are enough to count strokes on, of which each has tens of thousands
+ROUNDED = ("w8", "int8")  # precisions that a budget applies to
+STROKES_ON = 48  # photographs; each has tens of thousands of strokes
 
 Paint = Callable[[Frames], Frames]
-# What a budget can be of, and more than anybody can allow.
+# The measures that a budget may limit, each with a value beyond its range.
 _MOST = {"psnr": metrics.IDENTICAL_DB, "ssim": 1.0, "delta_e": 100.0, "strokes": 1.0}
 
 
@@ -35,10 +35,10 @@ class BudgetMissed(ExportError):
 
 
 def parse_budget(texts: Iterable[str]) -> DriftLimits | None:
-    """Reads ``psnr=38``, ``ssim=0.98``, ``delta_e=1`` and ``strokes=8%``; none if there is nothing.
+    """Parses ``psnr=38``, ``ssim=0.98``, ``delta_e=1``, ``strokes=8%``; None if there are none.
 
     Raises:
-        UsageError: One has another form, or a value that no drift can have.
+        UsageError: A text has another form, or its value is out of range.
     """
     limits: dict[str, float] = {}
     for text in texts:
@@ -56,14 +56,14 @@ def parse_budget(texts: Iterable[str]) -> DriftLimits | None:
 
 
 def reference_pictures(generator: nn.Module, frames: Sequence[Frames]) -> list[Frames]:
-    """Paints frames with the FP32 PyTorch generator, by the plain frame graph."""
+    """Paints frames with the FP32 PyTorch generator in its plain frame graph."""
     graph = FrameGraph(generator).eval()
     with torch.no_grad():
         return [graph(torch.from_numpy(frame)).numpy() for frame in frames]
 
 
 def difference(paint: Paint, frames: Sequence[Frames], reference: Sequence[Frames]) -> ImageErrors:
-    """Paints frames and compares them with what is wanted."""
+    """Paints frames and compares them with the reference pictures."""
     return metrics.compare((w[0], paint(f)[0]) for f, w in zip(frames, reference, strict=True))
 
 
@@ -80,8 +80,8 @@ def measure(
         paint: The artifact.
         precision: Of the artifact.
         frames: Photographs, uint8 [1, H, W, 3].
-        reference: What the reference makes of them.
-        limits: What it must keep to; those of its precision if none.
+        reference: The reference pictures of these frames.
+        limits: Limits for the verdict; those of the precision by default.
     """
     return Drift.of(
         difference(paint, frames, reference), limits or DRIFT_LIMITS[precision], "pytorch fp32"
@@ -89,7 +89,7 @@ def measure(
 
 
 def reference_plans(generator: StrokeGenerator, frames: Sequence[Frames]) -> list[Plans]:
-    """Makes plans of frames with the FP32 PyTorch network."""
+    """Computes the plans of frames with the FP32 PyTorch network."""
     network = generator.network.eval()
     with torch.no_grad():
         return [
@@ -99,11 +99,11 @@ def reference_plans(generator: StrokeGenerator, frames: Sequence[Frames]) -> lis
 
 
 class PlanDifference:
-    """Compares plans, which is all that INT8 changes of a painter with strokes.
+    """Compares plans, the only part of a painter with strokes that is quantized.
 
     Args:
         strokes: How the painter paints.
-        counts: Whether strokes that are others are counted as well, which takes longer.
+        counts: Whether to count pixels that take another stroke as well, which is slower.
     """
 
     def __init__(self, strokes: Strokes, counts: bool) -> None:
@@ -112,7 +112,7 @@ class PlanDifference:
     def __call__(
         self, paint: Paint, frames: Sequence[Frames], reference: Sequence[Plans]
     ) -> ImageErrors:
-        """Makes plans of frames and compares them with what is wanted."""
+        """Computes plans of frames and compares them with the reference plans."""
         made = [np.asarray(paint(frame), np.float32) for frame in frames]
         pairs = list(zip(reference, made, strict=True))
         errors = [plan_error(w[0], m[0]) for w, m in pairs]
@@ -128,7 +128,7 @@ class PlanDifference:
 
 
 class Judge:
-    """Measures drift from a generator's own paintings.
+    """Measures the drift of artifacts from a generator's own paintings.
 
     Args:
         generator: The reference.
@@ -150,25 +150,25 @@ class Judge:
         reference = (Painted(w[0], p) for w, p in zip(self.reference, self.plans, strict=True))
         made = (Painted(paint(frame)[0], paint.plan(frame)) for frame in self.frames)
         canvases = Canvases(self.strokes, "this generator")
-        return stroke_difference(zip(reference, made, strict=True), canvases)
+        return painted_errors(zip(reference, made, strict=True), canvases)
 
     def inner_difference(self, paint: Paint) -> ImageErrors:
-        """The same of a graph in the making: where there are strokes, of one that makes plans."""
+        """Does the same with an INT8 candidate; with strokes that is a graph of plans."""
         if self.strokes is None:
             return difference(paint, self.frames, self.reference)
         return PlanDifference(self.strokes, counts=True)(paint, self.frames, self.plans)
 
     def drift(self, found: ImageErrors, precision: str, budget: DriftLimits | None = None) -> Drift:
-        """Returns the row of a difference.
+        """Returns the manifest's row for measured errors.
 
         Args:
-            found: By an artifact.
+            found: The errors of an artifact.
             precision: Of the artifact.
-            budget: What it must keep to; the bars of its precision if none.
+            budget: Limits for the verdict; those of the precision by default.
         """
-        limits = budget or DRIFT_LIMITS[precision]
-        if self.strokes:
-            limits = STROKE_DRIFT_LIMITS[precision]
-            if budget:
-                limits = replace(limits, psnr=budget.psnr, strokes=budget.strokes or limits.strokes)
+        limits = drift_limits(precision, self.strokes is not None)
+        if budget and self.strokes:
+            limits = replace(limits, psnr=budget.psnr, strokes=budget.strokes or limits.strokes)
+        elif budget:
+            limits = budget
         return Drift.of(found, limits, "pytorch fp32")

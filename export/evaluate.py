@@ -1,4 +1,4 @@
-"""Scores a run, a generator or a bundle with the pictures that are named, or with its recipe's."""
+"""Scores a run, a generator or a bundle on given pictures or on those of its recipe."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from .sources.checkpoints import Trained, load_trained
 
 CLIP_FRAMES = 100  # of a clip, at most
 
-# Shows the progress of what its title says, while it is open.
+# Opens a display of progress with a title.
 Show = Callable[[str], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores, and what they were measured with: they compare with those of the same only."""
+    """Scores and how they were measured; only scores measured alike can be compared."""
 
     scores: Scores
     measured: dict[str, Any]
-    viewing: ViewingScores | None = None  # at viewing size, if that was asked for
+    viewing: ViewingScores | None = None  # at viewing size, if requested
 
 
 @contextmanager
@@ -64,21 +64,21 @@ def evaluate(
 ) -> Evaluation:
     """Scores a generator: distance to the target domain, content, checkerboard, flicker, pairs.
 
-    And what its paintings are like at the size where people watch them.
+    Also scores its paintings at the size at which people view them.
 
     Args:
         model: A run's folder, a generator's file, or a bundle's name, folder or zip.
-        data: The folder of the folders below; none takes the recipe's ``data.root``.
-        source: Folder of the pictures to paint; "" takes the recipe's, else ``testB``.
-        target: Folder of the target domain; "" takes the recipe's, else ``trainA``.
-        features: Feature network; none takes the recipe's, else Inception v3.
-        pictures: At most so many of each.
-        viewing: Of so many of them the scores at viewing size (720 rows); 0 leaves these out.
+        data: The parent of the folders below; by default the recipe's ``data.root``.
+        source: Folder of the pictures to paint; by default the recipe's, else ``testB``.
+        target: Folder of the target domain; by default the recipe's, else ``trainA``.
+        features: Feature network; by default the recipe's, else Inception v3.
+        pictures: The largest number of pictures to use from each folder.
+        viewing: How many of them to score at viewing size (720 rows); 0 for none.
         clip: A video to measure flicker with.
         sheet: A file to write a contact sheet to.
-        save: Whether the scores are noted in the bundle's manifest and card.
-        backend: What runs a bundle.
-        precision: Of the bundle's artifact.
+        save: Whether to store the scores in the bundle's manifest and card.
+        backend: The backend that runs a bundle.
+        precision: The precision of the bundle's artifact.
         show: Opens a display of progress.
 
     Raises:
@@ -121,7 +121,7 @@ def evaluate(
 
 
 def _folder_of_bundle(model: str) -> Path:
-    """Where scores will be saved."""
+    """Returns the folder that scores are saved to."""
     folder = Path(Bundle.open(model).label)
     if not folder.is_dir():
         raise UsageError(f"--save needs a bundle that is a folder, {model} is none")
@@ -129,7 +129,7 @@ def _folder_of_bundle(model: str) -> Path:
 
 
 def _open_painter(model: str, backend: str, precision: str) -> tuple[Paint, Trained | None, str]:
-    """Returns what paints with a run or bundle, what was trained, and what it is painted with."""
+    """Returns a painter, its training if it is a run's, and the name of its backend."""
     found = resolve(model, *PAINTERS)
     if found.kind is Kind.BUNDLE:
         stylizer = load(model, backend, precision, "rgb")
@@ -141,7 +141,7 @@ def _open_painter(model: str, backend: str, precision: str) -> tuple[Paint, Trai
 
 
 def _recipe_of(trained: Trained | None) -> Recipe | None:
-    """The recipe of a run; bundles and imported generators have none that names pictures."""
+    """Returns the recipe of a run; those of bundles and imported generators name no pictures."""
     if trained is None or "data" not in trained.recipe:
         return None
     return validate_recipe(trained.recipe, "the generator's recipe")
@@ -150,7 +150,7 @@ def _recipe_of(trained: Trained | None) -> Recipe | None:
 def _find_pictures(
     recipe: Recipe | None, reverse: bool, root: Path | None, source: str, target: str, count: int
 ) -> tuple[PictureFolder, PictureFolder]:
-    """Returns originals and targets: of the folders that are named, else of the recipe's."""
+    """Returns originals and targets, from the named folders or from the recipe's."""
     if recipe:
         if root:
             data = recipe.data.model_copy(update={"root": root})
@@ -180,7 +180,7 @@ def _clip_frames(clip: str | None, progress: Progress) -> Iterator[Iterator[Pixe
 
 
 def _save_scores(bundle: Path, scores: Scores, measured: dict[str, Any]) -> None:
-    """Notes scores in a bundle, with how they were measured, but no path of this machine."""
+    """Stores scores and how they were measured in a bundle, without paths of this machine."""
     name = {key: Path(str(measured[key])).name for key in ("pictures", "targets", "features")}
     clip = f", flicker on {Path(measured['clip']).name}" if measured["clip"] else ""
     scored = (

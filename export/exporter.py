@@ -1,4 +1,4 @@
-"""A trained generator becomes a bundle: each artifact built, measured, named in the manifest."""
+"""Exports a trained generator to a bundle: builds and measures artifacts, writes the manifest."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .targets import TARGETS, Target, find_target
 from .targets.web.own_graphs import check_photograph
 from .targets.web.site import TARGET, write_site
 
-PHOTOGRAPHS = 600  # half of them calibrate, the other half measures
+PHOTOGRAPHS = 600  # half of them calibrate, half of them measure drift
 PRECISIONS = ("fp32", "fp16", "w8", "int8")
 
 Progress = Callable[[str], None]
@@ -61,23 +61,23 @@ def export(
 ) -> Manifest:
     """Exports a generator to a bundle.
 
-    Half of the calibration photographs set the INT8 ranges, the other half measure drift. What
-    cannot be built, or cannot hold ``max_drift``, is listed in the manifest, with the reason, and
-    does not stop the rest.
+    Half of the calibration photographs set the INT8 ranges, the other half measure drift. An
+    artifact that cannot be built or that misses ``max_drift`` is listed in the manifest with the
+    reason; the others are built.
 
     Args:
         source: A run's folder, a ``generator.pt``, a shipped model's name, a bundle, or a float
             ``.onnx``.
-        out: The bundle's folder; it appears only when everything in it is complete. If it is the
-            source itself, what is built is added to what it has.
-        targets: Names of ``TARGETS``; none builds all that is built by default and can be here.
-        precisions: Some of ``PRECISIONS``; none builds all.
+        out: The bundle's folder; it appears when the bundle is complete. If it is the source's own
+            folder, the new artifacts are added to those it has.
+        targets: Names of ``TARGETS``; by default all the usual ones that can be built here.
+        precisions: Some of ``PRECISIONS``; all by default.
         calibration: A folder of real photographs, or a video; by default the recipe's sample
             pictures, and for a source without a recipe the demo clip.
-        max_drift: What INT8 must hold, e.g. ``psnr=38``: layers stay float until it does.
-        input_range: Black and white of a float ``.onnx``; told by what it paints if none.
-        fine: Of a painter with strokes: decide for each pixel which one is on top, not for blocks
-            of 2x2. The bundle's name then ends in ``-fine``.
+        max_drift: Limits for INT8, e.g. ``psnr=38``; layers stay float until it keeps to them.
+        input_range: The values of black and white in a float ``.onnx``; guessed by default.
+        fine: For painters with strokes: whether to choose the topmost stroke for each pixel and
+            not for each block of 2x2. The bundle's name then ends in ``-fine``.
         licence: Of the weights, for the manifest.
         description: A sentence or two, for the manifest.
         overwrite: Whether an existing bundle may be replaced.
@@ -151,19 +151,19 @@ def export(
 def _base_bundle(
     source: str | Path, out: Path, plan: Sequence[tuple[Target, str]]
 ) -> Bundle | None:
-    """Returns the bundle that is added to, if ``out`` is the source's own folder."""
+    """Returns the bundle that artifacts are added to, if ``out`` is the source's own folder."""
     found = resolve(source, *EXPORTABLE)
     if found.kind is not Kind.BUNDLE or not out.is_dir() or out.resolve() != found.path.resolve():
         return None
     bundle, anew = Bundle.open(out), {(row.name, precision) for row, precision in plan}
     for artifact in bundle.manifest.artifacts:
         if (artifact.target, artifact.precision) not in anew:
-            bundle.path(artifact)  # a damaged one is said before anything is built
+            bundle.path(artifact)  # a damaged one is an error before anything is built
     return bundle
 
 
 def _write_weights(trained: Trained, staged: Path) -> Weights | None:
-    """Puts the generator's weights beside the artifacts; a foreign graph has none of its own."""
+    """Writes the generator's weights; a foreign ONNX graph has none."""
     if isinstance(trained.generator, ForeignGenerator):
         return None
     path = staged / WEIGHTS
@@ -172,7 +172,7 @@ def _write_weights(trained: Trained, staged: Path) -> Weights | None:
 
 
 def _carried(bundle: Bundle, built: Sequence[Artifact], staged: Path) -> list[Artifact]:
-    """Copies what a bundle has and what was not built anew; a damaged file is an error."""
+    """Copies a bundle's artifacts that were not built again; a damaged file is an error."""
     anew = {(a.target, a.precision, a.device) for a in built}
     kept = []
     for artifact in bundle.manifest.artifacts:
@@ -188,7 +188,7 @@ def _carried(bundle: Bundle, built: Sequence[Artifact], staged: Path) -> list[Ar
 
 
 def _finer(trained: Trained, source: str | Path) -> Trained:
-    """The same painter, which decides for each pixel which of its strokes is on top."""
+    """Returns the same painter, choosing the topmost stroke for each pixel."""
     if not isinstance(trained.generator, StrokeGenerator):
         raise UsageError(f"--fine is for painters with strokes; {source} paints without")
     trained.generator.step = 1
@@ -198,7 +198,7 @@ def _finer(trained: Trained, source: str | Path) -> Trained:
 
 
 def _plan(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[Target, str]]:
-    """What to build: everything, or what was named."""
+    """Returns what to build: the named targets and precisions, or all usual ones."""
     for precision in precisions:
         if precision not in PRECISIONS:
             raise UsageError(unknown_name("precision", precision, PRECISIONS))
@@ -230,7 +230,7 @@ def _about(trained: Trained, licence: str, description: str) -> About:
 
 
 def _training(trained: Trained) -> Training:
-    """The recipe without the paths of the machine that trained it."""
+    """Returns the manifest's section on training, without paths of the machine that trained."""
     recipe: dict[str, Any] = copy.deepcopy(trained.recipe)
     dataset = Path(recipe.get("data", {}).pop("root", "")).name
     for section, key in (("loss", "vgg"), ("distil", "teacher"), ("evaluate", "features")):
@@ -255,7 +255,7 @@ def _training(trained: Trained) -> Training:
 
 
 def _photographs(trained: Trained, stride: int, named: Path | None) -> list[Frames]:
-    """Reads what the generator is for, from what is named or from where its recipe found it."""
+    """Reads photographs from the named source or from the recipe's folder."""
     if "data" not in trained.recipe:  # imported, of a bundle, or foreign
         return load_frames(named or DEMO_CLIP, stride, PHOTOGRAPHS)
     recipe = validate_recipe(trained.recipe, "the generator's recipe")

@@ -1,4 +1,4 @@
-"""The graphs that targets are built from, each made once."""
+"""The graphs that targets are built from; each is made once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .int8.search import PICTURES, Int8Builder, Search
 
 @dataclass(frozen=True)
 class About:
-    """What people read of a model."""
+    """Texts about a model for people to read."""
 
     title: str = ""
     description: str = ""
@@ -42,21 +42,21 @@ class About:
 
 @dataclass(frozen=True)
 class Quantized:
-    """An INT8 graph, and how it was found."""
+    """An INT8 graph and the record of its search."""
 
     path: Path
     record: Quantization
 
 
 class GraphStore:
-    """A generator, photographs to calibrate with, and a folder for what is made of them.
+    """Makes the graphs of a generator, in a folder, with photographs for calibration.
 
     Attributes:
         generator: From pictures (B, 3, H, W) in [-1, 1] to the same.
         calibration: Frames uint8 [1, H, W, 3] whose activations set INT8 ranges.
-        metadata: What every graph says of itself.
-        budget: What INT8 must hold, at the cost of layers that stay float.
-        about: For formats that show it.
+        metadata: Written into every graph.
+        budget: Limits of INT8 drift; layers stay float until it keeps to them.
+        about: Texts for formats that show them.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class GraphStore:
         judge: Callable[[Paint], float] = lambda _: 0.0,
         about: About | None = None,
     ) -> None:
-        """Prepares for the photographs; ``judge`` is what ``Search`` takes."""
+        """Crops the photographs to the stride; for ``judge`` see ``Search``."""
         stride = stride_of(generator)
         self.generator, self.metadata, self.folder = generator, metadata, folder
         self.calibration = [middle(frame, stride) for frame in calibration]
@@ -79,10 +79,10 @@ class GraphStore:
         self.strokes = strokes_of(generator)
 
     def whole(self, graph: Path) -> Path:
-        """Returns the graph of a painter: behind that of a plan comes the head that paints it.
+        """Returns the complete graph: for a painter with strokes, plan and stroke head.
 
         Args:
-            graph: One of those that are made here.
+            graph: A graph made by this store.
         """
         if self.strokes is None:
             return graph
@@ -92,7 +92,7 @@ class GraphStore:
 
     @property
     def canvases(self) -> Canvases | None:
-        """What lays the generator's canvas, if it paints strokes."""
+        """The canvases of the generator, if it paints strokes."""
         return Canvases(self.strokes, "this generator") if self.strokes else None
 
     def load(self, backend: str, path: Path) -> Engine:
@@ -102,7 +102,7 @@ class GraphStore:
     def float_graph(self, dtype: torch.dtype = torch.float32) -> Path:
         """Returns the ONNX frame graph whose convolutions compute in ``dtype``.
 
-        Of a painter with strokes this graph, and those in INT8, end with the plan: see ``whole``.
+        For a painter with strokes this graph and the INT8 ones end with the plan, see ``whole``.
         """
         path = self.folder / f"{dtype}.onnx".removeprefix("torch.")
         if not path.exists():
@@ -116,10 +116,10 @@ class GraphStore:
         return fp32_layers(planner(self.generator), self.calibration)
 
     def int8_graph(self, scheme: Scheme) -> Quantized:
-        """Returns the ONNX frame graph in INT8 by a scheme.
+        """Returns the INT8 ONNX frame graph of a scheme.
 
         Raises:
-            ExportError: No such graph holds the budget.
+            ExportError: No graph keeps to the budget.
         """
         if scheme not in self.quantized:
             path = self.folder / f"int8-{scheme.name}.onnx"
@@ -128,10 +128,10 @@ class GraphStore:
         return self.quantized[scheme]
 
     def search(self, builder: Int8Builder) -> Quantization:
-        """Lets a maker make the INT8 graph that drifts least and holds the budget.
+        """Finds the INT8 graph that drifts least and keeps to the budget.
 
         Raises:
-            ExportError: No such graph holds the budget.
+            ExportError: No graph keeps to the budget.
         """
         frames = self.calibration[:: -(-len(self.calibration) // PICTURES)]
         if isinstance(self.generator, StrokeGenerator) and self.strokes:

@@ -76,12 +76,12 @@ def strip(folder: Path, manifest: Manifest) -> Pixels:
 
 
 def _shown(manifest: Manifest) -> list[Artifact]:
-    """What a backend painted with where the bundle was made: not, say, an engine for a Jetson."""
+    """Returns the artifacts that ran where the bundle was made, without those for one device."""
     return [a for a in manifest.artifacts if a.drift.runner in BACKENDS and not a.device]
 
 
 def save_scores(model: Path, scores: Mapping[str, float], scored: str) -> None:
-    """Notes an evaluation's scores in a bundle's manifest and card; the artifacts stay as they are.
+    """Stores an evaluation's scores in a bundle's manifest and card.
 
     Args:
         model: The bundle's folder.
@@ -120,7 +120,7 @@ def _artifact(artifact: Artifact) -> tuple[str, ...]:
 
 
 def _strokes(manifest: Manifest) -> str:
-    """What it paints with, and how drift is told in strokes."""
+    """Describes the strokes and how drift is measured with them."""
     strokes = manifest.strokes
     if strokes is None:
         return ""
@@ -140,7 +140,7 @@ def _strokes(manifest: Manifest) -> str:
 
 
 def _sensitive_layers(manifest: Manifest) -> str:
-    """What had to stay float for INT8 to hold its budget, and what each layer would have gained."""
+    """Lists the layers by sensitivity, and which of them stay float to keep to the budget."""
     found = {
         a.target: a.quantization.layers
         for a in manifest.artifacts

@@ -1,4 +1,4 @@
-"""Converters talk much; what matters to a user is raised as an error."""
+"""Silences converters; what matters to a user is raised as an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .graphs.float_onnx import quiet
 
 @contextlib.contextmanager
 def silent() -> Iterator[None]:
-    """Silences the converters; what matters to a user is raised."""
+    """Discards what converters print."""
     out, err = io.StringIO(), io.StringIO()
     with quiet(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), muted():
         yield

@@ -21,12 +21,10 @@ from .probe import probe
 from .sources.demo_clip import DEMO_CLIP
 from .sources.source import open_source
 from .strokes.canvases import Canvases
-from .strokes.drift import Painted, stroke_difference
+from .strokes.drift import Painted, painted_errors
 from .stylizer import Choice, Stylizer
 
 _ROWS = 360  # of pictures, at most
-_TWICE = 6.0  # dB: the error is twice as large; pictures alone make less of a difference
-_UNSEEN = 50.0  # dB: nobody sees a difference beyond this
 
 
 def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12) -> dict[str, Any]:
@@ -106,7 +104,7 @@ def _differs(artifact: Artifact, found: dict[str, Any]) -> list[str]:
     if "error" in found:
         return [found["error"]]
     expected = artifact.drift.psnr_db
-    if "psnr_db" in found and found["psnr_db"] < min(expected - _TWICE, _UNSEEN):
+    if "psnr_db" in found and metrics.is_worse(found["psnr_db"], expected):
         return [
             f"{artifact.target} {artifact.precision} with {found['backend']} is further from FP32"
             f" here, {found['psnr_db']:.1f} dB, than the manifest says, {expected:.1f} dB;"
@@ -166,21 +164,13 @@ def _measure(
         yield backend, row
 
 
-def difference(
-    bundle: Bundle, reference: list[Painted], painted: list[Painted]
-) -> metrics.ImageErrors:
-    """Says how far paintings are from others, in strokes where a bundle paints with them."""
-    pairs = zip(reference, painted, strict=True)
-    if canvases := Canvases.of(bundle):
-        return stroke_difference(pairs, canvases)
-    return metrics.compare((w.picture, p.picture) for w, p in pairs)
-
-
 def _drift(
     bundle: Bundle, reference: list[Painted], painted: list[Painted], measured_from: str
 ) -> dict[str, Any]:
     """One row of how far paintings are from others."""
-    drift = Drift.of(difference(bundle, reference, painted), metrics.DriftLimits(), measured_from)
+    pairs = zip(reference, painted, strict=True)
+    found = painted_errors(pairs, Canvases.of(bundle))
+    drift = Drift.of(found, metrics.DriftLimits(), measured_from)
     return drift.model_dump(exclude={"runner", "verdict"}, exclude_none=True)
 
 

@@ -11,11 +11,12 @@ from ...bundle.manifest import Artifact, Drift
 from ...bundle.resolve import Kind, resolve
 from ...errors import BundleError, UsageError
 from ...files import staging
-from ...metrics import DRIFT_LIMITS, STROKE_DRIFT_LIMITS
+from ...metrics import drift_limits
 from ...runtime.backends import Backend, find_backend
 from ...runtime.sources.demo_clip import DEMO_CLIP
-from ...runtime.strokes.drift import Painted
-from ...runtime.verify import difference, frames_of, paint_all
+from ...runtime.strokes.canvases import Canvases
+from ...runtime.strokes.drift import Painted, painted_errors
+from ...runtime.verify import frames_of, paint_all
 
 TARGET = "tensorrt"
 TRTEXEC = "trtexec"  # the device of graphs that trtexec is to build from
@@ -106,6 +107,6 @@ def _artifact(
 def _drift(
     bundle: Bundle, graph: Artifact, reference: list[Painted], painted: list[Painted]
 ) -> Drift:
-    limits = (STROKE_DRIFT_LIMITS if bundle.manifest.strokes else DRIFT_LIMITS)[graph.precision]
-    found = difference(bundle, reference, painted)
+    limits = drift_limits(graph.precision, bundle.manifest.strokes is not None)
+    found = painted_errors(zip(reference, painted, strict=True), Canvases.of(bundle))
     return Drift.of(found, limits, "onnxruntime fp32", runner=TARGET)

@@ -1,4 +1,4 @@
-"""Generators with their entrances and exits: graphs from frames to frames, pictures to pictures.
+"""Graphs around generators: from frames to frames, from pictures to pictures, in FP32 and FP16.
 
-FP32 and FP16; nothing here knows a target or quantizes.
+Nothing here knows a target or quantizes.
 """

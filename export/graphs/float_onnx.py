@@ -1,4 +1,4 @@
-"""The float ONNX graphs, FP32 and FP16, from torch; ``int8`` makes INT8 of the former."""
+"""Float ONNX graphs, FP32 and FP16, exported from torch; ``int8`` quantizes the FP32 ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .half import Fp32Reason
 from .plan import PlanGraph
 
 OPSET = 20
-PLAN = "plan"  # what the graph of a painter with strokes returns, as long as it has no head
+PLAN = "plan"  # the output of a stroke painter's graph that has no head yet
 
 
 def export_float(
@@ -37,13 +37,13 @@ def export_float(
     """Writes a generator's frame graph with dynamic H and W.
 
     Args:
-        generator: From pictures (B, 3, H, W) in [-1, 1] to the same. Of one that paints strokes the
-            graph ends with the plan, see ``strokes.py``.
+        generator: From pictures (B, 3, H, W) in [-1, 1] to the same. The graph of a painter with
+            strokes ends with the plan, see ``strokes.py``.
         path: The .onnx file to write.
         dtype: ``torch.float32``, or ``torch.float16`` for the convolutions.
-        metadata: Written into the file, so that it explains itself when alone.
-        needs_fp32: Layers that compute in float32 all the same, by name.
-        centred: See ``PlanGraph``. Pixel shuffles are then what INT8 is quick at, too.
+        metadata: Written into the file.
+        needs_fp32: Layers that compute in float32 regardless of ``dtype``, by name.
+        centred: See ``PlanGraph``. Pixel shuffles then have the order that INT8 is fast with.
 
     Raises:
         ExportError: torch.onnx cannot translate the generator.
@@ -68,7 +68,7 @@ def export_float(
                 output_names=[PLAN if isinstance(graph, PlanGraph) else "painted"],
                 verbose=False,
             )
-    except Exception as error:  # torch.export raises many types, all with the same meaning here
+    except Exception as error:  # torch.export raises many types
         raise ExportError(
             f"torch.onnx cannot export {type(generator).__name__}: {error}"
         ) from error
@@ -82,10 +82,10 @@ def export_float(
 
 
 def order_shuffles(graph: onnx.GraphProto) -> None:
-    """Has pixel shuffles take the channels of a pixel side by side, in place; it computes the same.
+    """Reorders the channels before pixel shuffles, in place; the result is the same.
 
-    Libraries keep channels last in INT8: what lies side by side is copied at once and not byte by
-    byte. The convolutions before the shuffles return their channels in that order.
+    Libraries keep channels last in INT8. If the channels of an output pixel are adjacent, they are
+    copied at once and not byte by byte. So the convolutions before shuffles are permuted.
     """
     makers = {output: node for node in graph.node for output in node.output}
     constants = {tensor.name: tensor for tensor in graph.initializer}
@@ -102,13 +102,13 @@ def order_shuffles(graph: onnx.GraphProto) -> None:
             ordered = np.ascontiguousarray(blocks.swapaxes(0, 1)).reshape(values.shape)
             if readers[name] == 1:
                 constants[name].CopyFrom(numpy_helper.from_array(ordered, name))
-            else:  # equal biases are one tensor in the file
+            else:  # equal biases share a tensor in the file
                 convolution.input[place] = f"{shuffle.name}_{place}"
                 graph.initializer.append(numpy_helper.from_array(ordered, convolution.input[place]))
 
 
 def tidy(model: onnx.ModelProto, metadata: dict[str, str]) -> None:
-    """Drops what exporters leave behind (paths, stack traces), so that files are repeatable."""
+    """Removes paths and stack traces that exporters leave, so that files are reproducible."""
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
@@ -123,7 +123,7 @@ def tidy(model: onnx.ModelProto, metadata: dict[str, str]) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silences the exporters' chatter; what matters to a user is raised."""
+    """Silences the exporters' warnings and log messages."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)

@@ -1,7 +1,7 @@
-"""Frames in, frames out: wraps a generator so that its graph needs no code around it.
+"""Frame graphs: wraps a generator so that frames go in and frames come out.
 
-The graph takes uint8 frames ``[1, H, W, 3]`` RGB and returns the same; normalisation, layout,
-clamping and rounding are inside. ``frame_graph(generator)`` picks the fitting wrapper.
+A graph takes uint8 frames ``[1, H, W, 3]`` RGB and returns the same; normalisation, layout,
+clamping and rounding are inside.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def frame_graph(
     needs_fp32: Mapping[str, Fp32Reason] = MappingProxyType({}),
     centred: bool = False,
 ) -> nn.Module:
-    """Returns the frame graph of a generator, which is copied and left as it was.
+    """Returns the frame graph of a copy of a generator.
 
     Args:
         generator: Any module from pictures (B, 3, H, W) in [-1, 1] to the same.
-        dtype: What the convolutions compute in. The frame itself is always added, scaled and
-            rounded in float32.
-        needs_fp32: Layers that compute in float32 all the same, by name.
-        centred: See ``PlanGraph``, which is what a painter with strokes becomes.
+        dtype: The type of the convolutions. The frame itself is always added, scaled and rounded
+            in float32.
+        needs_fp32: Layers that compute in float32 regardless of ``dtype``, by name.
+        centred: See ``PlanGraph``, the graph of a painter with strokes.
     """
     generator = copy.deepcopy(generator).cpu().eval()
     graph: nn.Module = FrameGraph(generator)
@@ -51,7 +51,7 @@ def frame_graph(
 def _compute_in(
     generator: nn.Module, dtype: torch.dtype, needs_fp32: Mapping[str, Fp32Reason]
 ) -> None:
-    """Lets each layer that has weights compute in a type, but for the wide ones; in place."""
+    """Sets the type that layers with weights compute in, except ``needs_fp32``; in place."""
     for name, module in list(generator.named_modules()):
         if name in needs_fp32:
             returns = torch.float32 if needs_fp32[name].returns else dtype
@@ -61,7 +61,7 @@ def _compute_in(
 
 
 class _Computing(nn.Module):
-    """A layer that computes in one type and returns another, whatever it is given."""
+    """A layer that computes in one type and returns another, for inputs of any type."""
 
     def __init__(self, module: nn.Module, dtype: torch.dtype, returns: torch.dtype) -> None:
         super().__init__()
@@ -72,12 +72,12 @@ class _Computing(nn.Module):
         return out
 
 
-# Of a block's channels, (colour, row, column), as (row, column, colour).
+# Permutes a block's channels from (colour, row, column) to (row, column, colour).
 ORDER = torch.arange(12).reshape(3, 2, 2).permute(1, 2, 0).flatten()
 
 
 def order_channels(generator: EdgeGenerator, back: bool = False) -> None:
-    """Puts the channels of blocks of pixels into ``ORDER``, or back; in place."""
+    """Permutes the channels of pixel blocks into ``ORDER``, or back; in place."""
     order = ORDER.argsort() if back else ORDER
     with torch.no_grad():
         for entrance in (generator.stem, generator.soften):
@@ -89,16 +89,16 @@ def order_channels(generator: EdgeGenerator, back: bool = False) -> None:
 
 
 class EdgeFrameGraph(nn.Module):
-    """The same function for an edge generator, with hardly a float moved at full resolution.
+    """The frame graph of an edge generator, which avoids floats at full resolution.
 
-    A frame is gathered into blocks of 2x2 pixels by a convolution whose weights are ones and zeros:
-    quantized, that is the fastest way there is. The range in which the generator computes its
-    change, -1 .. 127/128, is in INT8 exactly a byte's: there the last convolution, the addition of
-    the frame, rounding and clamping are one operation.
+    A convolution with weights of zero and one gathers a frame into blocks of 2x2 pixels; quantized,
+    that is the fastest way. The generator computes its change in the range -1 .. 127/128, which in
+    INT8 is exactly a byte's. So the last convolution, the addition of the frame, rounding and
+    clamping become one operation.
 
-    The way back to pixels is made of bytes too. A block's two rows are six bytes each, so one
-    transposition does it, if channels come as (row, column, colour) and not, as pixel shuffle wants
-    them, as (colour, row, column); the first and last convolution are put in that order once, here.
+    The way back to pixels moves bytes as well. A block has two rows of six bytes, so one transpose
+    suffices if channels are ordered (row, column, colour). Pixel shuffle has (colour, row, column);
+    the first and last convolution are permuted once, here.
     """
 
     gather: Tensor

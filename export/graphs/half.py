@@ -1,4 +1,4 @@
-"""Where half precision is too narrow: a scan of the values that photographs cause."""
+"""Finds the layers whose values exceed half precision on photographs."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from ...pictures import Frames
 
 PICTURES = 8
 LARGEST = 65504.0  # in float16
-HEADROOM = 4  # other photographs may cause larger values
-NORMS = (nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm)  # of a picture's own statistics
+HEADROOM = 4  # factor, since other photographs may cause larger values
+NORMS = (nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm)  # with the picture's statistics
 
 
 @dataclass(frozen=True)
 class Fp32Reason:
-    """A layer that computes in float32 in an FP16 graph."""
+    """Why a layer computes in float32 in an FP16 graph."""
 
     reason: str
-    returns: bool  # whether float16 is too narrow for what it returns, too
+    returns: bool  # whether its results exceed float16 as well
 
 
 def largest_values(
     generator: nn.Module, frames: Sequence[Frames]
 ) -> dict[str, tuple[float, float]]:
-    """Returns the largest absolute values that each layer takes and returns, by its name.
+    """Returns the largest absolute input and output of each layer, by its name.
 
     Args:
         generator: From pictures (B, 3, H, W) in [-1, 1] to the same.
-        frames: Photographs, uint8 [1, H, W, 3]; some of them are looked at.
+        frames: Photographs, uint8 [1, H, W, 3], of which a few are used.
     """
     largest: dict[str, tuple[float, float]] = {}
 
@@ -58,14 +58,14 @@ def largest_values(
 def fp32_layers(generator: nn.Module, frames: Sequence[Frames]) -> dict[str, Fp32Reason]:
     """Returns the layers that must compute in float32, by name.
 
-    Norms that take statistics of the picture always do: they sum squares over all its pixels.
+    Norms with statistics of the picture always do, since they sum squares over all its pixels.
     """
     places = {}
     for name, (taken, returned) in largest_values(generator, frames).items():
         most, module = max(taken, returned), generator.get_submodule(name)
         if isinstance(module, NORMS):
             reason = f"sums squares of values up to {taken:.3g}"
-        elif most * HEADROOM > LARGEST and list(module.parameters()):  # others compute as they get
+        elif most * HEADROOM > LARGEST and list(module.parameters()):
             reason = f"values up to {most:.3g}, where float16 ends at {LARGEST:.0f}"
         else:
             continue

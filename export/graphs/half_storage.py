@@ -1,4 +1,4 @@
-"""Weights in half precision in the file of an FP32 graph, where nothing is lost by it."""
+"""Stores weights of an FP32 graph in half precision where that is lossless."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-LEAST = 256  # values; of fewer a cast takes about as many bytes as it saves
+LEAST = 256  # values; for fewer, the cast takes about as many bytes as it saves
 
 
 def store_halves(path: Path) -> None:
     """Stores each weight of a graph that is exact in float16 as such, behind a cast; in place.
 
-    The graph computes the same: libraries carry out casts of constants when they load a graph.
+    The results are the same: libraries fold casts of constants when they load a graph.
     """
     model, casts = onnx.load(path), []
     for tensor in model.graph.initializer:

@@ -1,11 +1,10 @@
-"""Pictures in, pictures out: wraps a generator for Core ML's image types.
+"""Image graphs: wraps a generator for Core ML's image types.
 
-Core ML hands an RGB picture to a graph as ``[1, 3, H, W]`` with values 0 .. 255 and makes bytes of
-what it gets back. How it rounds is not documented, so that is done inside; what leaves the graph
-are whole numbers, which any rounding leaves alone.
+Core ML passes an RGB picture as ``[1, 3, H, W]`` with values 0 .. 255 and converts the result to
+bytes. Its rounding is not documented, so the graph rounds and returns whole numbers.
 
-All arithmetic may be in half precision, whose steps between 128 and 255 are 1/8 of a grey level. So
-pictures are rounded while values still lie around zero, and what is added afterwards is whole.
+Arithmetic may be in half precision, whose steps between 128 and 255 are 1/8 of a grey level. So the
+graph rounds while values lie around zero and adds whole numbers afterwards.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ from ...networks.strokes import StrokeGenerator
 
 
 class ImageGraph(nn.Module):
-    """``leave(picture, body(enter(picture)))``; the body is what quantization is for."""
+    """``leave(picture, body(enter(picture)))``; the body is the part that is quantized."""
 
     body: nn.Module
 
     def enter(self, picture: Tensor) -> Tensor:
-        """Makes what the body takes of a picture [1, 3, H, W] in 0 .. 255."""
+        """Converts a picture [1, 3, H, W] in 0 .. 255 to the body's input."""
         raise NotImplementedError
 
     def leave(self, picture: Tensor, made: Tensor) -> Tensor:
-        """Makes a picture of what the body returned."""
+        """Converts the body's output to a picture."""
         raise NotImplementedError
 
     def with_body(self, body: nn.Module) -> ImageGraph:
@@ -61,7 +60,7 @@ class PlainImageGraph(ImageGraph):
 
 
 class EdgeImageGraph(ImageGraph):
-    """The graph of an edge generator: whole grey levels of change are added to the picture itself.
+    """The graph of an edge generator, which adds whole grey levels to the picture.
 
     A picture's value, ``(byte - 128) / 128``, is exact in half precision, and so is the sum.
     """
@@ -83,10 +82,10 @@ class EdgeImageGraph(ImageGraph):
 
 
 class StrokeImageGraph(ImageGraph):
-    """The graph of a painter with strokes, which takes its canvas as well and returns the plan too.
+    """The graph of a painter with strokes; it takes a canvas too and also returns the plan.
 
-    The body makes the plan. What paints it behind needs single precision: the numbers of marks are
-    larger than half precision can tell apart.
+    The body computes the plan. The stroke head needs single precision: numbers of marks exceed the
+    integers of half precision.
     """
 
     def __init__(self, generator: StrokeGenerator) -> None:
@@ -105,7 +104,7 @@ class StrokeImageGraph(ImageGraph):
 
 
 class _Change(nn.Module):
-    """What an edge generator adds to a picture, as a module of its own."""
+    """The change that an edge generator adds to a picture, as a module."""
 
     def __init__(self, generator: EdgeGenerator) -> None:
         super().__init__()
@@ -116,7 +115,7 @@ class _Change(nn.Module):
 
 
 def image_graph(generator: nn.Module) -> ImageGraph:
-    """Returns the image graph of a generator, which is copied and left as it was."""
+    """Returns the image graph of a copy of a generator."""
     generator = copy.deepcopy(generator).cpu().float().eval()
     use_torchs_layers(generator)
     if isinstance(generator, EdgeGenerator):

@@ -13,10 +13,10 @@ Names = list[str]
 
 
 class NodeWriter:
-    """Nodes and constants in the making; the same one is written once.
+    """Collects nodes and constants; equal ones are written once.
 
     Args:
-        prefix: What the names of all of them begin with.
+        prefix: The prefix of all their names.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -26,7 +26,7 @@ class NodeWriter:
         self.known: dict[tuple[str, ...], str] = {}
 
     def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Adds a node with one output, unless there is the same already; returns its name."""
+        """Adds a node with one output, or reuses an equal one; returns its output's name."""
         key = (kind, *inputs, repr(attributes))
         if key not in self.known:
             name = output or f"{self.prefix}_{len(self.nodes)}"

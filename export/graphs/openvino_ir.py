@@ -15,16 +15,16 @@ def write_ir(graph: Path, folder: Path, metadata: Mapping[str, str], halve: bool
 
     Args:
         graph: The .onnx file.
-        folder: Made if it is not there.
+        folder: Created if missing.
         metadata: Written into the IR.
         halve: Whether weights are stored in half precision.
 
     Raises:
-        ExportError: OpenVINO cannot.
+        ExportError: OpenVINO cannot convert it.
     """
     folder.mkdir(exist_ok=True)
     try:
-        model = ov.Core().read_model(graph)  # convert_model reports to its makers each time
+        model = ov.Core().read_model(graph)  # convert_model sends telemetry each time
         for key, text in metadata.items():
             model.set_rt_info(text, ["pleinair", key])
         ov.save_model(model, folder / "model.xml", compress_to_fp16=halve)

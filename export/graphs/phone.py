@@ -1,9 +1,9 @@
-"""Pictures in, pictures out for phones, by convolutions and sums alone.
+"""Picture graphs for phones, made of convolutions and sums only.
 
-A graph takes float pictures [1, 3, H, W] in 0 .. 255 and returns the same, clamped, not rounded:
-GPU delegates know no rounding, and whoever makes bytes of a picture can do it. They know no pixel
-shuffle either, and what converters make of one, transposed tensors of six dimensions, runs on a
-CPU. As convolutions of ones and zeros, shuffles run everywhere, at any size.
+A graph takes float pictures [1, 3, H, W] in 0 .. 255 and returns the same, clamped but not rounded:
+GPU delegates have no rounding, and the caller can round. They have no pixel shuffle either;
+converters turn it into six-dimensional transposes, which fall back to the CPU. Convolutions of ones
+and zeros do the same and run everywhere, at any size.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ...networks.layers import use_torchs_layers
 
 
 def phone_graph(generator: nn.Module, clamps: bool = True) -> nn.Module:
-    """Returns the graph of a generator, which is copied and left as it was.
+    """Returns the phone graph of a copy of a generator.
 
     Args:
         generator: From pictures (B, 3, H, W) in [-1, 1] to the same.
-        clamps: Whether what leaves 0 .. 255 is cut off; numbers of 8 bits do so by themselves.
+        clamps: Whether to clamp to 0 .. 255; 8-bit results saturate without it.
     """
     generator = copy.deepcopy(generator).cpu().float().eval()
     use_torchs_layers(generator)
@@ -48,7 +48,7 @@ class PhoneGraph(nn.Module):
 
 
 class EdgePhoneGraph(nn.Module):
-    """The graph of an edge generator: two convolutions around what it adds to the picture.
+    """The graph of an edge generator, with a convolution before and one behind its change.
 
     They gather and spread blocks of 2x2 pixels, and scale: a block's value is
     ``(byte - 128) / 128``.
@@ -76,7 +76,7 @@ class Shuffle(nn.Module):
 
     Args:
         factor: How much larger a picture becomes.
-        channels: How many it may have; one module may serve several places.
+        channels: The numbers of channels it is used with.
     """
 
     def __init__(self, factor: int, channels: Iterable[int]) -> None:
@@ -92,7 +92,7 @@ class Shuffle(nn.Module):
 
 
 def _replace_shuffles(generator: nn.Module) -> None:
-    """Replaces every pixel shuffle, in place; what channels they take is seen on a picture."""
+    """Replaces every pixel shuffle, in place; a trial picture shows their channels."""
     taken: dict[str, set[int]] = {}
     hooks = [
         module.register_forward_pre_hook(

@@ -1,4 +1,4 @@
-"""Frames in, plans out: the graph of the network inside a painter with strokes."""
+"""The graph from frames to plans: the network of a painter with strokes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from ...networks.strokes import PlanNetwork
 
-ENTRANCE = "generator.stem.weight"  # of the convolution that takes the frame's pixels
-_BLOCK = 4  # pixels, along each side, of which it makes one place of the plan
+ENTRANCE = "generator.stem.weight"  # name of the convolution that reads the frame's pixels
+_BLOCK = 4  # pixels along each side of one cell of the plan
 
 
 class PlanGraph(nn.Module):
@@ -18,11 +18,11 @@ class PlanGraph(nn.Module):
     same weights in the same order.
 
     Args:
-        network: Its entrance is changed in place.
-        dtype: What the convolutions compute in.
-        centred: Whether black and white are -1 and 127/128, as they are where a byte is an INT8
-            activation, and the entrance's weights make up for that. Else they are -1 and 1, and all
-            weights are the network's own.
+        network: Its first convolution is changed in place.
+        dtype: The type of the convolutions.
+        centred: Whether black and white are -1 and 127/128, the range of a byte as an INT8
+            activation; the first convolution's weights then compensate. Otherwise they are -1
+            and 1, and all weights are the network's own.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class PlanGraph(nn.Module):
         self.generator, self.dtype, self.centred = network, dtype, centred
 
     def forward(self, frame: Tensor) -> Tensor:
-        """Makes the plan of a frame; H and W multiples of 32."""
+        """Computes the plan of a frame; H and W are multiples of 32."""
         x = frame.float()
         x = (x - 128) / 128 if self.centred else x / 127.5 - 1
         plan: Tensor = self.generator(x.permute(0, 3, 1, 2).to(self.dtype))

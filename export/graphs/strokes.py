@@ -1,8 +1,8 @@
-"""The graph that paints strokes: ``networks.stroke_head`` in ONNX, written for CPUs.
+"""The stroke head in ONNX, written for CPUs: ``networks.stroke_head`` as a graph.
 
-Everything is a flat vector with one number a mark or a sample, indices are int32, and single
-numbers are gathered from flat vectors, by GatherElements: what libraries do fast. Only OpenVINO is
-slow at that one, and replaces it when it loads a graph.
+All values are flat vectors with one number for each mark or sample, and indices are int32. Single
+numbers are gathered by GatherElements, which is fast in most libraries. OpenVINO is slow at it; its
+backend replaces it when it loads a graph.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ Join = Callable[[str, str], str]
 
 
 def add_head(graph: Path, strokes: Strokes, path: Path) -> None:
-    """Writes the whole painter: the graph of a plan, and behind it the head.
+    """Appends the stroke head to the graph of a plan and writes the complete painter.
 
     Args:
         graph: From ``frame``, uint8 RGB [1, H, W, 3], to ``plan``.
         strokes: How the bundle paints.
-        path: The .onnx file to write. It takes the canvas beside the frame, see ``Canvas.arrays``,
+        path: The .onnx file to write. It takes the canvas after the frame, see ``Canvas.arrays``,
             and returns ``painted``, uint8 RGB [1, H, W, 3], and ``plan``.
     """
     model = onnx.load(graph)
@@ -67,7 +67,7 @@ class _Head(NodeWriter):
         super().__init__("head")
         self.body, self.layers = strokes.hand.body, len(strokes.hand.layers)
         self.step = strokes.step
-        self.grain = self.real(1 / 255)  # how much each of 255 parts of cover hides
+        self.grain = self.real(1 / 255)  # opacity of one of 255 steps of cover
 
     def paint(self) -> None:
         """From ``plan`` and the canvas to ``painted``."""
@@ -94,7 +94,7 @@ class _Head(NodeWriter):
         self._frame([self._byte(plane) for plane in painted])
 
     def _marks(self) -> tuple[str, str]:
-        """Of each mark its colour, see ``_packed``, and its opacity."""
+        """Returns each mark's colour, see ``_packed``, and its opacity."""
         kinds = self.rows(PLAN, KINDS)
         at = [self.take(kind, "cell") for kind in (*kinds[:6], *self._directions(kinds[6:]))]
         show_from, cosine, sine, agree, light, *hue = self.rows("marks", 8)
@@ -116,7 +116,7 @@ class _Head(NodeWriter):
         )
 
     def _directions(self, plan: Names) -> Names:
-        """Unit vectors, the nearer to those at rest the shorter the plan's are."""
+        """Returns unit vectors of directions; short ones are drawn towards those of ``rest``."""
         rest = self.rows("rest", 2)
         many = self.whole([self.layers, 1])
         rest = [self.flat(self.op("Expand", one, many)) for one in rest]
@@ -131,10 +131,10 @@ class _Head(NodeWriter):
         return self.op("Sqrt", self.op("Max", squares, self.real(1e-8)))
 
     def _tops(self, opacity: str) -> Names:
-        """Of each layer the number of the topmost shown mark at each sample, or 0; as floats.
+        """Returns, by layer, each sample's topmost visible mark as a float; 0 for none.
 
-        The largest of two floats is found faster than that of two whole numbers, and one after
-        the other faster than by a reduction.
+        Max is faster for floats than for integers, and one after the other is faster than a
+        reduction.
         """
         count = self.op("Cast", self.op("Squeeze", self.op("Shape", "cell")), to=TensorProto.INT32)
         numbers = self.op("Range", self.number(0), count, self.number(1))
@@ -149,7 +149,7 @@ class _Head(NodeWriter):
         return tops
 
     def _packed(self, colour: Names) -> str:
-        """Three bytes in one number, which a float holds exactly: one is gathered, not three."""
+        """Packs three bytes into a float, exactly, so that one number is gathered for three."""
         red, green, blue = (self._rounded(one) for one in colour)
         packed = self.add(self.mul(red, self.real(256)), green)
         return self.add(self.mul(packed, self.real(256)), blue)
@@ -162,7 +162,7 @@ class _Head(NodeWriter):
         return [red, green, self.sub(packed, self.mul(high, self.real(256)))]
 
     def _flat(self, colour: str, shown: Names, marks: Names) -> Names:
-        """The colour of each sample: the layers' marks one over the other, over the ground."""
+        """Returns each sample's colour: the marks of all layers over the ground."""
         flat = self._unpacked(self.take(colour, self.flat("ground")))
         for opacity, mark in zip(shown, marks, strict=True):
             paint = self._unpacked(self.take(colour, mark))
@@ -173,17 +173,17 @@ class _Head(NodeWriter):
         return flat
 
     def _topmost(self, tops: Names, values: Names) -> str:
-        """Of each layer's values that of the topmost layer that has a mark."""
+        """Returns the value of the topmost layer that has a mark."""
         found = values[0]
         for top, value in zip(tops[1:], values[1:], strict=True):
             found = self.op("Where", self.op("Greater", top, self.real(0)), value, found)
         return found
 
     def _near(self, flat: Names) -> Names:
-        """Colours around each pixel, by pixel and colour, or of each colour for all pixels alike.
+        """Returns mean colours around each pixel, by pixel and colour.
 
-        Of single pixels the mean of 3x3; of a pixel in a block that of the three blocks it touches:
-        three parts of that above or below, three of that beside, one of the diagonal one.
+        With a step of 1 it is the mean of 3x3 pixels. With a step of 2 it is that of the three
+        blocks that a pixel touches: 3/7 vertically, 3/7 horizontally and 1/7 diagonally.
         """
         if self.step == 1:
             return [self._mean(one) for one in flat]
@@ -198,10 +198,10 @@ class _Head(NodeWriter):
         return [plane[pixel] for pixel in range(4) for plane in planes]
 
     def _touching(self, values: str, start: Join, finish: Join) -> Names:
-        """Joins for each pixel of a block of 2x2 the three other blocks that it touches.
+        """Joins, for each pixel of a block of 2x2, the three other blocks that it touches.
 
         Args:
-            values: A number for each block.
+            values: One number for each block.
             start: Joins a block with the one above or below.
             finish: Joins what ``start`` made of the block beside with the one above or below.
         """
@@ -213,31 +213,31 @@ class _Head(NodeWriter):
         ]
 
     def _mean(self, values: str) -> str:
-        """Means over 3x3 samples, those outside of the picture left out."""
+        """Returns means over 3x3 samples, without those outside of the picture."""
         for axis in (2, 3):
             sums = self._three("Add", self._picture(values), axis)
             values = self.mul(sums, self._share(axis))
         return self.flat(values)
 
     def _share(self, axis: int) -> str:
-        """One in three, and at the border one in two: of rows or of columns."""
+        """Returns 1/3 for each row or column, and 1/2 at the border."""
         shape = [self.whole([1])] * 4
         shape[axis] = self.op("Shape", "ground", start=axis - 2, end=axis - 1)
         ones = self.op("Expand", self.real(1), self.op("Concat", *shape, axis=0))
         return self.op("Reciprocal", self._three("Add", ones, axis))
 
     def _three(self, kind: str, picture: str, axis: int) -> str:
-        """Joins each sample with those on both sides; outside of the picture there is zero."""
+        """Joins each sample with its two neighbours along an axis; outside there is zero."""
         before, after = self._beside(picture, axis, "constant")
         return self.op(kind, self.op(kind, before, picture), after)
 
     def _beside(self, picture: str, axis: int, outside: str) -> Names:
-        """Of each sample the one before and the one after it along an axis.
+        """Returns each sample's neighbours along an axis: before it and after it.
 
         Args:
             picture: From ``_picture``.
             axis: 2 for rows, 3 for columns.
-            outside: What is there outside of the picture: ``constant``, zero, or the ``edge``.
+            outside: The padding: ``constant`` (zero) or ``edge``.
         """
         sides = self.whole([int(at % 4 == axis) for at in range(8)])
         padded = self.op("Pad", picture, sides, mode=outside)
@@ -247,10 +247,7 @@ class _Head(NodeWriter):
         ]
 
     def _above(self, top: str) -> Names:
-        """Of the marks next to each pixel the topmost, where it lies over the sample's own; or 0.
-
-        Of blocks of pixels there is one for each pixel.
-        """
+        """Returns each pixel's topmost neighbouring mark if it lies over its own; else 0."""
         if self.step == 1:
             most = [self.flat(self._three("Max", self._three("Max", self._picture(top), 2), 3))]
         else:
@@ -261,13 +258,13 @@ class _Head(NodeWriter):
         ]
 
     def _texels(self, marks: Names) -> tuple[Names, Names]:
-        """Cover and relief in each pixel of a sample; of no mark the first, bare texel's.
+        """Returns cover and relief in each pixel of a sample; mark 0 has the first, bare texel.
 
-        Cover is in 0..255 and relief in 0..1, where flat is 1/2: parts of the one number in which
-        a canvas has both, see ``Canvas.arrays``. One is gathered in half the time of two.
+        Cover is in 0..255 and relief in 0..1, where 1/2 is flat. A canvas has both in one number,
+        see ``Canvas.arrays``, which halves the time to gather them.
 
         Args:
-            marks: One for all pixels, or one for each.
+            marks: One for all pixels of a sample, or one for each of them.
         """
         texels = []
         for mark in marks:
@@ -279,30 +276,30 @@ class _Head(NodeWriter):
         return cover, [self.sub(both, part) for both, part in zip(found, cover, strict=True)]
 
     def _light(self, paint: Names) -> str:
-        """What the light adds to paint from relief 0 to relief 1."""
+        """Returns the brightness that relief 1 has over relief 0."""
         total = self.add(self.add(paint[0], paint[1]), paint[2])
         return self.mul(total, self.real(self.body / 3 * 256 / 127))
 
     def _lit(self, paint: Names, light: str, relief: Names) -> Names:
-        """Paint in each pixel of a sample, by pixel and colour, lit by its relief.
+        """Returns the lit paint in each pixel of a sample, by pixel and colour.
 
         Args:
             paint: The three colours of each sample's mark.
             light: See ``_light``.
             relief: Of each pixel.
         """
-        shade = self.mul(light, self.real(0.5))  # what relief 0 takes from flat paint
+        shade = self.mul(light, self.real(0.5))  # brightness that relief 0 loses to flat paint
         dark = [self.sub(one, shade) for one in paint]
         lights = [self.mul(one, light) for one in relief]
         return [self.add(one, lit) for lit in lights for one in dark]
 
     def _laid(self, beneath: Names, paint: Names, parts: Names) -> Names:
-        """Lays paint over what is beneath, in each pixel as far as it covers it.
+        """Blends paint over the colours beneath it, by its cover in each pixel.
 
         Args:
-            beneath: By pixel and colour, or of each colour, for all pixels alike.
+            beneath: By pixel and colour, or by colour for all pixels.
             paint: By pixel and colour.
-            parts: How much each pixel is covered, 0 to 1.
+            parts: The cover of each pixel, 0 to 1.
         """
         laid = []
         for place, one in enumerate(paint):
@@ -311,7 +308,7 @@ class _Head(NodeWriter):
         return laid
 
     def _picture(self, values: str) -> str:
-        """A number for each sample as a picture of one channel."""
+        """Reshapes one number for each sample to a picture of one channel."""
         size = self.op("Shape", "ground")
         return self.op("Reshape", values, self.op("Concat", self.whole([1, 1]), size, axis=0))
 
@@ -322,9 +319,9 @@ class _Head(NodeWriter):
         return self.op("Cast", self._rounded(value), to=TensorProto.UINT8)
 
     def _frame(self, planes: Names) -> None:
-        """From planes, by row and column in the sample, then colour, to a frame.
+        """Joins planes, ordered by row and column in the sample and by colour, to a frame.
 
-        Row by row of the samples: what is read and written at once is then in the cache.
+        It goes row by row of the samples, so that the data stay in the cache.
         """
         rows, columns = (self.op("Shape", "ground", start=k, end=k + 1) for k in (0, 1))
         row = self.op("Concat", rows, self.whole([1, -1]), axis=0)

@@ -1,4 +1,4 @@
-"""INT8 graphs: what is observed, ranges, rounding, and the search for the least drift.
+"""INT8 graphs: observation, ranges, rounding, and the search for the least drift.
 
-Knows graphs and photographs, not targets.
+Modules here know graphs and photographs, not targets.
 """

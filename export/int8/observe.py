@@ -1,6 +1,6 @@
-"""What photographs show of a float graph: how its values are spread, what its convolutions see.
+"""Statistics of a float graph on photographs: histograms of tensors, moments of convolutions.
 
-One pass over the photographs; ranges and rounded weights are then computed from what it noted.
+One pass collects them; ranges and rounded weights are computed from them later.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ...pictures import Frames
 Array = npt.NDArray[Any]
 
 BINS = 4096
-STEP = 5  # of so many values one is counted; all are looked at for the largest
-WINDOWS = 16384  # what a convolution saw, so many times over all photographs
-LARGEST = 4096  # inputs of a convolution's output; for more the matrix of moments is too large
+STEP = 5  # one of so many values is counted; minimum and maximum are of all
+WINDOWS = 16384  # windows sampled for each convolution over all photographs
+LARGEST = 4096  # inputs of one output; with more, the matrix of moments is too large
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Histogram:
 
     reach: float = 2.0**-20  # doubled, and bins merged, when a value lies beyond
     counts: Array = field(default_factory=lambda: np.zeros(BINS, np.int64))
-    low: float = 0.0  # zero is in every range: it must have an integer of its own
+    low: float = 0.0  # zero is in every range, as an integer of its own
     high: float = 0.0
 
     def add(self, values: Array) -> None:
@@ -58,10 +58,10 @@ class Histogram:
 
 @dataclass
 class Observed:
-    """What was noted."""
+    """The statistics of one graph."""
 
     histograms: dict[str, Histogram]  # by tensor
-    # By convolution: the mean of v v^T, where v is what a kernel lies over, and a one for the bias.
+    # By convolution: the mean of v v^T, where v is a kernel's window and a one for the bias.
     moments: dict[str, Array]
 
 
@@ -71,7 +71,7 @@ def observe(path: Path, frames: Sequence[Frames], operations: Iterable[str]) -> 
     Args:
         path: The .onnx file.
         frames: Photographs, uint8 [1, H, W, 3].
-        operations: Types of nodes; what they take and return is counted.
+        operations: Types of nodes whose inputs and outputs are counted.
     """
     model = onnx.load(path)
     nodes = [node for node in model.graph.node if node.op_type in operations]
@@ -89,7 +89,7 @@ def observe(path: Path, frames: Sequence[Frames], operations: Iterable[str]) -> 
 
 
 def values_of(model: onnx.ModelProto, names: Sequence[str]) -> Callable[[Frames], dict[str, Array]]:
-    """Returns a function that runs a float graph on a frame and says what its tensors are then."""
+    """Returns a function that runs a float graph on a frame and returns the named tensors."""
     twin = onnx.ModelProto()
     twin.CopyFrom(model)
     del twin.graph.output[:]
@@ -113,7 +113,7 @@ def _float_tensors(model: onnx.ModelProto, nodes: Iterable[NodeProto]) -> list[s
 
 @dataclass
 class _Window:
-    """The windows that one convolution's kernel lies over."""
+    """Windows of one convolution's kernel."""
 
     node: NodeProto
     kernel: tuple[int, int]
@@ -123,7 +123,7 @@ class _Window:
     count: int = 0
 
     def add(self, x: Array, random: np.random.Generator, most: int) -> None:
-        """Looks at some of the places in one photograph's [1, C, h, w]."""
+        """Samples places of one photograph's [1, C, h, w]."""
         top, left, bottom, right = self.pads
         x = np.pad(x[0], ((0, 0), (top, bottom), (left, right)))
         views = np.lib.stride_tricks.sliding_window_view(x, self.kernel, (1, 2))
@@ -137,7 +137,7 @@ class _Window:
 
 
 def _windows(model: onnx.ModelProto) -> Iterator[_Window]:
-    """A window for each plain convolution that is not too large."""
+    """Yields a window for each plain convolution that is not too large."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type != "Conv":

@@ -1,4 +1,4 @@
-"""INT8 graphs in ONNX, made for the search and painted with by the backend that will run them."""
+"""Builds INT8 ONNX graphs for the search, and runs them with the backend they are for."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .ranges import RULES
 
 
 class OnnxInt8Builder:
-    """A ``Int8Builder`` for one scheme, which writes each graph to the same path."""
+    """An ``Int8Builder`` for one scheme; it writes each graph to the same path."""
 
     rules = tuple(RULES)
 
     def __init__(self, quantizer: Quantizer, scheme: Scheme, path: Path, frame: Frames) -> None:
-        """Takes the .onnx file to write, and a frame that multiply-adds are counted on."""
+        """Args are the .onnx file to write, and a frame on which multiply-adds are counted."""
         self.quantizer, self.scheme, self.path, self.frame = quantizer, scheme, path, frame
         self.name, self.layers = scheme.name, quantizer.layers
         self.backend = find_backend(scheme.backend)
@@ -27,7 +27,7 @@ class OnnxInt8Builder:
     def make(self, rule: str, float_layers: Sequence[str]) -> Paint:
         """Writes the graph.
 
-        OpenVINO is asked by an IR: it reads that otherwise than the ONNX graph that it is made of.
+        OpenVINO gets an IR: it reads an IR and the ONNX graph it is made of differently.
         """
         path = self.path
         self.quantizer.write(path, self.scheme, rule, float_layers)

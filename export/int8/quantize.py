@@ -1,4 +1,4 @@
-"""INT8 graphs (Q/DQ) by static quantization of the FP32 one, as each backend wants them."""
+"""INT8 graphs (Q/DQ) by static quantization of the FP32 graph, in a scheme for each backend."""
 
 from __future__ import annotations
 
@@ -20,34 +20,35 @@ from .observe import Observed, values_of
 from .ranges import ranges_by
 from .rounding import round_weights
 
-OPERATIONS = ("Conv", "Relu", "DepthToSpace", "Add")  # that have an INT8 kernel
-ELEMENTWISE = ("Relu", "Add")  # run in one go with the convolution before them
+OPERATIONS = ("Conv", "Relu", "DepthToSpace", "Add")  # operations with INT8 kernels
+ELEMENTWISE = ("Relu", "Add")  # fused with the convolution before them
 GATHER = "gather"  # the weights with which an edge generator's frame graph gathers pixels
-LIMITS = {7: 64, 8: 127}  # of weights, by their bits
+LIMITS = {7: 64, 8: 127}  # largest integers of weights, by their bits
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """Which integers activations and weights become, and where.
+    """How activations and weights are quantized, and where.
 
-    Weights are INT8 for each output channel, symmetric. Of 7 bits on processors: x86 without VNNI
-    adds pairs of products in 16 bits, and with 8 bits saturates, silently. Biases stay float.
+    Weights are symmetric INT8 with a scale for each output channel. Processors get 7 bits: x86
+    without VNNI adds pairs of products in 16 bits, which saturate silently with 8 bits. Biases stay
+    float.
     """
 
     name: str
-    backend: str  # that measures its drift
-    signed: bool  # INT8 around zero, as TensorRT demands; else UINT8, whose zero can lie anywhere
-    outputs: bool  # also between a convolution and the addition or ReLU after it
+    backend: str  # measures its drift
+    signed: bool  # symmetric INT8, as TensorRT requires; else UINT8 with a zero point
+    outputs: bool  # whether outputs of convolutions are quantized before ReLU or addition
     bits: int  # of weights
-    raw: bool = False  # whether a frame's bytes are taken for activations as they are
+    raw: bool = False  # whether a frame's bytes are used as activations directly
 
 
-# Needs every tensor quantized, or it runs a convolution in float; unsigned is almost twice as fast.
-# It computes a frame's range one operation after the other; OpenVINO does that in one go, and best.
+# Runs a convolution in float unless all its tensors are quantized; unsigned is almost twice as
+# fast. It does not fuse the normalisation of a frame, as OpenVINO does.
 ONNXRUNTIME = Scheme("onnxruntime", "onnxruntime", signed=False, outputs=True, bits=7, raw=True)
-# For both: OpenVINO runs in float a convolution that takes a frame's bytes as they are.
+# For both: OpenVINO runs a convolution in float that reads a frame's bytes directly.
 BOTH = Scheme("both", "onnxruntime", signed=False, outputs=True, bits=7)
-# Fuses ReLU and additions into convolutions by itself, before it rounds: 1 to 2 dB nearer to FP32.
+# Fuses ReLU and additions into convolutions before rounding: 1 to 2 dB closer to FP32.
 OPENVINO = Scheme("openvino", "openvino", signed=False, outputs=False, bits=7)
 TENSORRT = Scheme("tensorrt", "onnxruntime", signed=True, outputs=False, bits=8)
 
@@ -55,11 +56,11 @@ TENSORRT = Scheme("tensorrt", "onnxruntime", signed=True, outputs=False, bits=8)
 class Quantizer:
     """Makes INT8 graphs of one float frame graph; weights are rounded once for all of them.
 
-    Layers are its convolutions, named as the generator names them.
+    Its layers are the convolutions, under the generator's names.
     """
 
     def __init__(self, float_path: Path, observed: Observed, metadata: dict[str, str]) -> None:
-        """Takes what ``observe`` noted on the float graph, and what files say of themselves."""
+        """Args are the float graph, its statistics from ``observe``, and metadata for files."""
         self.float_path, self.observed, self.metadata = float_path, observed, metadata
         self.model = onnx.load(float_path)
         self.nodes = list(self.model.graph.node)
@@ -70,7 +71,7 @@ class Quantizer:
 
     @property
     def layers(self) -> list[str]:
-        """What can be left in float."""
+        """The layers that may stay float."""
         return [name for name in self.by_name if name != GATHER]
 
     def write(
@@ -80,9 +81,9 @@ class Quantizer:
 
         Args:
             path: The .onnx file to write.
-            scheme: What integers, and where.
+            scheme: How activations and weights are quantized.
             rule: One of ``RULES``, for the ranges of activations.
-            float_layers: Layers that stay float, with what is added and rectified behind them.
+            float_layers: Layers that stay float, with the additions and ReLUs behind them.
         """
         kind = QuantType.QInt8 if scheme.signed else QuantType.QUInt8
         known = path.with_suffix(".ranges")
@@ -121,11 +122,11 @@ class Quantizer:
         onnx.save(model, path)
 
     def macs(self, frame: Frames) -> dict[str, int]:
-        """Returns the multiply-adds of each layer, transposed ones as well, on a frame."""
+        """Returns the multiply-adds of each layer on a frame, transposed convolutions included."""
         weights = {tensor.name: tensor for tensor in self.model.graph.initializer}
         nodes = [n for n in self.nodes if n.op_type in ("Conv", "ConvTranspose")]
         nodes = [n for n in nodes if n.input[1] != GATHER]
-        # Each place of the output meets the kernel once; of a transposed one, of the input.
+        # The kernel is applied once at each place of the output; if transposed, of the input.
         places = [n.output[0] if n.op_type == "Conv" else n.input[0] for n in nodes]
         values = values_of(self.model, places)(frame)
         return {
@@ -134,7 +135,7 @@ class Quantizer:
         }
 
     def _floats(self, scheme: Scheme, float_layers: Collection[str]) -> set[str]:
-        """Names the nodes that are not quantized."""
+        """Returns the names of nodes that are not quantized."""
         floats = {*self.frame.arithmetic, *_behind_floats(self.nodes)}
         if not scheme.outputs:
             floats.update(n.name for n in self.nodes if n.op_type in ELEMENTWISE)
@@ -143,7 +144,7 @@ class Quantizer:
             floats.update([node.name, *_elementwise_after(node, self.nodes)])
             gather = self.by_name.get(GATHER)
             if gather is not None and node.input[0] in gather.output:
-                floats.add(gather.name)  # OpenVINO paints nonsense where only that is quantized
+                floats.add(gather.name)  # OpenVINO's result is wrong if it alone is quantized
         return floats
 
     def _store_weights(self, model: onnx.ModelProto, bits: int) -> None:
@@ -179,13 +180,13 @@ class Quantizer:
 
 
 def _layer(node: NodeProto) -> str:
-    """A convolution's name in the generator; its weight bears it."""
+    """Returns a convolution's name in the generator, from the name of its weight."""
     weight: str = node.input[1]
     return weight.removeprefix("generator.").removesuffix(".weight")
 
 
 def _behind_floats(nodes: Sequence[NodeProto]) -> set[str]:
-    """Names what could be quantized but takes something that is not, such as a norm's output."""
+    """Returns nodes that read a tensor that is not quantized, such as a norm's output."""
     floats: set[str] = set()
     producer = {name: node for node in nodes for name in node.output}
     for node in nodes:  # in topological order
@@ -205,13 +206,13 @@ def _elementwise_after(node: NodeProto, nodes: Sequence[NodeProto]) -> Iterator[
 
 
 def _byte(kind: QuantType) -> dict[str, Any]:
-    """How an edge generator's frame graph holds a frame: (byte - 128) / 128."""
+    """Returns the quantization of a frame in an edge generator's graph: (byte - 128) / 128."""
     zero = np.array(0, np.int8) if kind == QuantType.QInt8 else np.array(128, np.uint8)
     return {"quant_type": kind, "scale": np.array(1 / 128, np.float32), "zero_point": zero}
 
 
 def _take_bytes(model: onnx.ModelProto, name: str) -> None:
-    """Drops the arithmetic between a frame's bytes and the same bytes as INT8 activations.
+    """Removes the arithmetic between a frame's bytes and their use as INT8 activations.
 
     Args:
         model: An INT8 graph.
@@ -242,11 +243,11 @@ def _take_bytes(model: onnx.ModelProto, name: str) -> None:
 
 @dataclass(frozen=True)
 class _FrameTensors:
-    """What of a graph is about the frame itself, not about features."""
+    """The tensors and nodes of a graph that hold the frame itself, not features."""
 
-    arithmetic: list[str]  # additions that make bytes of the painting: they stay float
-    bytes: list[str]  # tensors that hold a frame's bytes: their range is known, not calibrated
-    raw: str = ""  # of these the one that is nothing but the frame, if its bytes can be taken
+    arithmetic: list[str]  # the additions before the painting's bytes: they stay float
+    bytes: list[str]  # tensors of a frame's bytes, whose range is known
+    raw: str = ""  # the one that is the frame alone, if its bytes can be used
 
     @classmethod
     def of(cls, nodes: Sequence[NodeProto]) -> _FrameTensors:

@@ -1,4 +1,4 @@
-"""Which part of a tensor's values INT8 covers: four rules, of which the search tries each."""
+"""Ranges of INT8 activations by four rules; the search tries each of them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from onnxruntime.quantization.calibrate import HistogramCollector, TensorData, T
 from .observe import BINS, Histogram, Observed
 
 LEVELS = 255
-OUTSIDE = 1e-4  # share of values that the percentile rule leaves outside, at both ends together
-COARSE = 8  # bins that entropy takes as one: its cost grows with the square of their number
+OUTSIDE = 1e-4  # share of values outside of the percentile rule's range, both ends together
+COARSE = 8  # bins that are merged for entropy, whose cost is quadratic in their number
 
 
 def _min_max(seen: Histogram) -> tuple[float, float]:
-    """All of them."""
+    """Covers all values."""
     return seen.low, seen.high
 
 
 def _percentile(seen: Histogram) -> tuple[float, float]:
-    """All but the rarest at the ends."""
+    """Covers all values but the rarest ones at both ends."""
     share = np.cumsum(seen.counts) / seen.counts.sum()
     low, high = np.searchsorted(share, (OUTSIDE / 2, 1 - OUTSIDE / 2))
     return float(seen.centres[low]), float(seen.centres[high])
 
 
 def _entropy(seen: Histogram) -> tuple[float, float]:
-    """Those whose rounded distribution is nearest to the true one (TensorRT's calibration)."""
+    """Minimises the divergence of the rounded distribution (as TensorRT's calibration)."""
     collector = HistogramCollector("entropy", False, BINS // COARSE, 128, 0, "same")
     counts = seen.counts.reshape(-1, COARSE).sum(1)
     edges = np.linspace(-seen.reach, seen.reach, counts.size + 1, dtype=np.float32)
@@ -38,7 +38,7 @@ def _entropy(seen: Histogram) -> tuple[float, float]:
 
 
 def _mse(seen: Histogram) -> tuple[float, float]:
-    """Those for which rounding what is inside and cutting off what is outside cost least."""
+    """Minimises the squared error of rounding and clipping."""
     best, least = (seen.low, seen.high), np.inf
     for share in np.linspace(0.2, 1.0, 161):
         low, high = share * seen.low, share * seen.high
@@ -59,7 +59,7 @@ RULES: dict[str, Callable[[Histogram], tuple[float, float]]] = {
 
 
 def ranges_by(rule: str, observed: Observed) -> TensorsData:
-    """Returns each tensor's range by a rule, as ONNX Runtime's quantizer takes them."""
+    """Returns each tensor's range by a rule, in the form of ONNX Runtime's quantizer."""
     data = {}
     for name, seen in observed.histograms.items():
         low, high = RULES[rule](seen)

@@ -1,4 +1,4 @@
-"""Weights rounded with regard to what a layer sees: errors cancel in its output."""
+"""Rounds weights so that their errors cancel in a layer's output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-DAMPING = 0.01  # of the mean second moment: inputs that never vary must not be corrected with
+DAMPING = 0.01  # of the mean second moment, so that constant inputs correct nothing
 
 
 def round_weights(
@@ -17,16 +17,17 @@ def round_weights(
 ) -> tuple[Array, Array | None]:
     """Rounds a convolution's weights to integers (GPTQ, Frantar et al. 2023, algorithm 1).
 
-    Weights are rounded one input after the other, the strongest first, and what each rounding
-    changes in the output is made up for by those that are still to come. The bias comes last and is
-    not rounded: it takes up what is left, which is what bias correction is for.
+    Inputs are processed one by one, the strongest first. The error of each rounding is compensated
+    by the weights that are not rounded yet. The bias comes last and stays float: it absorbs the
+    remaining error (bias correction).
 
     Args:
         weight: Kernels (O, ...).
         bias: (O,), if there is one.
-        scale: What an integer step is worth, (O,).
+        scale: The value of one integer step, (O,).
         limit: The largest integer.
-        moments: Mean of v v^T of the layer's inputs and a one, (K + 1, K + 1); none rounds plainly.
+        moments: Mean of v v^T of the layer's inputs and a one, (K + 1, K + 1); None rounds to the
+            nearest integers.
 
     Returns:
         Integers of the weight's shape, and the bias.
@@ -53,7 +54,7 @@ def round_weights(
 def _cholesky_of_inverse(moments: Array, order: Array) -> Array:
     """The upper triangle U with ``inv(moments) == U^T U``."""
     damped = moments[np.ix_(order, order)].astype(np.float64)
-    inputs = order < len(moments) - 1  # not the one that stands for the bias
+    inputs = order < len(moments) - 1  # without the constant input of the bias
     damped[np.diag_indices_from(damped)] += DAMPING * np.diag(damped)[inputs].mean() * inputs
     upper: Array = np.linalg.cholesky(np.linalg.inv(damped)).T
     return upper

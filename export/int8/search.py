@@ -1,9 +1,9 @@
-"""Which INT8 graph drifts least: ranges by each rule, and where a budget asks for it, float layers.
+"""The search for the INT8 graph with the least drift.
 
-1. Each rule's ranges are tried; the best stay.
-2. If that holds the budget, or there is none, it is done.
-3. Else each layer is left in float once, alone, and what that gains is its sensitivity.
-4. The fewest of the most sensitive layers that hold the budget stay float, found by bisection.
+1. The ranges of each rule are tried; the best are kept.
+2. If they keep to the budget, or there is no budget, the search ends.
+3. Otherwise each layer is left in float once, alone; the gain is its sensitivity.
+4. Bisection finds the fewest of the most sensitive layers that must stay float.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ...metrics import DRIFT_LIMITS, DriftLimits, ImageErrors
 from ...pictures import Frames
 from ..drift import BudgetMissed, Paint, difference
 
-RESERVE = 0.3  # dB: the photographs that are searched with are not those that are judged with
+RESERVE = 0.3  # dB: the search uses other photographs than the final measurement
 PICTURES = 16
-FEW = 4  # of them are enough to put layers in order
+FEW = 4  # photographs are enough to rank the layers
 
 Compare = Callable[[Paint, Sequence[Frames], Sequence[Any]], ImageErrors]
 
@@ -29,7 +29,7 @@ class Int8Builder(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
 
     @property
     def rules(self) -> Sequence[str]:
@@ -37,20 +37,20 @@ class Int8Builder(Protocol):
 
     @property
     def layers(self) -> Sequence[str]:
-        """What can be left in float."""
+        """The layers that may stay float."""
 
     def paint(self, rule: str, float_layers: Sequence[str]) -> Paint:
-        """Returns something that paints as the graph with these ranges and float layers would."""
+        """Returns a painter that is equivalent to the graph with these ranges and float layers."""
 
     def make(self, rule: str, float_layers: Sequence[str]) -> Paint:
-        """Makes that graph in place of what it made before; returns what really runs it."""
+        """Writes that graph, replacing an earlier one; returns a painter that runs it."""
 
     def macs(self) -> dict[str, int]:
-        """Returns the multiply-adds of each convolution, transposed ones as well."""
+        """Returns the multiply-adds of each convolution, transposed ones included."""
 
 
 class Search:
-    """The search for one maker's graph."""
+    """The search for one builder's graph."""
 
     def __init__(
         self,
@@ -64,23 +64,23 @@ class Search:
         """Prepares a search.
 
         Args:
-            builder: Makes the graphs.
+            builder: Builds the graphs.
             frames: Photographs to search with, ``PICTURES`` of them or fewer.
-            reference: What the float generator makes of them: paintings, or what ``compare`` takes.
-            budget: What must be held, at the cost of layers that stay float.
-            judge: Returns the margin in dB that something which paints has to the budget, on the
-                photographs that drift is reported of.
-            compare: Tells how far what something paints is from ``reference``.
+            reference: The float generator's results for them, as ``compare`` takes them.
+            budget: Limits of drift; layers stay float until the graph keeps to them.
+            judge: Returns a painter's margin to the budget in dB, on the photographs that drift is
+                reported for.
+            compare: Returns a painter's errors against ``reference``.
         """
         self.builder, self.frames, self.reference = builder, frames, reference
         self.budget, self.judge, self.compare = budget, judge, compare
         self.limits = budget or DRIFT_LIMITS["int8"]
 
     def run(self) -> Quantization:
-        """Lets the maker make the best graph, and says how it was found.
+        """Builds the best graph and returns the record of the search.
 
         Raises:
-            BudgetMissed: No graph holds the budget; says what the best one reaches.
+            BudgetMissed: No graph keeps to the budget; the message says what the best one reaches.
         """
         tried = {rule: self._margin(rule) for rule in self.builder.rules}
         rule = max(tried, key=lambda rule: tried[rule])
@@ -93,7 +93,7 @@ class Search:
         return self._record(rule, tried, gains, float_layers)
 
     def _find_float_layers(self, rule: str) -> tuple[dict[str, float], list[str]]:
-        """Returns what leaving each layer in float gains, and the fewest that must be."""
+        """Returns each layer's gain in float, and the fewest layers that must stay float."""
         layers = self.builder.layers
         self._check_reach(rule)
         few = self._margin(rule, count=FEW)
@@ -111,7 +111,7 @@ class Search:
         return gains, order[:count]
 
     def _check_reach(self, rule: str) -> None:
-        """Tries the most that can be done, before the long work for less."""
+        """Checks that the budget can be kept at all: with every layer in float."""
         paint = self.builder.make(rule, self.builder.layers)
         if self.judge(paint) >= 0:
             return
@@ -123,7 +123,7 @@ class Search:
         )
 
     def _holds(self, rule: str, float_layers: Sequence[str]) -> bool:
-        """Makes a graph; whether it holds the budget on the photographs that drift is told of."""
+        """Builds a graph; returns whether it keeps to the budget on the reported photographs."""
         return self.judge(self.builder.make(rule, float_layers)) >= 0
 
     def _margin(self, rule: str, float_layers: Sequence[str] = (), count: int = PICTURES) -> float:

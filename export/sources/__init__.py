@@ -1,4 +1,4 @@
 """A SOURCE becomes a torch generator: runs, checkpoints, bundles, foreign ONNX files.
 
-Everything behind this folder knows torch generators only.
+All code after it works on torch generators only.
 """

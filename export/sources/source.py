@@ -1,4 +1,4 @@
-"""What can be exported: a run, a checkpoint, a bundle, a float ONNX file."""
+"""Loads what can be exported: a run, a checkpoint, a bundle, a float ONNX file."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def load_source(source: str, input_range: tuple[float, float] | None = None) -> 
     Args:
         source: A run's folder, a ``generator.pt``, a shipped model's name, a bundle's folder or
             zip, or a float ``.onnx``.
-        input_range: Black and white of a float ``.onnx``; told by what it paints if none.
+        input_range: The values of black and white in a float ``.onnx``; guessed by default.
 
     Raises:
-        UsageError: There is no such thing, or an input range for what has its own.
-        ExportError: It is no generator, or one that cannot be read.
+        UsageError: The source does not exist, or has an input range of its own.
+        ExportError: It is no generator, or cannot be read.
     """
     found = resolve(source, *EXPORTABLE)
     if found.kind is Kind.ONNX:
@@ -109,7 +109,7 @@ def _from_graph(bundle: Bundle) -> LoadedGenerator:
 
 
 def _is_frame_graph(model: onnx.ModelProto) -> bool:
-    """Whether it takes and returns frames; beside them there may be a canvas and a plan."""
+    """Whether it takes and returns frames, perhaps with a canvas and a plan."""
     ends = [*model.graph.input[:1], *model.graph.output[:1]]
     kinds = [v.type.tensor_type.elem_type for v in ends]
     return kinds == [TensorProto.UINT8] * 2
@@ -127,7 +127,7 @@ def _read_strokes(text: str, path: Path) -> Strokes:
 
 
 def _of_frame_graph(model: onnx.ModelProto, path: Path, strokes: Strokes | None) -> nn.Module:
-    """The generator that was wrapped into an FP32 frame graph."""
+    """Recovers the generator of an FP32 frame graph."""
     if any(node.op_type in ROUNDS for node in model.graph.node):
         raise ExportError(f"{path} is in INT8 already; give the float model")
     restore_floats(model)
@@ -140,10 +140,10 @@ def _of_frame_graph(model: onnx.ModelProto, path: Path, strokes: Strokes | None)
 
 
 def _weights(model: onnx.ModelProto) -> dict[str, torch.Tensor]:
-    """The state dict of an edge generator's frame graph.
+    """Returns the state dict of a frame graph.
 
-    Biases go by the convolution that has them: those that are equal share one tensor in the file,
-    and those that are zero are not in it.
+    Biases are found by their convolutions: equal ones share a tensor in the file, and zeros are
+    left out of it.
     """
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     weights = {}
@@ -157,7 +157,7 @@ def _weights(model: onnx.ModelProto) -> dict[str, torch.Tensor]:
 
 
 def _edge_generator(weights: dict[str, torch.Tensor], path: Path) -> nn.Module:
-    """An edge generator with the weights of its frame graph, which has them in another order."""
+    """Makes an edge generator of a frame graph's weights, whose channels are permuted there."""
     try:
         size = EdgeSize(
             quarter=weights["stem.weight"].shape[0],
@@ -179,7 +179,7 @@ def _edge_generator(weights: dict[str, torch.Tensor], path: Path) -> nn.Module:
 def _stroke_generator(
     weights: dict[str, torch.Tensor], strokes: Strokes, path: Path
 ) -> StrokeGenerator:
-    """A painter with strokes, whose network has the weights of its graph."""
+    """Makes a painter with strokes of the weights of its graph."""
     if any(weight.dtype != torch.float32 for weight in weights.values()):
         raise ExportError(f"{path} is not in FP32; give the graph that is")
     generator = StrokeGenerator(strokes.hand, strokes.step, strokes.stroke)
@@ -199,7 +199,7 @@ def _stroke_generator(
 
 
 def _without_frame(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
-    """Cuts off what makes pictures in [-1, 1] of frames, and frames of them."""
+    """Removes the conversions between frames and pictures in [-1, 1]."""
     inferred = onnx.shape_inference.infer_shapes(model)
     first, last = inferred.graph.input[0].name, inferred.graph.output[0].name
     for kind in FRAME_ENTRANCE:
@@ -212,6 +212,6 @@ def _without_frame(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
 
 
 def _only(nodes: Iterable[NodeProto]) -> tuple[str, str]:
-    """What the only one of some nodes takes and returns; nothing if there is not exactly one."""
+    """Returns the input and output of the only node; empty unless there is exactly one."""
     found = list(nodes)
     return (found[0].input[0], found[0].output[0]) if len(found) == 1 else ("", "")

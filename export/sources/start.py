@@ -1,4 +1,4 @@
-"""What a run with strokes starts from: the shipped painter's weights, if it has strokes too."""
+"""The start of a new run with strokes: the weights of the shipped painter."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ PAINTER = "monet"
 
 @contextmanager
 def shipped_start(model: ModelSection, painter: str = PAINTER) -> Iterator[Path | None]:
-    """Yields a generator's checkpoint made of a shipped painter; its file is gone afterwards.
+    """Yields a temporary generator's checkpoint with the weights of a shipped painter.
 
     Args:
-        model: Of the run that shall start from it.
+        model: The model section of the run.
         painter: The shipped painter's name.
 
     Yields:
-        None if one of them does not paint with strokes, or their networks differ.
+        The file, or None if one of them has no strokes or their networks differ.
     """
     generator = _shipped_generator(painter)
     options = options_of(model.generator, model.options)
@@ -58,7 +58,7 @@ def _shipped_generator(painter: str) -> nn.Module | None:
     folder = SHIPPED / painter
     if Bundle.open(folder).manifest.generator.architecture != "strokes":
         return None
-    from .source import load_source  # needs onnx, which one can do without if there is no start
+    from .source import load_source  # needs onnx; without a start it is not imported
 
     return load_source(str(folder)).generator
 

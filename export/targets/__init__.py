@@ -1,7 +1,7 @@
-"""What a generator can be exported to: one module or folder a target, with its row and ``build``.
+"""The export targets: one module or folder for each, with its row and ``build``.
 
-Rows are read by the command line, ``doctor`` and the documentation, so a module with one imports
-nothing heavy; ``build`` does. What targets share lies in ``graphs/`` and ``int8/``, not here.
+The command line, ``doctor`` and the documentation read the rows. So modules with rows import no
+heavy library; ``build`` may. Code that targets share lies in ``graphs/`` and ``int8/``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def find_target(name: str) -> Target:
     """Returns a target by name.
 
     Raises:
-        UsageError: There is none of this name.
+        UsageError: There is no target of this name.
     """
     if name not in TARGETS:
         raise UsageError(unknown_name("target", name, TARGETS))

@@ -1,4 +1,4 @@
-"""Jetsons build their engines themselves; what they need for it is built without any TensorRT."""
+"""The input of a Jetson, which builds its engines itself; it is built without TensorRT."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TARGET = Target(
 
 
 def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
-    """Builds ``{precision}.jetson``, a folder with the graph and the lines for trtexec."""
+    """Builds ``{precision}.jetson``, a folder with the graph and trtexec's command lines."""
     from .tensorrt.trtexec import graph_folder
 
     yield graph_folder(store, precision, folder / f"{precision}.jetson")

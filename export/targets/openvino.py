@@ -29,7 +29,7 @@ TARGET = Target(
 def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds the folder ``{precision}.openvino``.
 
-    FP16 stores weights in half precision; a device computes in what it is best at.
+    FP16 stores weights in half precision; each device computes in its preferred precision.
     """
     from ..graphs.openvino_ir import write_ir
     from ..int8.quantize import OPENVINO

@@ -1,4 +1,4 @@
-"""ONNX Runtime's own format, which its builds for phones read without the ONNX library."""
+"""ONNX Runtime's own format, for its builds for phones, which do not read ONNX."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TARGET = Target(
     "ort",
-    ("fp32", "int8"),  # of FP16 a CPU's optimizer makes FP32
+    ("fp32", "int8"),  # the optimizer for CPUs turns FP16 into FP32
     "onnx",
     ("torch", "onnx", "onnxruntime"),
     'pip install "pleinair[export]"',
@@ -30,7 +30,7 @@ TARGET = Target(
 
 
 def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
-    """Builds ``{precision}.ort`` of the graph that ONNX Runtime takes elsewhere."""
+    """Builds ``{precision}.ort`` from the graph of the target ``onnx``."""
     for built in onnx.build(store, precision, folder):
         path = folder / f"{precision}.ort"
         write_ort(built.path, path)
@@ -41,10 +41,10 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
 def write_ort(graph: Path, path: Path) -> None:
     """Converts an .onnx file as ONNX Runtime's own converter does for ARM, in its fixed style.
 
-    What it optimizes is saved, but for the layout that only x86 wants.
+    The optimized graph is saved, without the layout that only x86 uses.
 
     Raises:
-        ExportError: ONNX Runtime cannot.
+        ExportError: ONNX Runtime cannot convert it.
     """
     import onnxruntime
 
@@ -60,5 +60,5 @@ def write_ort(graph: Path, path: Path) -> None:
             providers=["CPUExecutionProvider"],
             disabled_optimizers=["NchwcTransformer"],
         )
-    except Exception as error:  # many types, all with the same meaning here
+    except Exception as error:  # many types
         raise ExportError(f"ONNX Runtime cannot convert {graph.name}: {error}") from error

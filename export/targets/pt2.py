@@ -1,4 +1,4 @@
-"""PyTorch's own format: the program that torch.export makes, which needs no code of pleinair."""
+"""PyTorch's own format: a program of torch.export, which runs without pleinair."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TARGET = Target(
 def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.pt2``, which takes any H and W that are multiples of the stride.
 
-    Of a painter with strokes it takes the canvas beside the frame, and returns the plan as well.
+    For a painter with strokes it takes the canvas after the frame and also returns the plan.
     """
     import torch
 
@@ -49,17 +49,17 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
         with quiet():
             program = torch.export.export(graph, example, dynamic_shapes=sizes)
             for node in program.graph.nodes:
-                node.meta.pop("stack_trace", None)  # which names folders of this machine
-            program.example_inputs = None  # a canvas is larger than all the rest
+                node.meta.pop("stack_trace", None)  # it names folders of this machine
+            program.example_inputs = None  # a canvas would be the largest part
             torch.export.save(program, path)
-    except Exception as error:  # it raises many types, all with the same meaning here
+    except Exception as error:  # it raises many types
         raise ExportError(f"torch.export cannot export the generator: {error}") from error
     float32 = {name: place.reason for name, place in needs_fp32.items()}
     yield Built(path, store.load("torch", path), "torch", float32=float32)
 
 
 def _frames(graph: nn.Module, store: GraphStore) -> tuple[nn.Module, Any, Any]:
-    """What ``torch.export.export`` takes: the graph, an example, and which sizes are free."""
+    """Returns the arguments of ``torch.export.export``: graph, example and dynamic sizes."""
     import torch
 
     from ...networks.painter import stride_of
@@ -72,7 +72,7 @@ def _frames(graph: nn.Module, store: GraphStore) -> tuple[nn.Module, Any, Any]:
 
 
 def _painter(graph: nn.Module, store: GraphStore) -> tuple[nn.Module, Any, Any]:
-    """The same of the graph that makes plans, with the head behind it and a canvas beside."""
+    """Does the same for the graph of plans with the stroke head and a canvas."""
     import torch
     from torch.export import Dim
 

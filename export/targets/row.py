@@ -1,4 +1,4 @@
-"""A target's row: what it is, what building it takes, and what building yields."""
+"""The row of a target, and the result of building it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Built:
     path: Path  # a file, or a folder where the format has several
     paint: Callable[[Frames], Frames]  # runs it, to measure its drift
     runner: str  # what `paint` runs it with
-    runs_here: bool = True  # else `paint` runs the graph that it was built from
+    runs_here: bool = True  # otherwise `paint` runs the graph it was built from
     device: str = ""  # the only kind of device that it runs on, e.g. "sm86"
     dynamic: bool = True  # whether it takes any size
     opset: int | None = None
@@ -37,29 +37,29 @@ class Built:
 class Target:
     """One row of the table.
 
-    Its module has ``build``, which yields what it built; a folder has it in a module ``build``.
+    Its module has a function ``build``, which yields artifacts; a folder has a module ``build``.
     """
 
     name: str
     precisions: tuple[str, ...]
-    library: str  # what must be importable to build it; "this or that" where either will do
+    library: str  # what must be importable to build it; "this or that" if either suffices
     tools: tuple[str, ...]  # distributions whose versions the manifest notes
     install: str  # how to get the library
     runs_on: str
     by_default: bool = True  # whether it is built when no target is named
-    verified: str = ""  # what of it was seen to work where pleinair is made, and how
-    unverified: str = ""  # what was not
+    verified: str = ""  # what was verified, and how
+    unverified: str = ""  # what was not verified
     strokes: bool = False  # whether it can paint strokes
-    no_strokes: str = ""  # why it cannot, as a part of a sentence
+    no_strokes: str = ""  # why not, as a part of a sentence
     order: int = 1000  # place in the table
 
     @property
     def available(self) -> bool:
-        """Whether its library is installed (it is not imported for that)."""
+        """Whether its library is installed, without importing it."""
         return any_installed(self.library)
 
     def state(self) -> dict[str, Any]:
-        """Returns what ``doctor`` says of it, with the install line of what building it lacks."""
+        """Returns its line for ``doctor``, with the command that installs a missing library."""
         return {
             "name": self.name,
             "precisions": self.precisions,
@@ -72,7 +72,7 @@ class Target:
         """Builds the artifacts of one precision into ``folder``; their names begin with it.
 
         Raises:
-            ExportError: The library is missing or cannot express the generator.
+            ExportError: The library is missing or cannot represent the generator.
         """
         if store.strokes and not self.strokes:
             raise ExportError(

@@ -1,8 +1,8 @@
-"""How far a painter with strokes is from another, told in strokes.
+"""How far paintings are from their references; of painters with strokes, measured in strokes.
 
-A stroke that is another one changes its pixels wholly, and says little of how far the plans are
-apart: so plans are compared, and of the painting how many of its pixels take another stroke, how
-far colours are where they take the same, and what is left of all that at a quarter of the size.
+Another stroke changes its pixels completely and says little about the distance between two plans.
+So plans are compared. Of paintings three things count: the share of pixels that take another
+stroke, colours where the stroke is the same, and the error that remains at a quarter of the size.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from ...canvas.layout import Canvas
 from ...canvas.winners import plan_error, winners
-from ...metrics import ImageErrors, StrokePair, compare_strokes
+from ...metrics import ImageErrors, StrokePair, compare, compare_strokes
 from ...pictures import Pixels
 from .canvases import Canvases, Plans
 
@@ -26,8 +26,17 @@ class Painted:
     plan: Any = None  # [1, 8 * layers, h/4, w/4] of the picture as it was padded
 
 
-def stroke_difference(pairs: Iterable[tuple[Painted, Painted]], canvases: Canvases) -> ImageErrors:
-    """Compares pairs of (reference, painting) that were painted on the same canvases."""
+def painted_errors(
+    pairs: Iterable[tuple[Painted, Painted]], canvases: Canvases | None
+) -> ImageErrors:
+    """Compares pairs of (reference, painting).
+
+    Args:
+        pairs: Both painted on the same canvas, if the painter has strokes.
+        canvases: What lays the canvas; None for a painter without strokes.
+    """
+    if canvases is None:
+        return compare((reference.picture, made.picture) for reference, made in pairs)
     return compare_strokes(_pairs(pairs, canvases))
 
 
