@@ -22,7 +22,7 @@ IDENTICAL_DB = 99.0  # stands for the infinite PSNR of identical pictures, which
 
 
 @dataclass(frozen=True)
-class Difference:
+class ImageErrors:
     """How far a set of pictures is from its reference.
 
     Of a painter with strokes PSNR is that of its plans, and colours are compared where the stroke
@@ -40,7 +40,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Bars:
+class DriftLimits:
     """What a drift must keep to; a bar that is none is not asked for."""
 
     psnr: float | None = None  # dB, at least
@@ -49,7 +49,7 @@ class Bars:
     strokes: float | None = None  # share of pixels that take another stroke, at most
     quarter: float | None = None  # dB at a quarter of the size, at least
 
-    def missed(self, found: Difference) -> list[str]:
+    def missed(self, found: ImageErrors) -> list[str]:
         """Says which bars are missed."""
         missed = []
         if self.psnr is not None and found.psnr_db < self.psnr:
@@ -60,7 +60,7 @@ class Bars:
             missed.append(f"CIEDE2000 {found.delta_e:.2f} > {self.delta_e:g}")
         return [*missed, *self._strokes_missed(found)]
 
-    def _strokes_missed(self, found: Difference) -> list[str]:
+    def _strokes_missed(self, found: ImageErrors) -> list[str]:
         missed = []
         if self.strokes is not None and found.strokes is not None and found.strokes > self.strokes:
             missed.append(f"other strokes {found.strokes:.1%} > {self.strokes:.1%}")
@@ -69,7 +69,7 @@ class Bars:
             missed.append(f"PSNR at a quarter {quarter:.2f} dB < {least:g}")
         return missed
 
-    def margin(self, found: Difference) -> float:
+    def margin(self, found: ImageErrors) -> float:
         """Returns how many dB of error there are to the nearest bar; negative where it is missed.
 
         An error that is half as large is 6 dB further from each of the bars.
@@ -85,22 +85,22 @@ class Bars:
 
 
 # By precision: what an artifact's drift from FP32 must keep to.
-BARS = {
-    "fp32": Bars(60.0, 0.999, 0.1),
-    "fp16": Bars(55.0, 0.995, 0.5),
-    "w8": Bars(38.0, 0.98, 1.0),
-    "int8": Bars(38.0, 0.98, 1.0),
+DRIFT_LIMITS = {
+    "fp32": DriftLimits(60.0, 0.999, 0.1),
+    "fp16": DriftLimits(55.0, 0.995, 0.5),
+    "w8": DriftLimits(38.0, 0.98, 1.0),
+    "int8": DriftLimits(38.0, 0.98, 1.0),
 }
 # The same for painters with strokes.
-STROKE_BARS = {
-    "fp32": Bars(60.0, strokes=0.005, quarter=50.0),
-    "fp16": Bars(50.0, strokes=0.02, quarter=42.0),
-    "w8": Bars(38.0, strokes=0.08, quarter=36.0),
-    "int8": Bars(38.0, strokes=0.08, quarter=36.0),
+STROKE_DRIFT_LIMITS = {
+    "fp32": DriftLimits(60.0, strokes=0.005, quarter=50.0),
+    "fp16": DriftLimits(50.0, strokes=0.02, quarter=42.0),
+    "w8": DriftLimits(38.0, strokes=0.08, quarter=36.0),
+    "int8": DriftLimits(38.0, strokes=0.08, quarter=36.0),
 }
 
 
-def compare(pairs: Iterable[tuple[Pixels, Pixels]]) -> Difference:
+def compare(pairs: Iterable[tuple[Pixels, Pixels]]) -> ImageErrors:
     """Measures pairs of (reference, picture) of equal shapes.
 
     Raises:
@@ -121,7 +121,7 @@ class StrokePair(NamedTuple):
     plan_error: float  # mean squared error of the plan, whose range is 1
 
 
-def compare_strokes(pairs: Iterable[StrokePair]) -> Difference:
+def compare_strokes(pairs: Iterable[StrokePair]) -> ImageErrors:
     """Measures painters with strokes.
 
     Raises:
@@ -168,12 +168,12 @@ class _Sums:
         colours = delta_e(reference, picture)
         self.delta_es.append(float(colours.mean() if where is None else colours[where].mean()))
 
-    def difference(self) -> Difference:
+    def difference(self) -> ImageErrors:
         """Returns what was found."""
         if not self.ssims:
             raise ValueError("no pictures to compare")
         levels, total = np.arange(256), self.histogram.sum()
-        return Difference(
+        return ImageErrors(
             images=len(self.ssims),
             psnr_db=psnr_of(float((self.histogram * levels**2).sum() / total)),
             ssim=float(np.mean(self.ssims)),

@@ -53,7 +53,7 @@ class Owner:
     ) -> None:
         self.output = output
         where = Path(os.path.realpath(output.parent))  # one name for all who come
-        self.path = beside(where / output.name, f".{output.name}{part and '.'}{part}{LOCK}")
+        self.path = sibling(where / output.name, f".{output.name}{part and '.'}{part}{LOCK}")
         self.made = [folder for folder in (where, *where.parents) if not folder.exists()]
         self.file = -1
         try:
@@ -130,7 +130,7 @@ class Owner:
         self.release()
 
 
-def beside(path: Path, name: str) -> Path:
+def sibling(path: Path, name: str) -> Path:
     """Returns a path in the same folder, for what is kept of an output until it is complete.
 
     A name that is too long for file systems becomes a short one, the same each time.

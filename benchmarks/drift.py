@@ -26,7 +26,7 @@ from ..runtime.strokes.drift import stroke_difference
 from .cases import Variant, find_artifact
 from .peers import BASELINE, find_runner
 from .perceptual import load_lpips
-from .pictures import Material, save_arrays
+from .pictures import BenchInputs, save_arrays
 from .process import WorkerProcess
 from .settings import Settings
 
@@ -79,21 +79,21 @@ class DriftMeter:
 
     Args:
         bundle: Whose artifacts.
-        material: What to paint.
+        inputs: What to paint.
         settings: The method's numbers.
         folder: For temporary files.
     """
 
     def __init__(
-        self, bundle: Bundle, material: Material, settings: Settings, folder: Path
+        self, bundle: Bundle, inputs: BenchInputs, settings: Settings, folder: Path
     ) -> None:
-        self.bundle, self.material, self.settings, self.folder = bundle, material, settings, folder
+        self.bundle, self.inputs, self.settings, self.folder = bundle, inputs, settings, folder
         self.source = folder / "material.npz"
-        keyed = {f"p{i}": picture for i, picture in enumerate(material.pictures.values())}
-        keyed |= {f"c{i}": frame for i, frame in enumerate(material.clip)}
+        keyed = {f"p{i}": picture for i, picture in enumerate(inputs.pictures.values())}
+        keyed |= {f"c{i}": frame for i, frame in enumerate(inputs.clip)}
         save_arrays(self.source, keyed)
         first = folder / "first.npy"
-        np.save(first, next(iter(material.pictures.values()))[None])
+        np.save(first, next(iter(inputs.pictures.values()))[None])
         self.first = first
         self.lpips = load_lpips()
 
@@ -130,11 +130,11 @@ class DriftMeter:
             )
             worker.ask("paint", source=str(self.source), target=str(target))
         with np.load(target) as painted:
-            pictures = {name: painted[f"p{i}"] for i, name in enumerate(self.material.pictures)}
-            clip = [painted[f"c{i}"] for i in range(len(self.material.clip))]
+            pictures = {name: painted[f"p{i}"] for i, name in enumerate(self.inputs.pictures)}
+            clip = [painted[f"c{i}"] for i in range(len(self.inputs.clip))]
             plans = {
                 name: painted[f"p{i}-plan"]
-                for i, name in enumerate(self.material.pictures)
+                for i, name in enumerate(self.inputs.pictures)
                 if f"p{i}-plan" in painted
             }
         target.unlink()
@@ -153,8 +153,8 @@ class DriftMeter:
         except BackendError as error:
             drift.error = str(error)
             return drift, None
-        if len(self.material.clip) > 1:
-            drift.flicker_ratio = flicker(zip(self.material.clip, painted.clip, strict=True))
+        if len(self.inputs.clip) > 1:
+            drift.flicker_ratio = flicker(zip(self.inputs.clip, painted.clip, strict=True))
         if reference:
             wanted = reference[1].pictures
             _compare(drift, wanted, painted.pictures, self._difference(reference[1], painted))
@@ -163,7 +163,7 @@ class DriftMeter:
                 drift.lpips = round(self.lpips(pairs), 5)
         return drift, painted
 
-    def _difference(self, wanted: Painted, painted: Painted) -> metrics.Difference:
+    def _difference(self, wanted: Painted, painted: Painted) -> metrics.ImageErrors:
         names = list(wanted.pictures)
         if canvases := Canvases.of(self.bundle):
             stroked = (
@@ -205,7 +205,7 @@ def _compare(
     drift: Drift,
     wanted: dict[str, Pixels],
     painted: dict[str, Pixels],
-    found: metrics.Difference,
+    found: metrics.ImageErrors,
 ) -> None:
     drift.images, drift.psnr_db = found.images, round(found.psnr_db, 2)
     drift.ssim, drift.delta_e = round(found.ssim, 5), round(found.delta_e, 3)

@@ -22,7 +22,7 @@ _TIMED = 4  # different frames a case: enough that none is painted from a cache,
 
 
 @dataclass(frozen=True)
-class Material:
+class BenchInputs:
     """What a run paints; ``source`` says in words where it comes from."""
 
     pictures: dict[str, Pixels]  # by name
@@ -31,7 +31,7 @@ class Material:
     clip_source: str
 
 
-def gather(pictures: Path | None, clip: Path | None, count: int, clip_frames: int) -> Material:
+def gather(pictures: Path | None, clip: Path | None, count: int, clip_frames: int) -> BenchInputs:
     """Reads the pictures and the clip; the bundled demo clip stands in for both.
 
     Args:
@@ -47,7 +47,7 @@ def gather(pictures: Path | None, clip: Path | None, count: int, clip_frames: in
     spread = _spread(pictures or DEMO_CLIP, count)
     if not spread:
         raise MediaError(f"{pictures} holds no picture to measure with")
-    return Material(
+    return BenchInputs(
         spread,
         _middle(clip or DEMO_CLIP, clip_frames),
         pictures.name if pictures else "the demo clip",

@@ -21,11 +21,11 @@ from ..errors import BackendError
 from . import benchmark_app
 from .cases import Case, find_artifact
 from .layers import PROFILED
+from .load_monitor import LoadMonitor
 from .peers import PEERS, find_runner
 from .process import WorkerProcess
 from .scenarios import Turn
 from .settings import Settings
-from .watch import Watch
 
 _LEAST = 20  # frames of benchmark_app: it does not warm up
 _KEEP_FREE = 0.1  # of the machine's memory, while cases wait in theirs
@@ -48,7 +48,7 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Opinions:
+class ExternalTools:
     """What is asked beside our own timing."""
 
     loadgen: Path | None = None  # where MLPerf's LoadGen puts its logs; None leaves it out
@@ -64,8 +64,8 @@ class Rounds:
         bundle: What is measured.
         frames: An .npy file of pictures for each size.
         settings: The method's numbers.
-        watch: Looks at the machine between turns.
-        opinions: What is asked beside.
+        monitor: Looks at the machine between turns.
+        external_tools: What is asked beside.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class Rounds:
         bundle: Bundle,
         frames: Mapping[tuple[int, int], Path],
         settings: Settings,
-        watch: Watch,
-        opinions: Opinions,
+        monitor: LoadMonitor,
+        external_tools: ExternalTools,
     ) -> None:
-        self.bundle, self.frames, self.settings, self.watch = bundle, frames, settings, watch
-        self.opinions = opinions
+        self.bundle, self.frames, self.settings, self.monitor = bundle, frames, settings, monitor
+        self.external_tools = external_tools
         self.order = random.Random(settings.seed)
 
     def run(
@@ -107,12 +107,12 @@ class Rounds:
                         progress(done, total)  # a turn is long: was there a Ctrl-C before it?
                         self._turn(batch[at], running[at])
                         progress(done := done + 1, total)
-                    self.watch.look()
+                    self.monitor.look()
                     yield measurements
                 for at, measured in batch.items():
                     self._drive(measured, running[at])
                     self._look(measured, running[at])
-                self.watch.look()  # before the processes end, whose time is not others'
+                self.monitor.look()  # before the processes end, whose time is not others'
                 yield measurements
 
     def _open(self, measured: Measurement, worker: WorkerProcess) -> None:
@@ -150,7 +150,12 @@ class Rounds:
     def _ask_benchmark_app(self, measured: Measurement) -> None:
         """Has OpenVINO's own program measure the same, now that the machine is as it was."""
         case, last = measured.case, measured.turns[-1]
-        wanted = (self.opinions.benchmark_app, case.variant.backend, case.scenario, case.threads)
+        wanted = (
+            self.external_tools.benchmark_app,
+            case.variant.backend,
+            case.scenario,
+            case.threads,
+        )
         artifact = find_artifact(self.bundle, case.variant)
         if wanted != (True, "openvino", "single-stream", None) or artifact is None:
             return
@@ -167,7 +172,7 @@ class Rounds:
 
     def _drive(self, measured: Measurement, worker: WorkerProcess) -> None:
         """Has LoadGen run the case once more, after all rounds: it cannot take turns."""
-        case, folder = measured.case, self.opinions.loadgen
+        case, folder = measured.case, self.external_tools.loadgen
         if measured.error or not measured.turns or not folder:
             return
         if case.scenario == "live" or case.threads or case.variant.backend in PEERS:
@@ -188,10 +193,10 @@ class Rounds:
     def _look(self, measured: Measurement, worker: WorkerProcess) -> None:
         """Asks for the roof and the layers of the case at the size in question."""
         case = measured.case
-        where = (self.opinions.look_at, "single-stream", None)
+        where = (self.external_tools.look_at, "single-stream", None)
         if measured.error or (case.size, case.scenario, case.threads) != where:
             return
-        graphs = self.opinions.roofs.get(case.variant.precision)
+        graphs = self.external_tools.roofs.get(case.variant.precision)
         try:
             if graphs and "onnx" in find_runner(case.variant.backend).targets:
                 asked = [str(graph) for graph in graphs]

@@ -24,8 +24,9 @@ from ..runtime.backends import BACKENDS
 from . import benchmark_app, loadgen
 from .cases import DEFAULT_SIZES, SCENARIOS, Case, Variant, plan_cases, plan_variants
 from .drift import Drift, DriftMeter, Painted, measure_all
+from .load_monitor import LoadMonitor
 from .machine import describe_bundle, describe_machine, describe_software
-from .pictures import Material, frames_for, gather
+from .pictures import BenchInputs, frames_for, gather
 from .report.html import write_report
 from .results.file import (
     SCHEMA,
@@ -39,11 +40,10 @@ from .results.file import (
 )
 from .results.tables import to_csv, to_markdown
 from .roofline import write_roof_graphs
-from .rounds import Measurement, Opinions, Rounds, in_flight
+from .rounds import ExternalTools, Measurement, Rounds, in_flight
 from .scale import describe_scale, plan_scale
 from .settings import Settings
 from .style import load_style
-from .watch import Watch
 
 Progress = Callable[[int, int], None]
 _SMALLEST = 16
@@ -101,12 +101,12 @@ class Bench:
         self.reference: tuple[Variant, Painted] | None = None
         self.partial = True
         self.style = _style(request)
-        self.material = gather(
+        self.inputs = gather(
             request.pictures, request.clip, self.settings.pictures, self.settings.clip_frames
         )
         _make_folder(request.out, request.overwrite)
-        self.watched: dict[str, Any] = {"warnings": []}
-        self.environment = _environment(self.bundle, request, self.material)
+        self.monitored: dict[str, Any] = {"warnings": []}
+        self.environment = _environment(self.bundle, request, self.inputs)
 
     def run(self) -> Results:
         """Measures everything, or up to Ctrl-C; returns what was written."""
@@ -126,12 +126,12 @@ class Bench:
         write_text(out / "results.csv", to_csv(results))
         write_text(out / "results.md", to_markdown(results))
         reference = self.reference[1] if self.reference else None
-        write_report(out / "report.html", results, self.material, reference, self.painted)
+        write_report(out / "report.html", results, self.inputs, reference, self.painted)
         return results
 
     def results(self) -> Results:
         """The object of ``results.json``, as far as things are measured."""
-        warnings = [*self.watched["warnings"]]
+        warnings = [*self.monitored["warnings"]]
         warnings += [d.warning for d in self.drifts.values() if d.warning]
         if self.partial:
             warnings.insert(0, "this run was interrupted: its figures are of what it had measured")
@@ -145,7 +145,7 @@ class Bench:
             "schema": SCHEMA,
             "partial": self.partial,
             "warnings": warnings,
-            "environment": {**self.environment, "watched": self.watched},
+            "environment": {**self.environment, "watched": self.monitored},
             "results": rows,
             "drift": [rounded(drift.row()) for drift in self.drifts.values()],
             "inspected": inspected(self.measurements),
@@ -161,20 +161,20 @@ class Bench:
         frames: dict[tuple[int, int], Path] = {}
         for size in dict.fromkeys(m.case.size for m in (*self.measurements, *self.scaled)):
             frames[size] = folder / f"{size[0]}x{size[1]}.npy"
-            np.save(frames[size], frames_for(list(self.material.pictures.values()), size))
-        watch = Watch()
-        opinions = Opinions(
+            np.save(frames[size], frames_for(list(self.inputs.pictures.values()), size))
+        monitor = LoadMonitor()
+        external_tools = ExternalTools(
             loadgen=folder if loadgen.installed() else None,
             benchmark_app=self.request.peers and benchmark_app.installed(),
             roofs=self._roofs(folder),
             look_at=max(self.sizes, key=lambda size: size[0] * size[1]),
         )
-        rounds = Rounds(self.bundle, frames, self.settings, watch, opinions)
+        rounds = Rounds(self.bundle, frames, self.settings, monitor, external_tools)
         try:
             for _ in rounds.run([*self.measurements, *self.scaled], self.progress):
                 write_json(self.request.out / "results.json", self.results())
         finally:
-            self.watched = watch.finish()
+            self.monitored = monitor.finish()
 
     def _roofs(self, folder: Path) -> dict[str, list[Path]]:
         """Graphs of large convolutions; none where onnx, which makes them, is not installed."""
@@ -184,7 +184,7 @@ class Bench:
         return {name: write_roof_graphs(name, folder) for name in precisions}
 
     def _measure_drift(self, folder: Path) -> None:
-        meter = DriftMeter(self.bundle, self.material, self.settings, folder)
+        meter = DriftMeter(self.bundle, self.inputs, self.settings, folder)
         self.progress(0, len(self.variants))
         self.reference = meter.reference()
         if self.reference:
@@ -200,7 +200,7 @@ class Bench:
             write_json(self.request.out / "results.json", self.results())
 
 
-def _environment(bundle: Bundle, request: Request, material: Material) -> dict[str, Any]:
+def _environment(bundle: Bundle, request: Request, inputs: BenchInputs) -> dict[str, Any]:
     settings = request.settings
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -212,10 +212,10 @@ def _environment(bundle: Bundle, request: Request, material: Material) -> dict[s
             **asdict(settings),
             "threads": settings.threads,
             "in_flight": in_flight(Case(Variant("", "", "", ""), (1, 1), "offline"), settings),
-            "pictures_from": material.source,
-            "pictures": len(material.pictures),
-            "clip_from": material.clip_source,
-            "clip_frames": len(material.clip),
+            "pictures_from": inputs.source,
+            "pictures": len(inputs.pictures),
+            "clip_from": inputs.clip_source,
+            "clip_frames": len(inputs.clip),
             "reference": None,
             "loadgen": loadgen.installed(),
         },

@@ -77,7 +77,7 @@ class Painter:
         self.stylizer(picture)
         end = time.perf_counter()
         entered, left = self.engine.last.start, self.engine.last.end
-        own = getattr(self.engine.engine, "own_ms", None)
+        own = getattr(self.engine.engine, "library_ms", None)
         seconds = None if own is None else own / 1000
         return Taken(entered - start, left - entered, end - left, seconds)
 

@@ -17,7 +17,7 @@ from pydantic import (
 
 from ..canvas.hand import Hand
 from ..errors import BundleError
-from ..metrics import Bars, Difference
+from ..metrics import DriftLimits, ImageErrors
 from ..reading import Malformed, read_json, validate
 
 SCHEMA_VERSIONS: Final = (1, 2)  # 2 is for painters with strokes
@@ -122,9 +122,9 @@ class Drift(_Part):
         }
 
     @classmethod
-    def of(cls, found: Difference, bars: Bars, reference: str, runner: str = "") -> Drift:
+    def of(cls, found: ImageErrors, limits: DriftLimits, reference: str, runner: str = "") -> Drift:
         """Makes the row of a difference that was measured, with what it misses of the bars."""
-        missed = bars.missed(found)
+        missed = limits.missed(found)
         return cls(
             reference=reference,
             runner=runner,

@@ -74,20 +74,20 @@ def pixels(step: int) -> list[str]:
 Inputs = dict[str, tuple[str, tuple[int | str, ...]]]
 
 
-def canvas_inputs(layers: int, step: int, together: bool = False) -> Inputs:
+def canvas_inputs(layers: int, step: int, stacked: bool = False) -> Inputs:
     """Returns what a graph takes of a canvas: by name its type and shape, free sides by name.
 
     Args:
         layers: Of the hand.
         step: Of the canvas.
-        together: Whether it takes the candidates of all slots as one, and the texels of all pixels,
+        stacked: Whether it takes the candidates of all slots as one, and the texels of all pixels,
             as the first graphs did.
     """
     texels: Inputs = dict.fromkeys(pixels(step), ("float32", ("texels",)))
     candidates: Inputs = {
         slot: ("int32", ("samples",)) for layer in range(layers) for slot in slots(layer)
     }
-    if together:
+    if stacked:
         candidates = {"candidates": ("int32", (layers, DIRECTIONS, "rows", "columns"))}
         texels = {"texels": ("float32", (2 * step * step, "texels"))}
     return {

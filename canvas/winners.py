@@ -38,14 +38,14 @@ def winners(plan: Array, canvas: Canvas) -> Array:
     return found
 
 
-def plan_error(wanted: Array, made: Array) -> float:
+def plan_error(reference: Array, made: Array) -> float:
     """Returns the mean squared error of a plan, each kind in parts of its range.
 
     Args:
-        wanted: float32 [8 * layers, h, w].
+        reference: float32 [8 * layers, h, w].
         made: The same.
     """
-    difference = (wanted - made).reshape(KINDS, -1).astype(np.float64)
+    difference = (reference - made).reshape(KINDS, -1).astype(np.float64)
     return float(((difference / _SPAN[:, None]) ** 2).mean())
 
 

@@ -24,7 +24,7 @@ def score_table(scores: Scores, dimensions: int) -> Table:
         ("SSIM", s.ssim, 1, "structure that is kept"),
         ("CIEDE2000", s.delta_e, 0, "how far colours are from the original's"),
         ("strength", s.strength, 0, "mean change in grey levels"),
-        ("lattice", s.lattice, 1, "above 1 is a regular pattern of 8, 4 or 2 pixels"),
+        ("checkerboard", s.checkerboard, 1, "above 1 is a regular pattern of 8, 4 or 2 pixels"),
         ("flicker", s.flicker, 1, "above 1 is unsteadier than the clip; needs --clip"),
         ("L1 to the pair", s.pair_l1, s.pair_l1_photographs, "grey levels; needs pairs"),
         ("CIEDE2000 to it", s.pair_delta_e, s.pair_delta_e_photographs, "colours; needs pairs"),

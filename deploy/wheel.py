@@ -29,14 +29,14 @@ def build_wheel(folder: Path) -> Path:
         ExportError: pip cannot.
     """
     source = _source()
-    with tempfile.TemporaryDirectory(prefix="pleinair-") as beside:
+    with tempfile.TemporaryDirectory(prefix="pleinair-") as temporary:
         # Without this setuptools builds inside the checkout, and old modules stay in what it makes.
-        settings = Path(beside, "setup.cfg")
+        settings = Path(temporary, "setup.cfg")
         settings.write_text(
-            f"[build]\nbuild_base = {beside}/build\n[egg_info]\negg_base = {beside}\n",
+            f"[build]\nbuild_base = {temporary}/build\n[egg_info]\negg_base = {temporary}\n",
             encoding="utf-8",
         )
-        made = Path(beside, "made")
+        made = Path(temporary, "made")
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
         done = subprocess.run(
             [*command, "--no-deps", "--wheel-dir", str(made), source],

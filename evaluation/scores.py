@@ -12,10 +12,10 @@ from .. import metrics
 from ..errors import UsageError
 from ..networks.painter import Paint
 from ..pictures import Pixels
+from .checkerboard import Spectrum
 from .distances import fid, kid
 from .features import Features
 from .flicker import flicker
-from .lattice import Spectrum
 
 Progress = Callable[[int, int], None]  # pictures done, pictures in all
 
@@ -35,7 +35,7 @@ class Scores(BaseModel):
     ssim: float  # mean, of luminance, to the originals: content that is kept
     delta_e: float  # mean CIEDE2000 to the originals: shift of colours
     strength: float  # mean absolute difference to the originals in grey levels
-    lattice: float | None  # over that of the originals; 1 adds none
+    checkerboard: float | None  # over that of the originals; 1 adds none
     flicker: float | None  # over that of the clip, if there was one; 1 adds none
     pair_l1: float | None  # mean absolute difference to the picture that it shall be, if known
     pair_l1_photographs: float | None  # of the originals to the same: what painting nothing scores
@@ -133,7 +133,7 @@ class Evaluator:
             ssim=round(float(ssim), 4),
             delta_e=round(float(delta_e), 3),
             strength=round(float(strength), 3),
-            lattice=_ratio(spectrum.lattice(), self._spectrum.lattice()),
+            checkerboard=_ratio(spectrum.checkerboard(), self._spectrum.checkerboard()),
             flicker=_rounded(trembling),
             pair_l1=_rounded(l1),
             pair_l1_photographs=_rounded(l1_before),

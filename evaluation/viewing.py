@@ -21,9 +21,9 @@ from ..pictures import Pixels
 from .border import border
 from .calm import Spread, calm_areas, spread_in
 from .change import content, stroke_strength
+from .checkerboard import Spectrum
 from .distances import kid
 from .features import Features, Vectors
-from .lattice import Spectrum
 from .marks import Marks, marks
 from .raggedness import raggedness
 from .stillness import still
@@ -103,9 +103,15 @@ def score_at_viewing_size(
         trembling.append(still(at_viewing_size(picture), paint))
         progress(number, total)
     found = _middles(rows) | {
-        "checkerboard_2": _ratio(paintings.spectrum.lattice(2), originals.spectrum.lattice(2)),
-        "checkerboard_4": _ratio(paintings.spectrum.lattice(4), originals.spectrum.lattice(4)),
-        "checkerboard_8": _ratio(paintings.spectrum.lattice(8), originals.spectrum.lattice(8)),
+        "checkerboard_2": _ratio(
+            paintings.spectrum.checkerboard(2), originals.spectrum.checkerboard(2)
+        ),
+        "checkerboard_4": _ratio(
+            paintings.spectrum.checkerboard(4), originals.spectrum.checkerboard(4)
+        ),
+        "checkerboard_8": _ratio(
+            paintings.spectrum.checkerboard(8), originals.spectrum.checkerboard(8)
+        ),
         "kid": paintings.kid(targets),
         "kid_photographs": originals.kid(targets),
         "still": float(np.mean(trembling)),

@@ -12,13 +12,13 @@ from .. import __version__
 from ..bundle.bundle import bytes_of, sha256_of
 from ..bundle.manifest import Artifact, Drift, Skipped
 from ..errors import BackendError, ExportError
-from ..metrics import Bars
+from ..metrics import DriftLimits
 from ..networks.describe import strokes_of
 from ..pictures import Frames
 from .drift import ROUNDED, BudgetMissed, Judge, Paint
+from .graph_store import About, GraphStore
 from .sources.checkpoints import Trained
 from .targets import Built, Target
-from .workshop import About, Workshop
 
 Progress = Callable[[str], None]
 
@@ -30,7 +30,7 @@ class Build:
         self,
         trained: Trained,
         photos: Sequence[Frames],
-        budget: Bars | None,
+        budget: DriftLimits | None,
         folder: Path,
         shop: Path,
         progress: Progress,
@@ -51,7 +51,7 @@ class Build:
         calibration, held_out = photos[::2], photos[1::2]
         progress("painting held-out photographs with PyTorch, the reference")
         self.judge = Judge(trained.generator, held_out)
-        self.workshop = Workshop(
+        self.store = GraphStore(
             trained.generator, calibration, _metadata(trained), shop, budget, self._margin, about
         )
 
@@ -81,19 +81,19 @@ class Build:
     def _artifacts(self, target: Target, precision: str) -> list[Artifact]:
         """Builds one precision of one target: all of its artifacts or none."""
         artifacts, started = [], time.perf_counter()
-        beside = self.folder / ".building"
-        beside.mkdir()
+        temporary = self.folder / ".building"
+        temporary.mkdir()
         try:
-            for built in target.build(self.workshop, precision, beside):
+            for built in target.build(self.store, precision, temporary):
                 drift = self._measure(target, precision, built)
                 seconds = time.perf_counter() - started
                 artifacts.append(_artifact(target, precision, built, drift, seconds))
                 self.progress(_line(artifacts[-1]))
                 started = time.perf_counter()
-            for path in beside.iterdir():
+            for path in temporary.iterdir():
                 path.rename(self.folder / path.name)
         finally:
-            shutil.rmtree(beside)
+            shutil.rmtree(temporary)
         return artifacts
 
     def _measure(self, target: Target, precision: str, built: Built) -> Drift:

@@ -13,7 +13,7 @@ from .. import metrics
 from ..bundle.manifest import Drift, Strokes
 from ..canvas.winners import plan_error
 from ..errors import ExportError, UsageError, unknown_name
-from ..metrics import BARS, STROKE_BARS, Bars, Difference
+from ..metrics import DRIFT_LIMITS, STROKE_DRIFT_LIMITS, DriftLimits, ImageErrors
 from ..networks.describe import strokes_of
 from ..networks.frames import FrameGraph
 from ..networks.strokes import StrokeGenerator
@@ -34,7 +34,7 @@ class BudgetMissed(ExportError):
     """An artifact drifts more than ``--max-drift`` allows."""
 
 
-def parse_budget(texts: Iterable[str]) -> Bars | None:
+def parse_budget(texts: Iterable[str]) -> DriftLimits | None:
     """Reads ``psnr=38``, ``ssim=0.98``, ``delta_e=1`` and ``strokes=8%``; none if there is nothing.
 
     Raises:
@@ -52,7 +52,7 @@ def parse_budget(texts: Iterable[str]) -> Bars | None:
         most = _MOST[name]
         if not 0 < limits[name] < most:
             raise UsageError(f"--max-drift {text}: {name} is more than 0 and less than {most:g}")
-    return Bars(**limits) if limits else None
+    return DriftLimits(**limits) if limits else None
 
 
 def reference_pictures(generator: nn.Module, frames: Sequence[Frames]) -> list[Frames]:
@@ -62,17 +62,17 @@ def reference_pictures(generator: nn.Module, frames: Sequence[Frames]) -> list[F
         return [graph(torch.from_numpy(frame)).numpy() for frame in frames]
 
 
-def difference(paint: Paint, frames: Sequence[Frames], wanted: Sequence[Frames]) -> Difference:
+def difference(paint: Paint, frames: Sequence[Frames], reference: Sequence[Frames]) -> ImageErrors:
     """Paints frames and compares them with what is wanted."""
-    return metrics.compare((w[0], paint(f)[0]) for f, w in zip(frames, wanted, strict=True))
+    return metrics.compare((w[0], paint(f)[0]) for f, w in zip(frames, reference, strict=True))
 
 
 def measure(
     paint: Paint,
     precision: str,
     frames: Sequence[Frames],
-    wanted: Sequence[Frames],
-    bars: Bars | None = None,
+    reference: Sequence[Frames],
+    limits: DriftLimits | None = None,
 ) -> Drift:
     """Paints frames with an artifact and compares them with the reference pictures.
 
@@ -80,10 +80,12 @@ def measure(
         paint: The artifact.
         precision: Of the artifact.
         frames: Photographs, uint8 [1, H, W, 3].
-        wanted: What the reference makes of them.
-        bars: What it must keep to; those of its precision if none.
+        reference: What the reference makes of them.
+        limits: What it must keep to; those of its precision if none.
     """
-    return Drift.of(difference(paint, frames, wanted), bars or BARS[precision], "pytorch fp32")
+    return Drift.of(
+        difference(paint, frames, reference), limits or DRIFT_LIMITS[precision], "pytorch fp32"
+    )
 
 
 def reference_plans(generator: StrokeGenerator, frames: Sequence[Frames]) -> list[Plans]:
@@ -108,14 +110,14 @@ class PlanDifference:
         self.canvases = Canvases(strokes, "this generator") if counts else None
 
     def __call__(
-        self, paint: Paint, frames: Sequence[Frames], wanted: Sequence[Plans]
-    ) -> Difference:
+        self, paint: Paint, frames: Sequence[Frames], reference: Sequence[Plans]
+    ) -> ImageErrors:
         """Makes plans of frames and compares them with what is wanted."""
         made = [np.asarray(paint(frame), np.float32) for frame in frames]
-        pairs = list(zip(wanted, made, strict=True))
+        pairs = list(zip(reference, made, strict=True))
         errors = [plan_error(w[0], m[0]) for w, m in pairs]
         psnr = metrics.psnr_of(float(np.mean(errors)) * 255**2)
-        found = Difference(len(errors), psnr, ssim=1.0, delta_e=0.0, max_abs=0, p99_abs=0)
+        found = ImageErrors(len(errors), psnr, ssim=1.0, delta_e=0.0, max_abs=0, p99_abs=0)
         if self.canvases is None:
             return found
         others = [
@@ -138,25 +140,25 @@ class Judge:
         if isinstance(generator, StrokeGenerator):
             self.frames = spread(frames, STROKES_ON)
             self.plans = reference_plans(generator, self.frames)
-        self.wanted = reference_pictures(generator, self.frames)
+        self.reference = reference_pictures(generator, self.frames)
 
-    def difference(self, paint: Paint) -> Difference:
+    def difference(self, paint: Paint) -> ImageErrors:
         """Paints the photographs with an artifact."""
         if self.strokes is None:
-            return difference(paint, self.frames, self.wanted)
+            return difference(paint, self.frames, self.reference)
         assert isinstance(paint, StrokeEngine)
-        wanted = (Painted(w[0], p) for w, p in zip(self.wanted, self.plans, strict=True))
+        reference = (Painted(w[0], p) for w, p in zip(self.reference, self.plans, strict=True))
         made = (Painted(paint(frame)[0], paint.plan(frame)) for frame in self.frames)
         canvases = Canvases(self.strokes, "this generator")
-        return stroke_difference(zip(wanted, made, strict=True), canvases)
+        return stroke_difference(zip(reference, made, strict=True), canvases)
 
-    def inner_difference(self, paint: Paint) -> Difference:
+    def inner_difference(self, paint: Paint) -> ImageErrors:
         """The same of a graph in the making: where there are strokes, of one that makes plans."""
         if self.strokes is None:
-            return difference(paint, self.frames, self.wanted)
+            return difference(paint, self.frames, self.reference)
         return PlanDifference(self.strokes, counts=True)(paint, self.frames, self.plans)
 
-    def drift(self, found: Difference, precision: str, budget: Bars | None = None) -> Drift:
+    def drift(self, found: ImageErrors, precision: str, budget: DriftLimits | None = None) -> Drift:
         """Returns the row of a difference.
 
         Args:
@@ -164,9 +166,9 @@ class Judge:
             precision: Of the artifact.
             budget: What it must keep to; the bars of its precision if none.
         """
-        bars = budget or BARS[precision]
+        limits = budget or DRIFT_LIMITS[precision]
         if self.strokes:
-            bars = STROKE_BARS[precision]
+            limits = STROKE_DRIFT_LIMITS[precision]
             if budget:
-                bars = replace(bars, psnr=budget.psnr, strokes=budget.strokes or bars.strokes)
-        return Drift.of(found, bars, "pytorch fp32")
+                limits = replace(limits, psnr=budget.psnr, strokes=budget.strokes or limits.strokes)
+        return Drift.of(found, limits, "pytorch fp32")

@@ -26,6 +26,7 @@ from ..train.recipe import validate_recipe
 from .build import Build
 from .calibration import load_frames
 from .drift import parse_budget, reference_pictures
+from .graph_store import About
 from .model_card import CARD, STRIP, model_card, strip
 from .sources.checkpoints import Trained
 from .sources.foreign import ForeignGenerator
@@ -33,7 +34,6 @@ from .sources.source import load_source
 from .targets import TARGETS, Target, find_target
 from .targets.web.own_graphs import check_photograph
 from .targets.web.site import TARGET, write_site
-from .workshop import About
 
 PHOTOGRAPHS = 600  # half of them calibrate, the other half measures
 PRECISIONS = ("fp32", "fp16", "w8", "int8")
@@ -90,12 +90,12 @@ def export(
     """
     plan, budget = _plan(targets, precisions), parse_budget(max_drift)
     with staging(out, wait, ExportError) as staged:
-        grown = (
+        base_bundle = (
             Bundle.open(source)
             if out.is_dir() and out.resolve() == Path(source).resolve()
             else None
         )
-        check_out(out, overwrite or grown is not None)
+        check_out(out, overwrite or base_bundle is not None)
         trained = load_source(str(source), input_range)
         if isinstance(trained.generator, ForeignGenerator) and trained.generator.assumed:
             low, high = trained.generator.low, trained.generator.high
@@ -118,8 +118,8 @@ def export(
             with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
                 build = Build(trained, photos, budget, staged, Path(shop), progress, about)
                 artifacts, skipped = build.run(plan)
-            if grown:
-                artifacts = [*_carried(grown, artifacts, staged), *artifacts]
+            if base_bundle:
+                artifacts = [*_carried(base_bundle, artifacts, staged), *artifacts]
             made = Manifest(
                 schema_version=2 if strokes else 1,
                 name=trained.recipe["name"] + ("-reverse" if trained.reverse else ""),
@@ -142,7 +142,7 @@ def export(
                 photograph = check_photograph(what.stride)
                 [painted] = reference_pictures(trained.generator, [photograph[None]])
                 write_site(staged, manifest, photograph, painted[0])
-            write_bundle(manifest, staged, out, overwrite or grown is not None)
+            write_bundle(manifest, staged, out, overwrite or base_bundle is not None)
         except OSError as error:
             raise ExportError(f"bundle {out} cannot be written: {error}") from error
         return manifest

@@ -6,7 +6,7 @@ import contextlib
 import io
 from collections.abc import Iterator
 
-from ..runtime.backends import unheard
+from ..runtime.backends import muted
 from .graphs.float_onnx import quiet
 
 
@@ -14,5 +14,5 @@ from .graphs.float_onnx import quiet
 def silent() -> Iterator[None]:
     """Silences the converters; what matters to a user is raised."""
     out, err = io.StringIO(), io.StringIO()
-    with quiet(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), unheard():
+    with quiet(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), muted():
         yield

@@ -103,14 +103,14 @@ def load_generator(path: Path) -> LoadedGenerator:
 def _fitting(found: _File) -> nn.Module:
     """Makes the generator of a file, no larger than the file is."""
     with torch.device("meta"):  # which costs nothing
-        wanted = create_generator(found.architecture, **found.options).state_dict()
+        expected = create_generator(found.architecture, **found.options).state_dict()
     wrong = [
         name
-        for name, value in wanted.items()
+        for name, value in expected.items()
         if name in found.state and found.state[name].shape != value.shape
     ]
-    if wrong or found.state.keys() != wanted.keys():
-        name = next(iter(wrong or sorted(wanted.keys() ^ found.state.keys())))
+    if wrong or found.state.keys() != expected.keys():
+        name = next(iter(wrong or sorted(expected.keys() ^ found.state.keys())))
         raise ValueError(f"{name} is of another shape, missing, or too much")
     generator = create_generator(found.architecture, **found.options)
     generator.load_state_dict(found.state)

@@ -253,21 +253,21 @@ def _is_kernel(state: State, key: str) -> bool:
 def _fitted(state: State, architecture: str, options: dict[str, Any], source: Path) -> State:
     """Returns the state complete, in the generator's own order and types."""
     with torch.device("meta"):
-        wanted = create_generator(architecture, **options).state_dict()
-    for key in wanted:
+        expected = create_generator(architecture, **options).state_dict()
+    for key in expected:
         if key.endswith("num_batches_tracked"):  # torch before 0.4.1 did not count
             state.setdefault(key, torch.zeros((), dtype=torch.int64))
-    for key in [*wanted, *state]:
+    for key in [*expected, *state]:
         if key not in state:
             problem = "is missing"
-        elif key not in wanted:
+        elif key not in expected:
             problem = "does not belong there"
-        elif state[key].shape != wanted[key].shape:
-            problem = f"has the shape {[*state[key].shape]}, not {[*wanted[key].shape]}"
+        elif state[key].shape != expected[key].shape:
+            problem = f"has the shape {[*state[key].shape]}, not {[*expected[key].shape]}"
         else:
             continue
         raise TrainingError(f"{source} looks like {architecture}, but {key} {problem}")
-    return {key: state[key].to(value.dtype, copy=True) for key, value in wanted.items()}
+    return {key: state[key].to(value.dtype, copy=True) for key, value in expected.items()}
 
 
 def _unknown(source: Path, state: Mapping[Any, Any]) -> TrainingError:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UsageError, shown, unknown_name
 from ..reading import Malformed, read_json
-from .kept import keep
+from .cache import write_cached
 
 # What a key does, for the help overlay; `Controls.press` is the other half of this table.
 KEYS = {
@@ -91,7 +91,7 @@ class Controls:
     def save(self) -> None:
         """Keeps the settings for the next run."""
         values = {name: getattr(self, name) for name in _KEPT}
-        keep(settings_file(), json.dumps(values, indent=2).encode())
+        write_cached(settings_file(), json.dumps(values, indent=2).encode())
 
 
 def settings_file() -> Path:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import BusyError, MediaError
 from ..files import PART, append_line, read_lines, read_record, write_record
-from ..owners import Owner, beside, unlink
+from ..owners import Owner, sibling, unlink
 from ..reading import Malformed, parse_json
 
 _REQUEST, _DONE, JOINED = "request", "done", "joined"
@@ -26,7 +26,7 @@ _OURS = (_REQUEST, "request.json", _DONE, f"{JOINED}.*", "*.segment", "*.npz", f
 
 def job_folder(output: Path, key: str = "") -> Path:
     """Returns where an output's notes and segments lie until it is complete."""
-    return beside(output, f".{output.name}.{key}.job" if key else f".{output.name}.job")
+    return sibling(output, f".{output.name}.{key}.job" if key else f".{output.name}.job")
 
 
 def clear(folder: Path) -> None:

@@ -18,7 +18,7 @@ from ..bundle.bundle import Bundle
 from ..bundle.manifest import Artifact
 from ..bundle.resolve import SHIPPED
 from ..errors import BackendError, PleinairError
-from .kept import keep, kept
+from .cache import cache_path, write_cached
 
 if TYPE_CHECKING:
     from .backends import Backend
@@ -37,7 +37,7 @@ def probe(backend: Backend, bundle: Bundle, artifact: Artifact) -> None:
         return
     path = bundle.path(artifact)
     what = f"{backend.name} {backend.version} {artifact.sha256}"
-    note = kept(f"probed/{hashlib.sha256(what.encode()).hexdigest()[:32]}")
+    note = cache_path(f"probed/{hashlib.sha256(what.encode()).hexdigest()[:32]}")
     if note.exists():
         return
     side = 2 * bundle.manifest.frame.multiple_of
@@ -63,7 +63,7 @@ def probe(backend: Backend, bundle: Bundle, artifact: Artifact) -> None:
             f" {artifact.path}; export it again, or use another --backend"
         )
     if done.returncode == 0:
-        keep(note, what.encode())
+        write_cached(note, what.encode())
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from ..bundle.manifest import Artifact
 from ..errors import BackendError
 from ..reading import Malformed, read_json, validate
 from .backends import BACKENDS, Backend
-from .kept import keep, kept
+from .cache import cache_path, write_cached
 
 PATIENCE = 5.0  # seconds after which no further candidate is tried
 _FOLDER = "choices"
@@ -81,7 +81,7 @@ class Task:
 
 def recall(task: Task) -> Candidate | None:
     """Returns what was chosen for such a task before, or None."""
-    found = _read(kept(_name(task.key())))
+    found = _read(cache_path(_name(task.key())))
     return Candidate(**found["choice"]) if found and found["key"] == task.key() else None
 
 
@@ -96,14 +96,14 @@ def remember(task: Task, times: dict[Candidate, float]) -> Candidate:
         choice = candidate if seconds < margin * times[choice] else choice
     rows = [asdict(candidate) | {"ms": round(1000 * t, 2)} for candidate, t in times.items()]
     found = {"key": task.key(), "choice": asdict(choice), "measured": rows}
-    keep(kept(_name(task.key())), json.dumps(found, indent=2).encode())
+    write_cached(cache_path(_name(task.key())), json.dumps(found, indent=2).encode())
     return choice
 
 
 def remembered() -> Iterator[dict[str, Any]]:
     """Yields what was chosen on this machine, with the times that led to it and the file."""
     here = machine()
-    for path in sorted(kept(_FOLDER).glob("*.json")):
+    for path in sorted(cache_path(_FOLDER).glob("*.json")):
         found = _read(path)
         if found and found["key"]["machine"] == here:
             yield found | {"file": str(path)}

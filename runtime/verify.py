@@ -54,13 +54,13 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
     """
     bundle = Bundle.open(model)
     frames = list(frames_of(pictures, count))
-    reference = bundle.find("onnx", "fp32")
+    reference_artifact = bundle.find("onnx", "fp32")
     if not frames:
         raise MediaError(f"{pictures} holds no picture to measure with")
-    wanted = None
-    if reference:
+    reference = None
+    if reference_artifact:
         with contextlib.suppress(BundleError, BackendError):  # said below, in its row
-            wanted = paint_all(bundle, reference, BACKENDS["onnxruntime"], frames)
+            reference = paint_all(bundle, reference_artifact, BACKENDS["onnxruntime"], frames)
     rows, problems = [], []
     notes: list[str] = []
     for artifact in bundle.manifest.artifacts:
@@ -86,7 +86,7 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         row["hash"], row["graph"] = "ok", _check_graph(bundle.path(artifact))
         if row["graph"] not in ("ok", ""):
             problems.append(f"{artifact.path}: {row['graph']}; export it again")
-        for backend, found in _measure(bundle, artifact, frames, wanted):
+        for backend, found in _measure(bundle, artifact, frames, reference):
             row["measured"] += [found] if len(found) > 1 else []
             fails = "error" in found or _may_be_chosen(backend, artifact)
             said = problems if fails else notes
@@ -139,7 +139,7 @@ def _check_graph(path: Path) -> str:
 
 
 def _measure(
-    bundle: Bundle, artifact: Artifact, frames: list[Pixels], wanted: list[Painted] | None
+    bundle: Bundle, artifact: Artifact, frames: list[Pixels], reference: list[Painted] | None
 ) -> Iterator[tuple[Backend, dict[str, Any]]]:
     """Yields a row for each backend here that runs an artifact: its drift, or what failed.
 
@@ -156,28 +156,32 @@ def _measure(
         except BackendError as error:
             yield backend, row | {"error": str(error)}
             continue
-        if wanted is not None:
-            row |= _drift(bundle, wanted, painted, "onnxruntime fp32")
-        if first and wanted is not None:
+        if reference is not None:
+            row |= _drift(bundle, reference, painted, "onnxruntime fp32")
+        if first and reference is not None:
             beside, theirs = first
             row["beside"] = _drift(bundle, theirs, painted, f"the same by {beside}")
         first = first or (backend.name, painted)
         yield backend, row
 
 
-def difference(bundle: Bundle, wanted: list[Painted], painted: list[Painted]) -> metrics.Difference:
+def difference(
+    bundle: Bundle, reference: list[Painted], painted: list[Painted]
+) -> metrics.ImageErrors:
     """Says how far paintings are from others, in strokes where a bundle paints with them."""
-    pairs = zip(wanted, painted, strict=True)
+    pairs = zip(reference, painted, strict=True)
     if canvases := Canvases.of(bundle):
         return stroke_difference(pairs, canvases)
     return metrics.compare((w.picture, p.picture) for w, p in pairs)
 
 
 def _drift(
-    bundle: Bundle, wanted: list[Painted], painted: list[Painted], reference: str
+    bundle: Bundle, reference: list[Painted], painted: list[Painted], reference_artifact: str
 ) -> dict[str, Any]:
     """One row of how far paintings are from others."""
-    drift = Drift.of(difference(bundle, wanted, painted), metrics.Bars(), reference)
+    drift = Drift.of(
+        difference(bundle, reference, painted), metrics.DriftLimits(), reference_artifact
+    )
     return drift.model_dump(exclude={"runner", "verdict"}, exclude_none=True)
 
 

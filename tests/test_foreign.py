@@ -16,8 +16,8 @@ from pleinair.bundle.bundle import Bundle
 from pleinair.errors import PleinairError, UsageError, shown
 from pleinair.reading import Malformed, parse_json, parse_toml, read_text
 from pleinair.runtime import tuning
+from pleinair.runtime.cache import cache_path
 from pleinair.runtime.controls import Controls, read_settings, settings_file
-from pleinair.runtime.kept import kept
 
 DEEP = 100_000
 TEXTS = [
@@ -127,13 +127,13 @@ def test_damaged_settings_and_caches(text, monkeypatch, tmp_path):
     except UsageError as error:
         assert "live.json" in str(error)
     for name in ("choices/a.json", "choices/b.json"):
-        kept(name).parent.mkdir(parents=True, exist_ok=True)
-        kept(name).write_bytes(text)
+        cache_path(name).parent.mkdir(parents=True, exist_ok=True)
+        cache_path(name).write_bytes(text)
     assert list(tuning.remembered()) == []
     task = tuning.Task(Bundle.open("monet-conv"), "auto", "auto", 1, None)
     choice = {"backend": ["x"], "precision": {}, "way": "", "path": ""}
     for found in (text, json.dumps({"key": task.key(), "choice": choice, "measured": []}).encode()):
-        kept(tuning._name(task.key())).write_bytes(found)
+        cache_path(tuning._name(task.key())).write_bytes(found)
         assert tuning.recall(task) is None
 
 

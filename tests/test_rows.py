@@ -51,8 +51,8 @@ def test_the_install_line_brings_the_library(row):
     base = {re.match(r"[\w.-]+", r)[0] for r in PROJECT["dependencies"]}
     extra = re.search(r"pleinair\[(.+)\]", row.install)
     brings = base | (named(extra[1]) if extra else {row.install.split()[-1]})
-    wanted = getattr(row, "distribution", row.library)
-    assert {name.lower().replace("_", "-") for name in wanted.split(" or ")} & brings
+    expected = getattr(row, "distribution", row.library)
+    assert {name.lower().replace("_", "-") for name in expected.split(" or ")} & brings
 
 
 def test_doctor_knows_every_extra(cli, monkeypatch):

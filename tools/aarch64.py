@@ -22,9 +22,9 @@ from pleinair.benchmarks.results.file import write_json
 from pleinair.bundle.bundle import Bundle
 from pleinair.deploy.wheel import build_wheel
 from pleinair.errors import PleinairError
-from pleinair.metrics import BARS
+from pleinair.metrics import DRIFT_LIMITS
 from pleinair.pictures import Pixels, list_pictures, read_picture, write_picture
-from pleinair.runtime.kept import kept
+from pleinair.runtime.cache import cache_path
 from pleinair.runtime.tuning import processor
 from pleinair.tools.emulator import CPU, Emulator, command, make_emulator
 
@@ -63,8 +63,8 @@ def compare(
         PleinairError: Something failed there or here.
     """
     bundle = Bundle.open(model)
-    with tempfile.TemporaryDirectory(prefix="pleinair-") as beside:
-        folder = Path(beside)
+    with tempfile.TemporaryDirectory(prefix="pleinair-") as temporary:
+        folder = Path(temporary)
         site = folder / "site"
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
         command([*pip, "install", "--no-deps", "--target", site, build_wheel(folder)])
@@ -130,7 +130,7 @@ def missed(found: dict[str, Any]) -> list[str]:
     """
     said = []
     for row in found["rows"]:
-        least = BARS[row["precision"]].psnr
+        least = DRIFT_LIMITS[row["precision"]].psnr
         if row["fp32_psnr_db_there"] < least or row["psnr_db"] < NEAR:
             said.append(
                 f"{row['backend']} {row['precision']} on aarch64 is {row['fp32_psnr_db_there']} dB"
@@ -194,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--into", type=Path, help="the JSON file to write")
     asked = parser.parse_args(arguments)
     try:
-        found = compare(make_emulator(kept("aarch64")), asked.pictures, asked.model)
+        found = compare(make_emulator(cache_path("aarch64")), asked.pictures, asked.model)
         if asked.into:
             write_json(asked.into, found)
     except PleinairError as error:

@@ -113,8 +113,8 @@ def _new_folder(out: Path) -> Iterator[Path]:
     if out.exists():
         raise UsageError(f"{out} exists; name a new folder")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as beside:
-        staged = Path(beside, "staged")
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
+        staged = Path(temporary, "staged")
         staged.mkdir()
         yield staged
         staged.rename(out)

@@ -19,7 +19,7 @@ from pathlib import Path
 import openvino as ov
 from pleinair.bundle.bundle import Bundle
 from pleinair.errors import BundleError
-from pleinair.metrics import BARS, compare
+from pleinair.metrics import DRIFT_LIMITS, compare
 from pleinair.pictures import Frames
 from pleinair.runtime.backends import find_backend
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
@@ -63,7 +63,7 @@ def main() -> None:
         for hint, paint in painters.items():
             pairs = zip(wanted, map(paint, frames), strict=True)
             drift = compare((a[0], b[0]) for a, b in pairs)
-            verdict = "missed" if BARS[artifact.precision].missed(drift) else "kept"
+            verdict = "missed" if DRIFT_LIMITS[artifact.precision].missed(drift) else "kept"
             print(
                 f"{name:25} {hint:5} {drift.psnr_db:8.1f}  {drift.ssim:.4f}  {drift.delta_e:9.2f}"
                 f"  {verdict:6}  {times[hint] / times['f32']:.2f}",

@@ -52,20 +52,23 @@ class Straightforward:
 
     def __init__(self, ours: Trainer, ngf: int) -> None:
         generators = [create_generator("resnet_9blocks", ngf=ngf) for _ in range(2)]
-        judges = [create_discriminator("patch") for _ in range(2)]
+        discriminators = [create_discriminator("patch") for _ in range(2)]
         names = ("generator", "reverse")
-        for network in (*generators, *judges):
+        for network in (*generators, *discriminators):
             network.to(ours.fabric.device)
             for module in network.modules():
                 module.__class__ = PLAIN.get(type(module), type(module))
         for network, name in zip(generators, names, strict=True):
             network.load_state_dict(ours.networks[name].state_dict())
-        for network, name in zip(judges, ("target", "source"), strict=True):
-            network.load_state_dict(ours.judges[name].state_dict())
-        (self.there, self.back), (self.judge_target, self.judge_source) = generators, judges
+        for network, name in zip(discriminators, ("target", "source"), strict=True):
+            network.load_state_dict(ours.discriminators[name].state_dict())
+        (self.there, self.back), (self.discriminator_target, self.discriminator_source) = (
+            generators,
+            discriminators,
+        )
         self.pools = [ImagePool(50, 0), ImagePool(50, 1)]
         self.optim_g = self._adam(*generators)
-        self.optim_d = self._adam(*judges)
+        self.optim_d = self._adam(*discriminators)
 
     def _adam(self, *networks: nn.Module) -> torch.optim.Adam:
         parameters = itertools.chain.from_iterable(n.parameters() for n in networks)
@@ -73,31 +76,37 @@ class Straightforward:
 
     def step(self, source: Tensor, target: Tensor) -> dict[str, float]:
         """Updates generators, then discriminators; returns the losses by our names."""
-        judges = self.judge_target, self.judge_source
+        discriminators = self.discriminator_target, self.discriminator_source
         fake_target = self.there(source)
         cycled_source = self.back(fake_target)
         fake_source = self.back(target)
         cycled_target = self.there(fake_source)
-        for judge in judges:
-            judge.requires_grad_(False)
+        for discriminator in discriminators:
+            discriminator.requires_grad_(False)
         terms = {
             "identity": IDENTITY
             * (F.l1_loss(self.there(target), target) + F.l1_loss(self.back(source), source)),
-            "g_target": (self.judge_target(fake_target) - 1).square().mean(),
-            "g_source": (self.judge_source(fake_source) - 1).square().mean(),
+            "g_target": (self.discriminator_target(fake_target) - 1).square().mean(),
+            "g_source": (self.discriminator_source(fake_source) - 1).square().mean(),
             "cycle_source": CYCLE * F.l1_loss(cycled_source, source),
             "cycle_target": CYCLE * F.l1_loss(cycled_target, target),
         }
         self.optim_g.zero_grad()
         torch.stack(list(terms.values())).sum().backward()
         self.optim_g.step()
-        for judge in judges:
-            judge.requires_grad_(True)
+        for discriminator in discriminators:
+            discriminator.requires_grad_(True)
         self.optim_d.zero_grad()
-        pairs = zip(judges, (target, source), (fake_target, fake_source), self.pools, strict=True)
-        for name, (judge, real, fake, pool) in zip(("d_target", "d_source"), pairs, strict=True):
+        pairs = zip(
+            discriminators, (target, source), (fake_target, fake_source), self.pools, strict=True
+        )
+        for name, (discriminator, real, fake, pool) in zip(
+            ("d_target", "d_source"), pairs, strict=True
+        ):
             shown = pool.swap(fake.detach())
-            loss = 0.5 * ((judge(real) - 1).square().mean() + judge(shown).square().mean())
+            loss = 0.5 * (
+                (discriminator(real) - 1).square().mean() + discriminator(shown).square().mean()
+            )
             loss.backward()
             terms[name] = loss
         self.optim_d.step()

@@ -29,7 +29,7 @@ from .discriminators import FeatureDiscriminator
 from .fake_quant import FakeQuantized
 from .features import VGG16, channels_of
 from .image_pool import ImagePool
-from .losses.cyclegan import DiscriminatorLosses, Draw, GeneratorLosses, Made, make_judges
+from .losses.cyclegan import DiscriminatorLosses, Draw, GeneratorLosses, Made, make_discriminators
 from .losses.distil import StudentLosses
 from .losses.terms import MeanGramStyle
 from .recipe import OptimSection, Recipe
@@ -55,7 +55,7 @@ class Trainer:
         self._make_networks()
         self._make_frozen()
         self._make_averages()
-        self._make_sides()
+        self._make_loss_modules()
         seed = recipe.seed + fabric.global_rank
         torch.manual_seed(seed)  # dropout: other places in every process
         self.rng = torch.Generator().manual_seed(recipe.seed)  # shifts: the same in every process
@@ -75,20 +75,20 @@ class Trainer:
             name = model.reverse or model.generator
             reverse = create_generator(name, **options_of(name, model.options))
             self.networks["reverse"] = self._place(reverse)
-        self.judges = make_judges(self.recipe)
-        if len(self.judges):
-            self.networks["judges"] = self._place(self.judges)
+        self.discriminators = make_discriminators(self.recipe)
+        if len(self.discriminators):
+            self.networks["discriminators"] = self._place(self.discriminators)
         if self.recipe.distil.student:
             student = create_generator(self.recipe.distil.student)
             self.networks["student"] = self._place(student)
         if self.recipe.compute.compile:
             for name, network in self.networks.items():
                 # A gradient penalty needs second derivatives, which compiled graphs do not have.
-                if name != "judges":
+                if name != "discriminators":
                     network.compile(dynamic=False)
                 elif loss.objective != "wgan-gp":
-                    for judge in self.judges.values():
-                        judge.compile(dynamic=False)
+                    for discriminator in self.discriminators.values():
+                        discriminator.compile(dynamic=False)
 
     def _make_frozen(self) -> None:
         """Creates what is asked, not trained: feature network, mean style, teacher."""
@@ -121,38 +121,38 @@ class Trainer:
             if name in self.networks
         }
 
-    def _make_sides(self) -> None:
+    def _make_loss_modules(self) -> None:
         """Joins networks and losses to one module for each optimizer."""
         optim, generator = self.recipe.optim, self.networks["generator"]
         if optim.quantize:
             generator = FakeQuantized(generator)
             self.networks["observer"] = generator.observer.to(self.fabric.device)
-        side = GeneratorLosses(
+        loss_module = GeneratorLosses(
             self.recipe,
             generator,
             self.networks.get("reverse"),
-            self.judges,
+            self.discriminators,
             self.vgg,
             self.style,
         )
-        self.sides: dict[str, Any] = {}  # as Fabric wraps them
+        self.loss_modules: dict[str, Any] = {}  # as Fabric wraps them
         self.optimizers: dict[str, torch.optim.Adam] = {}
-        self._setup("generators", side, optim.lr)
-        if len(self.judges):
-            side_d = DiscriminatorLosses(self.recipe, self.judges)
-            self._setup("discriminators", side_d, optim.lr_discriminator or optim.lr)
+        self._setup("generators", loss_module, optim.lr)
+        if len(self.discriminators):
+            discriminator_losses = DiscriminatorLosses(self.recipe, self.discriminators)
+            self._setup("discriminators", discriminator_losses, optim.lr_discriminator or optim.lr)
         if "student" in self.networks:
-            side_s = StudentLosses(self.recipe, self.networks["student"], self.vgg)
-            self._setup("student", side_s, optim.lr)
+            student_losses = StudentLosses(self.recipe, self.networks["student"], self.vgg)
+            self._setup("student", student_losses, optim.lr)
         self.schedulers = {
             name: make_scheduler(optimizer, optim) for name, optimizer in self.optimizers.items()
         }
 
-    def _setup(self, name: str, side: nn.Module, lr: float) -> None:
+    def _setup(self, name: str, loss_module: nn.Module, lr: float) -> None:
         betas = (self.recipe.optim.beta1, self.recipe.optim.beta2)
         fused = self.fabric.device.type in ("cpu", "cuda")
-        optimizer = torch.optim.Adam(side.parameters(), lr=lr, betas=betas, fused=fused)
-        self.sides[name], wrapped = self.fabric.setup(side, optimizer)
+        optimizer = torch.optim.Adam(loss_module.parameters(), lr=lr, betas=betas, fused=fused)
+        self.loss_modules[name], wrapped = self.fabric.setup(loss_module, optimizer)
         self.optimizers[name] = wrapped
 
     def _place(self, module: _M) -> _M:
@@ -172,27 +172,27 @@ class Trainer:
         """
         weight = self.recipe.loss.at(self.step / self.recipe.optim.steps)
         placed = [self._pair(batch) for batch in batches]
-        self.judges.requires_grad_(False)
+        self.discriminators.requires_grad_(False)
         # Not by nothing; and far enough that the border of one lies well inside the other.
         dy, dx = divmod(int(torch.randint(1, SHIFT**2, (), generator=self.rng)), SHIFT)
         made, terms = [], []
-        for last, (source, target, taught) in _mark_last(placed):
+        for last, (source, target, teacher_output) in _mark_last(placed):
             with self._accumulating("generators", not last):
                 draw = Draw(dy, dx, self._noise(source))
-                out = self.sides["generators"](source, target, taught, draw, weight)
+                out = self.loss_modules["generators"](source, target, teacher_output, draw, weight)
                 self._backward(out.terms, len(placed))
             made.append(out)
             terms.append({name: value.detach() for name, value in out.terms.items()})
         self._update("generators")
-        self.judges.requires_grad_(True)
+        self.discriminators.requires_grad_(True)
         painted = made[0].fake_target is not None
         for name, train in (
-            ("discriminators", self._train_judges),
+            ("discriminators", self._train_discriminators),
             ("student", self._train_student),
         ):
-            if name in self.sides and painted:
+            if name in self.loss_modules and painted:
                 terms += train(placed, made)
-            elif name in self.sides:
+            elif name in self.loss_modules:
                 self._update(name)  # without gradients: the learning rate's policy counts steps
         for name, average in self.averages.items():
             average.update_parameters(self.networks[name])
@@ -205,14 +205,16 @@ class Trainer:
     def _pair(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
         """Source, target, and what a teacher makes of the source, on the device."""
         source = self._to_device(batch.source)
-        taught = None
+        teacher_output = None
         if self.teacher is not None:
             with torch.no_grad(), self.fabric.autocast():
-                taught = self.teacher(source).float()
+                teacher_output = self.teacher(source).float()
         if batch.target is not None:
-            return source, self._to_device(batch.target), taught
-        assert taught is not None  # the recipe was checked: without targets there is a teacher
-        return source, taught, taught
+            return source, self._to_device(batch.target), teacher_output
+        assert (
+            teacher_output is not None
+        )  # the recipe was checked: without targets there is a teacher
+        return source, teacher_output, teacher_output
 
     def _to_device(self, pictures: Tensor) -> Tensor:
         return pictures.to(self.fabric.device, memory_format=self.layout, non_blocking=True)
@@ -222,23 +224,25 @@ class Trainer:
             return None
         return NOISE * torch.randn(source.shape, generator=self.own_rng).to(source.device)
 
-    def _train_judges(
+    def _train_discriminators(
         self, placed: Sequence[tuple[Tensor, Tensor, Tensor | None]], made: Sequence[Made]
     ) -> list[dict[str, Tensor]]:
         terms = []
         for last, ((source, target, _), out) in _mark_last(zip(placed, made, strict=True)):
             real, fake = {"target": target, "source": source}, {}
             assert out.fake_target is not None
-            if "target" in self.judges:
+            if "target" in self.discriminators:
                 fake["target"] = self.pools["target"].swap(out.fake_target)
-            if "source" in self.judges and out.fake_source is not None:
+            if "source" in self.discriminators and out.fake_source is not None:
                 fake["source"] = self.pools["source"].swap(out.fake_source)
             mix = None
             if self.recipe.loss.objective == "wgan-gp":
                 mix = torch.rand(len(source), 1, 1, 1, generator=self.own_rng).to(source.device)
-            features = self._texture(target) if "features" in self.judges else []
+            features = self._texture(target) if "features" in self.discriminators else []
             with self._accumulating("discriminators", not last):
-                judged = self.sides["discriminators"](real, fake, features, out.features, mix)
+                judged = self.loss_modules["discriminators"](
+                    real, fake, features, out.features, mix
+                )
                 self._backward(judged, len(placed))
             terms.append({name: value.detach() for name, value in judged.items()})
         self._update("discriminators")
@@ -250,15 +254,15 @@ class Trainer:
         terms = []
         for last, ((source, _, _), out) in _mark_last(zip(placed, made, strict=True)):
             with self._accumulating("student", not last):
-                distilled = self.sides["student"](source, out.fake_target)
+                distilled = self.loss_modules["student"](source, out.fake_target)
                 self._backward(distilled, len(placed))
             terms.append({name: value.detach() for name, value in distilled.items()})
         self._update("student")
         return terms
 
-    def _accumulating(self, side: str, more: bool) -> Any:
+    def _accumulating(self, loss_module: str, more: bool) -> Any:
         """Leaves gradients unexchanged between processes while more batches follow."""
-        return self.fabric.no_backward_sync(self.sides[side], enabled=more)
+        return self.fabric.no_backward_sync(self.loss_modules[loss_module], enabled=more)
 
     def _backward(self, terms: dict[str, Tensor], batches: int) -> None:
         self.fabric.backward(torch.stack(list(terms.values())).sum() / batches)
@@ -281,7 +285,7 @@ class Trainer:
 
     def measure_target(self, pictures: int = 384) -> None:
         """Measures the target domain, before the first step: feature scale, mean Gram matrices."""
-        if self.vgg is None or not (self.style or "features" in self.judges):
+        if self.vgg is None or not (self.style or "features" in self.discriminators):
             return
         crops = TrainingPictures(self.recipe)
 
@@ -290,8 +294,8 @@ class Trainer:
             assert targets is not None  # these losses are of the target domain
             return self._texture(self._to_device(targets))
 
-        if "features" in self.judges:
-            heads = self.judges["features"]
+        if "features" in self.discriminators:
+            heads = self.discriminators["features"]
             assert isinstance(heads, FeatureDiscriminator)
             heads.set_scale(texture(0))
         if self.style is not None:

@@ -11,7 +11,7 @@ import cv2
 from ...pictures import Pixels
 from ..cases import Variant
 from ..drift import Painted, error_map
-from ..pictures import Material
+from ..pictures import BenchInputs
 
 _PICTURES = 3
 _QUALITY = 82  # of WebP
@@ -19,7 +19,7 @@ _FAINTEST = 8  # grey levels that the heat map's brightest colour stands for at 
 
 
 def make_gallery(
-    material: Material,
+    inputs: BenchInputs,
     reference: Painted | None,
     painted: Mapping[Variant, Painted],
     drifts: list[dict[str, Any]],
@@ -34,7 +34,7 @@ def make_gallery(
     """
     if not painted:
         return None
-    names = worst_pictures(drifts) or list(material.pictures)[:_PICTURES]
+    names = worst_pictures(drifts) or list(inputs.pictures)[:_PICTURES]
     full = max([_FAINTEST, *(drift["p999_abs"] or 0 for drift in drifts)])  # one scale for all
     uris: dict[str, int] = {}
 
@@ -45,7 +45,7 @@ def make_gallery(
         "names": names,
         "full_error": full,
         "variants": [variant.label for variant in painted],
-        "photos": [keep(material.pictures[name]) for name in names],
+        "photos": [keep(inputs.pictures[name]) for name in names],
         "references": [keep(reference.pictures[name]) for name in names] if reference else [],
         "paintings": {
             variant.label: [keep(one.pictures[name]) for name in names]

@@ -11,7 +11,7 @@ import jinja2
 
 from ..cases import Variant
 from ..drift import Painted
-from ..pictures import Material
+from ..pictures import BenchInputs
 from ..results.file import Results, size_of, skipped_of, write_text
 from ..results.ratios import ratio_table
 from ..results.summary import fastest, headline_group, ours, summarize_run
@@ -19,7 +19,7 @@ from ..results.tables import number
 from . import charts
 from .depth import layers, roofs
 from .gallery import make_gallery
-from .growth import growth
+from .scaling import scaling
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STAGES = (
@@ -39,7 +39,7 @@ _STARTUP = (
 def write_report(
     path: Path,
     results: Results,
-    material: Material,
+    inputs: BenchInputs,
     reference: Painted | None,
     painted: Mapping[Variant, Painted],
 ) -> None:
@@ -48,11 +48,11 @@ def write_report(
     Args:
         path: The file.
         results: The object of ``results.json``.
-        material: The photographs.
+        inputs: The photographs.
         reference: What the FP32 reference made of them.
         painted: What each variant made of them.
     """
-    gallery = make_gallery(material, reference, painted, results["drift"])
+    gallery = make_gallery(inputs, reference, painted, results["drift"])
     write_text(path, render(results, gallery))
 
 
@@ -102,7 +102,7 @@ def _context(results: Results, gallery: dict[str, Any] | None) -> dict[str, Any]
         "beside": [row for row in rows if row["benchmark_app"]],
         "roofs": roofs(results["inspected"], rows),
         "layers": layers(results["inspected"]),
-        "growth": growth(results["scale"]),
+        "scaling": scaling(results["scale"]),
         "startup": charts.bars(headline, _STARTUP),
         "startup_size": size_of(headline[0]) if headline else "",
         "gallery": gallery,

@@ -11,7 +11,7 @@ from ...bundle.manifest import Artifact, Drift
 from ...bundle.resolve import Kind, resolve
 from ...errors import BundleError, UsageError
 from ...files import staging
-from ...metrics import BARS, STROKE_BARS
+from ...metrics import DRIFT_LIMITS, STROKE_DRIFT_LIMITS
 from ...runtime.backends import Backend, find_backend
 from ...runtime.sources.demo_clip import DEMO_CLIP
 from ...runtime.strokes.drift import Painted
@@ -50,19 +50,19 @@ def take_engines(
         raise UsageError(f"{model} is no folder; engines are taken into a bundle's folder")
     bundle, backend = Bundle.open(model), find_backend(TARGET)
     graphs = {path: _graph_of(bundle, path) for path in engines}
-    reference = bundle.find("onnx", "fp32")
-    if reference is None:
+    reference_artifact = bundle.find("onnx", "fp32")
+    if reference_artifact is None:
         raise BundleError(f"{model} has no onnx fp32 artifact to measure drift from; export one")
     device = backend.device()
     frames = list(frames_of(pictures, COUNT))
-    wanted = paint_all(bundle, reference, find_backend("onnxruntime"), frames)
+    reference = paint_all(bundle, reference_artifact, find_backend("onnxruntime"), frames)
     with staging(model, failing=BundleError) as staged:
         shutil.copytree(model, staged, dirs_exist_ok=True, symlinks=True)
         taken = []
         for path, graph in graphs.items():
             artifact = _artifact(path, graph, backend, device, staged)
             painted = paint_all(Bundle(staged, bundle.manifest), artifact, backend, frames)
-            drift = _drift(bundle, graph, wanted, painted)
+            drift = _drift(bundle, graph, reference, painted)
             taken.append(artifact.model_copy(update={"drift": drift}))
         names = {artifact.path for artifact in taken}
         kept = [a for a in bundle.manifest.artifacts if a.path not in names]
@@ -103,7 +103,9 @@ def _artifact(
     )
 
 
-def _drift(bundle: Bundle, graph: Artifact, wanted: list[Painted], painted: list[Painted]) -> Drift:
-    bars = (STROKE_BARS if bundle.manifest.strokes else BARS)[graph.precision]
-    found = difference(bundle, wanted, painted)
-    return Drift.of(found, bars, "onnxruntime fp32", runner=TARGET)
+def _drift(
+    bundle: Bundle, graph: Artifact, reference: list[Painted], painted: list[Painted]
+) -> Drift:
+    limits = (STROKE_DRIFT_LIMITS if bundle.manifest.strokes else DRIFT_LIMITS)[graph.precision]
+    found = difference(bundle, reference, painted)
+    return Drift.of(found, limits, "onnxruntime fp32", runner=TARGET)

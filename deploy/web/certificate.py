@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...errors import BackendError
 from ...files import write_durably
-from ...runtime.kept import kept
+from ...runtime.cache import cache_path
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -54,7 +54,7 @@ def make(hosts: list[str]) -> Certificate:
         from cryptography.hazmat.primitives import hashes
     except ModuleNotFoundError as error:
         raise BackendError(f"--https needs {error.name}; run: {INSTALL}") from error
-    path = kept("certificate.pem")
+    path = cache_path("certificate.pem")
     found = _kept(path, hosts) or _write(path, hosts)
     return Certificate(path, found.fingerprint(hashes.SHA256()).hex(":").upper())
 

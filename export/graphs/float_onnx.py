@@ -19,7 +19,7 @@ from torch import nn
 from ...errors import ExportError
 from ...networks.painter import stride_of
 from .frame import frame_graph
-from .half import Wide
+from .half import Fp32Reason
 from .plan import PlanGraph
 
 OPSET = 20
@@ -31,7 +31,7 @@ def export_float(
     path: Path,
     dtype: torch.dtype,
     metadata: dict[str, str],
-    wide: Mapping[str, Wide] = MappingProxyType({}),
+    needs_fp32: Mapping[str, Fp32Reason] = MappingProxyType({}),
     centred: bool = False,
 ) -> None:
     """Writes a generator's frame graph with dynamic H and W.
@@ -42,13 +42,13 @@ def export_float(
         path: The .onnx file to write.
         dtype: ``torch.float32``, or ``torch.float16`` for the convolutions.
         metadata: Written into the file, so that it explains itself when alone.
-        wide: Layers that compute in float32 all the same, by name.
+        needs_fp32: Layers that compute in float32 all the same, by name.
         centred: See ``PlanGraph``. Pixel shuffles are then what INT8 is quick at, too.
 
     Raises:
         ExportError: torch.onnx cannot translate the generator.
     """
-    graph = frame_graph(generator, dtype, wide, centred)
+    graph = frame_graph(generator, dtype, needs_fp32, centred)
     stride = stride_of(generator)
     sizes = {
         1: torch.export.Dim("rows", min=2, max=4096) * stride,

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from ...networks.frames import FrameGraph
 from ...networks.generators import EdgeGenerator
 from ...networks.strokes import StrokeGenerator
-from .half import Wide
+from .half import Fp32Reason
 from .plan import PlanGraph
 
 
 def frame_graph(
     generator: nn.Module,
     dtype: torch.dtype = torch.float32,
-    wide: Mapping[str, Wide] = MappingProxyType({}),
+    needs_fp32: Mapping[str, Fp32Reason] = MappingProxyType({}),
     centred: bool = False,
 ) -> nn.Module:
     """Returns the frame graph of a generator, which is copied and left as it was.
@@ -33,7 +33,7 @@ def frame_graph(
         generator: Any module from pictures (B, 3, H, W) in [-1, 1] to the same.
         dtype: What the convolutions compute in. The frame itself is always added, scaled and
             rounded in float32.
-        wide: Layers that compute in float32 all the same, by name.
+        needs_fp32: Layers that compute in float32 all the same, by name.
         centred: See ``PlanGraph``, which is what a painter with strokes becomes.
     """
     generator = copy.deepcopy(generator).cpu().eval()
@@ -44,15 +44,17 @@ def frame_graph(
         generator = generator.network
         graph = PlanGraph(generator, dtype, centred)
     if dtype != torch.float32:
-        _compute_in(generator, dtype, wide)
+        _compute_in(generator, dtype, needs_fp32)
     return graph.eval()
 
 
-def _compute_in(generator: nn.Module, dtype: torch.dtype, wide: Mapping[str, Wide]) -> None:
+def _compute_in(
+    generator: nn.Module, dtype: torch.dtype, needs_fp32: Mapping[str, Fp32Reason]
+) -> None:
     """Lets each layer that has weights compute in a type, but for the wide ones; in place."""
     for name, module in list(generator.named_modules()):
-        if name in wide:
-            returns = torch.float32 if wide[name].returns else dtype
+        if name in needs_fp32:
+            returns = torch.float32 if needs_fp32[name].returns else dtype
             generator.set_submodule(name, _Computing(module, torch.float32, returns))
         elif list(module.parameters(recurse=False)):
             generator.set_submodule(name, _Computing(module, dtype, dtype))

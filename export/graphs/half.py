@@ -17,7 +17,7 @@ NORMS = (nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm)  # of a picture's own st
 
 
 @dataclass(frozen=True)
-class Wide:
+class Fp32Reason:
     """A layer that computes in float32 in an FP16 graph."""
 
     reason: str
@@ -55,7 +55,7 @@ def largest_values(
     return largest
 
 
-def wide_layers(generator: nn.Module, frames: Sequence[Frames]) -> dict[str, Wide]:
+def fp32_layers(generator: nn.Module, frames: Sequence[Frames]) -> dict[str, Fp32Reason]:
     """Returns the layers that must compute in float32, by name.
 
     Norms that take statistics of the picture always do: they sum squares over all its pixels.
@@ -69,5 +69,5 @@ def wide_layers(generator: nn.Module, frames: Sequence[Frames]) -> dict[str, Wid
             reason = f"values up to {most:.3g}, where float16 ends at {LARGEST:.0f}"
         else:
             continue
-        places[name] = Wide(reason, returned * HEADROOM > LARGEST)
+        places[name] = Fp32Reason(reason, returned * HEADROOM > LARGEST)
     return places

@@ -74,7 +74,7 @@ class Quantizer:
         return [name for name in self.by_name if name != GATHER]
 
     def write(
-        self, path: Path, scheme: Scheme, rule: str = "min-max", spared: Collection[str] = ()
+        self, path: Path, scheme: Scheme, rule: str = "min-max", float_layers: Collection[str] = ()
     ) -> None:
         """Writes an INT8 graph.
 
@@ -82,7 +82,7 @@ class Quantizer:
             path: The .onnx file to write.
             scheme: What integers, and where.
             rule: One of ``RULES``, for the ranges of activations.
-            spared: Layers that stay float, with what is added and rectified behind them.
+            float_layers: Layers that stay float, with what is added and rectified behind them.
         """
         kind = QuantType.QInt8 if scheme.signed else QuantType.QUInt8
         known = path.with_suffix(".ranges")
@@ -96,7 +96,7 @@ class Quantizer:
                 None,
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=list(OPERATIONS),
-                nodes_to_exclude=sorted(self._floats(scheme, spared)),
+                nodes_to_exclude=sorted(self._floats(scheme, float_layers)),
                 per_channel=True,
                 reduce_range=scheme.bits == 7,
                 activation_type=kind,
@@ -133,12 +133,12 @@ class Quantizer:
             for node, place in zip(nodes, places, strict=True)
         }
 
-    def _floats(self, scheme: Scheme, spared: Collection[str]) -> set[str]:
+    def _floats(self, scheme: Scheme, float_layers: Collection[str]) -> set[str]:
         """Names the nodes that are not quantized."""
         floats = {*self.frame.arithmetic, *_behind_floats(self.nodes)}
         if not scheme.outputs:
             floats.update(n.name for n in self.nodes if n.op_type in ELEMENTWISE)
-        for layer in spared:
+        for layer in float_layers:
             node = self.by_name[layer]
             floats.update([node.name, *_elementwise_after(node, self.nodes)])
             gather = self.by_name.get(GATHER)
@@ -187,12 +187,12 @@ def _layer(node: NodeProto) -> str:
 def _behind_floats(nodes: Sequence[NodeProto]) -> set[str]:
     """Names what could be quantized but takes something that is not, such as a norm's output."""
     floats: set[str] = set()
-    maker = {name: node for node in nodes for name in node.output}
+    producer = {name: node for node in nodes for name in node.output}
     for node in nodes:  # in topological order
         if node.op_type not in OPERATIONS or node.op_type == "Conv":
             continue
-        makers = [maker[name] for name in node.input if name in maker]
-        if any(m.op_type not in OPERATIONS or m.name in floats for m in makers):
+        producers = [producer[name] for name in node.input if name in producer]
+        if any(m.op_type not in OPERATIONS or m.name in floats for m in producers):
             floats.add(node.name)
     return floats
 
@@ -218,15 +218,15 @@ def _take_bytes(model: onnx.ModelProto, name: str) -> None:
         name: The frame as floats, transposed, which is (byte - 128) / 128.
     """
     graph = model.graph
-    maker = {output: node for node in graph.node for output in node.output}
-    transpose = maker[name]
+    producer = {output: node for node in graph.node for output in node.output}
+    transpose = producer[name]
     readers = (n for n in graph.node if n.op_type == "QuantizeLinear" and name in n.input)
     quantize = next(readers, None)
     if quantize is None:  # what reads it stays float
         return
     dropped = [quantize]
     while transpose.input[0] != graph.input[0].name:  # a cast, a subtraction, a division
-        dropped.append(maker[transpose.input[0]])
+        dropped.append(producer[transpose.input[0]])
         transpose.input[0] = dropped[-1].input[0]
     for node in graph.node:
         for index, taken in enumerate(node.input):

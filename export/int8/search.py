@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ...bundle.manifest import Layer, Quantization
-from ...metrics import BARS, Bars, Difference
+from ...metrics import DRIFT_LIMITS, DriftLimits, ImageErrors
 from ...pictures import Frames
 from ..drift import BudgetMissed, Paint, difference
 
@@ -21,10 +21,10 @@ RESERVE = 0.3  # dB: the photographs that are searched with are not those that a
 PICTURES = 16
 FEW = 4  # of them are enough to put layers in order
 
-Compare = Callable[[Paint, Sequence[Frames], Sequence[Any]], Difference]
+Compare = Callable[[Paint, Sequence[Frames], Sequence[Any]], ImageErrors]
 
 
-class Maker(Protocol):
+class Int8Builder(Protocol):
     """Makes INT8 graphs of one generator, for one family of runtimes."""
 
     @property
@@ -39,10 +39,10 @@ class Maker(Protocol):
     def layers(self) -> Sequence[str]:
         """What can be left in float."""
 
-    def paint(self, rule: str, spared: Sequence[str]) -> Paint:
+    def paint(self, rule: str, float_layers: Sequence[str]) -> Paint:
         """Returns something that paints as the graph with these ranges and float layers would."""
 
-    def make(self, rule: str, spared: Sequence[str]) -> Paint:
+    def make(self, rule: str, float_layers: Sequence[str]) -> Paint:
         """Makes that graph in place of what it made before; returns what really runs it."""
 
     def macs(self) -> dict[str, int]:
@@ -54,27 +54,27 @@ class Search:
 
     def __init__(
         self,
-        maker: Maker,
+        builder: Int8Builder,
         frames: Sequence[Frames],
-        wanted: Sequence[Any],
-        budget: Bars | None,
+        reference: Sequence[Any],
+        budget: DriftLimits | None,
         judge: Callable[[Paint], float],
         compare: Compare = difference,
     ) -> None:
         """Prepares a search.
 
         Args:
-            maker: Makes the graphs.
+            builder: Makes the graphs.
             frames: Photographs to search with, ``PICTURES`` of them or fewer.
-            wanted: What the float generator makes of them: paintings, or what ``compare`` takes.
+            reference: What the float generator makes of them: paintings, or what ``compare`` takes.
             budget: What must be held, at the cost of layers that stay float.
             judge: Returns the margin in dB that something which paints has to the budget, on the
                 photographs that drift is reported of.
-            compare: Tells how far what something paints is from ``wanted``.
+            compare: Tells how far what something paints is from ``reference``.
         """
-        self.maker, self.frames, self.wanted = maker, frames, wanted
+        self.builder, self.frames, self.reference = builder, frames, reference
         self.budget, self.judge, self.compare = budget, judge, compare
-        self.bars = budget or BARS["int8"]
+        self.limits = budget or DRIFT_LIMITS["int8"]
 
     def run(self) -> Quantization:
         """Lets the maker make the best graph, and says how it was found.
@@ -82,19 +82,19 @@ class Search:
         Raises:
             BudgetMissed: No graph holds the budget; says what the best one reaches.
         """
-        tried = {rule: self._margin(rule) for rule in self.maker.rules}
+        tried = {rule: self._margin(rule) for rule in self.builder.rules}
         rule = max(tried, key=lambda rule: tried[rule])
         gains: dict[str, float] = {}
-        spared: list[str] = []
+        float_layers: list[str] = []
         if not self.budget:
-            self.maker.make(rule, spared)
-        elif tried[rule] < 0 or not self._holds(rule, spared):
-            gains, spared = self._spare(rule)
-        return self._record(rule, tried, gains, spared)
+            self.builder.make(rule, float_layers)
+        elif tried[rule] < 0 or not self._holds(rule, float_layers):
+            gains, float_layers = self._find_float_layers(rule)
+        return self._record(rule, tried, gains, float_layers)
 
-    def _spare(self, rule: str) -> tuple[dict[str, float], list[str]]:
+    def _find_float_layers(self, rule: str) -> tuple[dict[str, float], list[str]]:
         """Returns what leaving each layer in float gains, and the fewest that must be."""
-        layers = self.maker.layers
+        layers = self.builder.layers
         self._check_reach(rule)
         few = self._margin(rule, count=FEW)
         gains = {layer: self._margin(rule, [layer], FEW) - few for layer in layers}
@@ -112,30 +112,34 @@ class Search:
 
     def _check_reach(self, rule: str) -> None:
         """Tries the most that can be done, before the long work for less."""
-        paint = self.maker.make(rule, self.maker.layers)
+        paint = self.builder.make(rule, self.builder.layers)
         if self.judge(paint) >= 0:
             return
-        missed = self.bars.missed(self.compare(paint, self.frames, self.wanted))
+        missed = self.limits.missed(self.compare(paint, self.frames, self.reference))
         raise BudgetMissed(
-            f"INT8 for {self.maker.name} cannot hold --max-drift: with every convolution in float"
+            f"INT8 for {self.builder.name} cannot hold --max-drift: with every convolution in float"
             f" it still misses {', '.join(missed) or 'it on other photographs'}; ask for less, or"
             " export --precision fp16"
         )
 
-    def _holds(self, rule: str, spared: Sequence[str]) -> bool:
+    def _holds(self, rule: str, float_layers: Sequence[str]) -> bool:
         """Makes a graph; whether it holds the budget on the photographs that drift is told of."""
-        return self.judge(self.maker.make(rule, spared)) >= 0
+        return self.judge(self.builder.make(rule, float_layers)) >= 0
 
-    def _margin(self, rule: str, spared: Sequence[str] = (), count: int = PICTURES) -> float:
-        paint = self.maker.paint(rule, spared)
-        return self.bars.margin(self.compare(paint, self.frames[:count], self.wanted[:count]))
+    def _margin(self, rule: str, float_layers: Sequence[str] = (), count: int = PICTURES) -> float:
+        paint = self.builder.paint(rule, float_layers)
+        return self.limits.margin(self.compare(paint, self.frames[:count], self.reference[:count]))
 
     def _record(
-        self, rule: str, tried: dict[str, float], gains: dict[str, float], spared: Sequence[str]
+        self,
+        rule: str,
+        tried: dict[str, float],
+        gains: dict[str, float],
+        float_layers: Sequence[str],
     ) -> Quantization:
-        macs = self.maker.macs()
+        macs = self.builder.macs()
         total = sum(macs.values())
-        layers = {*self.maker.layers} - {*spared}
+        layers = {*self.builder.layers} - {*float_layers}
         return Quantization(
             ranges=rule,
             margins_db={rule: round(margin, 2) for rule, margin in tried.items()},
@@ -145,7 +149,7 @@ class Search:
                     name=layer,
                     macs=round(macs[layer] / total, 4),
                     gain_db=round(gains[layer], 2),
-                    float=layer in spared,
+                    float=layer in float_layers,
                 )
                 for layer in sorted(gains, key=lambda layer: -gains[layer])
             ],

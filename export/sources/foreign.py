@@ -227,10 +227,10 @@ def _check_agreement(generator: ForeignGenerator, paint: _Painter, path: Path) -
     side = -(-side // generator.stride) * generator.stride
     shape = (1, 3, side, side + generator.stride)
     x = np.random.default_rng(0).uniform(low, high, shape).astype(np.float32)
-    wanted = paint(x)
+    expected = paint(x)
     with torch.no_grad():
         made = generator.body(torch.from_numpy(x)).numpy()
-    off = float(np.abs(made - wanted).max()) / (high - low)
+    off = float(np.abs(made - expected).max()) / (high - low)
     if not off <= AGREES:
         raise ExportError(
             f"{path} cannot be exported: as a torch module it differs from itself in ONNX Runtime"

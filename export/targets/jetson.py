@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .row import Built, Target
 
 if TYPE_CHECKING:
-    from ..workshop import Workshop
+    from ..graph_store import GraphStore
 
 TARGET = Target(
     "jetson",
@@ -28,8 +28,8 @@ TARGET = Target(
 )
 
 
-def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.jetson``, a folder with the graph and the lines for trtexec."""
     from .tensorrt.trtexec import graph_folder
 
-    yield graph_folder(workshop, precision, folder / f"{precision}.jetson")
+    yield graph_folder(store, precision, folder / f"{precision}.jetson")

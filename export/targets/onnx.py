@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .row import Built, Target
 
 if TYPE_CHECKING:
-    from ..workshop import Workshop
+    from ..graph_store import GraphStore
 
 TARGET = Target(
     "onnx",
@@ -27,23 +27,23 @@ TARGET = Target(
 )
 
 
-def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.onnx``."""
     import torch
 
     from ..graphs.float_onnx import OPSET
     from ..int8.quantize import BOTH, ONNXRUNTIME
 
-    record, wide = None, {}
+    record, needs_fp32 = None, {}
     if precision == "int8":
-        found = workshop.int8_graph(BOTH if workshop.strokes else ONNXRUNTIME)
+        found = store.int8_graph(BOTH if store.strokes else ONNXRUNTIME)
         graph, record = found.path, found.record
     elif precision == "fp16":
-        graph = workshop.float_graph(torch.float16)
-        wide = {name: place.reason for name, place in workshop.wide_layers.items()}
+        graph = store.float_graph(torch.float16)
+        needs_fp32 = {name: place.reason for name, place in store.fp32_layers.items()}
     else:
-        graph = workshop.float_graph()
+        graph = store.float_graph()
     path = folder / f"{precision}.onnx"
-    shutil.copyfile(workshop.whole(graph), path)
-    engine = workshop.load("onnxruntime", path)
-    yield Built(path, engine, "onnxruntime", opset=OPSET, quantization=record, float32=wide)
+    shutil.copyfile(store.whole(graph), path)
+    engine = store.load("onnxruntime", path)
+    yield Built(path, engine, "onnxruntime", opset=OPSET, quantization=record, float32=needs_fp32)

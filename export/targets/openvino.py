@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .row import Built, Target
 
 if TYPE_CHECKING:
-    from ..workshop import Workshop
+    from ..graph_store import GraphStore
 
 TARGET = Target(
     "openvino",
@@ -26,7 +26,7 @@ TARGET = Target(
 )
 
 
-def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds the folder ``{precision}.openvino``.
 
     FP16 stores weights in half precision; a device computes in what it is best at.
@@ -34,9 +34,9 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     from ..graphs.openvino_ir import write_ir
     from ..int8.quantize import OPENVINO
 
-    found = workshop.int8_graph(OPENVINO) if precision == "int8" else None
-    graph = found.path if found else workshop.float_graph()
+    found = store.int8_graph(OPENVINO) if precision == "int8" else None
+    graph = found.path if found else store.float_graph()
     path = folder / f"{precision}.openvino"
-    write_ir(workshop.whole(graph), path, workshop.metadata, halve=precision == "fp16")
-    engine = workshop.load("openvino", path)
+    write_ir(store.whole(graph), path, store.metadata, halve=precision == "fp16")
+    engine = store.load("openvino", path)
     yield Built(path, engine, "openvino", quantization=found.record if found else None)

@@ -12,7 +12,7 @@ from . import onnx
 from .row import Built, Target
 
 if TYPE_CHECKING:
-    from ..workshop import Workshop
+    from ..graph_store import GraphStore
 
 TARGET = Target(
     "ort",
@@ -29,13 +29,13 @@ TARGET = Target(
 )
 
 
-def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.ort`` of the graph that ONNX Runtime takes elsewhere."""
-    for built in onnx.build(workshop, precision, folder):
+    for built in onnx.build(store, precision, folder):
         path = folder / f"{precision}.ort"
         write_ort(built.path, path)
         built.path.unlink()
-        yield replace(built, path=path, paint=workshop.load("onnxruntime", path))
+        yield replace(built, path=path, paint=store.load("onnxruntime", path))
 
 
 def write_ort(graph: Path, path: Path) -> None:

@@ -12,7 +12,7 @@ from .row import Built, Target
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..workshop import Workshop
+    from ..graph_store import GraphStore
 
 TARGET = Target(
     "pt2",
@@ -29,7 +29,7 @@ TARGET = Target(
 )
 
 
-def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.pt2``, which takes any H and W that are multiples of the stride.
 
     Of a painter with strokes it takes the canvas beside the frame, and returns the plan as well.
@@ -40,10 +40,10 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     from ..graphs.frame import frame_graph
 
     half = precision == "fp16"
-    wide = workshop.wide_layers if half else {}
-    graph = frame_graph(workshop.generator, torch.float16 if half else torch.float32, wide)
-    make = _painter if workshop.strokes else _frames
-    graph, example, sizes = make(graph, workshop)
+    needs_fp32 = store.fp32_layers if half else {}
+    graph = frame_graph(store.generator, torch.float16 if half else torch.float32, needs_fp32)
+    make = _painter if store.strokes else _frames
+    graph, example, sizes = make(graph, store)
     path = folder / f"{precision}.pt2"
     try:
         with quiet():
@@ -54,24 +54,24 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
             torch.export.save(program, path)
     except Exception as error:  # it raises many types, all with the same meaning here
         raise ExportError(f"torch.export cannot export the generator: {error}") from error
-    float32 = {name: place.reason for name, place in wide.items()}
-    yield Built(path, workshop.load("torch", path), "torch", float32=float32)
+    float32 = {name: place.reason for name, place in needs_fp32.items()}
+    yield Built(path, store.load("torch", path), "torch", float32=float32)
 
 
-def _frames(graph: nn.Module, workshop: Workshop) -> tuple[nn.Module, Any, Any]:
+def _frames(graph: nn.Module, store: GraphStore) -> tuple[nn.Module, Any, Any]:
     """What ``torch.export.export`` takes: the graph, an example, and which sizes are free."""
     import torch
 
     from ...networks.painter import stride_of
 
-    stride = stride_of(workshop.generator)
+    stride = stride_of(store.generator)
     side = max(256, 2 * stride)
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
     rows, columns = (torch.export.Dim(name, min=2, max=4096) for name in ("rows", "columns"))
     return graph, (example,), ({1: rows * stride, 2: columns * stride},)
 
 
-def _painter(graph: nn.Module, workshop: Workshop) -> tuple[nn.Module, Any, Any]:
+def _painter(graph: nn.Module, store: GraphStore) -> tuple[nn.Module, Any, Any]:
     """The same of the graph that makes plans, with the head behind it and a canvas beside."""
     import torch
     from torch.export import Dim
@@ -79,11 +79,11 @@ def _painter(graph: nn.Module, workshop: Workshop) -> tuple[nn.Module, Any, Any]
     from ...networks.painter_graph import PainterGraph
     from ...runtime.strokes.canvases import Canvases
 
-    strokes, head = workshop.strokes, workshop.generator.get_submodule("head")
+    strokes, head = store.strokes, store.generator.get_submodule("head")
     assert strokes
     canvases, step = Canvases(strokes, "this generator"), strokes.step
     canvas = canvases(256, 320)
-    taken = {name: torch.from_numpy(canvas[name]) for name in canvases.inputs(together=True)}
+    taken = {name: torch.from_numpy(canvas[name]) for name in canvases.inputs(stacked=True)}
     frame = torch.zeros(1, 256, 320, 3, dtype=torch.uint8)
     rows, columns = (Dim(name, min=2, max=256) for name in ("rows", "columns"))
     samples = (rows * (32 // step), columns * (32 // step))

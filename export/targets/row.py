@@ -14,7 +14,7 @@ from ...rows import any_installed
 if TYPE_CHECKING:
     from ...bundle.manifest import Quantization
     from ...pictures import Frames
-    from ..workshop import Workshop
+    from ..graph_store import GraphStore
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,13 @@ class Target:
             "install": None if self.available else self.install,
         }
 
-    def build(self, workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+    def build(self, store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
         """Builds the artifacts of one precision into ``folder``; their names begin with it.
 
         Raises:
             ExportError: The library is missing or cannot express the generator.
         """
-        if workshop.strokes and not self.strokes:
+        if store.strokes and not self.strokes:
             raise ExportError(
                 f"target {self.name} cannot paint strokes: {self.no_strokes}; export a painter of"
                 " convolutions for it, such as monet-conv"
@@ -84,4 +84,4 @@ class Target:
         module: Any = importlib.import_module(f".{self.name}", __package__)
         if hasattr(module, "__path__"):
             module = importlib.import_module(".build", module.__name__)
-        yield from module.build(workshop, precision, folder)
+        yield from module.build(store, precision, folder)

@@ -42,7 +42,7 @@ class mapped_errors:
 
 
 @contextmanager
-def unheard() -> Iterator[None]:
+def muted() -> Iterator[None]:
     """Keeps from stderr what a library's C++ tells of itself; what goes wrong is raised."""
     with _STDERR:
         sys.stderr.flush()

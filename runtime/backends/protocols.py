@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """A loaded artifact. Safe to call from several threads at once.
 
-    Where its library takes its own time, ``own_ms`` says how long this thread's last frame took by
+    Where its library takes its own time, ``library_ms`` says how long this thread's last frame took by
     it: what a benchmark of the library alone would say.
     """
 

@@ -32,43 +32,43 @@ class Governor:
 
     def __init__(self, fps: float) -> None:
         self.budget = _SHARE / fps
-        self.rung = self.slow = self.quick = 0
+        self.level = self.slow = self.quick = 0
         self.painting: float | None = None  # running means, in seconds
         self.enlarging = 0.0
 
     @property
     def scale(self) -> float:
         """What to paint at, as a part of the full width and height."""
-        return SCALES[self.rung]
+        return SCALES[self.level]
 
     def note(self, painting: float, enlarging: float = 0.0) -> None:
         """Takes in how long one frame took at the present scale, in its two parts."""
         self.painting = _mean(self.painting, painting)
-        if self.rung:
+        if self.level:
             self.enlarging = _mean(self.enlarging or None, enlarging)
         larger = self._largest(0, _ROOM * self.budget)
-        self.slow = self.slow + 1 if self._foreseen(self.rung) > self.budget else 0
-        self.quick = self.quick + 1 if larger < self.rung else 0
-        if self.slow >= _SLOW and self.rung < len(SCALES) - 1:
-            self._move(self._largest(self.rung + 1, self.budget))
+        self.slow = self.slow + 1 if self._foreseen(self.level) > self.budget else 0
+        self.quick = self.quick + 1 if larger < self.level else 0
+        if self.slow >= _SLOW and self.level < len(SCALES) - 1:
+            self._move(self._largest(self.level + 1, self.budget))
         elif self.quick >= _QUICK:
             self._move(larger)
 
-    def _foreseen(self, rung: int) -> float:
+    def _foreseen(self, level: int) -> float:
         """Seconds that a frame would take at a scale."""
         assert self.painting is not None
-        painting = self.painting * (SCALES[rung] / self.scale) ** 2
-        return painting + self.enlarging if rung else painting
+        painting = self.painting * (SCALES[level] / self.scale) ** 2
+        return painting + self.enlarging if level else painting
 
     def _largest(self, first: int, seconds: float) -> int:
         """The first scale, from some on, at which a frame would fit; the last if none does."""
-        rungs = range(first, len(SCALES))
-        return next((rung for rung in rungs if self._foreseen(rung) <= seconds), rungs[-1])
+        levels = range(first, len(SCALES))
+        return next((level for level in levels if self._foreseen(level) <= seconds), levels[-1])
 
-    def _move(self, rung: int) -> None:
+    def _move(self, level: int) -> None:
         assert self.painting is not None
-        self.painting *= (SCALES[rung] / self.scale) ** 2
-        self.rung, self.slow, self.quick = rung, 0, 0
+        self.painting *= (SCALES[level] / self.scale) ** 2
+        self.level, self.slow, self.quick = level, 0, 0
 
 
 def _mean(mean: float | None, value: float) -> float:

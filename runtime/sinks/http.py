@@ -26,8 +26,8 @@ from ..controls import Controls
 from ..frame import Frame
 from ..limited_server import LimitedHandler, LimitedServer
 from .meter import Meter
+from .recordings import Recordings
 from .sink import Sink
-from .takes import Takes
 
 PORT = 8765
 _PAGE = Path(__file__).with_name("page.html")
@@ -43,7 +43,7 @@ class HttpSink(Sink):
     Args:
         address: ``""``, ``"PORT"`` or ``"HOST:PORT"``; 127.0.0.1 unless a host is given.
         controls: What the page changes.
-        takes: Snapshots and recordings.
+        recordings: Snapshots and recordings.
         what: Says what paints.
         say: Called with the page's address.
 
@@ -56,11 +56,11 @@ class HttpSink(Sink):
         self,
         address: str,
         controls: Controls,
-        takes: Takes,
+        recordings: Recordings,
         what: Callable[[], str],
         say: Callable[[str], None],
     ) -> None:
-        self.controls, self.takes, self.what = controls, takes, what
+        self.controls, self.recordings, self.what = controls, recordings, what
         self.meter, self.size = Meter(), (0, 0)
         self.token = secrets.token_urlsafe(16)
         self.newest: tuple[int, Any] = (0, None)  # number and pixels
@@ -80,7 +80,7 @@ class HttpSink(Sink):
     def write(self, frame: Frame) -> bool:
         """Makes a frame the newest; whoever has sent the last one takes it."""
         self.meter.note(frame)
-        self.takes.note(frame)
+        self.recordings.note(frame)
         self.size = (frame.rgb.shape[1], frame.rgb.shape[0])
         with self.changed:
             self.newest = (self.newest[0] + 1, frame.rgb)
@@ -120,7 +120,7 @@ class HttpSink(Sink):
             self.changed.notify_all()
         self.server.shutdown()
         self.server.server_close()
-        self.takes.close()
+        self.recordings.close()
         self.controls.save()
 
     discard = finish

@@ -8,8 +8,8 @@ from pathlib import Path
 from ..controls import Controls
 from ..sources.source import Source
 from .http import HttpSink
+from .recordings import Recordings
 from .sink import NullSink, Sink
-from .takes import Takes
 from .video import VideoSink
 from .virtual_camera import VirtualCameraSink
 from .window import WindowSink
@@ -48,11 +48,11 @@ def open_sink(
     if kind == "null":
         return NullSink()
     if kind == "window":
-        return WindowSink("pleinair", controls, Takes(source, controls), what)
+        return WindowSink("pleinair", controls, Recordings(source, controls), what)
     if kind == "virtual-camera":
         return VirtualCameraSink(source)
     if kind == "http":
-        return HttpSink(address, controls, Takes(source, controls), what, say)
+        return HttpSink(address, controls, Recordings(source, controls), what, say)
     video = VideoSink(Path(spec), source)
     for note in video.plan.notes if video.plan else ():
         say(note)

@@ -14,8 +14,8 @@ from ..controls import Controls
 from ..frame import Frame
 from .meter import Meter
 from .overlay import draw
+from .recordings import Recordings
 from .sink import Sink
-from .takes import Takes
 
 _ELSEWHERE = "give --sink http for a page in a browser, a file, or null"
 
@@ -26,25 +26,25 @@ class WindowSink(Sink):
     Args:
         title: Of the window.
         controls: What the keys change.
-        takes: Snapshots and recordings.
+        recordings: Snapshots and recordings.
         what: Says what paints, for the figures.
     """
 
     def __init__(
-        self, title: str, controls: Controls, takes: Takes, what: Callable[[], str]
+        self, title: str, controls: Controls, recordings: Recordings, what: Callable[[], str]
     ) -> None:
         if sys.platform == "linux" and not (
             os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
         ):
             raise MediaError(f"there is no display for a window; {_ELSEWHERE}")
-        self.title, self.controls, self.takes, self.what = title, controls, takes, what
+        self.title, self.controls, self.recordings, self.what = title, controls, recordings, what
         self.meter = Meter()
         self.opened = False
 
     def write(self, frame: Frame) -> bool:
         """Shows one frame and does what a key asks for."""
         self.meter.note(frame)
-        self.takes.note(frame)
+        self.recordings.note(frame)
         try:
             self._show(draw(frame.rgb, self.controls, self.meter, self.what()))
             key = cv2.waitKey(1) & 0xFF
@@ -68,7 +68,7 @@ class WindowSink(Sink):
 
     def finish(self) -> None:
         """Ends a recording, keeps the settings, closes the window."""
-        self.takes.close()
+        self.recordings.close()
         self.controls.save()
         if self.opened:
             cv2.destroyAllWindows()

@@ -52,9 +52,9 @@ class Canvases:
             raise UsageError(f"{bundle.label} paints without strokes; leave --stroke out")
         return cls(strokes, bundle.label, stroke, wrap) if strokes else None
 
-    def inputs(self, together: bool = False) -> Inputs:
+    def inputs(self, stacked: bool = False) -> Inputs:
         """Returns what graphs take of a canvas, see ``canvas_inputs``."""
-        return canvas_inputs(len(self.strokes.hand.layers), self.strokes.step, together)
+        return canvas_inputs(len(self.strokes.hand.layers), self.strokes.step, stacked)
 
     def lay(self, height: int, width: int, piece: Piece | None = None) -> Canvas:
         """Returns the canvas for frames of a size, in pixels, or for a piece of that size."""
@@ -103,7 +103,7 @@ def check_inputs(
                 " strokes; export the bundle again"
             )
         return
-    given = canvases.inputs(together="candidates" in takes)
+    given = canvases.inputs(stacked="candidates" in takes)
     for name in dict.fromkeys((*given, *takes)):
         if name not in given or name not in takes or not _fit(given[name][1], takes[name]):
             raise BundleError(

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...canvas.layout import Canvas
 from ...canvas.winners import plan_error, winners
-from ...metrics import Difference, StrokePair, compare_strokes
+from ...metrics import ImageErrors, StrokePair, compare_strokes
 from ...pictures import Pixels
 from .canvases import Canvases, Plans
 
@@ -26,22 +26,22 @@ class Painted:
     plan: Any = None  # [1, 8 * layers, h/4, w/4] of the picture as it was padded
 
 
-def stroke_difference(pairs: Iterable[tuple[Painted, Painted]], canvases: Canvases) -> Difference:
+def stroke_difference(pairs: Iterable[tuple[Painted, Painted]], canvases: Canvases) -> ImageErrors:
     """Compares pairs of (reference, painting) that were painted on the same canvases."""
     return compare_strokes(_pairs(pairs, canvases))
 
 
-def other_strokes(wanted: Plans, made: Plans, canvas: Canvas) -> float:
+def other_strokes(reference: Plans, made: Plans, canvas: Canvas) -> float:
     """Returns the share of samples that take another stroke by one plan than by the other."""
-    return float((winners(wanted[0], canvas) != winners(made[0], canvas)).mean())
+    return float((winners(reference[0], canvas) != winners(made[0], canvas)).mean())
 
 
 def _pairs(pairs: Iterable[tuple[Painted, Painted]], canvases: Canvases) -> Iterator[StrokePair]:
-    for wanted, made in pairs:
-        canvas = canvases.lay(*(4 * side for side in wanted.plan.shape[-2:]))
-        same = winners(wanted.plan[0], canvas) == winners(made.plan[0], canvas)
-        height, width = wanted.picture.shape[:2]
+    for reference, made in pairs:
+        canvas = canvases.lay(*(4 * side for side in reference.plan.shape[-2:]))
+        same = winners(reference.plan[0], canvas) == winners(made.plan[0], canvas)
+        height, width = reference.picture.shape[:2]
         same = same.repeat(canvas.step, 0).repeat(canvas.step, 1)[:height, :width]
         yield StrokePair(
-            wanted.picture, made.picture, same, plan_error(wanted.plan[0], made.plan[0])
+            reference.picture, made.picture, same, plan_error(reference.plan[0], made.plan[0])
         )

@@ -104,9 +104,9 @@ def to_be_written(path: str) -> Iterator[Path]:
         yield copy
         with _store_of(path) as (store, inside):
             store.makedirs(posixpath.dirname(inside), exist_ok=True)
-            beside = f"{posixpath.dirname(inside)}/.{copy.name}.{os.getpid()}.part"
-            store.put_file(str(copy), beside)
-            store.mv(beside, inside)
+            temporary = f"{posixpath.dirname(inside)}/.{copy.name}.{os.getpid()}.part"
+            store.put_file(str(copy), temporary)
+            store.mv(temporary, inside)
 
 
 def _listed(source: str | Path | Sequence[str | Path]) -> list[str] | None:

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from pleinair.benchmarks.drift import error_map
+from pleinair.benchmarks.load_monitor import LoadMonitor, warnings
 from pleinair.benchmarks.machine import cgroup_cores
 from pleinair.benchmarks.report import charts
 from pleinair.benchmarks.report.axes import Axis, padded
@@ -13,7 +14,6 @@ from pleinair.benchmarks.results.summary import pareto
 from pleinair.benchmarks.results.tables import number
 from pleinair.benchmarks.scenarios import Painter, Turn, live, offline, single_stream
 from pleinair.benchmarks.statistics import interval, ratio, summarize
-from pleinair.benchmarks.watch import Watch, warnings
 from pleinair.bundle.bundle import Bundle
 from pleinair.runtime.stylizer import Choice, Stylizer
 
@@ -140,10 +140,10 @@ def test_limits_of_a_control_group(tmp_path):
 
 
 def test_the_time_of_ended_children_is_ours() -> None:
-    watch = Watch()
+    monitor = LoadMonitor()
     burn = "import time\nwhile time.process_time() < 0.5: pass"
     subprocess.run([sys.executable, "-c", burn], check=True)
-    assert watch.ours() >= 0.5
+    assert monitor.ours() >= 0.5
 
 
 def test_a_busy_or_slowing_machine_is_said():

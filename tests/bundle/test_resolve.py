@@ -156,10 +156,10 @@ def test_the_same_words_fail_with_the_same_sentence(
     before = sorted(path.name for path in Path().iterdir())
     for word, (code, start) in WRONG.items():
         run = cli(*(word if part == "{}" else part for part in VERBS[verb]))
-        with pytest.raises(PleinairError) as wanted:
+        with pytest.raises(PleinairError) as expected:
             resolve(word)
-        assert str(wanted.value).startswith(start)
-        assert (run.code, run.error()) == (code, str(wanted.value))
+        assert str(expected.value).startswith(start)
+        assert (run.code, run.error()) == (code, str(expected.value))
     write_safetensors(Path("w.safetensors"))
     run = cli(*("w.safetensors" if part == "{}" else part for part in VERBS[verb]))
     if verb == "import":  # the one that knows what to do with them

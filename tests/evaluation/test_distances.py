@@ -52,8 +52,8 @@ def test_fid_is_the_formula():
     a, b = draw(50), draw(60, 0.5, seed=1) * [1, 2, 1, 1, 3, 1, 1, 1]
     b = b.astype(np.float32)
     root = scipy.linalg.sqrtm(np.cov(a.T) @ np.cov(b.T)).real
-    wanted = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(np.cov(a.T) + np.cov(b.T) - 2 * root)
-    assert fid(a, b) == pytest.approx(wanted, rel=1e-4)
+    expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(np.cov(a.T) + np.cov(b.T) - 2 * root)
+    assert fid(a, b) == pytest.approx(expected, rel=1e-4)
     assert fid(a, a) == pytest.approx(0, abs=1e-6)
 
 

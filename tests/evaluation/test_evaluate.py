@@ -137,14 +137,14 @@ def test_a_run_of_pairs_is_scored_against_their_other_halves(
     done = cli("evaluate", run, *AS_THEY_ARE, "--pictures", 3, "--json")
     assert (done.code, done.err) == (0, "")
     scores = Scores.model_validate(json.loads(done.out)["scores"])
-    wanted, colours = [], []
+    expected, colours = [], []
     for path in spread(list_pictures(photos), 3):
         rgb = read_picture(path)[0]
         grey = np.repeat(np.rint(rgb @ [0.299, 0.587, 0.114])[..., None], 3, 2)
-        wanted.append(np.abs(rgb - grey).mean())
+        expected.append(np.abs(rgb - grey).mean())
         colours.append(delta_e(rgb, grey.astype(np.uint8)).mean())
     assert scores.pair_l1 == scores.pair_l1_photographs
-    assert scores.pair_l1 == pytest.approx(np.mean(wanted), abs=0.05)
+    assert scores.pair_l1 == pytest.approx(np.mean(expected), abs=0.05)
     assert scores.pair_delta_e == scores.pair_delta_e_photographs
     assert scores.pair_delta_e == pytest.approx(np.mean(colours), abs=0.05)
     table = cli("evaluate", run, *AS_THEY_ARE, "--pictures", 3, "--source", "paintings")

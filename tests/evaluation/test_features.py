@@ -34,11 +34,11 @@ def test_onnx_and_torchscript_see_the_same(tmp_path, mean_colour, save_torchscri
     pictures = read_all("photos")[:4]
     scripted = save_torchscript(tmp_path / "mean.pt", MeanColour(32))
     small = [cv2.resize(picture, (32, 32), interpolation=cv2.INTER_AREA) for picture in pictures]
-    wanted = [picture.mean((0, 1)) / 255 for picture in small]
+    expected = [picture.mean((0, 1)) / 255 for picture in small]
     for path in (mean_colour, scripted):
         found = load_features(path)(pictures)
         assert found.shape == (4, 3)
-        np.testing.assert_allclose(found, wanted, rtol=1e-4)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
 def test_torchscript_without_a_size(tmp_path, save_torchscript, read_all):

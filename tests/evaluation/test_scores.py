@@ -24,7 +24,7 @@ def test_a_painter_that_paints_nothing(evaluator):
     assert scores.kid == scores.kid_photographs > 0
     assert scores.fid == scores.fid_photographs > 0
     assert (scores.kid_ratio, scores.ssim, scores.delta_e, scores.strength) == (1, 1, 0, 0)
-    assert (scores.lattice, scores.flicker) == (1, None)
+    assert (scores.checkerboard, scores.flicker) == (1, None)
 
 
 def test_a_painter_of_the_targets_colour(evaluator, read_all):
@@ -58,7 +58,7 @@ def test_a_painter_with_faults(evaluator, read_all):
     photo = read_all("photos")[14]
     clip = [photo[y : y + 100, :128] for y in range(4)]
     scores = evaluator.score(paint, clip)
-    assert scores.lattice > 1.5
+    assert scores.checkerboard > 1.5
     assert scores.flicker > 1.5
 
 

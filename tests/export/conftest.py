@@ -65,7 +65,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path) ->
     return out
 
 
-def assert_the_fewest_layers_spared(record: Quantization) -> list[str]:
+def assert_fewest_float_layers(record: Quantization) -> list[str]:
     """Checks what a search for a budget recorded; returns the names of the layers left float."""
     gains = [layer.gain_db for layer in record.layers]
     assert gains == sorted(gains, reverse=True)

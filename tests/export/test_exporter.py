@@ -16,8 +16,8 @@ from pleinair.export import build, exporter
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import measure, reference_pictures
 from pleinair.export.exporter import export
+from pleinair.export.graph_store import GraphStore
 from pleinair.export.sources.checkpoints import load_trained
-from pleinair.export.workshop import Workshop
 from pleinair.runtime.backends import BACKENDS
 from torch import nn
 
@@ -228,14 +228,14 @@ def test_layers_that_leave_float16_stay_in_float32(photos: Path, tmp_path: Path)
 
     torch.manual_seed(0)
     frames = load_frames(photos, 8, 4)
-    workshop = Workshop(Wide().eval(), frames, {}, tmp_path)
-    reasons = {name: layer.reason for name, layer in workshop.wide_layers.items()}
+    store = GraphStore(Wide().eval(), frames, {}, tmp_path)
+    reasons = {name: layer.reason for name, layer in store.fp32_layers.items()}
     assert set(reasons) == {"wide", "norm"}
     assert "float16 ends at 65504" in reasons["wide"]
     assert "sums squares" in reasons["norm"]
-    engine = BACKENDS["onnxruntime"].load(workshop.float_graph(torch.float16))
-    wanted = reference_pictures(workshop.generator, frames)
-    assert measure(engine, "fp16", frames, wanted).psnr_db >= 50
+    engine = BACKENDS["onnxruntime"].load(store.float_graph(torch.float16))
+    expected = reference_pictures(store.generator, frames)
+    assert measure(engine, "fp16", frames, expected).psnr_db >= 50
 
 
 def test_the_drift_gate_sees_a_swapped_colour_order(
@@ -243,8 +243,10 @@ def test_the_drift_gate_sees_a_swapped_colour_order(
 ) -> None:
     engine = BACKENDS["onnxruntime"].load(bundle / "fp32.onnx")
     frames = load_frames(photos, 8, 4)
-    wanted = reference_pictures(load_trained(run).generator, [f[..., ::-1].copy() for f in frames])
-    assert measure(engine, "fp32", frames, wanted).verdict.startswith("misses")
+    expected = reference_pictures(
+        load_trained(run).generator, [f[..., ::-1].copy() for f in frames]
+    )
+    assert measure(engine, "fp32", frames, expected).verdict.startswith("misses")
 
 
 def test_a_lone_file_runs_without_pleinair(bundle: Path) -> None:

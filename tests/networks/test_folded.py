@@ -30,11 +30,13 @@ def test_it_is_the_direct_convolution(
     layer = FoldedConv2d(5, 3, size, bias=bias).to(memory_format=LAST)
     x, weights = pictures(count, height, width), list(layer.parameters())
     found = layer(x)
-    wanted = F.conv2d(x.double(), *(w.double() for w in weights))
-    torch.testing.assert_close(found.double(), wanted, atol=1e-5, rtol=1e-5)
-    pull = torch.randn_like(wanted)
+    expected = F.conv2d(x.double(), *(w.double() for w in weights))
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
+    pull = torch.randn_like(expected)
     slopes = torch.autograd.grad(found, [x, *weights], pull.float())
-    for slope, exact in zip(slopes, torch.autograd.grad(wanted, [x, *weights], pull), strict=True):
+    for slope, exact in zip(
+        slopes, torch.autograd.grad(expected, [x, *weights], pull), strict=True
+    ):
         assert slope.shape == exact.shape
         torch.testing.assert_close(slope.double(), exact.double(), atol=1e-4, rtol=1e-4)
 

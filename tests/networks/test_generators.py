@@ -118,9 +118,9 @@ def test_resnets_have_the_reference_projects_names_and_sizes() -> None:
     with torch.device("meta"):
         state = create_generator("resnet_9blocks").state_dict()
         dropped = create_generator("resnet_6blocks", dropout=True, norm="batch").state_dict()
-    wanted = {f"model.{i}" for i in (1, 4, 7, 19, 22, 26)}
-    wanted |= {f"model.{i}.conv_block.{j}" for i in range(10, 19) for j in (1, 5)}
-    assert set(state) == {f"{name}.{part}" for name in wanted for part in ("weight", "bias")}
+    expected = {f"model.{i}" for i in (1, 4, 7, 19, 22, 26)}
+    expected |= {f"model.{i}.conv_block.{j}" for i in range(10, 19) for j in (1, 5)}
+    assert set(state) == {f"{name}.{part}" for name in expected for part in ("weight", "bias")}
     assert state["model.19.weight"].shape == (256, 128, 3, 3)
     assert parameters("resnet_9blocks") == 11_378_179
     assert parameters("resnet_6blocks") == 7_837_699

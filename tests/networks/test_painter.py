@@ -18,10 +18,10 @@ def generator() -> torch.nn.Module:
 
 def test_it_is_the_frame_graph(generator, read_all):
     picture = np.ascontiguousarray(read_all("photos")[0][:64, :80])
-    wanted = FrameGraph(generator)(torch.from_numpy(picture[None])).detach().numpy()[0]
+    expected = FrameGraph(generator)(torch.from_numpy(picture[None])).detach().numpy()[0]
     painted = painter(generator)(picture)
     assert painted.dtype == np.uint8
-    assert (painted == wanted).all()
+    assert (painted == expected).all()
     assert (painted != picture).any()
 
 

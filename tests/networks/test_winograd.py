@@ -22,8 +22,8 @@ def pictures(*shape: int) -> Tensor:
     return torch.randn(shape).to(memory_format=LAST).requires_grad_()
 
 
-def near(found: Tensor, wanted: Tensor) -> bool:
-    return bool((found.double() - wanted.double()).norm() < 1e-5 * wanted.double().norm())
+def near(found: Tensor, expected: Tensor) -> bool:
+    return bool((found.double() - expected.double()).norm() < 1e-5 * expected.double().norm())
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -39,14 +39,16 @@ def test_it_is_the_direct_convolution(
     layer, x = winograd(size, padding, bias), pictures(2, 128, height, width)
     weights = [layer.weight, layer.bias] if bias else [layer.weight]
     found = layer(x)
-    wanted = F.conv2d(x.double(), *(w.double() for w in weights), padding=padding)
-    assert found.shape == wanted.shape
+    expected = F.conv2d(x.double(), *(w.double() for w in weights), padding=padding)
+    assert found.shape == expected.shape
     assert found.is_contiguous(memory_format=LAST)
-    assert near(found, wanted)
+    assert near(found, expected)
     assert not torch.equal(found, F.conv2d(x, *weights, padding=padding))  # not by that way
-    pull = torch.randn_like(wanted)
+    pull = torch.randn_like(expected)
     slopes = torch.autograd.grad(found, [x, *weights], pull.float())
-    for slope, exact in zip(slopes, torch.autograd.grad(wanted, [x, *weights], pull), strict=True):
+    for slope, exact in zip(
+        slopes, torch.autograd.grad(expected, [x, *weights], pull), strict=True
+    ):
         assert slope.shape == exact.shape
         assert near(slope, exact)
 
@@ -83,10 +85,10 @@ def test_instance_norm_is_the_same_in_either_layout(count: int) -> None:
     torch.manual_seed(0)
     x = (5 * torch.randn(count, 6, 9, 7) + 2).requires_grad_()
     pull, norm = torch.randn(count, 6, 9, 7), InstanceNorm2d(6)
-    wanted, found = nn.InstanceNorm2d(6)(x), norm(x.to(memory_format=LAST))
+    expected, found = nn.InstanceNorm2d(6)(x), norm(x.to(memory_format=LAST))
     assert found.is_contiguous(memory_format=LAST)
-    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     (slope,) = torch.autograd.grad(found, x, pull)
-    (exact,) = torch.autograd.grad(wanted, x, pull)
+    (exact,) = torch.autograd.grad(expected, x, pull)
     torch.testing.assert_close(slope, exact, atol=1e-5, rtol=1e-4)
-    assert torch.equal(norm(x), wanted)
+    assert torch.equal(norm(x), expected)

@@ -127,8 +127,8 @@ def test_a_model_paints_at_viewing_size(blind, tmp_path, photos):
     (pair,) = key_of(tmp_path / "out")["pairs"].values()
     shown = tmp_path / "out" / "pairs"
     painted = read_picture(shown / f"pair_001_{pair['a']}.png")[0]
-    wanted = pleinair.load("monet-conv", color="rgb")(before)
-    assert cv2.absdiff(painted, wanted).mean() < 1  # backends differ by a grey level
+    expected = pleinair.load("monet-conv", color="rgb")(before)
+    assert cv2.absdiff(painted, expected).mean() < 1  # backends differ by a grey level
     assert cv2.absdiff(painted, before).mean() > 3
     assert (read_picture(shown / f"pair_001_{other(pair['a'])}.png")[0] == noise).all()
 

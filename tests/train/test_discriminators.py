@@ -11,13 +11,13 @@ from pleinair.train.discriminators import (
 from torch import nn
 
 
-def patch(judge: nn.Module, side: int) -> int:
+def patch(discriminator: nn.Module, side: int) -> int:
     """The side of the square of pixels that one score depends on."""
-    for name, module in list(judge.named_modules()):
+    for name, module in list(discriminator.named_modules()):
         if isinstance(module, nn.InstanceNorm2d):  # it sees the whole picture
-            judge.set_submodule(name, nn.Identity())
+            discriminator.set_submodule(name, nn.Identity())
     x = torch.rand(1, 3, side, side, requires_grad=True)
-    scores = judge(x)
+    scores = discriminator(x)
     middle = scores.shape[-1] // 2
     scores[0, 0, middle, middle].backward()
     assert x.grad is not None
@@ -27,12 +27,12 @@ def patch(judge: nn.Module, side: int) -> int:
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_gradients_reach_every_parameter_and_the_picture(name: str) -> None:
     torch.manual_seed(0)
-    judge = create_discriminator(name, ndf=4)
+    discriminator = create_discriminator(name, ndf=4)
     x = torch.rand(2, 3, 64, 48, requires_grad=True)
-    judge(x).square().mean().backward()
+    discriminator(x).square().mean().backward()
     assert x.grad is not None
     assert x.grad.any()
-    for key, value in judge.named_parameters():
+    for key, value in discriminator.named_parameters():
         assert value.grad is not None, key
         assert value.grad.any() or value.dim() == 1, key  # a bias before a norm has no effect
 
@@ -54,17 +54,17 @@ def test_scores_of_patches_and_pixels() -> None:
 def test_the_smallest_picture_of_each_number_of_layers() -> None:
     for layers in (1, 3, 6):
         side = 3 * 2**layers
-        judge = create_discriminator("n_layers", 2, layers)
-        assert judge(torch.rand(1, 3, side, side)).shape == (1, 1, 1, 1)
+        discriminator = create_discriminator("n_layers", 2, layers)
+        assert discriminator(torch.rand(1, 3, side, side)).shape == (1, 1, 1, 1)
 
 
 def test_global_gives_one_logit_a_picture_of_any_size() -> None:
-    judge = create_discriminator("global", ndf=4)
+    discriminator = create_discriminator("global", ndf=4)
     for size in ((32, 32), (50, 70)):
         x = torch.rand(3, 3, *size)
-        logits = judge(x)
+        logits = discriminator(x)
         assert logits.shape == (3, 1)
-        torch.testing.assert_close(judge.probability(x), 1 / (1 + torch.exp(-logits)))
+        torch.testing.assert_close(discriminator.probability(x), 1 / (1 + torch.exp(-logits)))
 
 
 def test_global_sees_the_whole_picture() -> None:
@@ -94,13 +94,13 @@ def test_unknown_names_get_the_nearest() -> None:
 
 
 def test_judges_of_features_see_them_at_the_scale_that_was_set() -> None:
-    judge = FeatureDiscriminator([4, 8], [1, 0])
+    discriminator = FeatureDiscriminator([4, 8], [1, 0])
     features = [torch.randn(2, 4, 8, 8), torch.randn(2, 8, 8, 8)]
-    wanted = judge(features)
+    expected = discriminator(features)
     loud = [100 * features[0], 3 * features[1]]
-    judge.get_buffer("scale").copy_(torch.tensor([1 / 100, 1 / 3]))
-    for found, score in zip(judge(loud), wanted, strict=True):
+    discriminator.get_buffer("scale").copy_(torch.tensor([1 / 100, 1 / 3]))
+    for found, score in zip(discriminator(loud), expected, strict=True):
         torch.testing.assert_close(found, score)
-    judge.set_scale(loud)
-    wanted_scale = torch.stack([1 / f.std() for f in loud])
-    torch.testing.assert_close(judge.get_buffer("scale"), wanted_scale)
+    discriminator.set_scale(loud)
+    expected_scale = torch.stack([1 / f.std() for f in loud])
+    torch.testing.assert_close(discriminator.get_buffer("scale"), expected_scale)

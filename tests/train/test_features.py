@@ -51,8 +51,8 @@ def test_both_customs_normalise_as_their_weights_expect(vgg: Path) -> None:
     rgb = (levels / 255 - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
     weight, bias = first["features.0.weight"], first["features.0.bias"]
     for network, prepared in ((caffe, bgr), (other, rgb)):
-        wanted = torch.conv2d(prepared, weight, bias, padding=1).relu()
-        torch.testing.assert_close(network(x)["relu1_1"], wanted, atol=1e-3, rtol=1e-4)
+        expected = torch.conv2d(prepared, weight, bias, padding=1).relu()
+        torch.testing.assert_close(network(x)["relu1_1"], expected, atol=1e-3, rtol=1e-4)
 
 
 def test_missing_and_foreign_weights_are_named(tmp_path: Path) -> None:
@@ -84,7 +84,9 @@ def test_resume_restores_discriminators_on_features(
     saved = load_state(tmp_path / "run" / "checkpoint.pt")
     trainer = Trainer(recipe, fabric)
     trainer.load_state_dict(saved)
-    heads = {k: v for k, v in saved["networks"]["judges"].items() if k.startswith("features.")}
+    heads = {
+        k: v for k, v in saved["networks"]["discriminators"].items() if k.startswith("features.")
+    }
     assert heads
     assert float(heads["features.scale"].max()) != 1.0
-    assert all(torch.equal(trainer.judges.state_dict()[k], v) for k, v in heads.items())
+    assert all(torch.equal(trainer.discriminators.state_dict()[k], v) for k, v in heads.items())

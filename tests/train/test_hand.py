@@ -38,8 +38,8 @@ def paintings(tmp_path: Path) -> Path:
 
 def test_the_verb_makes_a_painter(cli, paintings: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    wanted = ("--pictures", "paintings", "--photos", DATA / "photos", "--out", "run")
-    run = cli("train", "hand", *wanted, "--hand", "van-gogh", *SMALL, "--json")
+    expected = ("--pictures", "paintings", "--photos", DATA / "photos", "--out", "run")
+    run = cli("train", "hand", *expected, "--hand", "van-gogh", *SMALL, "--json")
     assert run.code == 0, run.err
     assert json.loads(run.out) == {"generator": "run/generator.pt", "steps": 2}
     assert run.err.splitlines() == ["a new run starts from the shipped painter monet", "stage plan"]

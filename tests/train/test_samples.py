@@ -18,8 +18,8 @@ def test_pictures_are_spread_over_their_folder(make_recipe: Make) -> None:
     data = make_recipe(evaluate={"source": "paintings"}).data  # which is for scores
     shown = some_pictures(data, 4)
     names = ("00.jpg", "04.jpg", "08.jpg", "12.jpg")
-    wanted = [read_picture(data.root / "photos" / name)[0] for name in names]
-    assert all(np.array_equal(a, b) for a, b in zip(shown, wanted, strict=True))
+    expected = [read_picture(data.root / "photos" / name)[0] for name in names]
+    assert all(np.array_equal(a, b) for a, b in zip(shown, expected, strict=True))
     (back,) = some_pictures(data, 1, reverse=True)
     assert np.array_equal(back, read_picture(data.root / "paintings" / "00.jpg")[0])
 

@@ -80,13 +80,13 @@ def test_massing_forgives_marks_and_not_masses() -> None:
 
 def test_the_judge_of_masses_sees_brightness_and_no_single_pixels() -> None:
     torch.manual_seed(0)
-    judge = create_discriminator("masses", ndf=8).eval()
+    discriminator = create_discriminator("masses", ndf=8).eval()
     picture = torch.rand(2, 3, 96, 128) - 0.5
-    scores = judge(picture)
+    scores = discriminator(picture)
     assert scores.shape[:2] == (2, 2)
-    assert (judge(picture + 0.3) - scores).abs().max() > 1e-3
+    assert (discriminator(picture + 0.3) - scores).abs().max() > 1e-3
     marks = torch.tensor([[0.3, -0.3], [-0.3, 0.3]]).repeat(48, 64)
-    assert torch.allclose(judge(picture + marks), scores, atol=1e-5)
+    assert torch.allclose(discriminator(picture + marks), scores, atol=1e-5)
 
 
 def test_gradients_reach_the_network_through_the_strokes() -> None:

@@ -132,7 +132,7 @@ def test_a_weight_of_zero_takes_no_time(make_recipe: Make, fabric: Fabric) -> No
     trainer = Trainer(make_recipe(loss={"cycle": 0, "identity": 0}), fabric)
     values = trainer.train_step([TrainingPictures(trainer.recipe).batch(range(2))])
     assert values.keys() == {"g_target", "d_target"}
-    assert trainer.networks.keys() == {"generator", "judges"}
+    assert trainer.networks.keys() == {"generator", "discriminators"}
 
 
 @pytest.mark.parametrize(

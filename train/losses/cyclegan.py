@@ -54,7 +54,7 @@ class GeneratorLosses(nn.Module):
         recipe: Which losses.
         generator: Source -> target.
         reverse: Target -> source, if that is trained.
-        judges: The discriminators; they are asked, not trained, here.
+        discriminators: The discriminators; they are asked, not trained, here.
         vgg: Feature network, if a loss needs one.
         style: The mean Gram loss, if it is on.
     """
@@ -64,7 +64,7 @@ class GeneratorLosses(nn.Module):
         recipe: Recipe,
         generator: nn.Module,
         reverse: nn.Module | None,
-        judges: nn.ModuleDict,
+        discriminators: nn.ModuleDict,
         vgg: VGG16 | None = None,
         style: MeanGramStyle | None = None,
     ) -> None:
@@ -73,21 +73,26 @@ class GeneratorLosses(nn.Module):
         self.recipe, self.loss = recipe, recipe.loss
         self.objective = OBJECTIVES[recipe.loss.objective]
         # In a tuple, so that they are no submodules: what is here is trained by this optimizer.
-        self.others = (judges, vgg, style)
+        self.others = (discriminators, vgg, style)
 
     def forward(
-        self, source: Tensor, target: Tensor, taught: Tensor | None, draw: Draw, weight: Weights
+        self,
+        source: Tensor,
+        target: Tensor,
+        teacher_output: Tensor | None,
+        draw: Draw,
+        weight: Weights,
     ) -> Made:
         """Translates a batch and weighs what came out.
 
         Args:
             source: (B, 3, H, W) in [-1, 1].
             target: The same, of the other domain.
-            taught: What a teacher makes of ``source``, if there is one.
+            teacher_output: What a teacher makes of ``source``, if there is one.
             draw: What chance decided.
             weight: Of each loss, now.
         """
-        judges, vgg, _ = self.others
+        discriminators, vgg, _ = self.others
         terms: Terms = {}
         same_target = kept = None
         if self.loss.by_hand:
@@ -99,12 +104,12 @@ class GeneratorLosses(nn.Module):
                 assert isinstance(self.generator, StrokeGenerator)
                 same_target, _ = self._paint(self.generator.network(target))
         elif self.loss.identity:
-            fake_target, same_target = together(self.generator, source, target)
+            fake_target, same_target = forward_batched(self.generator, source, target)
         else:
             fake_target = self.generator(source)
         fake_target = fake_target.float()  # autocast stops here: losses are of small differences
-        if "target" in judges:
-            scores = judges["target"](fake_target)
+        if "target" in discriminators:
+            scores = discriminators["target"](fake_target)
             terms["g_target"] = weight["adversarial"] * self.objective.generator(scores)
         if self.loss.paired:
             terms["paired"] = weight["paired"] * losses.paired(target, fake_target)
@@ -116,8 +121,8 @@ class GeneratorLosses(nn.Module):
         kept = fake_target if kept is None else kept
         self._add_regularisers(terms, weight, source, kept, draw)
         features = self._add_feature_losses(terms, weight, source, kept)
-        if taught is not None:
-            terms |= distil_terms(self.recipe.distil, fake_target, taught, vgg, self.loss)
+        if teacher_output is not None:
+            terms |= distil_terms(self.recipe.distil, fake_target, teacher_output, vgg, self.loss)
         detached = fake_source.detach() if fake_source is not None else None
         return Made(terms, fake_target.detach(), detached, [f.detach() for f in features])
 
@@ -187,15 +192,15 @@ class GeneratorLosses(nn.Module):
             pictures["fake"] = self._reduced(target)
         if loss.identity:
             pictures["same"] = self._reduced(source)
-        return dict(zip(pictures, together(self.reverse, *pictures.values()), strict=True))
+        return dict(zip(pictures, forward_batched(self.reverse, *pictures.values()), strict=True))
 
     def _add_losses_of_fakes(
         self, terms: Terms, weight: Weights, source: Tensor, target: Tensor, fake_source: Tensor
     ) -> None:
         """Adds the losses of what the reverse generator made of the target."""
-        judges = self.others[0]
-        if "source" in judges:
-            scores = judges["source"](fake_source)
+        discriminators = self.others[0]
+        if "source" in discriminators:
+            scores = discriminators["source"](fake_source)
             terms["g_source"] = weight["adversarial"] * self.objective.generator(scores)
         if self.loss.back_weight:
             cycled_target = self.generator(fake_source)
@@ -235,13 +240,13 @@ class GeneratorLosses(nn.Module):
         self, terms: Terms, weight: Weights, source: Tensor, painted: Tensor
     ) -> list[Tensor]:
         """Adds the losses on VGG features; returns the painting's texture features."""
-        judges, vgg, style = self.others
+        discriminators, vgg, style = self.others
         if vgg is None or not self.loss.needs_vgg:
             return []
         seen = vgg(painted)
         texture = [seen[name] for name in self.loss.texture_layers if name in seen]
-        if "features" in judges:
-            scores = map(self.objective.generator, judges["features"](texture))
+        if "features" in discriminators:
+            scores = map(self.objective.generator, discriminators["features"](texture))
             terms["g_features"] = weight["projected"] * mean(scores)
         if style is not None:
             terms["style"] = weight["style"] * style(texture)
@@ -256,9 +261,9 @@ class GeneratorLosses(nn.Module):
 class DiscriminatorLosses(nn.Module):
     """The discriminators and the sum that they minimise."""
 
-    def __init__(self, recipe: Recipe, judges: nn.ModuleDict) -> None:
+    def __init__(self, recipe: Recipe, discriminators: nn.ModuleDict) -> None:
         super().__init__()
-        self.judges, self.loss = judges, recipe.loss
+        self.discriminators, self.loss = discriminators, recipe.loss
         self.objective = OBJECTIVES[recipe.loss.objective]
 
     def forward(
@@ -281,35 +286,39 @@ class DiscriminatorLosses(nn.Module):
         terms: Terms = {}
         real = {**real, "source": reduce(real["source"], self.loss.reduced)}
         for domain in ("target", "source"):
-            if domain in self.judges:
-                judge = self.judges[domain]
-                scores = together(judge, real[domain], fake[domain])
+            if domain in self.discriminators:
+                discriminator = self.discriminators[domain]
+                scores = forward_batched(discriminator, real[domain], fake[domain])
                 terms[f"d_{domain}"] = self.objective.discriminator(*scores)
                 if mix is not None:
-                    penalty = losses.gradient_penalty(judge, real[domain], fake[domain], mix)
+                    penalty = losses.gradient_penalty(
+                        discriminator, real[domain], fake[domain], mix
+                    )
                     terms[f"penalty_{domain}"] = self.loss.gradient_penalty * penalty
-        if "features" in self.judges:
-            heads = self.judges["features"]
+        if "features" in self.discriminators:
+            heads = self.discriminators["features"]
             scores = heads(real_features), heads(fake_features)
             terms["d_features"] = mean(map(self.objective.discriminator, *scores))
         return terms
 
 
-def make_judges(recipe: Recipe) -> nn.ModuleDict:
+def make_discriminators(recipe: Recipe) -> nn.ModuleDict:
     """Creates the discriminators that a recipe's weights ask for."""
     model, loss = recipe.model, recipe.loss
-    judges = nn.ModuleDict()
+    discriminators = nn.ModuleDict()
     if loss.adversarial:
         for domain in ("target", "source") if loss.two_sided else ("target",):
-            judges[domain] = create_discriminator(model.discriminator, model.ndf, model.layers)
+            discriminators[domain] = create_discriminator(
+                model.discriminator, model.ndf, model.layers
+            )
     if loss.projected:
         channels = [channels_of(name) for name in loss.texture_layers]
         halvings = [max(1, 3 - int(name[4])) for name in loss.texture_layers]
-        judges["features"] = FeatureDiscriminator(channels, halvings)
-    return judges
+        discriminators["features"] = FeatureDiscriminator(channels, halvings)
+    return discriminators
 
 
-def together(network: nn.Module, *batches: Tensor) -> Sequence[Tensor]:
+def forward_batched(network: nn.Module, *batches: Tensor) -> Sequence[Tensor]:
     """Passes several batches through a network at once: its weights are fetched once.
 
     With batch normalisation a picture's result would depend on its company; then one by one. So

@@ -15,29 +15,33 @@ from . import terms as losses
 
 
 def distil_terms(
-    weight: DistilSection, painted: Tensor, taught: Tensor, vgg: VGG16 | None, layers: LossSection
+    weight: DistilSection,
+    painted: Tensor,
+    teacher_output: Tensor,
+    vgg: VGG16 | None,
+    layers: LossSection,
 ) -> dict[str, Tensor]:
     """Weighs how far a student's painting is from its teacher's.
 
     Args:
         weight: Of each term; 0 leaves one out.
         painted: The student's, (B, 3, H, W) in [-1, 1].
-        taught: The teacher's, detached.
+        teacher_output: The teacher's, detached.
         vgg: Feature network, if ``content`` or ``style`` is on.
         layers: Says which of its layers they look at.
     """
     terms: dict[str, Tensor] = {}
     if weight.pixel:
-        terms["distil_pixel"] = weight.pixel * losses.paired(taught, painted)
+        terms["distil_pixel"] = weight.pixel * losses.paired(teacher_output, painted)
     if weight.ssim:
-        terms["distil_ssim"] = weight.ssim * losses.structure(taught, painted)
+        terms["distil_ssim"] = weight.ssim * losses.structure(teacher_output, painted)
     if weight.variation:
         terms["distil_variation"] = weight.variation * losses.total_variation(painted)
     if vgg is None or not (weight.content or weight.style):
         return terms
     ours = vgg(painted)
     with torch.no_grad():
-        theirs = vgg(taught)
+        theirs = vgg(teacher_output)
     if weight.content:
         name = layers.content_layer
         terms["distil_content"] = weight.content * losses.content(theirs[name], ours[name])
@@ -56,7 +60,7 @@ class StudentLosses(nn.Module):
         self.student, self.recipe = student, recipe
         self.others = (vgg,)  # in a tuple: not trained
 
-    def forward(self, source: Tensor, taught: Tensor) -> dict[str, Tensor]:
+    def forward(self, source: Tensor, teacher_output: Tensor) -> dict[str, Tensor]:
         """Paints ``source`` (B, 3, H, W) and compares with what the teacher made of it."""
         painted, recipe = self.student(source), self.recipe
-        return distil_terms(recipe.distil, painted, taught, self.others[0], recipe.loss)
+        return distil_terms(recipe.distil, painted, teacher_output, self.others[0], recipe.loss)

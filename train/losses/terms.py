@@ -82,7 +82,7 @@ OBJECTIVES = {
 
 
 def gradient_penalty(
-    judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor
+    discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor
 ) -> Tensor:
     """``(|grad D(x)| - 1)^2`` at points between real and fake (Gulrajani et al. 2017, eq. 3).
 
@@ -90,14 +90,14 @@ def gradient_penalty(
     lifts small values into float16's range.
 
     Args:
-        judge: The discriminator.
+        discriminator: The discriminator.
         real: Pictures of the domain.
         fake: Painted ones, as many.
         mix: (B, 1, 1, 1) in [0, 1], the share of ``real`` in each point.
     """
     between = (mix * real + (1 - mix) * fake).float().requires_grad_()
     with full_precision(between):
-        (gradient,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
+        (gradient,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
     length: Tensor = gradient.flatten(1).norm(dim=1)
     return (length - 1).square().mean()
 

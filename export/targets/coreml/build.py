@@ -11,12 +11,12 @@ from ....networks.strokes import planner
 from ....runtime.backends import Engine, StrokeEngine, find_backend
 from ....runtime.strokes.canvases import Canvases
 from ...drift import Paint
+from ...graph_store import GraphStore
 from ...graphs.image import ImageGraph, image_graph
-from ...workshop import Workshop
 from ..row import Built
 from .calibrate import norms_overflow
 from .convert import convert
-from .maker import CoreMLMaker
+from .int8_builder import CoreMLInt8Builder
 from .mil.evaluator import Evaluator
 from .package import save_package
 from .weights import with_int8_weights
@@ -24,20 +24,20 @@ from .weights import with_int8_weights
 RUNNER = "coreml" if sys.platform == "darwin" else "evaluator"
 
 
-def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.mlpackage``.
 
     All precisions compute in half precision, but for the head that paints strokes; ``w8`` stores
     weights as INT8, and ``int8`` rounds activations to INT8 as well. Drift is measured by Core ML
     on a Mac, elsewhere by our evaluator.
     """
-    generator, frames = workshop.generator, workshop.calibration
-    stride, canvases = stride_of(generator), workshop.canvases
-    wide_norms = norms_overflow(planner(generator), frames)
+    generator, frames = store.generator, store.calibration
+    stride, canvases = stride_of(generator), store.canvases
+    fp32_norms = norms_overflow(planner(generator), frames)
     path = folder / f"{precision}.mlpackage"
 
     def write(graph: ImageGraph) -> Engine:
-        model = convert(graph, stride, workshop.metadata, workshop.about, wide_norms, canvases)
+        model = convert(graph, stride, store.metadata, store.about, fp32_norms, canvases)
         save_package(with_int8_weights(model) if precision == "w8" else model, path)
         return _load(path, canvases)
 
@@ -47,7 +47,7 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
 
     dynamic = canvases is not None
     if precision == "int8":
-        record = workshop.search(CoreMLMaker(generator, frames, tried))
+        record = store.search(CoreMLInt8Builder(generator, frames, tried))
         yield Built(path, _load(path, canvases), RUNNER, dynamic=dynamic, quantization=record)
     else:
         yield Built(path, write(image_graph(generator)), RUNNER, dynamic=dynamic)

@@ -74,17 +74,17 @@ class Calibrated:
             if hasattr(self.observed.get_submodule(name), "weight_fake_quant")
         ]
 
-    def quantized(self, spared: Iterable[str] = ()) -> ImageGraph:
+    def quantized(self, float_layers: Iterable[str] = ()) -> ImageGraph:
         """Returns the graph whose body computes with INT8 weights and activations.
 
         Args:
-            spared: Layers that stay float.
+            float_layers: Layers that stay float.
 
         Raises:
             ExportError: coremltools cannot quantize the body.
         """
         body = copy.deepcopy(self.observed)
-        for name in spared:  # a layer without a qconfig becomes the float one again
+        for name in float_layers:  # a layer without a qconfig becomes the float one again
             body.get_submodule(name).qconfig = None
         with _quantizing():
             body = self.quantizer.finalize(body, inplace=True)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ....errors import ExportError
 from ....runtime.strokes.canvases import Canvases
+from ...graph_store import About
 from ...graphs.image import ImageGraph
-from ...workshop import About
 from .tools import ct, silent
 
 INPUT, OUTPUT, PLAN = "frame", "painted", "plan"
@@ -26,7 +26,7 @@ def convert(
     stride: int,
     metadata: Mapping[str, str],
     about: About,
-    wide_norms: bool = False,
+    fp32_norms: bool = False,
     canvases: Canvases | None = None,
 ) -> Any:
     """Converts an image graph to a model that computes in half precision, for iOS 17 and macOS 14.
@@ -36,7 +36,7 @@ def convert(
         stride: Of the generator; sizes are rounded up to it.
         metadata: Written into the model, so that it explains itself when alone.
         about: What Xcode shows of it.
-        wide_norms: Whether instance norms compute in single precision.
+        fp32_norms: Whether instance norms compute in single precision.
         canvases: What a painter with strokes takes beside the picture, at any size.
 
     Returns:
@@ -58,7 +58,7 @@ def convert(
                 outputs=outputs,
                 convert_to="mlprogram",
                 minimum_deployment_target=ct.target.iOS17,
-                compute_precision=_precision(wide_norms, trunk_only=canvases is not None),
+                compute_precision=_precision(fp32_norms, trunk_only=canvases is not None),
                 pass_pipeline=_passes(wide_indices=canvases is not None),
                 skip_model_load=True,
             )
@@ -86,7 +86,7 @@ def _free_frame(stride: int, canvases: Canvases) -> list[Any]:
     side = ct.RangeDim(2 * stride, most, default=sizes_for(stride)[0][0])
     free = [ct.ImageType(INPUT, shape=(1, 3, side, side), color_layout=ct.colorlayout.RGB)]
     first = canvases(*sizes_for(stride)[0])
-    for name, (kind, shape) in canvases.inputs(together=True).items():
+    for name, (kind, shape) in canvases.inputs(stacked=True).items():
         ranges = [
             ct.RangeDim(1, sides.get(length, MANY), default=first[name].shape[axis])
             if isinstance(length, str)
@@ -102,7 +102,7 @@ def _example(canvases: Canvases | None, height: int, width: int) -> list[Tensor]
     if canvases is None:
         return []
     canvas = canvases(height, width)
-    return [torch.from_numpy(canvas[name]) for name in canvases.inputs(together=True)]
+    return [torch.from_numpy(canvas[name]) for name in canvases.inputs(stacked=True)]
 
 
 def _describe(model: Any, about: About, sizes: list[tuple[int, int]]) -> None:
@@ -120,10 +120,10 @@ def sizes_for(stride: int) -> list[tuple[int, int]]:
     return [(height, width) for height, width in dict.fromkeys(up)]
 
 
-def _precision(wide_norms: bool, trunk_only: bool) -> Any:
+def _precision(fp32_norms: bool, trunk_only: bool) -> Any:
     if trunk_only:
         return ct.transform.FP16ComputePrecision(_Trunk())
-    if not wide_norms:
+    if not fp32_norms:
         return ct.precision.FLOAT16
     return ct.transform.FP16ComputePrecision(lambda op: op.op_type != "instance_norm")
 

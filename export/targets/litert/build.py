@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ....runtime.backends import find_backend
 from ....runtime.backends.litert.engine import resized
+from ...graph_store import GraphStore
 from ...graphs.phone import phone_graph
-from ...workshop import Workshop
 from ..row import Built
 from .program import check_operators, convert, halved, quantized
 
@@ -16,18 +16,18 @@ from .program import check_operators, convert, halved, quantized
 SIZES = ((256, 256), (480, 640), (640, 480), (720, 1280), (1280, 720))
 
 
-def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds the folder ``{precision}.litert``.
 
     FP16 stores weights in half precision and is for GPUs, which compute in it. INT8 is for
     processors: bytes in, bytes out.
     """
-    sizes = sizes_for(int(workshop.generator.stride))  # type: ignore[arg-type]
+    sizes = sizes_for(int(store.generator.stride))  # type: ignore[arg-type]
     if precision == "int8":
-        graph = phone_graph(workshop.generator, clamps=False)
-        program = quantized(convert(graph, *sizes[0]), workshop.calibration)
+        graph = phone_graph(store.generator, clamps=False)
+        program = quantized(convert(graph, *sizes[0]), store.calibration)
     else:
-        program = halved(convert(phone_graph(workshop.generator), *sizes[0]))
+        program = halved(convert(phone_graph(store.generator), *sizes[0]))
     check_operators(program)
     path = folder / f"{precision}.litert"
     path.mkdir()

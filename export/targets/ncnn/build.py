@@ -7,18 +7,18 @@ from pathlib import Path
 
 from ....networks.painter import stride_of
 from ....runtime.backends import find_backend
+from ...graph_store import GraphStore
 from ...graphs.image import image_graph
-from ...workshop import Workshop
 from ..row import Built
 from .network import write_network
 
 
-def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds the folder ``{precision}.ncnn``, whose weights are stored in half precision.
 
     The wheel of ncnn cannot make INT8 of a network, so there is none.
     """
     path = folder / f"{precision}.ncnn"
-    stride = stride_of(workshop.generator)
-    write_network(image_graph(workshop.generator), stride, path)
+    stride = stride_of(store.generator)
+    write_network(image_graph(store.generator), stride, path)
     yield Built(path, find_backend("ncnn").load(path), "ncnn")

@@ -15,7 +15,7 @@ from typing import Any
 from ....errors import BackendError, ExportError
 from ....networks.painter import stride_of
 from ....runtime.backends.tensorrt import nvidia
-from ...workshop import Workshop
+from ...graph_store import GraphStore
 from ..row import Built
 from .engine import Sizes, build_engine
 from .trtexec import GRAPH, graph_folder
@@ -24,13 +24,13 @@ from .trtexec import GRAPH, graph_folder
 CAPABILITIES = ("sm75", "sm86", "sm89", "sm120")
 
 
-def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.tensorrt``, and ``{precision}.{capability}.engine`` for each."""
     library, here, devices = _what_for()
-    source = graph_folder(workshop, precision, folder / f"{precision}.tensorrt")
+    source = graph_folder(store, precision, folder / f"{precision}.tensorrt")
     yield source
     graph = source.path / GRAPH
-    sizes = Sizes.of(graph, stride_of(workshop.generator), workshop.canvases)
+    sizes = Sizes.of(graph, stride_of(store.generator), store.canvases)
     for device in devices:
         path = folder / f"{precision}.{device}.engine"
         path.write_bytes(build_engine(library, graph, sizes, device))
@@ -38,7 +38,7 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
         yield replace(
             source,
             path=path,
-            paint=workshop.load("tensorrt", path) if runs else source.paint,
+            paint=store.load("tensorrt", path) if runs else source.paint,
             runner="tensorrt" if runs else source.runner,
             runs_here=runs,
             device=device,

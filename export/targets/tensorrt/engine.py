@@ -118,7 +118,7 @@ def _parse(library: Any, network: Any, log: Any, graph: Path) -> None:
 
 def _build_timed(library: Any, builder: Any, network: Any, config: Any, device: str) -> Any:
     """Builds with what was timed at earlier builds, and keeps what is timed now."""
-    path = nvidia.kept(f"{library.__name__}-{library.__version__}-{device}.timings")
+    path = nvidia.cache_path(f"{library.__name__}-{library.__version__}-{device}.timings")
     for known in (path.read_bytes() if path.exists() else b"", b""):
         cache = config.create_timing_cache(known)
         if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
@@ -126,5 +126,5 @@ def _build_timed(library: Any, builder: Any, network: Any, config: Any, device: 
     engine = builder.build_serialized_network(network, config)
     timed = config.get_timing_cache()
     if engine is not None and timed is not None:
-        nvidia.keep(path, bytes(timed.serialize()))
+        nvidia.write_cached(path, bytes(timed.serialize()))
     return engine

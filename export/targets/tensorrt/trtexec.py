@@ -14,9 +14,9 @@ from ....pictures import Frames
 from ....runtime.backends import Engine, StrokeEngine
 from ....runtime.backends.onnxruntime.engine import OnnxRuntimeEngine
 from ....runtime.strokes.canvases import Plans
+from ...graph_store import GraphStore
 from ...graphs.float_onnx import OPSET
 from ...int8.quantize import TENSORRT
-from ...workshop import Workshop
 from ..row import Built
 from .engine import Sizes
 from .graph import tensorrt_graph
@@ -27,11 +27,11 @@ GRAPH = "graph.onnx"
 _WRONG = ("WeightBiasQuantization",)
 
 
-def graph_folder(workshop: Workshop, precision: str, folder: Path) -> Built:
+def graph_folder(store: GraphStore, precision: str, folder: Path) -> Built:
     """Builds a folder with ``graph.onnx`` and ``trtexec.txt``; its drift is the graph's.
 
     Args:
-        workshop: The generator.
+        store: The generator.
         precision: ``fp16`` or ``int8``.
         folder: To be made.
 
@@ -40,26 +40,26 @@ def graph_folder(workshop: Workshop, precision: str, folder: Path) -> Built:
     """
     folder.mkdir()
     graph = folder / GRAPH
-    record, wide = None, {}
+    record, needs_fp32 = None, {}
     if precision == "int8":
-        found = workshop.int8_graph(TENSORRT)
+        found = store.int8_graph(TENSORRT)
         record = found.record
-        tensorrt_graph(workshop.whole(found.path), graph, halve=True)
+        tensorrt_graph(store.whole(found.path), graph, halve=True)
     else:
-        wide = {name: place.reason for name, place in workshop.wide_layers.items()}
-        tensorrt_graph(workshop.whole(workshop.float_graph(torch.float16)), graph, halve=False)
-    sizes = Sizes.of(graph, stride_of(workshop.generator), workshop.canvases)
+        needs_fp32 = {name: place.reason for name, place in store.fp32_layers.items()}
+        tensorrt_graph(store.whole(store.float_graph(torch.float16)), graph, halve=False)
+    sizes = Sizes.of(graph, stride_of(store.generator), store.canvases)
     (folder / "trtexec.txt").write_text(command_lines(precision, sizes), encoding="utf-8")
     return Built(
         folder,
-        _once_each(OnnxRuntimeEngine(graph, 1, "cpu", workshop.canvases, _WRONG)),
+        _once_each(OnnxRuntimeEngine(graph, 1, "cpu", store.canvases, _WRONG)),
         "onnxruntime",
         runs_here=False,
         device=DEVICE,
         dynamic=sizes.dynamic,
         opset=OPSET,
         quantization=record,
-        float32=wide,
+        float32=needs_fp32,
     )
 
 

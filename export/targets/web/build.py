@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ...workshop import Workshop
+from ...graph_store import GraphStore
 from .. import onnx
 from ..row import Built
 from . import onnxruntime_web
 
 
-def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
+def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.web.onnx``, the graph that ONNX Runtime takes elsewhere too.
 
     FP16 is for WebGPU; on WASM, whose vectors are short, FP32 may be quicker than INT8, so a page
@@ -20,7 +20,7 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     browser. The exporter puts the page around them.
     """
     onnxruntime_web.fetch()  # what cannot be had is said before the long work
-    for built in onnx.build(workshop, precision, folder):
+    for built in onnx.build(store, precision, folder):
         path = built.path.rename(folder / f"{precision}.web.onnx")
         versions = {"onnxruntime-web": onnxruntime_web.VERSION}
         yield replace(built, path=path, runs_here=False, versions=versions)

@@ -17,7 +17,7 @@ from typing import Final
 
 from ....errors import ExportError
 from ....files import durable
-from ....runtime.kept import kept
+from ....runtime.cache import cache_path
 
 VERSION: Final = "1.30.0"
 INTEGRITY: Final = (
@@ -42,7 +42,7 @@ def fetch() -> Path:
     Raises:
         ExportError: It is not kept and cannot be fetched, or is not the pinned one.
     """
-    path = kept(PACKAGE)
+    path = cache_path(PACKAGE)
     if not path.exists():
         _pack(path)
     with path.open("rb") as file:

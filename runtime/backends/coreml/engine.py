@@ -64,7 +64,7 @@ class CoreMLEngine:
         taken = {self.input: self.images.fromarray(frames[0])}
         if self.canvases:
             canvas = self.canvases(height, width, piece)
-            taken |= {name: canvas[name] for name in self.canvases.inputs(together=True)}
+            taken |= {name: canvas[name] for name in self.canvases.inputs(stacked=True)}
         with self.lock:
             model = self._model_for(height, width)
             with mapped_errors("coreml", f"paint a {width}x{height} frame"):

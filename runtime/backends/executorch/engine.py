@@ -15,7 +15,7 @@ import torch
 
 from ....errors import BackendError
 from ....pictures import Frames
-from ..library import mapped_errors, unheard
+from ..library import mapped_errors, muted
 from ..protocols import Engine
 
 
@@ -28,7 +28,7 @@ class ExecuTorchEngine:
 
     def __init__(self, path: Path) -> None:
         self.path, self.turn = path, threading.Lock()
-        with mapped_errors("executorch", f"load {path}"), unheard():
+        with mapped_errors("executorch", f"load {path}"), muted():
             self.program = _runtime().load_program(path)
             self.method = self.program.load_method("forward")
 

@@ -19,7 +19,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ....errors import BackendError
 from ....pictures import Frames
-from ..library import mapped_errors, unheard
+from ..library import mapped_errors, muted
 from ..protocols import Engine
 
 BYTES = (1.0, -128)  # scale and zero point of INT8 numbers that are a frame's bytes
@@ -70,7 +70,7 @@ class LiteRtEngine:
         program = self.programs.get((height, width))
         if program is None:
             program = resized(self.programs[min(self.programs)], height, width)
-        with unheard():
+        with muted():
             interpreter = Interpreter(model_content=program, num_threads=self.threads)
             interpreter.allocate_tensors()
         (taken,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()

@@ -82,7 +82,7 @@ class OpenVinoEngine:
         return plan
 
     @property
-    def own_ms(self) -> float:
+    def library_ms(self) -> float:
         """This thread's last frame by OpenVINO's own clock: inference, without our call."""
         return float(self.requests.request.latency)
 

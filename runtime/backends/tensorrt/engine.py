@@ -207,7 +207,7 @@ class _KernelCache:
         self.cache = cache
         if path.exists():
             cache.deserialize(path.read_bytes())  # refuses another version's or another GPU's
-        weakref.finalize(self, lambda: nvidia.keep(path, bytes(cache.serialize())))
+        weakref.finalize(self, lambda: nvidia.write_cached(path, bytes(cache.serialize())))
 
     @classmethod
     def of(cls, engine: Any, data: bytes) -> _KernelCache | None:
@@ -218,7 +218,7 @@ class _KernelCache:
         if not hasattr(settings, "create_runtime_cache"):
             return None
         name = f"{hashlib.sha256(data).hexdigest()[:16]}-{nvidia.gpu()}.kernels"
-        return cls(settings.create_runtime_cache(), nvidia.kept(name))
+        return cls(settings.create_runtime_cache(), nvidia.cache_path(name))
 
     def settings(self, engine: Any) -> Any:
         """Returns what a context is made with."""

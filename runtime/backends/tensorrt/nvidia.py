@@ -13,9 +13,18 @@ import importlib.util
 from typing import Any
 
 from ....errors import BackendError
-from ...kept import keep, kept
+from ...cache import cache_path, write_cached
 
-__all__ = ["INSTALL", "LIBRARIES", "cuda", "cuda_runtime", "gpu", "keep", "kept", "libraries"]
+__all__ = [
+    "INSTALL",
+    "LIBRARIES",
+    "cuda",
+    "cuda_runtime",
+    "gpu",
+    "cache_path",
+    "libraries",
+    "write_cached",
+]
 LIBRARIES = ("tensorrt_rtx", "tensorrt")  # the one that needs no GPU to build, first
 INSTALL = 'pip install "pleinair[tensorrt]"'
 

@@ -97,7 +97,7 @@ class TorchEngine:
         height, width = frames.shape[1:3]
         canvas = self.canvases(height, width, piece)
         if self.canvas[0] is not canvas:
-            taken = self.canvases.inputs(together=True)
+            taken = self.canvases.inputs(stacked=True)
             tensors = tuple(torch.from_numpy(canvas[name]).to(device()) for name in taken)
             self.canvas = canvas, tensors
         with torch.inference_mode():

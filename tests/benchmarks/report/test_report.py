@@ -43,7 +43,7 @@ addEventListener("load", () => { document.body.dataset.found = JSON.stringify({
   theme: page.dataset.theme,
   divider: divider.style.getPropertyValue("--at"),
   shown: document.querySelector(".shown").textContent,
-  wanted: variants.value,
+  expected: variants.value,
   images: [...document.images].every((one) => one.complete && one.naturalWidth > 0),
   fetched: fetched.filter((name) => !name.startsWith("data:")),
   hidden: all("#figures tbody tr").filter((row) => row.hidden).length,
@@ -93,5 +93,5 @@ def test_axe_finds_nothing(measured, results, barriers, tmp_path):
         page = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"]).new_page()
         page.goto(f"file://{tmp_path / 'report.html'}")
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-        assert page.locator(".growth, .roof, .warnings, #gallery").count() > 4
+        assert page.locator(".scaling, .roof, .warnings, #gallery").count() > 4
         assert barriers(page) == []

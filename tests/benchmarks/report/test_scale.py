@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from pleinair.benchmarks.cases import Case, Variant
-from pleinair.benchmarks.report.growth import growth
+from pleinair.benchmarks.report.scaling import scaling
 from pleinair.benchmarks.rounds import Measurement
 from pleinair.benchmarks.scale import SIZES, describe_scale, plan_scale
 from pleinair.benchmarks.scenarios import Turn
@@ -61,13 +61,13 @@ def test_beyond_what_was_measured_is_said():
 def test_failures_leave_no_points_behind():
     cases = plan_scale([INT8], 1, [])
     assert describe_scale([], [Measurement(case, error="no") for case in cases], 1, 0) is None
-    assert growth(None) is None
+    assert scaling(None) is None
 
 
 def test_the_chart_stays_in_its_box():
     cases = plan_scale([INT8], 2, [])
     points = [measured(c, 0.001 + c.size[0] * c.size[1] * 2e-8 / (c.threads or 2)) for c in cases]
-    chart = growth(describe_scale([], points, 2, 0))
+    chart = scaling(describe_scale([], points, 2, 0))
     assert len(chart["lines"]) == 2
     for line in chart["lines"]:
         for point in line["points"]:

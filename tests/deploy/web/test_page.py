@@ -132,8 +132,8 @@ def set_range(page, selector, value):
     )
 
 
-def psnr(wanted, found):
-    return metrics.compare([(wanted, found)]).psnr_db
+def psnr(expected, found):
+    return metrics.compare([(expected, found)]).psnr_db
 
 
 def in_python(page):
@@ -168,7 +168,7 @@ def test_a_camera_is_painted_as_python_paints_it(site, served, visit, reference)
     assert frame.shape == (*CAMERA[::-1], 3)
     assert psnr(frame, painted) < 30  # it does paint
     assert psnr(in_python(page)(frame), painted) >= 50  # by the same graph, on other instructions
-    assert psnr(reference(frame), painted) >= metrics.BARS["int8"].psnr
+    assert psnr(reference(frame), painted) >= metrics.DRIFT_LIMITS["int8"].psnr
     assert page.problems == []
 
 
@@ -432,7 +432,7 @@ def test_webgpu_paints_as_pytorch_does(site, served, visit, playwright):
         found = page.evaluate(WEBGPU, artifact.model_dump(mode="json"))
     if found is None:
         pytest.skip("this Chromium has no WebGPU adapter")
-    assert found >= metrics.BARS["fp32"].psnr
+    assert found >= metrics.DRIFT_LIMITS["fp32"].psnr
 
 
 # --- what goes wrong ---

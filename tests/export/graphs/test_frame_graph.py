@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pleinair.export.graphs.frame import EdgeFrameGraph, FrameGraph, frame_graph
-from pleinair.export.graphs.half import wide_layers
+from pleinair.export.graphs.half import fp32_layers
 from pleinair.networks.generators import create_generator
 
 
@@ -63,7 +63,7 @@ def test_the_generator_itself_is_left_alone() -> None:
 def test_float16_keeps_instance_norm_in_float32() -> None:
     generator = create_generator("resnet_9blocks").eval()
     frame = torch.randint(0, 256, (1, 32, 32, 3), dtype=torch.uint8)
-    graph = frame_graph(generator, torch.float16, wide_layers(generator, [frame.numpy()]))
+    graph = frame_graph(generator, torch.float16, fp32_layers(generator, [frame.numpy()]))
     seen: list[torch.dtype] = []
     for module in graph.modules():
         if isinstance(module, torch.nn.InstanceNorm2d):

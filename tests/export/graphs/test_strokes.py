@@ -68,14 +68,14 @@ def test_the_graph_paints_as_the_torch_head_does(
     canvases = Canvases(strokes, "test")
     canvas = CanvasTensors.of(canvases.lay(*size))
     painted = StrokeHead(MONET)(plan, canvas).clamp(0, 1) * 255
-    wanted = painted.round().permute(0, 2, 3, 1).numpy()
-    assert wanted.std() > 30
+    expected = painted.round().permute(0, 2, 3, 1).numpy()
+    assert expected.std() > 30
     frame = np.zeros((1, *size, 3), np.uint8)
     path = tmp_path / "painter.onnx"
     add_head(as_graph(plan, tmp_path / "plan.onnx"), strokes, path)
     for backend in ("onnxruntime", "openvino"):
         engine: Any = find_backend(backend).load(path, canvases=canvases)
-        assert np.abs(engine(frame).astype(float) - wanted).max() <= 1
+        assert np.abs(engine(frame).astype(float) - expected).max() <= 1
         assert np.array_equal(engine(frame), engine(frame))
         assert np.array_equal(engine.plan(frame), plan.numpy())
 
@@ -83,12 +83,12 @@ def test_the_graph_paints_as_the_torch_head_does(
 def test_the_network_is_what_it_was_but_for_how_a_frame_enters(stroke_run: Path) -> None:
     generator = load_source(str(stroke_run)).generator
     frame = torch.randint(0, 256, (1, 64, 96, 3), dtype=torch.uint8)
-    wanted = reference_plans(generator, [frame.numpy()])[0]  # type: ignore[arg-type]
+    expected = reference_plans(generator, [frame.numpy()])[0]  # type: ignore[arg-type]
     before = {name: value.clone() for name, value in generator.state_dict().items()}
     for centred in (False, True):
         with torch.no_grad():
             plan = frame_graph(generator, centred=centred)(frame)
-        assert np.abs(plan.numpy() - wanted).max() < 1e-4
+        assert np.abs(plan.numpy() - expected).max() < 1e-4
     assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
 
 
@@ -101,9 +101,9 @@ def test_the_graph_that_is_quantized_plans_the_same(tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(tmp_path / "plan.onnx")
     frame = torch.randint(0, 256, (1, 64, 96, 3), dtype=torch.uint8)
     with torch.no_grad():
-        wanted = frame_graph(generator, centred=True)(frame).numpy()
+        expected = frame_graph(generator, centred=True)(frame).numpy()
     (plan,) = session.run(None, {"frame": frame.numpy()})
-    assert np.abs(plan - wanted).max() < 1e-4
+    assert np.abs(plan - expected).max() < 1e-4
 
 
 def test_a_bundle_says_what_it_paints_with(stroke_bundle: Path) -> None:
@@ -172,15 +172,15 @@ def test_openvino_paints_what_onnx_runtime_paints(
 def test_a_bundle_is_a_source_with_all_its_weights(
     stroke_run: Path, stroke_bundle: Path, tmp_path: Path
 ) -> None:
-    wanted = load_source(str(stroke_run)).generator.state_dict()
+    expected = load_source(str(stroke_run)).generator.state_dict()
     for source in (stroke_bundle, stroke_bundle / "fp32.onnx"):
         restored = load_source(str(source))
         assert restored.architecture == "strokes"
         assert isinstance(restored.generator, StrokeGenerator)
         assert restored.generator.hand == MONET
         state = restored.generator.state_dict()
-        assert state.keys() == wanted.keys()
-        assert all(torch.equal(state[name], wanted[name]) for name in wanted)
+        assert state.keys() == expected.keys()
+        assert all(torch.equal(state[name], expected[name]) for name in expected)
     for name in ("int8.onnx", "fp16.onnx"):
         with pytest.raises(ExportError, match=r"INT8 already|not in FP32"):
             load_source(str(stroke_bundle / name))
@@ -196,8 +196,8 @@ def test_a_hand_of_ones_own_with_one_layer(tmp_path: Path) -> None:
     path, frame = tmp_path / "whole.onnx", np.full((1, 64, 96, 3), 90, np.uint8)
     add_head(tmp_path / "plan.onnx", strokes, path)
     engine = find_backend("onnxruntime").load(path, canvases=Canvases(strokes, "test"))
-    wanted = reference_pictures(generator, [frame])[0]
-    assert np.abs(engine(frame).astype(int) - wanted).max() <= 1
+    expected = reference_pictures(generator, [frame])[0]
+    assert np.abs(engine(frame).astype(int) - expected).max() <= 1
     restored = load_source(str(path)).generator
     assert isinstance(restored, StrokeGenerator)
     assert (restored.hand, restored.step, restored.stroke) == (hand, 1, "large")
@@ -221,9 +221,9 @@ def test_layers_stay_float_until_the_plan_holds(
     ).artifacts
     assert artifact.drift.psnr_db >= asked
     assert artifact.quantization is not None
-    spared = [layer.name for layer in artifact.quantization.layers if layer.float]
-    assert 0 < len(spared) < 5
-    assert "down32" not in spared
+    float_layers = [layer.name for layer in artifact.quantization.layers if layer.float]
+    assert 0 < len(float_layers) < 5
+    assert "down32" not in float_layers
 
 
 def test_what_cannot_be_asked_of_strokes(stroke_run: Path, photos: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from pleinair.export.int8.rounding import round_weights
 from pleinair.metrics import psnr_of
 from pleinair.runtime.backends import BACKENDS
 
-from ..conftest import assert_the_fewest_layers_spared
+from ..conftest import assert_fewest_float_layers
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +92,13 @@ def test_rounding_by_moments_drifts_less_than_plain_rounding(
 ) -> None:
     frames = load_frames(photos, 8, 3)
     reference = BACKENDS["onnxruntime"].load(quantizer.float_path)
-    wanted = [reference(frame) for frame in frames]
+    expected = [reference(frame) for frame in frames]
     blind = Observed(quantizer.observed.histograms, {})
     found = []
     for one in (Quantizer(quantizer.float_path, blind, {}), quantizer):
         one.write(tmp_path / "int8.onnx", ONNXRUNTIME)
         paint = BACKENDS["onnxruntime"].load(tmp_path / "int8.onnx")
-        found.append(difference(paint, frames, wanted))
+        found.append(difference(paint, frames, expected))
     assert found[1].psnr_db > found[0].psnr_db + 1
     assert found[1].delta_e < found[0].delta_e
 
@@ -147,7 +147,7 @@ def test_a_budget_leaves_the_fewest_layers_in_float(held: Path, plain_psnr: floa
     assert record is not None
     assert artifact.drift.verdict == "holds"
     assert artifact.drift.psnr_db >= plain_psnr + 1.5
-    floats = assert_the_fewest_layers_spared(record)
+    floats = assert_fewest_float_layers(record)
     stem = "stem" in floats  # what gathers its pixels goes with it
     assert float_convolutions(held / "int8.onnx") == len(floats) + stem
     assert "up_full" in (held / "MODEL_CARD.md").read_text()

@@ -77,9 +77,9 @@ def test_bring_your_own_onnx(style: Path, photos: Path, tmp_path: Path) -> None:
     assert {a.drift.verdict for a in manifest.artifacts if a.precision != "int8"} == {"holds"}
     frame = load_frames(photos, 2, 2)[0]
     session = ort.InferenceSession(style)
-    wanted = session.run(None, {"x": frame.transpose(0, 3, 1, 2).astype(np.float32)})[0]
+    expected = session.run(None, {"x": frame.transpose(0, 3, 1, 2).astype(np.float32)})[0]
     painted = BACKENDS["onnxruntime"].load(tmp_path / "b" / "fp32.onnx")(frame)
-    assert np.abs(painted - wanted.transpose(0, 2, 3, 1)).max() <= 0.51  # it rounds
+    assert np.abs(painted - expected.transpose(0, 2, 3, 1)).max() <= 0.51  # it rounds
     assert np.abs(painted.astype(int) - frame).mean() > 1
 
 

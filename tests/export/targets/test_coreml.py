@@ -17,15 +17,15 @@ from pleinair.errors import ExportError
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference, measure, reference_pictures
 from pleinair.export.exporter import export
+from pleinair.export.graph_store import GraphStore
 from pleinair.export.sources.checkpoints import load_trained
 from pleinair.export.targets import Built, find_target
-from pleinair.export.workshop import Workshop
-from pleinair.metrics import Bars
+from pleinair.metrics import DriftLimits
 from pleinair.networks.generators import create_generator
 from pleinair.pictures import Frames
 from pleinair.runtime.backends import find_backend
 
-from ..conftest import assert_the_fewest_layers_spared
+from ..conftest import assert_fewest_float_layers
 
 pytest.importorskip("coremltools")
 ON_A_MAC = sys.platform == "darwin"
@@ -42,8 +42,8 @@ def coreml(tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path) ->
 
 
 def build(generator: torch.nn.Module, precision: str, frames: Sequence[Frames], to: Path) -> Built:
-    workshop = Workshop(generator, frames, {"name": "tiny"}, to)
-    (built,) = find_target("coreml").build(workshop, precision, to)
+    store = GraphStore(generator, frames, {"name": "tiny"}, to)
+    (built,) = find_target("coreml").build(store, precision, to)
     return built
 
 
@@ -194,7 +194,7 @@ def test_a_budget_leaves_the_fewest_layers_in_half_precision(held: Path, plain_p
     assert artifact.drift.psnr_db >= plain_psnr + 1.5
     record = artifact.quantization
     assert record is not None
-    floats = assert_the_fewest_layers_spared(record)
+    floats = assert_fewest_float_layers(record)
     assert len(record.layers) == 12
     assert "up_full" in (held / "MODEL_CARD.md").read_text()
     assert sorted(half_convolutions(held / "int8.mlpackage")) == sorted(floats)
@@ -221,13 +221,15 @@ def test_a_rounding_is_for_int8_layers_alone(photos: Path) -> None:
     from pleinair.export.targets.coreml.calibrate import Calibrated
 
     calibrated = Calibrated(image_graph(lively("edge_s")), load_frames(photos, 8, 2))
-    spared = {
+    float_layers = {
         "none": [],
         "one": ["generator.soften"],
         "both": ["generator.soften", "generator.stem"],
         "all": calibrated.layers,
     }
-    graphs = {name: calibrated.quantized(layers).body.graph for name, layers in spared.items()}
+    graphs = {
+        name: calibrated.quantized(layers).body.graph for name, layers in float_layers.items()
+    }
     reads = {
         name: {str(n.target): str(n.args[0]) for n in graph.nodes if n.op == "call_module"}
         for name, graph in graphs.items()
@@ -285,27 +287,27 @@ def test_transposed_layers_are_int8_too_and_can_be_spared(photos: Path, tmp_path
     ).eval()
     generator.stride = 4  # type: ignore[assignment]
     frames = [f[:, :64, :64] for f in load_frames(photos, 4, 4)]
-    wanted = reference_pictures(generator, frames)
-    plain = measure(build(generator, "int8", frames, tmp_path).paint, "int8", frames, wanted)
-    budget = Bars(psnr=plain.psnr_db + 1)
-    workshop = Workshop(
+    expected = reference_pictures(generator, frames)
+    plain = measure(build(generator, "int8", frames, tmp_path).paint, "int8", frames, expected)
+    budget = DriftLimits(psnr=plain.psnr_db + 1)
+    store = GraphStore(
         generator,
         frames,
         {},
         tmp_path,
         budget,
-        lambda paint: budget.margin(difference(paint, frames, wanted)),
+        lambda paint: budget.margin(difference(paint, frames, expected)),
     )
-    (built,) = find_target("coreml").build(workshop, "int8", tmp_path)
-    assert measure(built.paint, "int8", frames, wanted).psnr_db >= plain.psnr_db + 1
+    (built,) = find_target("coreml").build(store, "int8", tmp_path)
+    assert measure(built.paint, "int8", frames, expected).psnr_db >= plain.psnr_db + 1
     record = built.quantization
     assert record is not None
     assert {layer.name for layer in record.layers} == {"1", "4", "7"}
     assert sum(layer.macs for layer in record.layers) == pytest.approx(1, abs=0.001)
-    spared = sum(layer.float for layer in record.layers)
+    float_layers = sum(layer.float for layer in record.layers)
     kinds = [o.type for o in operations(built.path)]
     assert (kinds.count("conv"), kinds.count("conv_transpose")) == (2, 1)
-    assert kinds.count("constexpr_affine_dequantize") == 3 - spared < 3
+    assert kinds.count("constexpr_affine_dequantize") == 3 - float_layers < 3
 
 
 def test_exporting_twice_gives_the_same_package(coreml: Path, run: Path, photos: Path) -> None:
@@ -342,10 +344,10 @@ def test_every_generator(
     generator = lively(name, **options)
     side = 256 if name == "unet_256" else 128
     frames = [cv2.resize(f[0], (side, side))[None] for f in load_frames(photos, 4, 4)]
-    wanted = reference_pictures(generator, frames)
+    expected = reference_pictures(generator, frames)
     for precision, psnr in least.items():
         built = build(generator, precision, frames, tmp_path)
-        assert measure(built.paint, precision, frames, wanted).psnr_db >= psnr
+        assert measure(built.paint, precision, frames, expected).psnr_db >= psnr
 
 
 def test_sizes_are_multiples_of_the_stride() -> None:
@@ -370,10 +372,10 @@ def test_norms_are_computed_wide_only_where_half_precision_overflows(
     assert norm_types(build(generator, "fp16", frames, tmp_path).path) == {"FLOAT16"}
     with torch.no_grad():
         generator[0].weight *= 1000
-    wanted = reference_pictures(generator, frames)
+    expected = reference_pictures(generator, frames)
     built = build(generator, "fp16", frames, tmp_path)
     assert norm_types(built.path) == {"FLOAT32"}
-    assert measure(built.paint, "fp16", frames, wanted).psnr_db > 45
+    assert measure(built.paint, "fp16", frames, expected).psnr_db > 45
 
 
 def norm_types(path: Path) -> set[str]:

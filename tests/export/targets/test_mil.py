@@ -95,10 +95,10 @@ def test_a_saved_program_computes_what_torch_does(
     evaluator = Evaluator(save(made, tmp_path / "m.mlpackage"))
     picture = torch.randint(0, 256, (1, 3, 16, 16)).float()
     with torch.no_grad():
-        wanted, got = made(picture), evaluator.run(picture)
-    assert got.shape == wanted.shape
-    assert wanted.std() > 0.05
-    torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4)
+        expected, got = made(picture), evaluator.run(picture)
+    assert got.shape == expected.shape
+    assert expected.std() > 0.05
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
 
 
 # coremltools itself computes operations on constants, to fold them; ours must agree.
@@ -163,11 +163,11 @@ def test_operations_agree_with_coremltools(kind: str, inputs: dict[str, Any]) ->
             return getattr(mb, kind)(**inputs, name="wanted")
 
     operation = program.functions["main"].find_ops(op_type=kind)[0]
-    wanted = operation.outputs[0].val
-    assert wanted is not None, "coremltools does not compute this operation"
+    expected = operation.outputs[0].val
+    assert expected is not None, "coremltools does not compute this operation"
     given = {key: source(var) for key, var in operation.inputs.items() if var is not None}
     got = OPERATIONS[kind](**given)
-    np.testing.assert_allclose(got.numpy(), wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(got.numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_depth_to_space_is_in_tensorflow_s_order() -> None:
@@ -187,9 +187,9 @@ def test_every_result_is_rounded_to_the_type_that_the_program_names(tmp_path: Pa
     evaluator = Evaluator(save(Steps(), tmp_path / "m.mlpackage", half=True))
     x = torch.randint(0, 256, (1, 3, 16, 16)).float()
     half = [torch.tensor(value, dtype=torch.float16) for value in (0.1, 1000, 0.3)]
-    wanted = (x.half() * half[0] + half[1]) * half[2] - x.half() * x.half()
-    assert torch.equal(evaluator.run(x).half(), wanted)
-    assert not torch.equal(wanted.float(), Steps()(x))
+    expected = (x.half() * half[0] + half[1]) * half[2] - x.half() * x.half()
+    assert torch.equal(evaluator.run(x).half(), expected)
+    assert not torch.equal(expected.float(), Steps()(x))
 
 
 def test_what_half_precision_cannot_hold_overflows_and_shows(tmp_path: Path) -> None:

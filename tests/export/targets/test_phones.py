@@ -15,9 +15,9 @@ from pleinair.errors import ExportError
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference, reference_pictures
 from pleinair.export.exporter import export
+from pleinair.export.graph_store import GraphStore
 from pleinair.export.sources.source import load_source
 from pleinair.export.targets import TARGETS, Built
-from pleinair.export.workshop import Workshop
 from pleinair.runtime.backends import BACKENDS
 from pleinair.runtime.stylizer import load
 from torch import Tensor, nn
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from ..conftest import Norms
 
 PHONES = ("litert", "executorch", "ncnn", "ort")
-BARS = {"fp16": 55, "int8": 38}  # dB
+DRIFT_LIMITS = {"fp16": 55, "int8": 38}  # dB
 
 
 def needs(name: str) -> None:
@@ -34,23 +34,23 @@ def needs(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Workshop:
+def store(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> GraphStore:
     """The shipped generator."""
     frames = load_frames(photos, 8, 12)[::2]
-    return Workshop(
+    return GraphStore(
         load_source("monet-conv").generator, frames, {}, tmp_path_factory.mktemp("shop")
     )
 
 
 @pytest.fixture(scope="module")
-def build(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory):
+def build(store: GraphStore, tmp_path_factory: pytest.TempPathFactory):
     """Builds an artifact of the shipped generator, once."""
 
     @functools.cache
     def once(name: str, precision: str) -> Built:
         needs(name)
         folder = tmp_path_factory.mktemp(name)
-        (built,) = TARGETS[name].build(workshop, precision, folder)
+        (built,) = TARGETS[name].build(store, precision, folder)
         assert [path.name for path in folder.iterdir()] == [built.path.name]
         return built
 
@@ -62,11 +62,11 @@ def build(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory):
     ("name", "precision"),
     [("litert", "fp16"), ("litert", "int8"), ("executorch", "int8"), ("ncnn", "fp16")],
 )
-def test_each_holds_its_bar(build, workshop: Workshop, photos: Path, name, precision) -> None:
+def test_each_holds_its_bar(build, store: GraphStore, photos: Path, name, precision) -> None:
     built = build(name, precision)
     held_out = load_frames(photos, 8, 12)[1::2]
-    found = difference(built.paint, held_out, reference_pictures(workshop.generator, held_out))
-    assert found.psnr_db >= BARS[precision]
+    found = difference(built.paint, held_out, reference_pictures(store.generator, held_out))
+    assert found.psnr_db >= DRIFT_LIMITS[precision]
     assert found.ssim >= 0.98
     assert found.delta_e <= 1
     assert built.runs_here
@@ -129,7 +129,7 @@ def test_an_unsupported_operator_is_named_with_generators_that_avoid_it(
 ) -> None:
     needs(name)
     torch.manual_seed(0)
-    shop = Workshop(Norms().eval(), load_frames(photos, 2, 2), {}, tmp_path)
+    shop = GraphStore(Norms().eval(), load_frames(photos, 2, 2), {}, tmp_path)
     with pytest.raises(ExportError, match=f"{said}.*edge_s"):
         list(TARGETS[name].build(shop, TARGETS[name].precisions[0], tmp_path))
 

@@ -59,10 +59,10 @@ def test_strokes_are_painted_as_pytorch_paints_them(
         assert artifact.bytes < MEGABYTES * 1e6
     photo, _ = read_picture(photos / "01.jpg")
     photo = photo[:90, :120].copy()
-    wanted = load(stroke_run, "torch", color="rgb")(photo)
+    expected = load(stroke_run, "torch", color="rgb")(photo)
     painted = load(tmp_path / "out", backend, precision, color="rgb")(photo)
-    apart = np.abs(wanted.astype(int) - painted).max(2)
-    assert wanted.std() > 10
+    apart = np.abs(expected.astype(int) - painted).max(2)
+    assert expected.std() > 10
     assert (apart > 8).mean() < (0.01 if precision == "fp32" else 0.04)
 
 
@@ -115,8 +115,8 @@ def test_a_budget_of_strokes_decides_what_stays_float(
         assert artifact.drift.strokes is not None
         assert artifact.drift.strokes <= share
         assert artifact.quantization is not None
-        spared = [layer.name for layer in artifact.quantization.layers if layer.float]
-        assert bool(spared) == (share < 0.1)
+        float_layers = [layer.name for layer in artifact.quantization.layers if layer.float]
+        assert bool(float_layers) == (share < 0.1)
     with pytest.raises(ExportError, match=r"cannot hold --max-drift: .* other strokes"):
         export(stroke_run, tmp_path / "no", max_drift=["strokes=0.001%"], **asked)
 

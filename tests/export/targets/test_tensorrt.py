@@ -20,6 +20,7 @@ from pleinair.bundle.manifest import Artifact
 from pleinair.errors import BackendError, ExportError
 from pleinair.export.calibration import load_frames
 from pleinair.export.exporter import export
+from pleinair.export.graph_store import GraphStore
 from pleinair.export.int8.quantize import TENSORRT
 from pleinair.export.sources.checkpoints import load_trained
 from pleinair.export.targets import find_target
@@ -27,7 +28,6 @@ from pleinair.export.targets.tensorrt.build import CAPABILITIES
 from pleinair.export.targets.tensorrt.engine import Sizes, build_engine
 from pleinair.export.targets.tensorrt.graph import tensorrt_graph
 from pleinair.export.targets.tensorrt.trtexec import command_lines
-from pleinair.export.workshop import Workshop
 from pleinair.runtime.backends import find_backend
 from pleinair.runtime.backends.tensorrt import nvidia
 from pleinair.runtime.verify import verify
@@ -40,36 +40,36 @@ needs_rtx = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def edge(tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path) -> Workshop:
+def edge(tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path) -> GraphStore:
     frames = load_frames(photos, 8, 3)
-    return Workshop(load_trained(run).generator, frames, {}, tmp_path_factory.mktemp("edge"))
+    return GraphStore(load_trained(run).generator, frames, {}, tmp_path_factory.mktemp("edge"))
 
 
 @pytest.fixture(scope="module")
-def norms(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Workshop:
+def norms(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> GraphStore:
     torch.manual_seed(0)
     frames = load_frames(photos, 8, 3)
-    return Workshop(Norms(), frames, {}, tmp_path_factory.mktemp("norms"))
+    return GraphStore(Norms(), frames, {}, tmp_path_factory.mktemp("norms"))
 
 
 @pytest.fixture(scope="module")
 def graphs(
-    edge: Workshop, norms: Workshop, tmp_path_factory: pytest.TempPathFactory
+    edge: GraphStore, norms: GraphStore, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """Graphs as TensorRT takes them, by generator and precision."""
     folder = tmp_path_factory.mktemp("graphs")
     paths = {}
-    for name, workshop in (("edge", edge), ("norms", norms)):
-        for precision, source in sources(workshop).items():
+    for name, store in (("edge", edge), ("norms", norms)):
+        for precision, source in sources(store).items():
             path = paths[f"{name} {precision}"] = folder / f"{name}-{precision}.onnx"
             tensorrt_graph(source, path, halve=precision == "int8")
     return paths
 
 
-def sources(workshop: Workshop) -> dict[str, Path]:
-    graphs = {"int8": workshop.int8_graph(TENSORRT).path}
-    if not isinstance(workshop.generator, Norms):
-        graphs["fp16"] = workshop.float_graph(torch.float16)
+def sources(store: GraphStore) -> dict[str, Path]:
+    graphs = {"int8": store.int8_graph(TENSORRT).path}
+    if not isinstance(store.generator, Norms):
+        graphs["fp16"] = store.float_graph(torch.float16)
     return graphs
 
 
@@ -110,14 +110,14 @@ def types_of(path: Path) -> tuple[onnx.ModelProto, dict[str, int]]:
 def test_the_graph_paints_the_same(
     name: str, graphs: dict[str, Path], request: pytest.FixtureRequest
 ) -> None:
-    workshop: Workshop = request.getfixturevalue(name)
-    frame = workshop.calibration[0]
-    source = sources(workshop)
+    store: GraphStore = request.getfixturevalue(name)
+    frame = store.calibration[0]
+    source = sources(store)
     if "fp16" in source:  # only bytes are cast elsewhere
         assert np.array_equal(paint(source["fp16"], frame), paint(graphs[f"{name} fp16"], frame))
-    wanted = paint(workshop.float_graph(), frame)
+    expected = paint(store.float_graph(), frame)
     paintings = (paint(path, frame) for path in (source["int8"], graphs[f"{name} int8"]))
-    before, after = (np.square(painted - wanted).mean() for painted in paintings)
+    before, after = (np.square(painted - expected).mean() for painted in paintings)
     assert 0 < after < 1.1 * before  # float16 rounds so finely that integers hide it
 
 
@@ -149,7 +149,9 @@ def test_bytes_are_at_the_ends_only(graphs: dict[str, Path]) -> None:
         onnx.checker.check_model(model, full_check=True)
 
 
-def test_the_same_graph_is_written_twice(edge: Workshop, graphs: dict[str, Path], tmp_path) -> None:
+def test_the_same_graph_is_written_twice(
+    edge: GraphStore, graphs: dict[str, Path], tmp_path
+) -> None:
     tensorrt_graph(edge.int8_graph(TENSORRT).path, tmp_path / "again.onnx", halve=True)
     assert (tmp_path / "again.onnx").read_bytes() == graphs["edge int8"].read_bytes()
 
@@ -196,9 +198,9 @@ def test_sums_of_squares_do_not_overflow(tmp_path: Path) -> None:
     )
     frame = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), np.uint8)
     tensorrt_graph(source, tmp_path / "half.onnx", halve=True)
-    wanted, found = paint(source, frame), paint(tmp_path / "half.onnx", frame)
-    assert wanted.std() > 20
-    assert np.abs(wanted - found).max() <= 1
+    expected, found = paint(source, frame), paint(tmp_path / "half.onnx", frame)
+    assert expected.std() > 20
+    assert np.abs(expected - found).max() <= 1
 
 
 def test_no_scale_becomes_zero(tmp_path: Path) -> None:
@@ -353,11 +355,11 @@ def test_a_fixed_size_stays_fixed(graphs: dict[str, Path], tmp_path: Path) -> No
 @pytest.mark.gpu
 @pytest.mark.skipif(not gpu(), reason="needs an NVIDIA GPU")
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
-def test_an_engine_paints_what_its_graph_does(exported: Path, edge: Workshop, precision) -> None:
+def test_an_engine_paints_what_its_graph_does(exported: Path, edge: GraphStore, precision) -> None:
     engine = find_backend("tensorrt").load(exported / f"{precision}.{gpu()}.engine")
     for frame in edge.calibration:
-        wanted = paint(exported / f"{precision}.tensorrt" / "graph.onnx", frame)
-        assert np.percentile(np.abs(engine(frame).astype(int) - wanted), 99.9) <= 3
+        expected = paint(exported / f"{precision}.tensorrt" / "graph.onnx", frame)
+        assert np.percentile(np.abs(engine(frame).astype(int) - expected), 99.9) <= 3
 
 
 # trtexec
@@ -415,7 +417,7 @@ def test_the_lines_lie_beside_their_graph(exported: Path) -> None:
 
 
 @needs_rtx
-def test_the_parsers_own_words(edge: Workshop, tmp_path: Path) -> None:
+def test_the_parsers_own_words(edge: GraphStore, tmp_path: Path) -> None:
     import tensorrt_rtx as trt
 
     graph = edge.float_graph(torch.float16)  # moves bytes inside, which TensorRT does not
@@ -441,7 +443,7 @@ def test_the_builders_own_words(graphs: dict[str, Path]) -> None:
         build_engine(trt, graphs["edge fp16"], sizes, "sm42")
 
 
-def test_without_a_library(edge: Workshop, tmp_path: Path, monkeypatch) -> None:
+def test_without_a_library(edge: GraphStore, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     target = find_target("tensorrt")
     assert not target.available
@@ -452,7 +454,7 @@ def test_without_a_library(edge: Workshop, tmp_path: Path, monkeypatch) -> None:
 
 @needs_rtx
 @pytest.mark.skipif(bool(gpu()), reason="there is a GPU")
-def test_tensorrt_itself_needs_a_gpu(edge: Workshop, tmp_path: Path, monkeypatch) -> None:
+def test_tensorrt_itself_needs_a_gpu(edge: GraphStore, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(nvidia, "libraries", lambda: [SimpleNamespace(__name__="tensorrt")])
     with pytest.raises(ExportError, match=r"no NVIDIA GPU.*without a GPU, run: pip install"):
         list(find_target("tensorrt").build(edge, "fp16", tmp_path))
@@ -485,7 +487,7 @@ def test_tensorrt_keeps_its_timings(graphs: dict[str, Path], tmp_path: Path, mon
 
 
 @pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
-def test_what_is_built_on_a_device_is_for_it(edge: Workshop, tmp_path: Path, monkeypatch) -> None:
+def test_what_is_built_on_a_device_is_for_it(edge: GraphStore, tmp_path: Path, monkeypatch) -> None:
     """With TensorRT itself: one engine, and its drift is its own."""
     pytest.importorskip("tensorrt_rtx")
     loaded = []

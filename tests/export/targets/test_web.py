@@ -79,9 +79,9 @@ def test_the_check_is_what_the_generator_paints(npm, cli, tmp_path):
     both = cv2.imread(str(tmp_path / "site" / "check.png"))
     photograph, painted = np.hsplit(both, 2)
     exact = load("monet-conv", "onnxruntime", "fp32")
-    wanted = exact(photograph)
-    assert metrics.compare([(wanted, painted)]).psnr_db >= 60
-    changed = metrics.compare([(photograph, wanted)]).psnr_db
+    expected = exact(photograph)
+    assert metrics.compare([(expected, painted)]).psnr_db >= 60
+    changed = metrics.compare([(photograph, expected)]).psnr_db
     assert changed < 32  # it paints
     assert abs(metrics.compare([(photograph, painted)]).psnr_db - changed) < 0.1
 
@@ -136,10 +136,10 @@ def test_the_page_lays_the_canvas_that_python_lays():
     assert done.returncode == 0, done.stderr
     for (strokes, *size), laid in zip(asked, json.loads(done.stdout), strict=True):
         canvases = Canvases(strokes, "test")
-        wanted = canvases(*size)
+        expected = canvases(*size)
         assert {*laid} == {*canvases.inputs()}
         for name, (kind, _) in canvases.inputs().items():
-            array = wanted[name]
+            array = expected[name]
             digest = hashlib.sha256(array.tobytes()).hexdigest()
             assert laid[name] == [kind, list(array.shape), digest], (strokes.hand.name, name)
 

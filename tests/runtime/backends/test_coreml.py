@@ -135,5 +135,5 @@ def test_it_paints_sizes_that_are_listed_and_others(tmp_path: Path, size: tuple[
     frame = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
     painted = find_backend("coreml").load(tmp_path / "fp16.mlpackage")(frame)
     with torch.no_grad():
-        wanted = FrameGraph(generator)(torch.from_numpy(frame)).numpy()
-    assert np.abs(painted.astype(int) - wanted).mean() < 0.5
+        expected = FrameGraph(generator)(torch.from_numpy(frame)).numpy()
+    assert np.abs(painted.astype(int) - expected).mean() < 0.5

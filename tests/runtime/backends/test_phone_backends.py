@@ -12,8 +12,8 @@ import torch
 from pleinair.errors import BackendError
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference, reference_pictures
+from pleinair.export.graph_store import GraphStore
 from pleinair.export.targets import TARGETS, Built
-from pleinair.export.workshop import Workshop
 from pleinair.networks.edge import EdgeGenerator, EdgeSize
 from pleinair.runtime.backends import BACKENDS
 
@@ -21,34 +21,34 @@ PHONES = {"litert": "fp16", "executorch": "fp32", "ncnn": "fp16", "ort": "fp32"}
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Workshop:
+def store(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> GraphStore:
     """A generator as small as they get, that changes pictures visibly."""
     torch.manual_seed(0)
     generator = EdgeGenerator(EdgeSize(quarter=4, width=8, blocks=1, detail=1, half=4)).eval()
     torch.nn.init.normal_(generator.up_full.weight, std=0.1)
-    return Workshop(generator, load_frames(photos, 8, 4), {}, tmp_path_factory.mktemp("shop"))
+    return GraphStore(generator, load_frames(photos, 8, 4), {}, tmp_path_factory.mktemp("shop"))
 
 
 @pytest.fixture(scope="module", params=PHONES)
 def built(
-    request: pytest.FixtureRequest, workshop: Workshop, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, store: GraphStore, tmp_path_factory: pytest.TempPathFactory
 ) -> Built:
     """An artifact of each target."""
     target = TARGETS[request.param]
     if not target.available:
         pytest.skip(f"needs {target.library}: {target.install}")
     folder = tmp_path_factory.mktemp(target.name)
-    (artifact,) = target.build(workshop, PHONES[target.name], folder)
+    (artifact,) = target.build(store, PHONES[target.name], folder)
     return artifact
 
 
-def test_it_paints_frames_of_any_size_as_pytorch_does(built: Built, workshop: Workshop) -> None:
+def test_it_paints_frames_of_any_size_as_pytorch_does(built: Built, store: GraphStore) -> None:
     """Larger and smaller ones than it was made with, each after the other."""
     random = np.random.default_rng(0)
     sizes = [(16, 16), (64, 200), (256, 256), (304, 40), (16, 24)]
     frames = [random.integers(0, 256, (1, *size, 3), np.uint8) for size in sizes]
     engine = BACKENDS[built.runner].load(built.path)
-    found = difference(engine, frames, reference_pictures(workshop.generator, frames))
+    found = difference(engine, frames, reference_pictures(store.generator, frames))
     assert found.psnr_db >= 55
     assert found.max_abs <= 1
     assert not all(np.array_equal(engine(frame), frame) for frame in frames)

@@ -47,9 +47,9 @@ def test_a_checkpoint_paints_before_any_export(run: Path, photo: Any, backend: s
         generator = create_generator("edge_s")
         state = torch.load(run / "generator.pt", weights_only=True)["state"]
         generator.load_state_dict(state)
-        wanted = painter(generator.eval())(photo)
+        expected = painter(generator.eval())(photo)
         painted = paint(photo)
-        assert np.abs(painted.astype(int) - wanted).max() <= 1
+        assert np.abs(painted.astype(int) - expected).max() <= 1
         assert np.abs(painted.astype(int) - photo).mean() > 10
 
 
@@ -127,6 +127,6 @@ def test_strokes_are_painted_on_the_canvas_that_is_asked_for(tmp_path: Path) -> 
         strokes = Strokes(hand=generator.hand, step=generator.step)
         generator.lay = Canvases(strokes, "test", wrap=wrap).lay
         generator._canvases.clear()
-        wanted = painter(generator)(frame)
-        assert np.abs(paintings[-1].astype(int) - wanted).max() <= 1
+        expected = painter(generator)(frame)
+        assert np.abs(paintings[-1].astype(int) - expected).max() <= 1
     assert not np.array_equal(*paintings)

@@ -35,9 +35,9 @@ def test_paint_stays_and_detail_returns(photos: Path, factor: int) -> None:
     original = cv2.resize(read_picture(sorted(photos.iterdir())[0])[0], (240, 180))
     small = shrink(original, (240 // factor, 180 // factor))
     painted = cv2.add(small, np.full_like(small, 10))
-    wanted = cv2.add(original, np.full_like(original, 10))
+    expected = cv2.add(original, np.full_like(original, 10))
     plain = cv2.resize(painted, (240, 180))
-    found = [compare([(wanted, x)]).psnr_db for x in (enlarge(painted, small, original), plain)]
+    found = [compare([(expected, x)]).psnr_db for x in (enlarge(painted, small, original), plain)]
     assert found[0] > found[1] + 6
 
 

@@ -46,13 +46,13 @@ def test_a_window_without_a_display(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("key", "visible", "wanted"), [(-1, 1, True), (113, 1, False), (27, 1, False), (-1, 0, False)]
+    ("key", "visible", "expected"), [(-1, 1, True), (113, 1, False), (27, 1, False), (-1, 0, False)]
 )
-def test_a_window_shows_bgr_and_ends_at_a_key(screen, key, visible, wanted):
+def test_a_window_shows_bgr_and_ends_at_a_key(screen, key, visible, expected):
     screen.keys, screen.visible = [key], visible
     with open_sink("window", EmptySource()) as window:
         red = np.full((240, 320, 3), [200, 0, 0], np.uint8)
-        assert window.write(Frame(red, 0)) is wanted
+        assert window.write(Frame(red, 0)) is expected
     assert screen.shown[0][-1, -1].tolist() == [0, 0, 200]
 
 
@@ -200,7 +200,7 @@ def test_a_recording_that_cannot_be_written_leaves_the_picture(screen, tmp_path,
     def fail(*_, **__):
         raise MediaError("the disk is full")
 
-    monkeypatch.setattr("pleinair.runtime.sinks.takes.VideoSink", fail)
+    monkeypatch.setattr("pleinair.runtime.sinks.recordings.VideoSink", fail)
     with open_sink("window", EmptySource(), controls) as window:
         assert window.write(Frame(GREY, 0))
     assert (controls.message, controls.recording) == ("the disk is full", False)

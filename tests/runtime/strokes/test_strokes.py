@@ -56,9 +56,9 @@ def test_any_size_is_painted(stroke_bundle, photo, backend, precision, shape):
 
 
 def test_backends_paint_alike(stroke_run, stroke_bundle, photo):
-    wanted = load(stroke_run, "torch", color="rgb")(photo)
+    expected = load(stroke_run, "torch", color="rgb")(photo)
     for backend in ("onnxruntime", "openvino"):
-        assert apart(load(stroke_bundle, backend, "fp32", color="rgb")(photo), wanted).max() <= 1
+        assert apart(load(stroke_bundle, backend, "fp32", color="rgb")(photo), expected).max() <= 1
     assert load(stroke_bundle, precision="int8").choice.backend in ("onnxruntime", "openvino")
 
 

@@ -82,19 +82,19 @@ def test_an_output_that_is_another_input(folder) -> None:
 
 
 @given(st.lists(st.text("aAbB.é", min_size=1, max_size=4), max_size=8), st.booleans())
-def test_no_two_names_are_one(wanted, ignores_case) -> None:
+def test_no_two_names_are_one(expected, ignores_case) -> None:
     given_names = Names(Path("/nowhere"))
     given_names.ignores_case = ignores_case
-    made = [str(given_names.free(Path(f"x{name}.png"))) for name in wanted]
+    made = [str(given_names.free(Path(f"x{name}.png"))) for name in expected]
     keys = [name.casefold() for name in made] if ignores_case else made
-    assert len(set(keys)) == len(wanted)
+    assert len(set(keys)) == len(expected)
 
 
 @given(st.text(min_size=1, max_size=300).filter(lambda text: "/" not in text and "\0" not in text))
 def test_names_are_never_too_long(text) -> None:
     try:
-        wanted = Path(f"x{text}.mkv")
-        made = Names(Path("/nowhere")).free(wanted)
+        expected = Path(f"x{text}.mkv")
+        made = Names(Path("/nowhere")).free(expected)
     except UnicodeEncodeError:  # no file has such a name
         return
     assert bytes_of(made.name) <= LONGEST

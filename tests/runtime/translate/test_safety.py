@@ -19,8 +19,8 @@ from pleinair.pictures import write_picture
 from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.live.live import live
+from pleinair.runtime.sinks.recordings import Recordings
 from pleinair.runtime.sinks.segments import LENGTH
-from pleinair.runtime.sinks.takes import Takes
 from pleinair.runtime.sources.source import EmptySource
 from pleinair.runtime.translate.translate import translate
 
@@ -251,12 +251,12 @@ def test_a_recording_has_one_owner(tmp_path, demo_clip):
 def test_two_snapshots_of_one_second_have_two_names(tmp_path, monkeypatch):
     monkeypatch.setattr(time, "strftime", lambda form: "now")
     controls = [Controls(), Controls()]
-    takes = [Takes(EmptySource(), one, tmp_path) for one in controls]
+    recordings = [Recordings(EmptySource(), one, tmp_path) for one in controls]
     for one in controls:
         one.snapshot = one.recording = True
-    for take in takes:
+    for take in recordings:
         take.note(Frame(np.zeros((48, 64, 3), np.uint8), 0))
-    for take in takes:
+    for take in recordings:
         take.close()
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["now-2.jpg", "now-2.mp4", "now.jpg", "now.mp4"]

@@ -25,9 +25,9 @@ Make = Callable[..., Recipe]
 
 
 def recipe(root: Path, optim: dict[str, Any] | None = None, seed: int = 3, **data: Any) -> Recipe:
-    wanted: dict[str, Any] = {"source": "a", "target": "b", "crop": 32, "workers": 0, **data}
+    expected: dict[str, Any] = {"source": "a", "target": "b", "crop": 32, "workers": 0, **data}
     steps = OptimSection(**{"steps": 6, "batch": 2, **(optim or {})})
-    return Recipe(name="tiny", seed=seed, data=DataSection(root=root, **wanted), optim=steps)
+    return Recipe(name="tiny", seed=seed, data=DataSection(root=root, **expected), optim=steps)
 
 
 def fill(folder: Path, pictures: list[Pixels]) -> None:

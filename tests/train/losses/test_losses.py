@@ -31,9 +31,9 @@ def test_objectives_by_hand() -> None:
         "hinge": 0.2 + 0.7,
         "wgan-gp": -0.3 - 0.8,
     }
-    for name, wanted in by_hand.items():
+    for name, expected in by_hand.items():
         found = losses.OBJECTIVES[name].discriminator(real, fake).item()
-        assert found == pytest.approx(wanted, abs=1e-6), name
+        assert found == pytest.approx(expected, abs=1e-6), name
     fooled = losses.OBJECTIVES["bce"].generator(fake).item()
     assert fooled == pytest.approx(-math.log(sigmoid(-0.3)), abs=1e-6)
 
@@ -48,28 +48,28 @@ def test_gradient_penalty_wants_slope_one() -> None:
     direction /= direction.norm()
 
     def slope(times: float) -> float:
-        def judge(x: Tensor) -> Tensor:
+        def discriminator(x: Tensor) -> Tensor:
             return times * x.flatten(1) @ direction
 
-        return losses.gradient_penalty(judge, real, fake, mix).item()
+        return losses.gradient_penalty(discriminator, real, fake, mix).item()
 
     assert slope(1.0) == pytest.approx(0, abs=1e-6)
     assert slope(3.0) == pytest.approx(4, abs=1e-4)
 
 
 def test_gradient_penalty_reaches_the_discriminator() -> None:
-    judge = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 3))
+    discriminator = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 3))
     pictures = torch.rand(2, 3, 8, 8)
-    losses.gradient_penalty(judge, pictures, -pictures, torch.rand(2, 1, 1, 1)).backward()
-    gradient = judge[0].weight.grad
+    losses.gradient_penalty(discriminator, pictures, -pictures, torch.rand(2, 1, 1, 1)).backward()
+    gradient = discriminator[0].weight.grad
     assert gradient is not None
     assert gradient.abs().sum() > 0
 
 
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
 def test_gradient_penalty_is_not_rounded_to_half_precision(half: torch.dtype) -> None:
-    judge = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 3))
-    inputs = judge, torch.rand(2, 3, 8, 8), -torch.rand(2, 3, 8, 8), torch.rand(2, 1, 1, 1)
+    discriminator = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 3))
+    inputs = discriminator, torch.rand(2, 3, 8, 8), -torch.rand(2, 3, 8, 8), torch.rand(2, 1, 1, 1)
     with torch.autocast("cpu", half):
         found = losses.gradient_penalty(*inputs)
     assert found.dtype == torch.float32
@@ -156,8 +156,8 @@ def test_added_detail_is_dabs_in_skies_and_nothing_else() -> None:
 
 def test_gram_is_the_covariance_of_channels() -> None:
     features = torch.randn(2, 5, 16, 16) + 3
-    wanted = torch.stack([torch.cov(f.flatten(1), correction=0) for f in features])
-    torch.testing.assert_close(losses.gram(features), wanted, atol=1e-4, rtol=1e-4)
+    expected = torch.stack([torch.cov(f.flatten(1), correction=0) for f in features])
+    torch.testing.assert_close(losses.gram(features), expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
@@ -168,18 +168,18 @@ def test_gram_and_its_gradient_are_those_of_centred_features(
     features = (60 * torch.randn(2, 5, 24, 16) + 40).relu()  # as VGG's: skewed, far from zero
     features = features.to(memory_format=layout).requires_grad_()
     centred = features.flatten(2) - features.flatten(2).mean(-1, keepdim=True)
-    wanted = centred @ centred.transpose(1, 2) / (24 * 16)
+    expected = centred @ centred.transpose(1, 2) / (24 * 16)
     pull = torch.randn(2, 5, 5)  # not symmetric
-    (slope,) = torch.autograd.grad((pull * wanted).sum(), features)
+    (slope,) = torch.autograd.grad((pull * expected).sum(), features)
     found = losses.gram(features)
-    torch.testing.assert_close(found, wanted, atol=1e-2, rtol=1e-5)
+    torch.testing.assert_close(found, expected, atol=1e-2, rtol=1e-5)
     (found_slope,) = torch.autograd.grad((pull * found).sum(), features)
     torch.testing.assert_close(found_slope, slope, atol=1e-5, rtol=1e-5)
     with torch.autocast("cpu", half):  # the matrix is of float32 all the same
         rounded = features.detach().to(half).requires_grad_()
         found = losses.gram(rounded)
     assert found.dtype == torch.float32
-    assert (found - wanted).norm() < 5e-3 * wanted.norm()
+    assert (found - expected).norm() < 5e-3 * expected.norm()
     (found_slope,) = torch.autograd.grad((pull * found).sum(), rounded)
     assert found_slope.dtype == half
     assert (found_slope - slope).norm() < 1e-2 * slope.norm()

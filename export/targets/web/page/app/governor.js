@@ -8,10 +8,10 @@ const MEMORY = 0.8;  // of the running mean of times
 
 /** Decides how small to paint, from how long painting takes: it falls soon and grows late, so it does not swing. */
 export class Governor {
-  #rung = 0; #slow = 0; #quick = 0; #mean; #budget = Infinity;
+  #level = 0; #slow = 0; #quick = 0; #mean; #budget = Infinity;
 
   /** What to paint at, as a part of the full width and height. */
-  get scale() { return SCALES[this.#rung]; }
+  get scale() { return SCALES[this.#level]; }
 
   /**
    * Begins with the largest scale that is foreseen to hold the rate.
@@ -22,7 +22,7 @@ export class Governor {
     this.#budget = fps ? SHARE * 1000 / fps : Infinity;
     this.#slow = this.#quick = 0;
     const fits = SCALES.findIndex(scale => ms * scale ** 2 <= this.#budget);
-    this.#rung = fits < 0 ? SCALES.length - 1 : fits;
+    this.#level = fits < 0 ? SCALES.length - 1 : fits;
     this.#mean = undefined;
   }
 
@@ -30,15 +30,15 @@ export class Governor {
   note(ms) {
     this.#mean = this.#mean === undefined ? ms : MEMORY * this.#mean + (1 - MEMORY) * ms;
     this.#slow = this.#mean > this.#budget ? this.#slow + 1 : 0;
-    const foreseen = this.#mean * (SCALES[Math.max(0, this.#rung - 1)] / this.scale) ** 2;
-    this.#quick = this.#rung && foreseen < ROOM * this.#budget ? this.#quick + 1 : 0;
-    if (this.#slow >= SLOW && this.#rung < SCALES.length - 1) this.#move(1);
+    const foreseen = this.#mean * (SCALES[Math.max(0, this.#level - 1)] / this.scale) ** 2;
+    this.#quick = this.#level && foreseen < ROOM * this.#budget ? this.#quick + 1 : 0;
+    if (this.#slow >= SLOW && this.#level < SCALES.length - 1) this.#move(1);
     else if (this.#quick >= QUICK) this.#move(-1);
   }
 
   #move(by) {
     const before = this.scale;
-    this.#rung += by;
+    this.#level += by;
     this.#slow = this.#quick = 0;
     this.#mean *= (this.scale / before) ** 2;
   }

@@ -14,7 +14,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 660.0, 14.0, 300.0
 _BUDGET_MS = 1000 / 30
 
 
-def growth(scale: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def scaling(scale: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Returns the chart's lines, points and ticks, and the table below it."""
     if not scale or not scale["fits"]:
         return None

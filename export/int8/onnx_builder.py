@@ -13,8 +13,8 @@ from .quantize import Quantizer, Scheme
 from .ranges import RULES
 
 
-class OnnxMaker:
-    """A ``Maker`` for one scheme, which writes each graph to the same path."""
+class OnnxInt8Builder:
+    """A ``Int8Builder`` for one scheme, which writes each graph to the same path."""
 
     rules = tuple(RULES)
 
@@ -24,21 +24,21 @@ class OnnxMaker:
         self.name, self.layers = scheme.name, quantizer.layers
         self.backend = find_backend(scheme.backend)
 
-    def make(self, rule: str, spared: Sequence[str]) -> Paint:
+    def make(self, rule: str, float_layers: Sequence[str]) -> Paint:
         """Writes the graph.
 
         OpenVINO is asked by an IR: it reads that otherwise than the ONNX graph that it is made of.
         """
         path = self.path
-        self.quantizer.write(path, self.scheme, rule, spared)
+        self.quantizer.write(path, self.scheme, rule, float_layers)
         if self.scheme.backend == "openvino":
             path = path.with_suffix(".openvino")
             write_ir(self.path, path, {})
         return self.backend.load(path)
 
-    def paint(self, rule: str, spared: Sequence[str]) -> Paint:
+    def paint(self, rule: str, float_layers: Sequence[str]) -> Paint:
         """Paints with the graph itself."""
-        return self.make(rule, spared)
+        return self.make(rule, float_layers)
 
     def macs(self) -> dict[str, int]:
         """Counts them in the float graph."""

@@ -17,8 +17,8 @@ from .calibrate import Calibrated
 from .tools import silent
 
 
-class CoreMLMaker:
-    """A ``Maker`` of packages; the photographs are looked at once for all of them.
+class CoreMLInt8Builder:
+    """A ``Int8Builder`` of packages; the photographs are looked at once for all of them.
 
     Layers bear the generator's names.
     """
@@ -48,9 +48,9 @@ class CoreMLMaker:
         self.in_body = {name.removeprefix("generator."): name for name in self.calibrated.layers}
         self.layers = [name for name in self.macs() if name in self.in_body]
 
-    def paint(self, rule: str, spared: Sequence[str]) -> Paint:
+    def paint(self, rule: str, float_layers: Sequence[str]) -> Paint:
         """Paints in torch: rounded to INT8 where the package is, but nothing to half precision."""
-        graph = self._graph(spared)
+        graph = self._graph(float_layers)
         if self.strokes:
             return self._planner(graph)
 
@@ -72,13 +72,13 @@ class CoreMLMaker:
 
         return plan
 
-    def make(self, rule: str, spared: Sequence[str]) -> Paint:
+    def make(self, rule: str, float_layers: Sequence[str]) -> Paint:
         """Writes the package."""
-        return self.write(self._graph(spared))
+        return self.write(self._graph(float_layers))
 
     def macs(self) -> dict[str, int]:
         """Counts them for a photograph."""
         return layer_macs(planner(self.generator), *self.size)
 
-    def _graph(self, spared: Sequence[str]) -> ImageGraph:
-        return self.calibrated.quantized([self.in_body[name] for name in spared])
+    def _graph(self, float_layers: Sequence[str]) -> ImageGraph:
+        return self.calibrated.quantized([self.in_body[name] for name in float_layers])

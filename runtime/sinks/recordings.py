@@ -18,7 +18,7 @@ from ..sources.source import EmptySource, Source
 from .video import VideoSink
 
 
-class Takes:
+class Recordings:
     """Writes what the controls ask for, beside what is shown.
 
     Args:

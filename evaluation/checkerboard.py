@@ -46,7 +46,7 @@ class Spectrum:
                 # All tiles count alike, or busy ones would hide a lattice that flat ones show.
                 self._power += power / power.mean()
 
-    def lattice(self, period: int = _PERIOD) -> float | None:
+    def checkerboard(self, period: int = _PERIOD) -> float | None:
         """Mean over all multiples of 1/8 cycles a pixel of the power there over that around it.
 
         Args:

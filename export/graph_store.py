@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ..bundle.manifest import Quantization
-from ..metrics import Bars
+from ..metrics import DriftLimits
 from ..networks.describe import strokes_of
 from ..networks.painter import stride_of
 from ..networks.strokes import StrokeGenerator, planner
@@ -21,12 +21,12 @@ from ..runtime.strokes.canvases import Canvases
 from .calibration import middle
 from .drift import Paint, PlanDifference, reference_pictures, reference_plans
 from .graphs.float_onnx import export_float
-from .graphs.half import Wide, wide_layers
+from .graphs.half import Fp32Reason, fp32_layers
 from .graphs.strokes import add_head
 from .int8.observe import observe
-from .int8.onnx_maker import OnnxMaker
+from .int8.onnx_builder import OnnxInt8Builder
 from .int8.quantize import OPERATIONS, Quantizer, Scheme
-from .int8.search import PICTURES, Maker, Search
+from .int8.search import PICTURES, Int8Builder, Search
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Quantized:
     record: Quantization
 
 
-class Workshop:
+class GraphStore:
     """A generator, photographs to calibrate with, and a folder for what is made of them.
 
     Attributes:
@@ -65,7 +65,7 @@ class Workshop:
         calibration: Sequence[Frames],
         metadata: dict[str, str],
         folder: Path,
-        budget: Bars | None = None,
+        budget: DriftLimits | None = None,
         judge: Callable[[Paint], float] = lambda _: 0.0,
         about: About | None = None,
     ) -> None:
@@ -106,14 +106,14 @@ class Workshop:
         """
         path = self.folder / f"{dtype}.onnx".removeprefix("torch.")
         if not path.exists():
-            wide = self.wide_layers if dtype == torch.float16 else {}
-            export_float(self.generator, path, dtype, self.metadata, wide)
+            needs_fp32 = self.fp32_layers if dtype == torch.float16 else {}
+            export_float(self.generator, path, dtype, self.metadata, needs_fp32)
         return path
 
     @cached_property
-    def wide_layers(self) -> dict[str, Wide]:
+    def fp32_layers(self) -> dict[str, Fp32Reason]:
         """The layers that FP16 graphs leave in FP32."""
-        return wide_layers(planner(self.generator), self.calibration)
+        return fp32_layers(planner(self.generator), self.calibration)
 
     def int8_graph(self, scheme: Scheme) -> Quantized:
         """Returns the ONNX frame graph in INT8 by a scheme.
@@ -123,11 +123,11 @@ class Workshop:
         """
         if scheme not in self.quantized:
             path = self.folder / f"int8-{scheme.name}.onnx"
-            maker = OnnxMaker(self._quantizer, scheme, path, self.calibration[0])
-            self.quantized[scheme] = Quantized(path, self.search(maker))
+            builder = OnnxInt8Builder(self._quantizer, scheme, path, self.calibration[0])
+            self.quantized[scheme] = Quantized(path, self.search(builder))
         return self.quantized[scheme]
 
-    def search(self, maker: Maker) -> Quantization:
+    def search(self, builder: Int8Builder) -> Quantization:
         """Lets a maker make the INT8 graph that drifts least and holds the budget.
 
         Raises:
@@ -138,9 +138,9 @@ class Workshop:
             plans = reference_plans(self.generator, frames)
             counts = bool(self.budget and self.budget.strokes)
             compare = PlanDifference(self.strokes, counts)
-            return Search(maker, frames, plans, self.budget, self.judge, compare).run()
-        wanted = reference_pictures(self.generator, frames)
-        return Search(maker, frames, wanted, self.budget, self.judge).run()
+            return Search(builder, frames, plans, self.budget, self.judge, compare).run()
+        reference = reference_pictures(self.generator, frames)
+        return Search(builder, frames, reference, self.budget, self.judge).run()
 
     @cached_property
     def _quantizer(self) -> Quantizer:

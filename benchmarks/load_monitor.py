@@ -16,7 +16,7 @@ _DRIFT = 1.1  # how much slower the same work may become
 _SIDE = 192  # of the matrices of the yardstick: a few milliseconds on one core
 
 
-class Watch:
+class LoadMonitor:
     """Looks at the machine before, between and after turns."""
 
     def __init__(self) -> None:
