@@ -102,15 +102,19 @@ class StrokeHead(nn.Module):
         for layer in tops:
             flat = flat + (colour.index_select(1, layer) - flat) * opacity[layer]
             top = torch.where(layer > 0, layer, top)
-        # What a sample's mark does not cover takes the colours around: no gap where two marks meet.
+        # What marks do not cover takes the colours around: no gap where two of them meet.
         near = self._near(flat.view(3, height, width), step)
         cover, relief = self._texels(top[None], canvas)
-        out = near + (flat[:, None] + self._lit(flat, relief * opacity[top]) - near) * cover
-        # The edge of a mark that is on top next to a pixel reaches into it.
-        above = self._above(top.view(1, height, width), step)
-        cover, relief = self._texels(above, canvas)
-        paint = colour[:, above]
-        out = out + (paint + self._lit(paint, relief) - out) * (cover * opacity[above])
+        own = flat[:, None] + self._lit(flat, relief * opacity[top])
+        # The mark next to a pixel reaches into it too: over the pixel's own, or from beneath.
+        other, over = self._beside(top.view(1, height, width), step)
+        others_cover, relief = self._texels(other, canvas)
+        others_cover = others_cover * opacity[other]
+        paint = colour[:, other]
+        both = cover * others_cover
+        hidden = both * over  # of the pixel's own mark
+        out = near + (own - near) * (cover - hidden)
+        out = out + (paint + self._lit(paint, relief) - near) * (others_cover - (both - hidden))
         out = out.reshape(3, step, step, height, width).permute(0, 3, 1, 4, 2)
         return out.reshape(3, height * step, width * step)
 
@@ -126,17 +130,20 @@ class StrokeHead(nn.Module):
         return torch.stack(means, 1).flatten(2)
 
     @staticmethod
-    def _above(top: Tensor, step: int) -> Tensor:
-        """Of marks (1, h, w) on top of samples, those over the own one next to each pixel, or 0.
+    def _beside(top: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Of marks (1, h, w) on top of samples, the topmost next to each pixel, or 0.
 
-        Returns (step * step, samples).
+        Returns:
+            The marks (step * step, samples), 0 where it is the sample's own, and where they lie
+            over that, as 0 and 1.
         """
         numbers = top.float()
         if step == 1:
             most = max_pool2d(numbers, 3, 1, 1)
         else:
             most = torch.cat([torch.stack(three).amax(0) for three in _touched(numbers)])
-        return (most * (most > numbers).float()).long().flatten(1)
+        other = most * (most != numbers).float()
+        return other.long().flatten(1), (other > numbers).float().flatten(1)
 
     def _lit(self, paint: Tensor, relief: Tensor) -> Tensor:
         """What light adds to paint (3, ...): the lighter, the thicker it lies."""

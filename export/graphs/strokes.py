@@ -83,17 +83,13 @@ class _Head:
         # The topmost mark's opacity is in the colour already.
         light = self.mul(self._light(flat), self._topmost(tops, shown))
         cover, relief = self._texels([self.to_index(top)])
-        own = self._lit(flat, light, relief)
-        painted = self._laid(self._near(flat), own, [self.mul(c, self.grain) for c in cover])
-        above = self._above(top)
-        cover, relief = self._texels(above)
-        laid, covers = [], []
-        for pixel, part in enumerate(cover):
-            mark = above[pixel % len(above)]
-            paint = self._unpacked(self.take(colour, mark))
-            laid += self._lit(paint, self._light(paint), relief[pixel : pixel + 1])
-            covers.append(self.mul(part, self.mul(self.take(opacity, mark), self.grain)))
-        painted = self._laid(painted, laid, covers)
+        own, covers = self._lit(flat, light, relief), [self.mul(c, self.grain) for c in cover]
+        others, over = self._others(top)
+        paint, others_covers = self._paint_of(others, colour, opacity)
+        seen, rest = self._shares(covers, others_covers, over)
+        near = self._near(flat)
+        painted = self._laid(near, near, own, seen)
+        painted = self._laid(painted, near, paint, rest)
         self._frame([self._byte(plane) for plane in painted])
 
     def _marks(self) -> tuple[str, str]:
@@ -249,19 +245,40 @@ class _Head:
             for begin, end in ((0, -2), (2, 2**31 - 1))
         ]
 
-    def _above(self, top: str) -> Names:
-        """Of the marks next to each pixel the topmost, where it lies over the sample's own; or 0.
+    def _others(self, top: str) -> tuple[Names, Names]:
+        """Of the marks next to each pixel the topmost, or 0 where it is the sample's own.
 
-        Of blocks of pixels there is one for each pixel.
+        Of blocks of pixels there is one for each pixel. Beside them, whether they lie over the
+        sample's own, as 0 and 1.
         """
         if self.step == 1:
             most = [self.flat(self._three("Max", self._three("Max", self._picture(top), 2), 3))]
         else:
             most = self._touching(top, self.most, self.most)
-        return [
-            self.to_index(self.mul(one, self.to_float(self.op("Greater", one, top))))
-            for one in most
-        ]
+        own = [self.to_float(self.op("Equal", one, top)) for one in most]
+        others = [self.sub(one, self.mul(one, same)) for one, same in zip(most, own, strict=True)]
+        over = [self.to_float(self.op("Greater", one, top)) for one in others]
+        return [self.to_index(one) for one in others], over
+
+    def _paint_of(self, marks: Names, colour: str, opacity: str) -> tuple[Names, Names]:
+        """The paint of marks in each pixel of a sample, by pixel and colour, and their cover."""
+        paints, covers = [], []
+        for pixel, (cover, relief) in enumerate(zip(*self._texels(marks), strict=True)):
+            mark = marks[pixel % len(marks)]
+            paint = self._unpacked(self.take(colour, mark))
+            paints += self._lit(paint, self._light(paint), [relief])
+            covers.append(self.mul(cover, self.mul(self.take(opacity, mark), self.grain)))
+        return paints, covers
+
+    def _shares(self, covers: Names, others: Names, over: Names) -> tuple[Names, Names]:
+        """How much of each pixel is seen to be its own mark, and how much to be the other one."""
+        seen, rest = [], []
+        for pixel, (own, other) in enumerate(zip(covers, others, strict=True)):
+            both = self.mul(own, other)
+            hidden = self.mul(both, over[pixel % len(over)])
+            seen.append(self.sub(own, hidden))
+            rest.append(self.sub(other, self.sub(both, hidden)))
+        return seen, rest
 
     def _texels(self, marks: Names) -> tuple[Names, Names]:
         """Cover and relief in each pixel of a sample; of no mark the first, bare texel's.
@@ -299,18 +316,19 @@ class _Head:
         lights = [self.mul(one, light) for one in relief]
         return [self.add(one, lit) for lit in lights for one in dark]
 
-    def _laid(self, beneath: Names, paint: Names, parts: Names) -> Names:
-        """Lays paint over what is beneath, in each pixel as far as it covers it.
+    def _laid(self, beneath: Names, near: Names, paint: Names, parts: Names) -> Names:
+        """Adds paint to what is beneath, in each pixel instead of a part of what is near.
 
         Args:
             beneath: By pixel and colour, or of each colour, for all pixels alike.
+            near: The same.
             paint: By pixel and colour.
-            parts: How much each pixel is covered, 0 to 1.
+            parts: How much of each pixel is seen to be paint, 0 to 1.
         """
         laid = []
         for place, one in enumerate(paint):
-            below = beneath[place % len(beneath)]
-            laid.append(self.add(below, self.mul(self.sub(one, below), parts[place // 3])))
+            below, around = beneath[place % len(beneath)], near[place % len(near)]
+            laid.append(self.add(below, self.mul(self.sub(one, around), parts[place // 3])))
         return laid
 
     def _picture(self, values: str) -> str:
