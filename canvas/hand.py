@@ -81,10 +81,10 @@ class Hand(_Part):
 MONET = Hand(
     layers=(
         Layer(
-            length=84,
+            length=98,
             width=23,
             cover=2.6,
-            shortest=0.55,
+            shortest=0.35,
             bend=0.05,
             rough=1.4,
             dry=0.35,
@@ -93,10 +93,10 @@ MONET = Hand(
             soft=2.2,
         ),
         Layer(
-            length=48,
+            length=58,
             width=11.5,
             cover=1.6,
-            shortest=0.5,
+            shortest=0.3,
             bend=0.06,
             rough=0.8,
             dry=0.35,
@@ -105,10 +105,10 @@ MONET = Hand(
             soft=1.7,
         ),
         Layer(
-            length=17,
+            length=21,
             width=5.2,
             cover=0.9,
-            shortest=0.4,
+            shortest=0.35,
             bend=0.05,
             rough=0.4,
             dry=0.2,

@@ -155,7 +155,7 @@ def make_plan(x: Tensor, hand: Hand) -> Tensor:
     manner = MANNERS[hand.name]
     small = F.avg_pool2d(x, 4)
     darker, lighter = small_things(luma(small))
-    lighter = 0.4 * lighter  # the eye looks for what is dark
+    lighter = 0.3 * lighter  # the eye looks for what is dark
     thing = torch.maximum(darker, lighter) * 255
     products = _structure(luma(small))
     near = blur(products[:, :2].sum(1, keepdim=True), 0.9).sqrt()  # slope right here
@@ -170,13 +170,13 @@ def make_plan(x: Tensor, hand: Hand) -> Tensor:
         torch.maximum(
             torch.maximum(
                 torch.minimum((fine - 7) / 12, torch.full_like(fine, manner.fine)),
-                # Among many alike, such as leaves, one matters less.
-                (thing - 6) / 17 * (1 - blur(thing, 6.0) / 24).clamp(0.25, 1),
+                # Among many alike, such as leaves or cobbles, one does not matter.
+                (thing - 8 - 1.5 * blur(thing, 6.0)) / 14,
             ),
             (near - 64) / 70 - detail / 120,
         ),
     )
-    told = (small + 0.3 * (lighter - darker)).clamp(0, 1)
+    told = (small + 0.25 * (lighter - darker)).clamp(0, 1)
     colours = [palette(mass, manner) for mass in (broad, middle, told)]
     colours[1:] = [tame(colour, around) for colour in colours[1:]]
     smooth, trust = [s * manner.swing for s in (3.4, 2.6, 1.4)], (own, own, torch.ones_like(own))
