@@ -176,7 +176,7 @@ def make_plan(x: Tensor, hand: Hand) -> Tensor:
             (near - 64) / 70 - detail / 120,
         ),
     )
-    told = (small + 0.25 * (lighter - darker)).clamp(0, 1)
+    told = (small + 0.3 * (lighter - darker)).clamp(0, 1)
     colours = [palette(mass, manner) for mass in (broad, middle, told)]
     colours[1:] = [tame(colour, around) for colour in colours[1:]]
     smooth, trust = [s * manner.swing for s in (3.4, 2.6, 1.4)], (own, own, torch.ones_like(own))
