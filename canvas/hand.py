@@ -105,7 +105,7 @@ MONET = Hand(
             soft=1.7,
         ),
         Layer(
-            length=18,
+            length=17,
             width=5.2,
             cover=0.9,
             shortest=0.35,

@@ -171,7 +171,7 @@ def make_plan(x: Tensor, hand: Hand) -> Tensor:
             torch.maximum(
                 torch.minimum((fine - 7) / 12, torch.full_like(fine, manner.fine)),
                 # Among many alike, such as leaves or cobbles, one does not matter.
-                (thing - 8 - 1.5 * blur(thing, 6.0)) / 14,
+                (thing - 6 - 1.1 * blur(thing, 6.0)) / 14,
             ),
             (near - 64) / 70 - detail / 120,
         ),
