@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 
 CELL = 4  # pixels of the picture for each of the plan
 _PATCH = (9, 14)  # rows and columns of a patch of the ground, in pixels at 720 rows
-_OWNS = 102  # of 255: what a mark must cover of a sample to be its candidate
+_OWNS = {1: 102, 2: 64}  # of 255: what a mark must cover of a sample, by step, to be its candidate
 _WANDER = 64  # pixels at 720 rows over which what is nearly level keeps its direction
 ALIKE = 0.913  # cosine of the doubled angle up to which a mark and the plan agree
 _NEVER = 9.0  # a threshold that no need exceeds
@@ -431,7 +431,7 @@ def _candidates(
     kinds, pixels, _ = stamps.cover.shape
     reach = pixels // step
     blocks = stamps.cover.reshape(kinds, reach, step, reach, step)
-    owned = blocks.mean((2, 4)) >= _OWNS * (stamps.cover.max() / 255)
+    owned = blocks.mean((2, 4)) >= _OWNS[step] * (stamps.cover.max() / 255)
     # Marks are laid on a page with a margin, into which those at the border stick out.
     rows, columns = height + 2 * reach, width + 2 * reach
     begin = (corner[0] + reach) * columns + corner[1] + reach
