@@ -33,7 +33,7 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-_OWNS = 102  # of 255: what a mark must cover of a sample to be its candidate
+_OWNS = {1: 102, 2: 64}  # of 255: what a mark must cover of a sample, by step, to be its candidate
 ALIKE = 0.913  # cosine of the doubled angle up to which a mark and the plan agree
 _NEVER = 9.0  # a threshold that no need exceeds
 _PLACES = 100  # streams of random numbers that a layer has to itself
@@ -346,7 +346,7 @@ def _candidates(
     kinds, pixels, _ = stamps.cover.shape
     reach = pixels // step
     blocks = stamps.cover.reshape(kinds, reach, step, reach, step)
-    owned = blocks.mean((2, 4)) >= _OWNS * (stamps.cover.max() / 255)
+    owned = blocks.mean((2, 4)) >= _OWNS[step] * (stamps.cover.max() / 255)
     # Marks are laid on a page with a margin, into which those at the border stick out.
     rows, columns = height + 2 * reach, width + 2 * reach
     begin = (corner[0] + reach) * columns + corner[1] + reach

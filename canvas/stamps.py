@@ -69,7 +69,8 @@ def draw_stamps(layer: Layer, scale: float, seed: int) -> Stamps:
         random = uniform(seed, mark, np.arange(512))
         turn = ((variant + random[0]) / VARIANTS * 2 - 1) * _TURN
         cosine, sine = _turned(AXES[k], turn)
-        cover[mark], relief[mark] = _draw(layer, scale, side, cosine, sine, random)
+        middle = variant // (VARIANTS // 2) - 0.5, variant % 2 - 0.5
+        cover[mark], relief[mark] = _draw(layer, scale, side, middle, cosine, sine, random)
     return Stamps(cover, relief)
 
 
@@ -87,9 +88,19 @@ def _turned(axis: Array, turn: float) -> tuple[float, float]:
 
 
 def _draw(
-    layer: Layer, scale: float, side: int, cosine: float, sine: float, random: Array
+    layer: Layer,
+    scale: float,
+    side: int,
+    middle: tuple[float, float],
+    cosine: float,
+    sine: float,
+    random: Array,
 ) -> tuple[Array, Array]:
-    """Draws one mark; 0..255 of what is covered, and how it is lit around 128."""
+    """Draws one mark; 0..255 of what is covered, and how it is lit around 128.
+
+    Its ``middle`` lies so many pixels below and to the right of the square's: half of the marks are
+    a pixel from the others, or where samples are blocks their grain would show as a lattice.
+    """
     size = layer.shortest + (1 - layer.shortest) * random[1]
     half = size * layer.length * scale / 2
     wide = (0.72 + 0.28 * random[2]) * layer.width * scale / 2
@@ -100,10 +111,10 @@ def _draw(
     end = 1 + soft / (2 * half) + _SURE
     beside = 1.02 * wide + (layer.rough * scale + soft) / 2 + _SURE
     aside = beside + abs(bend) * max(1 / 3, end * end - 1 / 3)
-    at = (np.arange(side * _FINE) + 0.5) / _FINE - side / 2
-    rows = _span(at, end * half * abs(sine) + aside * abs(cosine))
-    columns = _span(at, end * half * abs(cosine) + aside * abs(sine))
-    x, y = at[None, columns], at[rows, None]
+    down, across = ((np.arange(side * _FINE) + 0.5) / _FINE - side / 2 - at for at in middle)
+    rows = _span(down, end * half * abs(sine) + aside * abs(cosine))
+    columns = _span(across, end * half * abs(cosine) + aside * abs(sine))
+    x, y = across[None, columns], down[rows, None]
     t = (x * cosine + y * sine) / half  # -1..1 from the mark's beginning to its end
     off = y * cosine - x * sine - bend * (1 / 3 - t * t)
     near = (np.abs(t) <= end) & (np.abs(off) <= beside)

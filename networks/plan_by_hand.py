@@ -22,7 +22,7 @@ class Manner:
     dark: tuple[float, float, float] = (0.016, -0.012, 0.085)  # RGB that is added to darks
     light: tuple[float, float, float] = (0.012, 0.0, -0.014)  # and to lights
     middle: float = 0.12  # the least need for middle marks
-    fine: float = 0.36  # the most need for fine ones in what is busy all over
+    fine: float = 0.0  # the most need for fine ones in what is busy all over
     broken: float = 1.0  # how far colours of marks differ
     swing: float = 1.0  # over how large an area directions agree
 
@@ -36,7 +36,7 @@ MANNERS = {
         dark=(0.0, 0.0, 0.10),
         light=(0.03, 0.015, -0.05),
         middle=0.85,
-        fine=0.30,
+        fine=0.08,
         broken=1.2,
         swing=1.8,
     ),
@@ -57,7 +57,7 @@ MANNERS = {
         dark=(0.02, 0.0, 0.06),
         light=(0.016, 0.006, -0.01),
         middle=0.45,
-        fine=0.30,
+        fine=0.08,
         broken=0.9,
         swing=1.4,
     ),
@@ -112,6 +112,24 @@ def masses(x: Tensor, side: int) -> tuple[Tensor, Tensor]:
     return mean, (weight * spread.clamp_min(1e-8).sqrt()).sum(1, keepdim=True)
 
 
+def small_things(y: Tensor, side: int = 5) -> tuple[Tensor, Tensor]:
+    """What is darker and what is lighter than all around it, and narrower than ``side`` cells.
+
+    Top-hats (Meyer 1979): eyes, windows, masts; nothing along the contour of a larger thing.
+    """
+    darker = _least(_most(y, side), side) - y
+    lighter = y - _most(_least(y, side), side)
+    return darker, lighter
+
+
+def _most(x: Tensor, side: int) -> Tensor:
+    return F.max_pool2d(F.pad(x, (side // 2,) * 4, mode="replicate"), side, 1)
+
+
+def _least(x: Tensor, side: int) -> Tensor:
+    return -_most(-x, side)
+
+
 def purer(colour: Tensor, factor: Tensor | float) -> Tensor:
     """Multiplies the distance of colours from grey."""
     y = luma(colour)
@@ -131,10 +149,14 @@ def make_plan(x: Tensor, hand: Hand) -> Tensor:
     """Makes the plan of pictures (B, 3, H, W) in 0..1: (B, 8 * layers, H/4, W/4).
 
     Broad marks everywhere, in the colours of masses; middle ones where there is something to see;
-    fine ones at small things and strong edges only, a few percent of the picture.
+    fine ones at small things and strong edges only, a few percent of the picture. A small thing is
+    painted darker or lighter than it is, or the marks around it would hide it.
     """
     manner = MANNERS[hand.name]
     small = F.avg_pool2d(x, 4)
+    darker, lighter = small_things(luma(small))
+    lighter = 0.3 * lighter  # the eye looks for what is dark
+    thing = torch.maximum(darker, lighter) * 255
     products = _structure(luma(small))
     near = blur(products[:, :2].sum(1, keepdim=True), 0.9).sqrt()  # slope right here
     broad, calm = masses(small, 7)
@@ -145,13 +167,17 @@ def make_plan(x: Tensor, hand: Hand) -> Tensor:
     needs = (
         torch.full_like(detail, 1.5),
         torch.maximum((detail - 4) / 10, (near - 40) / 60).clamp_min(manner.middle),
-        # Of foliage a third; what lies alone in calm is small and matters: eyes, lamps, masts.
         torch.maximum(
-            torch.minimum((fine - 7) / 12, manner.fine + 0.5 * (1 - blur(detail, 5.0) / 16)),
+            torch.maximum(
+                torch.minimum((fine - 7) / 12, torch.full_like(fine, manner.fine)),
+                # Among many alike, such as leaves or cobbles, one does not matter.
+                (thing - 6 - 1.1 * blur(thing, 6.0)) / 14,
+            ),
             (near - 64) / 70 - detail / 120,
         ),
     )
-    colours = [palette(mass, manner) for mass in (broad, middle, small)]
+    told = (small + 0.3 * (lighter - darker)).clamp(0, 1)
+    colours = [palette(mass, manner) for mass in (broad, middle, told)]
     colours[1:] = [tame(colour, around) for colour in colours[1:]]
     smooth, trust = [s * manner.swing for s in (3.4, 2.6, 1.4)], (own, own, torch.ones_like(own))
     lively, bright = (detail / 14).clamp(0, 1), luma(small)

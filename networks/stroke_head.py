@@ -20,6 +20,8 @@ from ..canvas.hand import Hand
 from ..canvas.layout import Canvas
 from ..canvas.winners import HIDDEN, KINDS, NEED, TURN
 
+_PLANES = 6  # of a sample: colour, light, the mark on top, and its origin
+
 
 class CanvasTensors(NamedTuple):
     """``Canvas`` for torch; see there."""
@@ -55,6 +57,14 @@ class CanvasTensors(NamedTuple):
             put((rows * canvas.pitch + columns).ravel()),
             (height, width, canvas.step),
         )
+
+
+class _Coat(NamedTuple):
+    """What one mark puts on each pixel of samples; one for all pixels, or one for each."""
+
+    paint: Tensor  # (3, step * step, samples)
+    cover: Tensor  # (step * step, samples), 0..1
+    mark: Tensor  # (1 or step * step, samples)
 
 
 class StrokeHead(nn.Module):
@@ -102,60 +112,34 @@ class StrokeHead(nn.Module):
         for layer in tops:
             flat = flat + (colour.index_select(1, layer) - flat) * opacity[layer]
             top = torch.where(layer > 0, layer, top)
-        # What a sample's mark does not cover takes the colours around: no gap where two marks meet.
-        near = self._near(flat.view(3, height, width), step)
-        cover, relief = self._texels(top[None], canvas)
-        out = near + (flat[:, None] + self._lit(flat, relief * opacity[top]) - near) * cover
-        # The edge of a mark that is on top next to a pixel reaches into it.
-        above = self._above(top.view(1, height, width), step)
-        cover, relief = self._texels(above, canvas)
-        paint = colour[:, above]
-        out = out + (paint + self._lit(paint, relief) - out) * (cover * opacity[above])
+        # The topmost mark's opacity is in the colour already.
+        light = self._light(flat) * opacity[top]
+        samples = torch.cat([flat, torch.stack([light, top.float(), canvas.origin[top].float()])])
+        picture = samples.view(_PLANES, height, width)
+        if step == 1:
+            near = avg_pool2d(picture[None, :3], 3, 1, 1, count_include_pad=False).view(3, 1, -1)
+            others = [self._topmost_around(picture, colour, opacity, canvas)]
+        else:
+            sides = [side.flatten(2) for side in _sides(picture)]
+            near = (sides[0][:3] + sides[1][:3]) / 2
+            others = [_coat(side, canvas) for side in sides]
+        out = _laid(near, [_coat(samples[:, None], canvas), *others])
         out = out.reshape(3, step, step, height, width).permute(0, 3, 1, 4, 2)
         return out.reshape(3, height * step, width * step)
 
-    @staticmethod
-    def _near(flat: Tensor, step: int) -> Tensor:
-        """Colours (3, h, w) of samples -> those around each pixel, (3, step * step, samples).
+    def _light(self, paint: Tensor) -> Tensor:
+        """What light adds to paint (3, ...) from relief 0 to 1."""
+        return paint.detach().mean(0) * self.body
 
-        Of single pixels the mean of 3x3; of a pixel in a block that of the three blocks it touches.
-        """
-        if step == 1:
-            return avg_pool2d(flat[None], 3, 1, 1, count_include_pad=False).view(3, 1, -1)
-        means = [(3 * down + 3 * across + both) / 7 for down, across, both in _touched(flat)]
-        return torch.stack(means, 1).flatten(2)
-
-    @staticmethod
-    def _above(top: Tensor, step: int) -> Tensor:
-        """Of marks (1, h, w) on top of samples, those over the own one next to each pixel, or 0.
-
-        Returns (step * step, samples).
-        """
-        numbers = top.float()
-        if step == 1:
-            most = max_pool2d(numbers, 3, 1, 1)
-        else:
-            most = torch.cat([torch.stack(three).amax(0) for three in _touched(numbers)])
-        return (most * (most > numbers).float()).long().flatten(1)
-
-    def _lit(self, paint: Tensor, relief: Tensor) -> Tensor:
-        """What light adds to paint (3, ...): the lighter, the thicker it lies."""
-        return relief * (paint.detach().mean(0) * self.body)
-
-    @staticmethod
-    def _texels(marks: Tensor, canvas: CanvasTensors) -> tuple[Tensor, Tensor]:
-        """Cover and relief of marks in each pixel of each sample, (step * step, samples).
-
-        Where there is no mark it is the first texel's, which is bare as all corners are.
-
-        Args:
-            marks: (1, samples), or another mark for each pixel, (step * step, samples).
-            canvas: Where they lie.
-        """
-        texel = (canvas.origin[marks] + canvas.place) * (marks > 0).to(marks.dtype)
-        cover, relief = canvas.texels.chunk(2)
-        texel = texel.expand(len(cover), -1)
-        return cover.gather(1, texel), relief.gather(1, texel)
+    def _topmost_around(
+        self, picture: Tensor, colour: Tensor, opacity: Tensor, canvas: CanvasTensors
+    ) -> _Coat:
+        """Of the marks on top of each pixel and of those around it the topmost."""
+        most = max_pool2d(picture[None, 4], 3, 1, 1).long().flatten()
+        paint = colour[:, most]
+        planes = torch.stack([self._light(paint), most.float(), canvas.origin[most].float()])
+        coat = _coat(torch.cat([paint, planes])[:, None], canvas)
+        return coat._replace(cover=coat.cover * opacity[most])
 
 
 def _as_bytes(colour: Tensor) -> Tensor:
@@ -163,19 +147,55 @@ def _as_bytes(colour: Tensor) -> Tensor:
     return colour + ((colour.clamp(0, 1) * 255).round() / 255 - colour).detach()
 
 
-def _touched(planes: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """For each pixel of blocks of 2x2 the three other blocks that it touches.
+def _sides(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """For each pixel of blocks of 2x2 the two other blocks that it touches along a side.
 
     Args:
-        planes: Of blocks, (..., h, w); the border is repeated.
+        picture: Of blocks, (planes, h, w); the border is repeated.
 
     Returns:
-        By pixel, row by row: the block above or below, that to the left or right, and the diagonal.
+        The blocks above or below, and those to the left or right: (planes, 4, h, w), pixels row
+        by row.
     """
-    height, width = planes.shape[-2:]
-    padded = pad(planes[None], (1, 1, 1, 1), mode="replicate")[0]
+    height, width = picture.shape[-2:]
+    padded = pad(picture[None], (1, 1, 1, 1), mode="replicate")[0]
+    above, below = padded[:, :height, 1:-1], padded[:, 2:, 1:-1]
+    left, right = padded[:, 1:-1, :width], padded[:, 1:-1, 2:]
+    vertical, horizontal = (above, above, below, below), (left, right, left, right)
+    return torch.stack(vertical, 1), torch.stack(horizontal, 1)
 
-    def at(row: int, column: int) -> Tensor:
-        return padded[..., row : row + height, column : column + width]
 
-    return [(at(row, 1), at(1, column), at(row, column)) for row in (0, 2) for column in (0, 2)]
+def _coat(planes: Tensor, canvas: CanvasTensors) -> _Coat:
+    """What a mark puts on the pixels of samples.
+
+    Args:
+        planes: (6, 1, samples), or of another mark for each pixel, (6, step * step, samples): three
+            of colour, light, the mark, its origin.
+        canvas: Where marks lie. Where there is none it is the first texel's, which is bare as all
+            corners are.
+    """
+    mark = planes[4]
+    texel = (planes[5].long() + canvas.place) * (mark > 0).long()
+    cover, relief = canvas.texels.chunk(2)
+    texel = texel.expand(len(cover), -1)
+    paint = planes[:3] + planes[3] * relief.gather(1, texel)
+    return _Coat(paint, cover.gather(1, texel), mark)
+
+
+def _laid(near: Tensor, coats: list[_Coat]) -> Tensor:
+    """Lays coats one over the other, by the numbers of their marks; what none covers stays near.
+
+    So no gap is seen where two marks meet.
+    """
+    covers = [coat.cover for coat in coats]
+    for index, coat in enumerate(coats):  # a mark that is there twice counts once
+        for before in coats[:index]:
+            covers[index] = covers[index] * (before.mark != coat.mark).float()
+    out = near
+    for coat, cover in zip(coats, covers, strict=True):
+        seen = cover
+        for other, others_cover in zip(coats, covers, strict=True):
+            if other is not coat:
+                seen = seen * (1 - others_cover * (other.mark > coat.mark).float())
+        out = out + (coat.paint - near) * seen
+    return out

@@ -46,10 +46,6 @@ class NodeWriter:
         """The difference."""
         return self.op("Sub", a, b)
 
-    def most(self, a: str, b: str) -> str:
-        """The larger one."""
-        return self.op("Max", a, b)
-
     def take(self, values: str, indices: str) -> str:
         """Single numbers of a flat vector, at flat indices."""
         return self.op("GatherElements", values, indices, axis=0)

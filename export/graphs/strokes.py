@@ -7,8 +7,9 @@ backend replaces it when it loads a graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -21,7 +22,6 @@ from .float_onnx import OPSET, PLAN
 from .nodes import Names, NodeWriter
 
 PAINTED = "painted"
-Join = Callable[[str, str], str]
 
 
 def add_head(graph: Path, strokes: Strokes, path: Path) -> None:
@@ -60,6 +60,23 @@ def _canvas_inputs(strokes: Strokes) -> list[onnx.ValueInfoProto]:
     ]
 
 
+class _Sample(NamedTuple):
+    """What lies on top of each sample: vectors."""
+
+    paint: Names  # of the three colours
+    light: str  # see ``_Head._light``
+    mark: str
+    origin: str
+
+
+class _Coat(NamedTuple):
+    """What marks put on the pixels of samples."""
+
+    paint: Names  # by pixel and colour
+    covers: Names  # by pixel, 0..1
+    marks: Names  # by pixel
+
+
 class _Head(NodeWriter):
     """Writes the nodes of the head."""
 
@@ -79,18 +96,19 @@ class _Head(NodeWriter):
         flat = self._flat(colour, shown, marks)
         # The topmost mark's opacity is in the colour already.
         light = self.mul(self._light(flat), self._topmost(tops, shown))
-        cover, relief = self._texels([self.to_index(top)])
-        own = self._lit(flat, light, relief)
-        painted = self._laid(self._near(flat), own, [self.mul(c, self.grain) for c in cover])
-        above = self._above(top)
-        cover, relief = self._texels(above)
-        laid, covers = [], []
-        for pixel, part in enumerate(cover):
-            mark = above[pixel % len(above)]
-            paint = self._unpacked(self.take(colour, mark))
-            laid += self._lit(paint, self._light(paint), relief[pixel : pixel + 1])
-            covers.append(self.mul(part, self.mul(self.take(opacity, mark), self.grain)))
-        painted = self._laid(painted, laid, covers)
+        own = _Sample(flat, light, top, self.take("origin", self.to_index(top)))
+        if self.step == 1:
+            near = [self._mean(one) for one in flat]
+            others = [self._topmost_around(top, colour, opacity)]
+        else:
+            sides = self._sides(own)
+            near = [
+                self.mul(self.add(a, b), self.real(0.5))
+                for vertical, horizontal in zip(*sides, strict=True)
+                for a, b in zip(vertical.paint, horizontal.paint, strict=True)
+            ]
+            others = [self._coat(side) for side in sides]
+        painted = self._laid(near, [self._coat([own]), *others])
         self._frame([self._byte(plane) for plane in painted])
 
     def _marks(self) -> tuple[str, str]:
@@ -179,38 +197,23 @@ class _Head(NodeWriter):
             found = self.op("Where", self.op("Greater", top, self.real(0)), value, found)
         return found
 
-    def _near(self, flat: Names) -> Names:
-        """Returns mean colours around each pixel, by pixel and colour.
+    def _sides(self, own: _Sample) -> tuple[list[_Sample], list[_Sample]]:
+        """For each pixel of a block of 2x2 the two other blocks that it touches along a side.
 
-        With a step of 1 it is the mean of 3x3 pixels. With a step of 2 it is that of the three
-        blocks that a pixel touches: 3/7 vertically, 3/7 horizontally and 1/7 diagonally.
+        Returns:
+            The blocks above or below, and those to the left or right, pixels row by row.
         """
-        if self.step == 1:
-            return [self._mean(one) for one in flat]
+        above, below = self._moved(own, 2)
+        left, right = self._moved(own, 3)
+        return [above, above, below, below], [left, right, left, right]
 
-        def start(own: str, vertical: str) -> str:
-            return self.add(self.mul(own, self.real(3 / 7)), self.mul(vertical, self.real(1 / 7)))
-
-        def finish(beside: str, vertical: str) -> str:
-            return self.add(beside, self.mul(vertical, self.real(3 / 7)))
-
-        planes = [self._touching(one, start, finish) for one in flat]
-        return [plane[pixel] for pixel in range(4) for plane in planes]
-
-    def _touching(self, values: str, start: Join, finish: Join) -> Names:
-        """Joins, for each pixel of a block of 2x2, the three other blocks that it touches.
-
-        Args:
-            values: One number for each block.
-            start: Joins a block with the one above or below.
-            finish: Joins what ``start`` made of the block beside with the one above or below.
-        """
-        own = self._picture(values)
-        return [
-            self.flat(finish(beside, vertical))
-            for vertical in self._beside(own, 2, "edge")
-            for beside in self._beside(start(own, vertical), 3, "edge")
+    def _moved(self, own: _Sample, axis: int) -> list[_Sample]:
+        """What lies before and after each sample along an axis; at the border itself."""
+        planes = [
+            [self.flat(side) for side in self._beside(self._picture(one), axis, "edge")]
+            for one in (*own.paint, own.light, own.mark, own.origin)
         ]
+        return [_Sample(list(one[:3]), *one[3:]) for one in zip(*planes, strict=True)]
 
     def _mean(self, values: str) -> str:
         """Returns means over 3x3 samples, without those outside of the picture."""
@@ -246,66 +249,76 @@ class _Head(NodeWriter):
             for begin, end in ((0, -2), (2, 2**31 - 1))
         ]
 
-    def _above(self, top: str) -> Names:
-        """Returns each pixel's topmost neighbouring mark if it lies over its own; else 0."""
-        if self.step == 1:
-            most = [self.flat(self._three("Max", self._three("Max", self._picture(top), 2), 3))]
-        else:
-            most = self._touching(top, self.most, self.most)
-        return [
-            self.to_index(self.mul(one, self.to_float(self.op("Greater", one, top))))
-            for one in most
-        ]
+    def _topmost_around(self, top: str, colour: str, opacity: str) -> _Coat:
+        """Of the marks on top of each pixel and of those around it the topmost."""
+        most = self.flat(self._three("Max", self._three("Max", self._picture(top), 2), 3))
+        mark = self.to_index(most)
+        paint = self._unpacked(self.take(colour, mark))
+        sample = _Sample(paint, self._light(paint), most, self.take("origin", mark))
+        coat = self._coat([sample])
+        shown = self.take(opacity, mark)
+        return coat._replace(covers=[self.mul(cover, shown) for cover in coat.covers])
 
-    def _texels(self, marks: Names) -> tuple[Names, Names]:
-        """Returns cover and relief in each pixel of a sample; mark 0 has the first, bare texel.
+    def _coat(self, samples: list[_Sample]) -> _Coat:
+        """What marks put on the pixels of samples: one for all pixels, or one for each.
 
-        Cover is in 0..255 and relief in 0..1, where 1/2 is flat. A canvas has both in one number,
-        see ``Canvas.arrays``, which halves the time to gather them.
-
-        Args:
-            marks: One for all pixels of a sample, or one for each of them.
+        Cover is in 0..255 and relief in 0..1, where flat is 1/2: parts of the one number in which
+        a canvas has both, see ``Canvas.arrays``. One is gathered in half the time of two. Where
+        there is no mark it is the first texel's, which is bare.
         """
-        texels = []
-        for mark in marks:
-            there = self.to_index(self.op("Greater", mark, self.number(0)))
-            texels.append(self.mul(self.add(self.take("origin", mark), "place"), there))
-        planes = enumerate(pixels(self.step))
-        found = [self.take(plane, texels[pixel % len(texels)]) for pixel, plane in planes]
-        cover = [self.op("Floor", both) for both in found]
-        return cover, [self.sub(both, part) for both, part in zip(found, cover, strict=True)]
+        paint, covers = [], []
+        samples = samples * (self.step**2 // len(samples))
+        for plane, sample in zip(pixels(self.step), samples, strict=True):
+            there = self.to_index(self.op("Greater", sample.mark, self.real(0)))
+            texel = self.mul(self.add(sample.origin, "place"), there)
+            both = self.take(plane, texel)
+            cover = self.op("Floor", both)
+            paint += self._lit(sample.paint, sample.light, self.sub(both, cover))
+            covers.append(self.mul(cover, self.grain))
+        return _Coat(paint, covers, [sample.mark for sample in samples])
 
     def _light(self, paint: Names) -> str:
         """Returns the brightness that relief 1 has over relief 0."""
         total = self.add(self.add(paint[0], paint[1]), paint[2])
         return self.mul(total, self.real(self.body / 3 * 256 / 127))
 
-    def _lit(self, paint: Names, light: str, relief: Names) -> Names:
-        """Returns the lit paint in each pixel of a sample, by pixel and colour.
+    def _lit(self, paint: Names, light: str, relief: str) -> Names:
+        """Paint in one pixel of samples, by colour, lit by its relief; see ``_light``."""
+        shade = self.mul(light, self.real(0.5))  # what relief 0 takes from flat paint
+        lit = self.mul(light, relief)
+        return [self.add(self.sub(one, shade), lit) for one in paint]
+
+    def _laid(self, near: Names, coats: list[_Coat]) -> Names:
+        """Lays coats one over the other, by the numbers of their marks; see the head in PyTorch.
 
         Args:
-            paint: The three colours of each sample's mark.
-            light: See ``_light``.
-            relief: Of each pixel.
+            near: What is seen where none covers: by pixel and colour, or of each colour alike.
+            coats: What covers.
         """
-        shade = self.mul(light, self.real(0.5))  # brightness that relief 0 loses to flat paint
-        dark = [self.sub(one, shade) for one in paint]
-        lights = [self.mul(one, light) for one in relief]
-        return [self.add(one, lit) for lit in lights for one in dark]
+        painted = []
+        for pixel in range(self.step**2):
+            shares = self._shares([(coat.marks[pixel], coat.covers[pixel]) for coat in coats])
+            for place in range(3 * pixel, 3 * pixel + 3):
+                around = out = near[place % len(near)]
+                for coat, share in zip(coats, shares, strict=True):
+                    out = self.add(out, self.mul(self.sub(coat.paint[place], around), share))
+                painted.append(out)
+        return painted
 
-    def _laid(self, beneath: Names, paint: Names, parts: Names) -> Names:
-        """Blends paint over the colours beneath it, by its cover in each pixel.
-
-        Args:
-            beneath: By pixel and colour, or by colour for all pixels.
-            paint: By pixel and colour.
-            parts: The cover of each pixel, 0 to 1.
-        """
-        laid = []
-        for place, one in enumerate(paint):
-            below = beneath[place % len(beneath)]
-            laid.append(self.add(below, self.mul(self.sub(one, below), parts[place // 3])))
-        return laid
+    def _shares(self, coats: list[tuple[str, str]]) -> Names:
+        """How much of a pixel is seen to be each coat, of the mark and the cover of each."""
+        marks, covers = (list(parts) for parts in zip(*coats, strict=True))
+        for first, second in combinations(range(len(coats)), 2):  # one that is there twice
+            same = self.op("Equal", marks[second], marks[first])
+            covers[second] = self.op("Where", same, self.real(0), covers[second])
+        shares, one = list(covers), self.real(1)
+        for first, second in combinations(range(len(coats)), 2):
+            over = self.to_float(self.op("Greater", marks[second], marks[first]))
+            beneath = self.sub(one, over)
+            hidden = self.mul(covers[second], over), self.mul(covers[first], beneath)
+            for index, part in zip((first, second), hidden, strict=True):
+                shares[index] = self.mul(shares[index], self.sub(one, part))
+        return shares
 
     def _picture(self, values: str) -> str:
         """Reshapes one number for each sample to a picture of one channel."""

@@ -51,6 +51,21 @@ def test_the_light_over_a_picture_may_change_at_no_price() -> None:
     assert losses.plan_detail(plan, plan + chip.roll(9, 1)).item() == pytest.approx(0, abs=1e-4)
 
 
+def test_light_may_end_at_an_edge_but_not_beside_it() -> None:
+    hand = torch.zeros(1, 24, 24, 32)
+    hand[:, :9, :, 16:] = 0.8  # a dark house, and a bright sky
+
+    def price(first: int) -> float:
+        lit = torch.zeros_like(hand)
+        lit[:, :9, :, first:] = 0.1
+        return losses.plan_detail(hand + lit, hand).item()
+
+    assert price(16) < 0.1 * price(21)
+    lit = torch.zeros_like(hand)
+    lit[:, 0:9:3] = 0.1  # of broad marks alone
+    assert losses.plan_detail(hand + lit, hand).item() > price(16)
+
+
 @pytest.mark.parametrize("content", [0.0, 1.0])
 def test_what_is_kept_teaches_needs_alone(make_recipe: Make, vgg: Path, content: float) -> None:
     """And the game colours."""

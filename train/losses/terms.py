@@ -178,13 +178,24 @@ def plan_colour(plan: Tensor, by_hand: Tensor) -> Tensor:
     return _levels(_colours(plan) - _colours(by_hand))
 
 
-def plan_detail(plan: Tensor, by_hand: Tensor, window: int = 17) -> Tensor:
-    """``plan_colour`` of what is left after the mean of ``window`` x ``window`` cells.
+def plan_detail(plan: Tensor, by_hand: Tensor, window: int = 17, noise: float = 0.06) -> Tensor:
+    """``plan_colour`` of what no light over the picture explains.
 
-    The light over a picture may change at no price; a mark that leaves its surroundings may not.
+    Light may change colours at no price, by what is linear in their brightness from place to place:
+    it is fitted to the colours of broad marks in ``window`` x ``window`` cells (a guided filter, He
+    et al. 2010, with ``noise`` as what counts as flat), so it may end at an edge, and is the same
+    for the marks of all layers. A mark that leaves its surroundings may not.
     """
-    apart = _colours(plan) - _colours(by_hand)
-    return _levels(apart - _box(apart, window))
+    hand = _colours(by_hand).unflatten(1, (3, -1))
+    apart = _colours(plan).unflatten(1, (3, -1)) - hand
+    grey = hand.mean(1, keepdim=True)
+    broad, guide = apart[:, :, 0], grey[:, :, 0]
+    mean, level = _box(broad, window), _box(guide, window)
+    spread = _box(guide.square(), window) - level.square()
+    slope = (_box(broad * guide, window) - mean * level) / (spread + noise**2)
+    start = mean - slope * level
+    light = _box(slope, window).unsqueeze(2) * grey + _box(start, window).unsqueeze(2)
+    return _levels(apart - light)
 
 
 def _colours(plan: Tensor) -> Tensor:

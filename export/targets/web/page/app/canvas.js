@@ -3,7 +3,7 @@
 import { stream } from "./randoms.js";
 import { AXES, DIRECTIONS, VARIANTS, drawStamps, sideOf } from "./stamps.js";
 
-const CELL = 4, PATCH = [9, 14], OWNS = 102, WANDER = 64, ALIKE = 0.913, NEVER = 9, DIFFERENCES = 8, PLACES = 100;
+const CELL = 4, PATCH = [9, 14], OWNS = { 1: 102, 2: 64 }, WANDER = 64, ALIKE = 0.913, NEVER = 9, DIFFERENCES = 8, PLACES = 100;
 const STROKES = { fine: 0.7, medium: 1.0, large: 1.4 };
 
 /** Lays the canvas for frames of height x width, multiples of 32: what a graph takes, [type, values, shape] by name. */
@@ -167,7 +167,7 @@ function scatter(layer, index, size, step, scale, seed) {
 
 // The topmost mark of each direction at each sample: marks come in the order of painting.
 function candidates({ side, cover }, scattered, before, [height, width], step) {
-  const reach = side / step, least = OWNS * (cover.reduce((a, b) => Math.max(a, b)) / 255), owned = [];
+  const reach = side / step, least = OWNS[step] * (cover.reduce((a, b) => Math.max(a, b)) / 255), owned = [];
   for (let stamp = 0; stamp < DIRECTIONS * VARIANTS; stamp++) {
     const places = [];
     for (let y = 0; y < reach; y++)

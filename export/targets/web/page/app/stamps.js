@@ -24,8 +24,9 @@ export function drawStamps(layer, scale, seed) {
   for (let mark = 0; mark < marks; mark++) {
     const draws = stream(seed, mark), random = Float64Array.from({ length: 208 }, (_, i) => draws(i));
     const turn = ((mark % VARIANTS + random[0]) / VARIANTS * 2 - 1) * TURN;
-    const [cosine, sine] = turned(AXES[Math.floor(mark / VARIANTS)], turn);
-    draw(layer, scale, side, cosine, sine, random, cover.subarray(mark * side * side), relief.subarray(mark * side * side));
+    const [cosine, sine] = turned(AXES[Math.floor(mark / VARIANTS)], turn), variant = mark % VARIANTS;
+    const middle = [Math.floor(variant / (VARIANTS / 2)) - 0.5, variant % 2 - 0.5];
+    draw(layer, scale, side, middle, cosine, sine, random, cover.subarray(mark * side * side), relief.subarray(mark * side * side));
   }
   return { side, cover, relief };
 }
@@ -35,21 +36,21 @@ function turned([x, y], turn) {
   return [x * c - y * s, x * s + y * c];
 }
 
-function draw(layer, scale, side, cosine, sine, random, cover, relief) {
+function draw(layer, scale, side, middle, cosine, sine, random, cover, relief) {
   const size = layer.shortest + (1 - layer.shortest) * random[1];
   const wide = (0.72 + 0.28 * random[2]) * layer.width * scale / 2, half = Math.max(size * layer.length * scale / 2, wide);
   const bend = (random[3] * 2 - 1) * layer.bend * 2 * half, soft = layer.soft * Math.max(scale, 0.5);
   const end = 1 + soft / (2 * half) + SURE, beside = 1.02 * wide + (layer.rough * scale + soft) / 2 + SURE;
   const aside = beside + Math.abs(bend) * Math.max(1 / 3, end * end - 1 / 3);
-  const at = i => (i + 0.5) / FINE - side / 2;
-  const rows = span(at, side, end * half * Math.abs(sine) + aside * Math.abs(cosine));
-  const columns = span(at, side, end * half * Math.abs(cosine) + aside * Math.abs(sine));
+  const [down, across] = middle.map(at => i => (i + 0.5) / FINE - side / 2 - at);
+  const rows = span(down, side, end * half * Math.abs(sine) + aside * Math.abs(cosine));
+  const columns = span(across, side, end * half * Math.abs(cosine) + aside * Math.abs(sine));
   const width = columns[1] - columns[0], height = rows[1] - rows[0];
   const alpha = new Float64Array(height * width), thick = new Float64Array(height * width);
   const paint = painter(layer, scale, half, wide, random, alpha, thick);
   for (let row = 0, i = 0; row < height; row++)
     for (let column = 0; column < width; column++, i++) {
-      const x = at(columns[0] + column), y = at(rows[0] + row), t = (x * cosine + y * sine) / half;
+      const x = across(columns[0] + column), y = down(rows[0] + row), t = (x * cosine + y * sine) / half;
       const off = y * cosine - x * sine - bend * (1 / 3 - t * t);
       if (Math.abs(t) <= end && Math.abs(off) <= beside) paint(i, t, off);
     }
