@@ -50,10 +50,10 @@ def main() -> None:
     wrong: list[str] = []
     print("| attack | runs | wrong | s |\n| --- | ---: | ---: | ---: |", flush=True)
     with tempfile.TemporaryDirectory(prefix="pleinair-attack-") as place:
-        attack = Attack(Path(place), pictures)
-        share = len(COMMANDS)
+        commands = [c for c in COMMANDS if f"{c.name}:".startswith(options.only.split(" ")[0])]
+        attack = Attack(Path(place), pictures, commands)
         every = [
-            *attacks(attack, options.kills // share, options.doubles // share),
+            *attacks(attack, options.kills, options.doubles, commands),
             *inputs(options.inputs, Path(place, "damaged")),
         ]
         for name, act in every:

@@ -17,6 +17,7 @@ from av.stream import Disposition
 from ...orientation import Orientation
 from ..colour import has_alpha
 from ..hdr import NAMES, announced_peak, side_data
+from .animation import WEBP
 from .clock import has_flag
 
 _DOLBY_TAGS = frozenset({"dvh1", "dvhe", "dav1", "dva1", "dvav"})
@@ -114,7 +115,7 @@ def probe(
     begins = None if first.pts is None else first.pts * (first.time_base or Fraction(0))
     return MediaInfo(
         label=label,
-        container=container.format.name,
+        container=WEBP if container.file else container.format.name,  # which alone comes so
         seconds=container.duration / 1e6 if container.duration else None,
         streams=tuple(map(_stream, container.streams)),
         painted=stream.index,
@@ -149,8 +150,15 @@ def _stream(stream: Any) -> StreamInfo:
 
 
 def is_cover(stream: Any) -> bool:
-    """Whether a stream is a picture of the file, and no film."""
-    return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+    """Whether a stream is a picture of the file, and no film.
+
+    A sequence of AVIF has its first frame once more, as a picture.
+    """
+    if stream.type != "video":
+        return False
+    others = (one.frames for one in stream.container.streams.video if one is not stream)
+    is_first = stream.frames == 1 and max(others, default=0) > 1
+    return is_first or bool(stream.disposition & Disposition.attached_pic)
 
 
 def packets_of(container: av.container.InputContainer, *streams: Any) -> Iterator[Any]:
