@@ -27,7 +27,10 @@ from pleinair.tools.attack_inputs import write_generator
 
 WAY = ("--model", "monet-conv", "--backend", "onnxruntime", "--precision", "int8")
 EXPORT = ("export", "generator.pt", "--target", "onnx", "--precision", "fp32", "--calibration")
-BENCH = "--backend onnxruntime --precision int8 --size 64x64 --scenario single-stream --duration"
+BENCH = (
+    "--backend onnxruntime --precision int8 --size 64x64 --scenario single-stream"
+    " --duration 0.1 --frames 2 --pictures in"
+)
 FOREIGN = {".o.mp4.job/letter": "mine", "o.mp4.part": "mine", "out.old/a": "mine"}
 INPUTS = {"in", "clip.mp4", "tiny.toml", "generator.pt"}
 PATIENCE = 300  # seconds for one command
@@ -137,8 +140,7 @@ COMMANDS = (
     ),
     Command(
         "bench",
-        ("bench", "run", "monet-conv", *BENCH.split(), "0.1", "--frames", "2", "--pictures", "in")
-        + ("--out", "measured", "--overwrite"),
+        ("bench", "run", "monet-conv", *BENCH.split(), "--out", "measured", "--overwrite"),
         "measured",
         1,
         ("nothing",),

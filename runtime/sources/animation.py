@@ -6,6 +6,8 @@ Pillow decodes those, and hands the frames over as a stream without compression.
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import struct
 import warnings
@@ -18,10 +20,10 @@ import av
 from PIL import Image
 
 WEBP = "webp"
-ANIMATIONS = frozenset({"apng", "gif"})  # FFmpeg's names of what it reads itself
 STREAM = "matroska"  # FFmpeg's name of the format that the frames are handed over in
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SEQUENCES = frozenset({b"avis", b"msf1", b"hevc", b"hevx"})  # of AVIF and HEIC
+_TAIL = 64  # bytes at a GIF's end that are looked at
 _MOST = 4096  # chunks that are looked through
 _MILLI = Fraction(1, 1000)
 _SHORTEST, _USUAL = 10, 100  # milliseconds; what is shorter, browsers show for the usual time
@@ -54,11 +56,25 @@ def is_animation(path: Path) -> bool:
 def _durations(path: Path) -> Iterator[int]:
     """Yields how long each frame of a WebP is shown, in milliseconds."""
     with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
         file.seek(12)
-        for kind, _ in _chunks(file, "<4sI"):
-            if kind == b"ANMF":
+        for kind, length in _chunks(file, "<4sI"):
+            if kind == b"ANMF" and file.tell() + length <= size:
                 said = int.from_bytes(file.read(15)[12:], "little")
                 yield said if said > _SHORTEST else _USUAL
+
+
+def _whole_part(path: Path) -> BinaryIO:
+    """A WebP's file, without the chunk in which it is cut off: libwebp reads no such file."""
+    data = path.read_bytes()
+    file, end = io.BytesIO(data), 12
+    if int.from_bytes(data[4:8], "little") + 8 > len(data):
+        file.seek(end)
+        for _, length in _chunks(file, "<4sI"):
+            if file.tell() + length <= len(data):
+                end = file.tell() + length + length % 2
+        return io.BytesIO(data[:4] + (end - 8).to_bytes(4, "little") + data[8:end])
+    return file
 
 
 def is_cut_off(path: Path, frames: int) -> bool:
@@ -72,11 +88,10 @@ def is_cut_off(path: Path, frames: int) -> bool:
             if head == _PNG:
                 return frames < count_frames(path)
             end = file.seek(0, os.SEEK_END)
-            if head[:4] == b"RIFF" and int.from_bytes(head[4:], "little") + 8 <= end:
-                return frames < count_frames(path)  # what is damaged ends it
-            if head[:4] == b"RIFF":
-                return True
-            file.seek(max(0, end - 64))
+            if head[:4] == b"RIFF" and count_frames(path) > 1:
+                is_short = int.from_bytes(head[4:], "little") + 8 > end
+                return is_short or frames < count_frames(path)  # what is damaged ends it
+            file.seek(max(0, end - _TAIL))
             return head[:3] == b"GIF" and not file.read().rstrip(b"\0").endswith(b";")
     except OSError:
         return False
@@ -131,13 +146,13 @@ class WebPFrames:
         try:
             with warnings.catch_warnings():  # of large ones; whoever opens it has a limit
                 warnings.simplefilter("ignore")
-                self.picture = Image.open(path, formats=["WEBP"])
-        except (Image.DecompressionBombError, ValueError, SyntaxError) as error:
-            raise OSError(str(error)) from error
+                self.picture = Image.open(_whole_part(path), formats=["WEBP"])
+        except (Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+            raise OSError(errno.EIO, str(error)) from error
         self.name, self.waiting = str(path), bytearray()
         self.durations, self.index, self.time = list(_durations(path)), 0, 0
         self.out = av.open(self, "w", format=STREAM)
-        mean = Fraction(sum(self.durations), len(self.durations)) / 1000
+        mean = Fraction(sum(self.durations), max(1, len(self.durations))) / 1000 or _MILLI
         stream: Any = self.out.add_stream("rawvideo", rate=(1 / mean).limit_denominator(1001))
         stream.width, stream.height = self.picture.size
         stream.pix_fmt = "rgba"

@@ -6,13 +6,17 @@ import struct
 from pathlib import Path
 
 from ...errors import MediaError
-from ...profiles import MISSING, can_convert, has_profile
+from ...pictures import KEEPS_PROFILE
+from ...profiles import MISSING, can_convert, has_profile, own_profile
 from .animation import count_frames
 
 
-
-def remarks(path: Path) -> list[str]:
+def remarks(path: Path, target: Path | None = None) -> list[str]:
     """Returns a sentence for each thing that is left out of a picture.
+
+    Args:
+        path: The picture.
+        target: What it becomes, if it is to keep its own colour profile.
 
     Raises:
         MediaError: The file cannot be read.
@@ -31,6 +35,12 @@ def remarks(path: Path) -> list[str]:
         said.append(f"{path}: only the first of its {pages} frames will be painted")
     if has_profile(data) and not can_convert():
         said.append(f"{path} {MISSING}")
+    elif target:
+        icc, why = own_profile(data)
+        if icc and target.suffix.lower() not in KEEPS_PROFILE:
+            why = f"a {target.suffix} has none"
+        if why:
+            said.append(f"{path}: its colour profile cannot be kept, as {why}; it will be sRGB")
     return said
 
 

@@ -24,12 +24,12 @@ from ...errors import MediaError, UsageError
 from ...errors import shown as shortened
 from ...picture_size import MOST
 from ...pictures import SUFFIXES, is_picture, list_pictures, read_picture
+from ...profiles import own_profile
 from ..address import shown
 from ..colour import WHITE, Colour, Decoded, rgb48, tags_of
 from ..frame import Frame
 from ..hdr import USUAL_PEAK, measured_peak
 from .animation import (
-    ANIMATIONS,
     STREAM,
     WebPFrames,
     count_frames,
@@ -117,7 +117,15 @@ class EmptySource(Source):
 
 
 class PictureSource(Source):
-    """One picture or several; what cannot be decoded is a problem, not the end."""
+    """One picture or several; what cannot be decoded is a problem, not the end.
+
+    Args:
+        paths: The files.
+        label: How messages name them.
+        names: What each is called in a folder of outputs; its file's name if none.
+        max_pixels: How large they may be.
+        keep_profile: Whether each frame has the picture's own profile, to be written in.
+    """
 
     def __init__(
         self,
@@ -125,9 +133,10 @@ class PictureSource(Source):
         label: str,
         names: list[str] | None = None,
         max_pixels: int = MOST,
+        keep_profile: bool = False,
     ) -> None:
         super().__init__()
-        self.max_pixels = max_pixels
+        self.max_pixels, self.keep_profile = max_pixels, keep_profile
         self.paths, self.label, self.count = paths, label, len(paths)
         self.names = names or [path.name for path in paths]
 
@@ -136,10 +145,11 @@ class PictureSource(Source):
         for index, (path, name) in enumerate(zip(self.paths, self.names, strict=True)):
             try:
                 rgb, alpha = read_picture(path, self.max_pixels)
-            except MediaError as error:
+                profile = own_profile(path.read_bytes())[0] if self.keep_profile else b""
+            except (MediaError, OSError) as error:
                 self.problems.append(str(error))
                 continue
-            yield Frame(rgb, index, name=name, alpha=alpha)
+            yield Frame(rgb, index, name=name, alpha=alpha, profile=profile)
 
 
 class VideoSource(Source):
@@ -183,7 +193,7 @@ class VideoSource(Source):
         if opening is None:
             raise self._without_frames()
         self._check(opening)
-        self.info = probe(self.container, self.stream, opening, self.label)
+        self.info = probe(self.container, self.stream, opening, self.path)
         self.time_base = self.info.time_base
         begins = float(self.info.first or 0)
         self.start_time = None if start is None else begins + start
@@ -430,9 +440,7 @@ class VideoSource(Source):
         if self.start_time is not None:  # the index tells of all frames, not of the part's
             return False
         name = self.container.format.name
-        if self.container.file or name in ANIMATIONS:
-            return is_cut_off(Path(self.path), frames)
-        if packets < len(self.stream.index_entries):
+        if is_cut_off(Path(self.path), frames) or packets < len(self.stream.index_entries):
             return True
         if name == "avi" and end is not None and self.fps:  # some of its frames may be empty
             return end * self.fps < self.stream.frames - _EMPTY
