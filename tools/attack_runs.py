@@ -35,7 +35,7 @@ FOREIGN = {".o.mp4.job/letter": "mine", "o.mp4.part": "mine", "out.old/a": "mine
 INPUTS = {"in", "clip.mp4", "tiny.toml", "generator.pt"}
 PATIENCE = 300  # seconds for one command
 _ENDING = 5.0  # seconds that children may take to notice that their parent is gone
-_START = "from pleinair.cli import main; main()"
+_START = "from pleinair.cli import run; run()"
 _FRAMES = 110  # of the clip: more than a segment has
 RECIPE = """name = "tiny"
 data = { root = ".", source = "in", target = "in", crop = 32, workers = 0 }
@@ -330,7 +330,7 @@ def _is_said(err: str, code: int, tally: Tally, what: str) -> None:
 
 
 def attacks(
-    attack: Attack, kills: int, doubles: int, commands: Sequence[Command] = COMMANDS
+    attack: Attack, kills: int, doubles: int, commands: Sequence[Command], seed: int = 0
 ) -> Iterator[tuple[str, Callable[[Tally], None]]]:
     """Yields the name of each kind, and what does it."""
     shares = sum(command.share for command in commands)
@@ -338,5 +338,5 @@ def attacks(
         for fault in ("kill", "full", "broken"):
             yield f"{command.name}: {fault} at every step", partial(attack.cuts, command, fault)
         signals, several = (-(-n * command.share // shares) for n in (kills, doubles))
-        yield f"{command.name}: signals at random", partial(attack.kills, command, signals)
-        yield f"{command.name}: several at once", partial(attack.doubles, command, several)
+        yield f"{command.name}: signals at random", partial(attack.kills, command, signals, seed=seed)
+        yield f"{command.name}: several at once", partial(attack.doubles, command, several, seed=seed)
