@@ -21,7 +21,9 @@ from pleinair.tools.attack_inputs import KINDS, attack_inputs, write_generator
 from pleinair.tools.attack_runs import COMMANDS, Attack, Tally, attacks
 
 
-def inputs(count: int, folder: Path, seed: int = 0) -> Iterator[tuple[str, Callable[[Tally], None]]]:
+def inputs(
+    count: int, folder: Path, seed: int = 0
+) -> Iterator[tuple[str, Callable[[Tally], None]]]:
     """Yields the name of each kind of input, and what tries it."""
     each = -(-count // len(KINDS))
     folder.mkdir(parents=True, exist_ok=True)

@@ -338,5 +338,8 @@ def attacks(
         for fault in ("kill", "full", "broken"):
             yield f"{command.name}: {fault} at every step", partial(attack.cuts, command, fault)
         signals, several = (-(-n * command.share // shares) for n in (kills, doubles))
-        yield f"{command.name}: signals at random", partial(attack.kills, command, signals, seed=seed)
-        yield f"{command.name}: several at once", partial(attack.doubles, command, several, seed=seed)
+        for what, act, count in (
+            ("signals at random", attack.kills, signals),
+            ("several at once", attack.doubles, several),
+        ):
+            yield f"{command.name}: {what}", partial(act, command, count, seed=seed)

@@ -3,8 +3,9 @@
     pleinair train recipes/monet.toml --data DATA --out runs/monet
 
 ``recipe.json``, ``stats.jsonl``, ``samples/``, ``checkpoint.pt`` (everything that is needed to go
-on; ``checkpoint-before.pt`` is the one before) and the averaged generators, which are what gets exported: ``generator.pt``, ``reverse.pt`` of
-the way back, ``student.pt``, and ``best.pt``, the one with the lowest KID so far.
+on; ``checkpoint-before.pt`` is the one before) and the averaged generators, which are what gets
+exported: ``generator.pt``, ``reverse.pt`` of the way back, ``student.pt``, and ``best.pt``, the one
+with the lowest KID so far.
 """
 
 from __future__ import annotations
