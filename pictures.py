@@ -216,11 +216,11 @@ def _decode_heif(data: bytes, path: Path, max_pixels: int) -> npt.NDArray[Any] |
                 width, height = one.codec_context.width, one.codec_context.height
                 if width * height > max_pixels:
                     raise _too_large(path, width, height, max_pixels)
-            tiles = {
-                packet.stream.id: frame.to_ndarray(format="bgr24")
-                for packet in file.demux(*streams)
-                for frame in packet.decode()
-            }
+            tiles: dict[int, npt.NDArray[Any]] = {}
+            for packet in file.demux(*streams):
+                for frame in packet.decode():
+                    assert isinstance(frame, av.VideoFrame)
+                    tiles[packet.stream.id] = frame.to_ndarray(format="bgr24")
             return _put_together(grid, tiles) if grid else tiles[number]
     except (av.error.FFmpegError, OSError, ValueError, LookupError):
         return None

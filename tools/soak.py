@@ -32,7 +32,7 @@ from pleinair.runtime.live.live import live
 from pleinair.runtime.translate.translate import translate
 from pleinair.tools.soak_disturb import film, look_on, vanishing_camera
 
-WAY = {"model": "monet-conv", "backend": "onnxruntime", "precision": "int8"}
+WAY: dict[str, Any] = {"model": "monet-conv", "backend": "onnxruntime", "precision": "int8"}
 _MOST = 1.02  # of the memory at the beginning
 _WARM_UP = 10  # a tenth of all samples
 

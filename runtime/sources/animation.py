@@ -155,7 +155,8 @@ class WebPFrames:
         mean = Fraction(sum(self.durations), max(1, len(self.durations))) / 1000 or _MILLI
         stream: Any = self.out.add_stream("rawvideo", rate=(1 / mean).limit_denominator(1001))
         stream.width, stream.height = self.picture.size
-        stream.pix_fmt = "rgba"
+        self.mode = "RGBA" if self.picture.mode == "RGBA" else "RGB"
+        stream.pix_fmt = {"RGBA": "rgba", "RGB": "rgb24"}[self.mode]
         stream.time_base = _MILLI
         self.stream = stream
 
@@ -176,7 +177,7 @@ class WebPFrames:
         """Decodes one frame; after the last one, or a damaged one, ends the stream."""
         try:
             self.picture.seek(self.index)
-            packet: Any = av.Packet(self.picture.convert("RGBA").tobytes())
+            packet: Any = av.Packet(self.picture.convert(self.mode).tobytes())
         except (OSError, EOFError, ValueError):
             self.index = len(self.durations) + 1
             self.out.close()

@@ -563,7 +563,7 @@ def open_container(path: str) -> av.container.InputContainer:
         options = {"rw_timeout": microseconds, "timeout": microseconds}
         return av.open(path, options=options, timeout=TIMEOUT, metadata_errors="replace")
     if is_animated_webp(Path(path)):
-        return av.open(WebPFrames(Path(path)), format=STREAM)
+        return av.open(WebPFrames(Path(path)), "r", format=STREAM)
     # Without its protocol, what is before a colon in the name would be taken for one.
     return av.open(f"file:{path}", metadata_errors="replace")
 
