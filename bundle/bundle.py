@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..checks import check_artifact
-from ..errors import BundleError, PleinairError, UsageError
+from ..errors import BundleError, PleinairError, UsageError, shown
 from ..files import is_cut, recover_folder, replace_folder
 from ..owners import Owner
 from ..private import without_folders
@@ -90,9 +90,18 @@ class Bundle:
         What is in it is checked too, before any library opens it.
 
         Raises:
-            BundleError: It is missing, lies outside the bundle, its hash differs, or something in
-                it is out of bounds.
+            BundleError: It is missing, cannot be read, lies outside the bundle, its hash differs,
+                or something in it is out of bounds.
         """
+        try:
+            return self._checked_path(artifact)
+        except OSError as error:  # a name that no file can have, say
+            raise BundleError(
+                f"{self.label}: artifact {shown(artifact.path)} cannot be read:"
+                f" {error.strerror or error}; {AGAIN}"
+            ) from error
+
+    def _checked_path(self, artifact: Artifact) -> Path:
         path, root = self.root / artifact.path, self.root.resolve()
         if not path.exists():
             raise BundleError(f"{self.label}: artifact {artifact.path} is missing; {AGAIN}")
