@@ -6,8 +6,8 @@ Only the formats that are read are known here. A file of another one is no pictu
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 
+from .heif import all_boxes
 from .reading import Malformed
 
 MOST = 2**28  # pixels of a picture, unless more are allowed: 16384x16384
@@ -102,34 +102,15 @@ def _tiff(data: memoryview) -> tuple[int, int]:
     return found[256], found[257]
 
 
-_HOLDERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0}  # bytes before their boxes
-
-
 def _heif(data: memoryview) -> tuple[int, int]:
     """The largest size that is said of any picture in HEIC or AVIF: of a whole or of its tiles."""
-    sizes, left = [], [data]
-    while left:
-        for kind, content in _boxes(left.pop()):
-            if kind in _HOLDERS:
-                left.append(content[_HOLDERS[kind] :])
-            elif kind == b"ispe":
-                sizes.append(struct.unpack_from(">II", content, 4))
-            elif kind == b"tkhd":  # of a sequence; in 65536ths
-                width, height = struct.unpack_from(">II", content, len(content) - 8)
-                sizes.append((width >> 16, height >> 16))
+    sizes = []
+    for kind, content in all_boxes(data):
+        if kind == b"ispe":
+            sizes.append(struct.unpack_from(">II", content, 4))
+        elif kind == b"tkhd":  # of a sequence; in 65536ths
+            width, height = struct.unpack_from(">II", content, len(content) - 8)
+            sizes.append((width >> 16, height >> 16))
     if not sizes:
         raise IndexError
     return max(sizes, key=lambda size: size[0] * size[1])
-
-
-def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """The kinds and contents of boxes that follow one another."""
-    while len(data) >= 8:
-        (length, kind), start = struct.unpack_from(">I4s", data), 8
-        if length == 1:
-            (length,), start = struct.unpack_from(">Q", data, 8), 16
-        length = length or len(data)  # 0: to the end
-        if length < start:
-            raise IndexError
-        yield kind, data[start:length]
-        data = data[length:]

@@ -2,7 +2,8 @@
 
 What is read: 8 or 16 bits, grey, colour or palette, with or without alpha, turned as EXIF says.
 What goes on: 8-bit sRGB, and the alpha channel beside it, which is never painted. 16 bits are
-rounded to 8. Formats without alpha (JPEG, BMP) get the picture laid over white.
+rounded to 8. What is written is sRGB, or in a given profile. Formats without alpha (JPEG, BMP) get
+the picture laid over white.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,9 +21,10 @@ import numpy.typing as npt
 
 from .errors import MediaError
 from .files import NameTaken, durable
+from .heif import Grid, primary
 from .orientation import Orientation, stored_orientation
 from .picture_size import MOST, picture_size
-from .profiles import to_srgb
+from .profiles import from_srgb, to_srgb
 from .reading import Malformed
 
 # uint8 RGB [H, W, 3]. The element type is left open, as OpenCV's own annotations leave it.
@@ -34,6 +35,14 @@ Thing = TypeVar("Thing")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 _KEEPS_ALPHA = frozenset({".png", ".webp", ".tif", ".tiff"})
+KEEPS_PROFILE = _KEEPS_ALPHA | {".jpg", ".jpeg"}
+_QUALITY = 95  # of JPEG
+# What Pillow does otherwise than OpenCV, if it is not told so.
+_PILLOWS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": _QUALITY},
+    "WEBP": {"lossless": True},
+    "TIFF": {"compression": "tiff_lzw"},
+}
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 READ_ONLY = frozenset({".heic", ".heif", ".avif"})
@@ -114,6 +123,7 @@ def write_picture(
     ground: Sequence[int] = (255, 255, 255),
     replace: bool = True,
     ready: Callable[[Path], None] = lambda temporary: None,
+    profile: bytes = b"",
 ) -> None:
     """Writes a picture in the format of its suffix, durably.
 
@@ -124,6 +134,7 @@ def write_picture(
         ground: What it is laid over where the format has no alpha.
         replace: Whether an existing file may be replaced.
         ready: Called with the complete file just before it gets its name.
+        profile: The ICC profile of RGB to write it in, where the format has any; else it is sRGB.
 
     Raises:
         MediaError: The format is unknown or the file cannot be written.
@@ -131,22 +142,15 @@ def write_picture(
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise MediaError(f"{path}: pictures are written as {', '.join(sorted(SUFFIXES))}")
-    if alpha is not None and suffix in _KEEPS_ALPHA:
-        pixels = np.dstack([rgb[..., ::-1], alpha])
-    else:
-        if alpha is not None:
-            rgb = over(rgb, alpha, ground)
-        pixels = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-    options = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix in (".jpg", ".jpeg") else []
+    if alpha is not None and suffix not in _KEEPS_ALPHA:
+        rgb, alpha = over(rgb, alpha, ground), None
     try:
-        good, data = cv2.imencode(suffix, pixels, options)
-    except cv2.error as error:
-        raise MediaError(f"{path} cannot be encoded: {error.err}") from error
-    if not good:
-        raise MediaError(f"{path} cannot be encoded as {suffix}")
+        data = _encode(suffix, rgb, alpha, profile if suffix in KEEPS_PROFILE else b"")
+    except (cv2.error, OSError, ValueError) as error:
+        raise MediaError(f"{path} cannot be encoded: {getattr(error, 'err', error)}") from error
     try:
         with durable(path, replace=replace, ready=ready) as temporary:
-            temporary.write_bytes(data.tobytes())  # unlike tofile it says why it fails
+            temporary.write_bytes(data)  # unlike tofile it says why it fails
     except NameTaken:
         raise MediaError(
             f"{path} cannot be written: another program wrote a file of this name meanwhile;"
@@ -154,6 +158,29 @@ def write_picture(
         ) from None
     except OSError as error:
         raise MediaError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _encode(suffix: str, rgb: Pixels, alpha: Alpha | None, profile: bytes) -> bytes:
+    """Encodes a picture: by OpenCV, or with a profile by Pillow, in the same ways."""
+    is_jpeg = suffix in (".jpg", ".jpeg")
+    if profile:
+        from PIL import Image
+
+        rgb = from_srgb(rgb, profile)
+        form = Image.registered_extensions()[suffix]
+        pixels = rgb if alpha is None else np.dstack([rgb, alpha])
+        how: dict[str, Any] = {"icc_profile": profile}
+        how |= _PILLOWS.get(form, {})
+        content = io.BytesIO()
+        Image.fromarray(pixels).save(content, form, **how)
+        return content.getvalue()
+    pixels = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    if alpha is not None:
+        pixels = np.dstack([pixels, alpha])
+    good, data = cv2.imencode(suffix, pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] * is_jpeg)
+    if not good:
+        raise ValueError(f"OpenCV knows no {suffix}")
+    return data.tobytes()
 
 
 def _decode(data: Alpha, flags: int) -> npt.NDArray[Any] | None:
@@ -166,25 +193,59 @@ def _decode(data: Alpha, flags: int) -> npt.NDArray[Any] | None:
 
 
 def _decode_heif(data: bytes, path: Path, max_pixels: int) -> npt.NDArray[Any] | None:
-    """Decodes what OpenCV may not know, by FFmpeg; None if that does not know it either."""
+    """Decodes what OpenCV may not know, by FFmpeg; None if that does not know it either.
+
+    Raises:
+        MediaError: It is too large, or put together in a way that is not known here.
+    """
     import av
 
     try:
+        number, grid = primary(data)
+    except Malformed as error:
+        raise MediaError(
+            f"{path} cannot be decoded as a picture: {error}; save it as JPEG or PNG"
+        ) from None
+    if grid and grid.size[0] * grid.size[1] > max_pixels:
+        raise _too_large(path, *grid.size, max_pixels)
+    try:
         with av.open(io.BytesIO(data), "r") as file:
-            tiles = len(file.streams.video)
-            for one in file.streams.video:  # what is coded may be larger than the header says
+            wanted = grid.tiles if grid else (number,)
+            streams = [one for one in file.streams.video if one.id in wanted]
+            for one in streams:  # what is coded may be larger than the header says
                 width, height = one.codec_context.width, one.codec_context.height
                 if width * height > max_pixels:
                     raise _too_large(path, width, height, max_pixels)
-            frames = [frame.to_ndarray(format="bgr24") for frame in islice(file.decode(video=0), 1)]
-    except (av.error.FFmpegError, OSError, ValueError, IndexError):
+            tiles: dict[int, npt.NDArray[Any]] = {}
+            for packet in file.demux(*streams):
+                for frame in packet.decode():
+                    assert isinstance(frame, av.VideoFrame)
+                    tiles[packet.stream.id] = frame.to_ndarray(format="bgr24")
+            return _put_together(grid, tiles) if grid else tiles[number]
+    except (av.error.FFmpegError, OSError, ValueError, LookupError):
         return None
-    if tiles > 2:  # a second one is alpha
-        raise MediaError(
-            f"{path} is a HEIC picture of {tiles} tiles, which nothing here puts together; save it"
-            " as JPEG or PNG"
-        )
-    return frames[0] if frames else None
+
+
+def _put_together(grid: Grid, tiles: dict[int, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Lays tiles beside each other, row by row; the last ones may hang over the edges.
+
+    Raises:
+        KeyError: One is missing.
+        ValueError: They are of different sizes, or do not fill the whole.
+    """
+    width, height = grid.size
+    whole = np.zeros((height, width, 3), np.uint8)
+    high, wide = tiles[grid.tiles[0]].shape[:2]
+    rows = len(grid.tiles) // grid.columns
+    if wide * grid.columns < width or high * rows < height:
+        raise ValueError
+    for place, number in enumerate(grid.tiles):
+        row, column = divmod(place, grid.columns)
+        room = whole[row * high : (row + 1) * high, column * wide : (column + 1) * wide]
+        if tiles[number].shape[:2] != (high, wide):
+            raise ValueError
+        room[:] = tiles[number][: room.shape[0], : room.shape[1]]
+    return whole
 
 
 def _is_whole_png(data: bytes) -> bool:

@@ -1,16 +1,20 @@
-"""Colour profiles of pictures: what they mean is painted in sRGB (ground floor).
+"""Colour profiles of pictures: what they mean is painted in sRGB, and back (ground floor).
 
 Little CMS converts, which Pillow carries. It is loaded for pictures with a profile only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from .heif import icc_of
 
 Pixels = npt.NDArray[Any]
 
@@ -51,27 +55,94 @@ def to_srgb(data: bytes, rgb: Pixels) -> Pixels:
     from PIL import Image, ImageCms
 
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            icc, mode = picture.info.get("icc_profile"), picture.mode
-            if not icc:
-                return rgb
+        with _opened(data) as (icc, mode, picture):
             profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
             if _is_srgb(profile):
                 return rgb
             stored = _as_stored(profile.profile.xcolor_space.strip(), mode, rgb, picture)
         if stored is None:
             return rgb
-        converted = ImageCms.profileToProfile(
-            stored,
-            profile,
-            ImageCms.createProfile("sRGB"),
+        return _converted(stored, profile, ImageCms.createProfile("sRGB"))
+    except (ImageCms.PyCMSError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return rgb  # a damaged profile: viewers take the numbers as sRGB, too
+
+
+def from_srgb(rgb: Pixels, icc: bytes) -> Pixels:
+    """Converts uint8 RGB [H, W, 3] from sRGB to the numbers that a profile means by it.
+
+    Args:
+        rgb: The pixels.
+        icc: What ``own_profile`` returned.
+    """
+    from PIL import Image, ImageCms
+
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+    picture = Image.fromarray(np.ascontiguousarray(rgb))
+    return _converted(picture, ImageCms.createProfile("sRGB"), profile)
+
+
+def own_profile(data: bytes) -> tuple[bytes, str]:
+    """Returns the ICC profile that a picture's painting can be written in.
+
+    Args:
+        data: The picture's file.
+
+    Returns:
+        The profile, and why there is none: empty too if the file has none, or sRGB's.
+    """
+    if not has_profile(data) or not can_convert():
+        return b"", ""
+    from PIL import Image, ImageCms
+
+    try:
+        with _opened(data) as (icc, _, _):
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+            space = profile.profile.xcolor_space.strip()
+            if _is_srgb(profile):
+                return b"", ""
+            if space != "RGB":
+                return b"", f"it is of {space} and a painting is of RGB"
+            _converted(Image.new("RGB", (1, 1)), ImageCms.createProfile("sRGB"), profile)
+            return icc, ""
+    except ImageCms.PyCMSError:
+        return b"", "it can be read and not written"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return b"", ""
+
+
+@contextlib.contextmanager
+def _opened(data: bytes) -> Iterator[tuple[bytes, str, Any]]:
+    """Yields a file's profile, Pillow's mode of its pixels, and the picture if Pillow knows it.
+
+    Raises:
+        OSError: It has no profile, or is no picture.
+    """
+    from PIL import Image
+
+    if data[4:8] == b"ftyp":
+        picture, icc, mode = None, icc_of(data), "RGB"
+    else:
+        picture = Image.open(io.BytesIO(data))
+        icc, mode = picture.info.get("icc_profile", b""), picture.mode
+    with picture or contextlib.nullcontext():
+        if not icc:
+            raise OSError
+        yield icc, mode, picture
+
+
+def _converted(picture: Any, source: Any, target: Any) -> Pixels:
+    from PIL import ImageCms
+
+    return np.asarray(
+        ImageCms.profileToProfile(
+            picture,
+            source,
+            target,
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
             "RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-    except (ImageCms.PyCMSError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return rgb  # a damaged profile: viewers take the numbers as sRGB, too
-    return np.asarray(converted)
+    )
 
 
 def _as_stored(space: str, mode: str, rgb: Pixels, picture: Any) -> Any:

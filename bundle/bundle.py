@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..checks import check_artifact
-from ..errors import BundleError, PleinairError, UsageError
+from ..errors import BundleError, PleinairError, UsageError, shown
 from ..files import is_cut, recover_folder, replace_folder
 from ..owners import Owner
 from ..private import without_folders
@@ -91,8 +91,8 @@ class Bundle:
         Its content is checked too, before any library opens it.
 
         Raises:
-            BundleError: It is missing, lies outside the bundle, its hash differs, or something in
-                it is out of bounds.
+            BundleError: It is missing, cannot be read, lies outside the bundle, its hash differs,
+                or something in it is out of bounds.
         """
         if artifact.path in self._checked:
             return self.root / artifact.path
@@ -119,6 +119,14 @@ class Bundle:
 
     def _named(self, name: str, sha256: str, what: str) -> Path:
         """Returns a file or folder after checking it against the manifest."""
+        try:
+            return self._found(name, sha256, what)
+        except OSError as error:  # a name that no file can have, say
+            raise BundleError(
+                f"{self.label}: {shown(what)} cannot be read: {error.strerror or error}; {AGAIN}"
+            ) from error
+
+    def _found(self, name: str, sha256: str, what: str) -> Path:
         path, root = self.root / name, self.root.resolve()
         if not path.exists():
             raise BundleError(f"{self.label}: {what} is missing; {AGAIN}")

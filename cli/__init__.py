@@ -6,6 +6,6 @@ Every verb takes ``--json`` (one object on stdout; all else goes to stderr) and 
 
 # Verbs stand in --help in this order.
 from . import paint, training, export, bench, deploy, machine  # noqa: I001
-from .main import main
+from .main import main, run
 
-__all__ = ["bench", "deploy", "export", "machine", "main", "paint", "training"]
+__all__ = ["bench", "deploy", "export", "machine", "main", "paint", "run", "training"]

@@ -87,6 +87,10 @@ def translate(
     keep_location: Annotated[
         bool, typer.Option("--keep-location", help="Keep where videos were taken.")
     ] = False,
+    keep_profile: Annotated[
+        bool,
+        typer.Option("--keep-profile", help="Write pictures in their colour profile, not sRGB."),
+    ] = False,
     engine: Annotated[
         str,
         typer.Option(help="local, or ray: a cluster; IN may be a .txt list or an fsspec address."),
@@ -125,6 +129,7 @@ def translate(
         stroke=stroke,
         background=background,
         keep_location=keep_location,
+        keep_profile=keep_profile,
     )
     if dry_run:
         local = engine == "local"
@@ -135,6 +140,7 @@ def translate(
                 **part,
                 encoding=encoding,
                 keep_location=keep_location,
+                keep_profile=keep_profile,
                 max_pixels=max_pixels,
             )
             if local

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..errors import TrainingError, UsageError
 from ..files import NameTaken, durable
 
 LAST = "checkpoint.pt"
+BEFORE = "checkpoint-before.pt"  # the one before it, for the day when it is damaged
 BEST = "best.pt"  # of the run's generators the one with the lowest KID
 
 
@@ -21,15 +23,29 @@ def generator_file(name: str) -> str:
     return f"{name}.pt"
 
 
-def save_atomically(state: dict[str, Any], path: Path, replace: bool = True) -> None:
+def save_atomically(
+    state: dict[str, Any], path: Path, replace: bool = True, before: Path | None = None
+) -> None:
     """Writes a checkpoint durably: the old file survives any failure.
+
+    Args:
+        state: What it holds.
+        path: The file.
+        replace: Whether there may be one.
+        before: What that becomes.
 
     Raises:
         UsageError: There is one that may not be replaced.
         TrainingError: It cannot be written.
     """
+
+    def put_aside(_: Path) -> None:
+        if before and path.exists():
+            path.replace(before)
+
     try:
-        with durable(path, replace=replace) as temporary, temporary.open("r+b") as file:
+        writing = durable(path, replace=replace, ready=put_aside)
+        with writing as temporary, temporary.open("r+b") as file:
             torch.save(state, file)
     except NameTaken:
         raise UsageError(f"{path} exists; add --overwrite to replace it") from None
@@ -56,9 +72,21 @@ def load_state(path: Path) -> dict[str, Any]:
         ) from error
     except Exception as error:  # torch raises half a dozen types for a damaged file
         said = str(error).strip().splitlines() or [type(error).__name__]
+        reason = said[0].split(". ")[0]
         raise TrainingError(
-            f"{path} is no readable checkpoint: it is cut short, or something else ({said[0]})"
+            f"{path} is no readable checkpoint: it is cut short, or something else ({reason})"
         ) from error
     if not isinstance(state, dict):
         raise TrainingError(f"{path} is no pleinair checkpoint: it holds a {type(state).__name__}")
+    if str(state.get("format", "")).startswith("pleinair") and not _is_whole(path):
+        raise TrainingError(f"{path} is no readable checkpoint: its checksums are others")
     return state
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the checksums of a checkpoint's parts hold, which torch writes and does not check."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.testzip() is None
+    except Exception:  # zipfile raises half a dozen types for a damaged file
+        return False

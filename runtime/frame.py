@@ -23,5 +23,6 @@ class Frame:
     duration: int = 0  # in the same; 0 if unknown
     name: str = ""  # file name, for pictures
     alpha: npt.NDArray[Any] | None = None  # [H, W], for pictures that have one
+    profile: bytes = b""  # ICC, that a picture is to be written in; sRGB if empty
     state: dict[str, npt.NDArray[Any]] | None = None  # what the next frame's painting goes on from
     captured: float = field(default_factory=time.perf_counter)  # for the delay

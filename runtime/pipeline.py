@@ -20,6 +20,7 @@ from .sinks.sink import Sink, frame_like
 from .sources.source import Source
 
 Progress = Callable[[int], None]
+_DELAYS = 100_000  # the last ones that are kept: live may go on for days
 
 
 @runtime_checkable
@@ -138,6 +139,7 @@ class Pipeline:
                 began = time.perf_counter()
                 if self.source.live:
                     report.delays.append(began - frame.captured)
+                    del report.delays[:-_DELAYS]
                 wanted = sink.write(frame)
                 now = time.perf_counter()
                 report.encode.seconds += now - began

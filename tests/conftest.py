@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import signal
@@ -299,3 +300,87 @@ def make_png() -> Callable[..., Path]:
         return path
 
     return make
+
+
+_TILE = 64  # of HEIC
+
+
+def _box(kind: bytes, *content: bytes) -> bytes:
+    data = b"".join(content)
+    return struct.pack(">I4s", 8 + len(data), kind) + data
+
+
+def _full(kind: bytes, *content: bytes, version: int = 0) -> bytes:
+    return _box(kind, bytes([version, 0, 0, 0]), *content)
+
+
+def _coded(rgb: np.ndarray) -> tuple[bytes, bytes]:
+    """A picture in HEVC: its configuration's box, and its data."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as out:
+        stream = out.add_stream("libx265", rate=1)
+        stream.width, stream.height, stream.pix_fmt = rgb.shape[1], rgb.shape[0], "yuv420p"
+        stream.codec_context.color_range = 2
+        stream.options = {"crf": "4", "x265-params": "log-level=none"}
+        frame = av.VideoFrame.from_ndarray(rgb, "rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace=5, dst_color_range=2)
+        frame.pts = 0
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            packet.dts = packet.pts
+            out.mux(packet)
+    data = file.getvalue()
+    found = []
+    for name in (b"hvcC", b"mdat"):
+        at = data.index(name) - 4
+        found.append(data[at : at + struct.unpack_from(">I", data, at)[0]])
+    return found[0], found[1][8:]
+
+
+def _heic(
+    rgb: np.ndarray, backwards: bool = False, extra: bytes = b"", profile: bytes = b"", kind=b"grid"
+) -> bytes:
+    """A HEIC of tiles, whose last ones hang over the edges."""
+    height, width = rgb.shape[:2]
+    rows, columns = -(-height // _TILE), -(-width // _TILE)
+    padded = np.pad(rgb, ((0, rows * _TILE - height), (0, columns * _TILE - width), (0, 0)), "edge")
+    at = [(r * _TILE, c * _TILE) for r in range(rows) for c in range(columns)]
+    tiles = [_coded(padded[y : y + _TILE, x : x + _TILE]) for y, x in at]
+    count = len(tiles)
+    numbers, whole = list(range(1, count + 1)), count + 1
+    order = numbers[::-1] if backwards else numbers
+    grid = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, width, height)
+    kinds = [*((number, b"hvc1") for number in numbers), (whole, kind)]
+    entries = [_full(b"infe", struct.pack(">HH4s", n, 0, k), b"\0", version=2) for n, k in kinds]
+    colours = _box(b"colr", b"nclx", struct.pack(">HHHB", 1, 13, 5, 0x80))
+    sizes = [_full(b"ispe", struct.pack(">II", *s)) for s in ((_TILE, _TILE), (width, height))]
+    shown = _box(b"colr", b"prof", profile) if profile else colours
+    properties = _box(b"ipco", tiles[0][0], *sizes, shown, extra)
+    uses = [struct.pack(">HB", n, 3) + bytes([0x81, 2, 4]) for n in numbers]
+    uses.append(struct.pack(">HB", whole, 3 if extra else 2) + bytes([3, 4] + [5] * bool(extra)))
+
+    def meta(start: int) -> bytes:
+        places = b""
+        for number, (_, data) in zip(order, tiles, strict=True):
+            places += struct.pack(">HHHHII", number, 0, 0, 1, start, len(data))
+            start += len(data)
+        places += struct.pack(">HHHHII", whole, 1, 0, 1, 0, len(grid))
+        return _full(
+            b"meta",
+            _full(b"hdlr", bytes(4), b"pict", bytes(13)),
+            _full(b"pitm", struct.pack(">H", whole)),
+            _full(b"iloc", b"\x44\0", struct.pack(">H", count + 1), places, version=1),
+            _full(b"iinf", struct.pack(">H", count + 1), *entries),
+            _full(b"iref", _box(b"dimg", struct.pack(f">HH{count}H", whole, count, *order))),
+            _box(b"iprp", properties, _full(b"ipma", struct.pack(">I", count + 1), *uses)),
+            _box(b"idat", grid),
+        )
+
+    head = _box(b"ftyp", b"heic", bytes(4), b"mif1", b"heic")
+    start = len(head) + len(meta(0)) + 8
+    return head + meta(start) + _box(b"mdat", *(data for _, data in tiles))
+
+
+@pytest.fixture(scope="session")
+def make_heic() -> Callable[..., bytes]:
+    """Makes a HEIC whose tiles hang over its edges; see ``_heic``."""
+    return _heic

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from pleinair.heif import icc_of
 from pleinair.pictures import read_picture, write_picture
 from pleinair.profiles import can_convert
 
@@ -121,3 +122,52 @@ def test_what_is_written_is_srgb(tmp_path):
     with Image.open(tmp_path / "x.jpg") as written:
         assert "icc_profile" not in written.info
     assert cv2.imread(str(tmp_path / "x.jpg")) is not None
+
+
+def test_a_profile_in_heic_is_applied(tmp_path, make_heic):
+    profile = icc(P3[:3], P3[3])
+    (tmp_path / "x.heic").write_bytes(make_heic(numbers_in(profile, smooth()), profile=profile))
+    apart = np.abs(read_picture(tmp_path / "x.heic")[0].astype(int) - smooth())
+    assert apart.mean() < 2.5
+    assert icc_of((tmp_path / "x.heic").read_bytes()) == profile
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_a_profile_is_kept_if_asked_for(tmp_path, suffix, cli):
+    """What is shown by the profile is the picture; its numbers are not sRGB's."""
+    profile, rgb = icc(P3[:3], P3[3]), smooth()
+    pixels, kept = numbers_in(profile, rgb), tmp_path / f"kept{suffix}"
+    if suffix in (".png", ".webp"):
+        pixels = np.dstack([pixels, rgb[..., 0] | 1])
+    how = {"quality": 98, "lossless": True} if suffix == ".webp" else {"quality": 98}
+    Image.fromarray(pixels).save(tmp_path / f"x{suffix}", icc_profile=profile, **how)
+    way = ("--model", "monet-conv", "--strength", 0, "--keep-profile")
+    done = cli("translate", tmp_path / f"x{suffix}", kept, *way)
+    assert (done.code, done.err) == (0, "")
+    with Image.open(kept) as written:
+        assert written.info["icc_profile"] == profile
+        numbers = np.asarray(written.convert("RGB")).astype(int)
+    before, alpha = read_picture(tmp_path / f"x{suffix}")
+    found, alpha_kept = read_picture(kept)
+    assert np.abs(found.astype(int) - before).mean() < 2
+    assert np.abs(numbers - found).max() > 10
+    assert alpha is None or np.array_equal(alpha, alpha_kept)
+
+
+def test_a_profile_that_cannot_be_kept_is_said(tmp_path, cli):
+    grey = Image.fromarray(smooth()[..., 0])
+    grey.save(tmp_path / "grey.png", icc_profile=icc(None, 1.8, b"GRAY"))
+    Image.fromarray(smooth()).save(tmp_path / "p3.png", icc_profile=icc(P3[:3], P3[3]))
+    Image.fromarray(smooth()).save(tmp_path / "none.png")
+    way = ("--model", "monet-conv", "--strength", 0, "--keep-profile")
+    for name, out, said in (
+        ("grey.png", "a.png", "cannot be kept, as it is of GRAY and a painting is of RGB"),
+        ("p3.png", "b.bmp", "cannot be kept, as a .bmp has none; it will be sRGB"),
+        ("none.png", "c.png", ""),
+    ):
+        done = cli("translate", tmp_path / name, tmp_path / out, *way)
+        assert done.code == 0
+        assert said in " ".join(done.err.split())
+        assert bool(said) == bool(done.err)
+        with Image.open(tmp_path / out) as written:
+            assert "icc_profile" not in written.info

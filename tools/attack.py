@@ -21,7 +21,9 @@ from pleinair.tools.attack_inputs import KINDS, attack_inputs, write_generator
 from pleinair.tools.attack_runs import COMMANDS, Attack, Tally, attacks
 
 
-def inputs(count: int, folder: Path) -> Iterator[tuple[str, Callable[[Tally], None]]]:
+def inputs(
+    count: int, folder: Path, seed: int = 0
+) -> Iterator[tuple[str, Callable[[Tally], None]]]:
     """Yields the name of each kind of input, and what tries it."""
     each = -(-count // len(KINDS))
     folder.mkdir(parents=True, exist_ok=True)
@@ -31,7 +33,7 @@ def inputs(count: int, folder: Path) -> Iterator[tuple[str, Callable[[Tally], No
 
     def attempt(tally: Tally, kind: str) -> None:
         tally.runs = each
-        attack_inputs(kind, each, folder / "inputs", tally.wrong.append)
+        attack_inputs(kind, each, folder / "inputs", tally.wrong.append, seed * each)
 
     for kind in KINDS if each else ():
         yield f"inputs: {kind}", partial(attempt, kind=kind)
@@ -44,17 +46,18 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=400)
     parser.add_argument("--kills", type=int, default=30, help="signals at random, of all commands")
     parser.add_argument("--doubles", type=int, default=9, help="of all commands")
+    parser.add_argument("--seed", type=int, default=0, help="of what is random")
     parser.add_argument("--only", default="", help="kinds whose names begin so")
     options = parser.parse_args()
     pictures = sorted((SHIPPED.parent / "tests" / "data" / "photos").glob("*.jpg"))[:3]
     wrong: list[str] = []
     print("| attack | runs | wrong | s |\n| --- | ---: | ---: | ---: |", flush=True)
     with tempfile.TemporaryDirectory(prefix="pleinair-attack-") as place:
-        attack = Attack(Path(place), pictures)
-        share = len(COMMANDS)
+        commands = [c for c in COMMANDS if f"{c.name}:".startswith(options.only.split(" ")[0])]
+        attack = Attack(Path(place), pictures, commands)
         every = [
-            *attacks(attack, options.kills // share, options.doubles // share),
-            *inputs(options.inputs, Path(place, "damaged")),
+            *attacks(attack, options.kills, options.doubles, commands, options.seed),
+            *inputs(options.inputs, Path(place, "damaged"), options.seed),
         ]
         for name, act in every:
             if not name.startswith(options.only):

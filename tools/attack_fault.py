@@ -70,7 +70,7 @@ class Faults:
 def main() -> None:
     """Runs one command."""
     root, hit, step, fault, *arguments = sys.argv[1:]
-    from pleinair.cli import main as run
+    from pleinair.cli import run
 
     Faults(root, Path(hit), int(step), fault).install()
     sys.argv = ["pleinair", *arguments]

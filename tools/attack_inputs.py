@@ -170,19 +170,24 @@ def try_batch(kind: str, folder: Path, seeds: range, report: Path) -> None:
             lines.flush()
 
 
-def attack_inputs(kind: str, count: int, folder: Path, wrong: Callable[[str], None]) -> int:
-    """Tries damaged inputs in children, which may crash; returns how many were refused."""
+def attack_inputs(
+    kind: str, count: int, folder: Path, wrong: Callable[[str], None], first: int = 0
+) -> int:
+    """Tries damaged inputs in children, which may crash; returns how many were refused.
+
+    Their seeds are ``first`` and those that follow.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / f"{kind}.txt"
     report.unlink(missing_ok=True)
-    done = 0
-    while done < count:
+    done, end = first, first + count
+    while done < end:
         code = (
             "import sys; from pathlib import Path; from pleinair.tools.attack_inputs import *\n"
             "kind, folder, first, last, report = sys.argv[1:]\n"
             "try_batch(kind, Path(folder), range(int(first), int(last)), Path(report))"
         )
-        arguments = [kind, str(folder), str(done), str(count), str(report)]
+        arguments = [kind, str(folder), str(done), str(end), str(report)]
         ended = subprocess.run(
             [sys.executable, "-c", code, *arguments],
             capture_output=True,

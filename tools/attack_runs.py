@@ -9,18 +9,40 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import av
+from pleinair.bundle.bundle import Bundle
+from pleinair.bundle.resolve import SHIPPED
+from pleinair.errors import PleinairError
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
+from pleinair.tools.attack_inputs import write_generator
 
 WAY = ("--model", "monet-conv", "--backend", "onnxruntime", "--precision", "int8")
+EXPORT = ("export", "generator.pt", "--target", "onnx", "--precision", "fp32", "--calibration")
+BENCH = (
+    "--backend onnxruntime --precision int8 --size 64x64 --scenario single-stream"
+    " --duration 0.1 --frames 2 --pictures in"
+)
 FOREIGN = {".o.mp4.job/letter": "mine", "o.mp4.part": "mine", "out.old/a": "mine"}
+INPUTS = {"in", "clip.mp4", "tiny.toml", "generator.pt"}
 PATIENCE = 300  # seconds for one command
-_START = "from pleinair.cli import main; main()"
+_ENDING = 5.0  # seconds that children may take to notice that their parent is gone
+_START = "from pleinair.cli import run; run()"
+_FRAMES = 110  # of the clip: more than a segment has
+RECIPE = """name = "tiny"
+data = { root = ".", source = "in", target = "in", crop = 32, workers = 0 }
+model = { generator = "edge_s", ndf = 8 }
+optim = { steps = 4, batch = 1, pool = 2, ema = 0.9 }
+log = { stats_every = 1, samples_every = 4, checkpoint_every = 1 }
+"""
 
 
 @dataclass
@@ -38,23 +60,91 @@ class Tally:
 
 @dataclass(frozen=True)
 class Command:
-    """A command whose output is known."""
+    """A command whose output is known.
+
+    Attributes:
+        name: What the table calls it.
+        arguments: Of ``pleinair``, in a folder of its own.
+        output: What it writes there, a file or a folder.
+        share: How many of the signals it gets, beside the others' shares.
+        known: Patterns of the files that have the same bits each time; all, if the output is
+            either whole or not there.
+        replaced: A bundle that lies under the output's name before.
+    """
 
     name: str
-    arguments: tuple[str, ...]  # in a folder of its own
+    arguments: tuple[str, ...]
     output: str
+    share: int = 1
+    known: tuple[str, ...] = ()
+    replaced: str = ""
 
     def state(self, folder: Path) -> dict[str, bytes]:
-        """What it has written."""
+        """What it has written: all names, and the bits that are the same each time."""
         out = folder / self.output
         files = sorted(out.rglob("*")) if out.is_dir() else [out]
-        return {str(f.relative_to(folder)): f.read_bytes() for f in files if f.is_file()}
+        return {
+            str(file.relative_to(folder)): file.read_bytes()
+            if not self.known or any(map(file.match, self.known))
+            else b""
+            for file in files
+            if file.is_file() and not file.name.startswith(".")
+        }
+
+    def half(self, folder: Path, expected: dict[str, bytes]) -> list[str]:
+        """The files of a cut run that are neither missing nor whole."""
+        state = self.state(folder)
+        if not self.known:
+            return [name for name in state if state[name] != expected.get(name)]
+        return [name for name in state if not _is_readable(folder / name)]
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether those who read a file take it; of an earlier state, too."""
+    from pleinair.benchmarks.results.file import read_results
+    from pleinair.networks.checkpoint import load_state
+
+    try:
+        if path.suffix == ".pt":
+            load_state(path)
+        elif path.name == "results.json":
+            read_results(path)
+        elif path.suffix == ".onnx":  # never without the manifest that knows its hash
+            bundle = Bundle.open(path.parent)
+            for artifact in bundle.manifest.artifacts:
+                bundle.path(artifact)
+    except PleinairError:
+        return False
+    return True
 
 
 COMMANDS = (
-    Command("video", ("translate", "clip.mp4", "o.mp4", "--end", "4", *WAY), "o.mp4"),
-    Command("folder", ("translate", "in", "out", *WAY), "out"),
-    Command("picture", ("translate", "in/0.jpg", "o.png", *WAY), "o.png"),
+    Command("video", ("translate", "clip.mp4", "o.mp4", *WAY), "o.mp4", 6),
+    Command("folder", ("translate", "in", "out", *WAY), "out", 6),
+    Command("picture", ("translate", "in/0.jpg", "o.png", *WAY), "o.png", 6),
+    Command(
+        "train",
+        ("train", "tiny.toml", "--device", "cpu", "--out", "run"),
+        "run",
+        2,
+        ("checkpoint.pt", "generator.pt", "reverse.pt", "step_*.jpg"),
+    ),
+    Command("export", (*EXPORT, "in", "--out", "made"), "made", 1, ("fp32.onnx", "strip.jpg")),
+    Command(
+        "replace",
+        (*EXPORT, "in", "--out", "made", "--overwrite"),
+        "made",
+        1,
+        ("fp32.onnx", "strip.jpg"),
+        "photo",
+    ),
+    Command(
+        "bench",
+        ("bench", "run", "monet-conv", *BENCH.split(), "--out", "measured", "--overwrite"),
+        "measured",
+        1,
+        ("nothing",),
+    ),
 )
 
 
@@ -64,14 +154,20 @@ class Attack:
     Args:
         place: An empty folder.
         pictures: JPEGs to paint.
+        commands: What is attacked.
     """
 
-    def __init__(self, place: Path, pictures: list[Path]) -> None:
+    def __init__(
+        self, place: Path, pictures: list[Path], commands: Sequence[Command] = COMMANDS
+    ) -> None:
         self.place, self.pictures = place, pictures
+        self.clip = small_clip(place / "clip.mp4")
+        if any("generator.pt" in command.arguments for command in commands):
+            write_generator(place / "generator.pt")
         self.expected: dict[str, dict[str, bytes]] = {}
         self.seconds: dict[str, float] = {}
-        for command in COMMANDS:
-            with self.fresh() as folder:
+        for command in commands:
+            with self.fresh(command) as folder:
                 started = time.perf_counter()
                 code, err = self.run(command.arguments, folder)
                 if code:
@@ -80,12 +176,17 @@ class Attack:
                 self.expected[command.name] = command.state(folder)
 
     @contextmanager
-    def fresh(self) -> Iterator[Path]:
-        """A folder with what commands read, and what is not theirs."""
+    def fresh(self, command: Command) -> Iterator[Path]:
+        """A folder with what a command reads, and what is not its own."""
         folder = self.place / "work"
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "in").mkdir(parents=True)
-        shutil.copy(DEMO_CLIP, folder / "clip.mp4")
+        shutil.copy(self.clip, folder / "clip.mp4")
+        (folder / "tiny.toml").write_text(RECIPE)
+        if "generator.pt" in command.arguments:
+            shutil.copy(self.place / "generator.pt", folder)
+        if command.replaced:
+            shutil.copytree(SHIPPED / command.replaced, folder / command.output)
         for number, picture in enumerate(self.pictures):
             shutil.copy(picture, folder / "in" / f"{number}.jpg")
         for name, text in FOREIGN.items():
@@ -116,7 +217,7 @@ class Attack:
         hit = self.place / "hit"
         for step in range(1, most + 1):
             hit.unlink(missing_ok=True)
-            with self.fresh() as folder:
+            with self.fresh(command) as folder:
                 code, err = self.run(
                     command.arguments, folder, str(folder), str(hit), str(step), fault
                 )
@@ -131,7 +232,7 @@ class Attack:
         for _ in range(count):
             number = chance.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
             after = chance.uniform(0, self.seconds[command.name])
-            with self.fresh() as folder:
+            with self.fresh(command) as folder:
                 process = self.start(command.arguments, folder)
                 time.sleep(after)
                 process.send_signal(number)
@@ -144,7 +245,7 @@ class Attack:
         """Starts a command two or three times at once."""
         chance = random.Random(seed)
         for _ in range(count):
-            with self.fresh() as folder:
+            with self.fresh(command) as folder:
                 running = []
                 for _ in range(chance.choice((2, 3))):
                     running.append(self.start(command.arguments, folder))
@@ -163,9 +264,12 @@ class Attack:
         what = f"{command.name}, {what}"
         if code >= 0 and code != 137:
             _is_said(err, code, tally, what)
+        tally.check(_have_ended(folder), f"{what}: a process goes on")
         state, expected = command.state(folder), self.expected[command.name]
-        half = [name for name in state if state[name] != expected.get(name)]
+        half = command.half(folder, expected)
         tally.check(not half, f"{what}: {half} is there and not whole")
+        lost = bool(command.replaced) and not (folder / command.output / "manifest.json").exists()
+        tally.check(not lost, f"{what}: neither the old one nor the new one is there")
         code, err = self.run(command.arguments, folder)
         whole = state == expected  # then it may have come to its end before
         tally.check(code == 0 or (whole and "exists" in err), f"{what}: again: {code} {err}")
@@ -173,15 +277,49 @@ class Attack:
 
     def _is_whole(self, command: Command, folder: Path, tally: Tally, what: str) -> None:
         expected = self.expected[command.name]
-        tally.check(command.state(folder) == expected, f"{what}: other bits")
+        state = command.state(folder)
+        other = sorted(
+            name for name in {*state, *expected} if state.get(name) != expected.get(name)
+        )
+        tally.check(not other, f"{what}: other bits: {other}")
         for name, text in FOREIGN.items():
             path = folder / name
             tally.check(path.is_file() and path.read_text() == text, f"{what}: {name} is lost")
-        known = {name.split("/")[0] for name in (*expected, *FOREIGN)} | {"in", "clip.mp4"}
+        known = {name.split("/")[0] for name in (*expected, *FOREIGN)} | INPUTS
         left = sorted(path.name for path in folder.iterdir() if path.name not in known)
         job = folder / ".o.mp4.job"
         left += sorted(path.name for path in job.iterdir() if path.name != "letter")
         tally.check(not left, f"{what}: {left} is left over")
+
+
+def small_clip(path: Path) -> Path:
+    """Writes some seconds of the demo clip, made small."""
+    with av.open(str(DEMO_CLIP)) as clip, av.open(str(path), "w") as small:
+        stream: Any = small.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 160, 90, "yuv420p"
+        for index, frame in enumerate(islice(clip.decode(video=0), _FRAMES)):
+            picture = frame.reformat(160, 90)
+            picture.pts, picture.time_base = index, Fraction(1, 24)
+            small.mux(stream.encode(picture))
+        small.mux(stream.encode(None))
+    return path
+
+
+def _have_ended(folder: Path) -> bool:
+    """Whether no process is left in a folder, as far as Linux tells."""
+    until = time.monotonic() + _ENDING
+    while time.monotonic() < until:
+        if not any(_is_in(process, folder) for process in Path("/proc").glob("[0-9]*")):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _is_in(process: Path, folder: Path) -> bool:
+    try:
+        return (process / "cwd").readlink() == folder.resolve()
+    except OSError:
+        return False
 
 
 def _is_said(err: str, code: int, tally: Tally, what: str) -> None:
@@ -192,11 +330,16 @@ def _is_said(err: str, code: int, tally: Tally, what: str) -> None:
 
 
 def attacks(
-    attack: Attack, kills: int, doubles: int
+    attack: Attack, kills: int, doubles: int, commands: Sequence[Command], seed: int = 0
 ) -> Iterator[tuple[str, Callable[[Tally], None]]]:
     """Yields the name of each kind, and what does it."""
-    for command in COMMANDS:
+    shares = sum(command.share for command in commands)
+    for command in commands:
         for fault in ("kill", "full", "broken"):
             yield f"{command.name}: {fault} at every step", partial(attack.cuts, command, fault)
-        yield f"{command.name}: signals at random", partial(attack.kills, command, kills)
-        yield f"{command.name}: several at once", partial(attack.doubles, command, doubles)
+        signals, several = (-(-n * command.share // shares) for n in (kills, doubles))
+        for what, act, count in (
+            ("signals at random", attack.kills, signals),
+            ("several at once", attack.doubles, several),
+        ):
+            yield f"{command.name}: {what}", partial(act, command, count, seed=seed)

@@ -3,8 +3,9 @@
     pleinair train recipes/monet.toml --data DATA --out runs/monet
 
 ``recipe.json``, ``stats.jsonl``, ``samples/``, ``checkpoint.pt`` (everything that is needed to go
-on) and the averaged generators, which are what gets exported: ``generator.pt``, ``reverse.pt`` of
-the way back, ``student.pt``, and ``best.pt``, the one with the lowest KID so far.
+on; ``checkpoint-before.pt`` is the one before) and the averaged generators, which are what gets
+exported: ``generator.pt``, ``reverse.pt`` of the way back, ``student.pt``, and ``best.pt``, the one
+with the lowest KID so far.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from ..bundle.resolve import PAINTERS, Kind, resolve
 from ..errors import TrainingError
 from ..files import write_durably
-from ..networks.checkpoint import BEST, LAST, generator_file, load_state, save_atomically
+from ..networks.checkpoint import BEFORE, BEST, LAST, generator_file, load_state, save_atomically
 from ..networks.load import load_painter
 from ..networks.painter import painter
 from ..owners import Owner
@@ -98,8 +99,9 @@ def _train(
     find_pictures(sample_folder(recipe.data))
     evaluator = make_evaluator(recipe) if recipe.evaluate.every and first else None
     trainer = Trainer(recipe, fabric)
-    if fabric.broadcast((out / LAST).exists()):  # as the first process sees it
-        _go_on(trainer, out / LAST)
+    there = (out / LAST).exists() or (out / BEFORE).exists()
+    if fabric.broadcast(there):  # as the first process sees it
+        _go_on(trainer, out, say if first else lambda _: None)
     else:
         if init:
             _start_from(trainer, init)
@@ -273,7 +275,7 @@ class _Loop:
                 raise self._diverged(f"a weight of the {name}")
         state = self.trainer.state_dict()
         if self.first:
-            save_atomically(state, self.out / LAST)
+            save_atomically(state, self.out / LAST, before=self.out / BEFORE)
             for name in self.trainer.averages:
                 generator = self.trainer.generator_state(name)
                 save_atomically(generator, self.out / generator_file(name))
@@ -348,8 +350,19 @@ def _load_into(trainer: Trainer, name: str, path: Path, architecture: str) -> No
     trainer.averages[name].module.load_state_dict(state)
 
 
-def _go_on(trainer: Trainer, path: Path) -> None:
-    state = load_state(path)
+def _go_on(trainer: Trainer, out: Path, say: Say) -> None:
+    """Goes on from the newest checkpoint that is whole."""
+    path = out / LAST
+    try:
+        state = load_state(path)
+    except TrainingError as error:
+        newest, path = path, out / BEFORE
+        try:
+            state = load_state(path)
+        except TrainingError:
+            raise error from None
+        newest.unlink(missing_ok=True)  # or it would become the one before
+        say(f"{error}; going on from the one before it, of step {state.get('step')}")
     if state.get("format") != FORMAT:
         raise TrainingError(f"{path} is of another version of pleinair; take another --out")
     try:

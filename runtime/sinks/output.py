@@ -120,6 +120,8 @@ def _of_picture(source: VideoSource) -> Iterator[str]:
             f"what is transparent in it will lie over #{red:02x}{green:02x}{blue:02x};"
             " --background names another colour"
         )
+    if any(edit.rate != 1 for edit in info.edits):
+        yield "its edit list plays parts of it faster or slower; they will have their own speed"
     matrix = info.colour[2]
     if not (info.hdr or source.colour_tags[2] == matrix or matrix in (0, 2, 10)):
         yield f"its colour matrix, number {matrix}, is not known here and taken as BT.601"

@@ -19,6 +19,7 @@ import av
 from ...files import read_record, write_record
 
 LENGTH = 96  # frames: at most so many are painted again
+_TOO_FEW = 2  # frames of which x265 says at random when they are decoded
 _HEAD = struct.Struct("<qqqB?xxxxxxI")  # pts, dts, duration, has duration, key frame, bytes
 
 
@@ -41,8 +42,10 @@ class Segments:
 
     def write(self, index: int, packets: Iterable[av.Packet[Any]]) -> None:
         """Writes one segment."""
-        content = io.BytesIO()
+        content, packets = io.BytesIO(), list(packets)
         for packet in packets:
+            if len(packets) <= _TOO_FEW:
+                packet.dts = packet.pts
             data = bytes(packet)
             times = (packet.pts, packet.dts, packet.duration or 0)
             content.write(_HEAD.pack(*times, bool(packet.duration), packet.is_keyframe, len(data)))

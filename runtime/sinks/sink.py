@@ -63,7 +63,8 @@ class PictureSink(Sink):
 
     def write(self, frame: Frame) -> bool:
         """Writes the picture."""
-        write_picture(self.path, frame.rgb, frame.alpha, self.ground, self.replace)
+        rgb, alpha, profile = frame.rgb, frame.alpha, frame.profile
+        write_picture(self.path, rgb, alpha, self.ground, self.replace, profile=profile)
         return True
 
 
@@ -95,8 +96,9 @@ class FolderSink(Sink):
     def write(self, frame: Frame) -> bool:
         """Writes one picture; frames without a name are numbered."""
         name = frame.name or f"{frame.index:06d}.png"
-        ready = partial(self.ready, name)
-        write_picture(self.folder / name, frame.rgb, frame.alpha, self.ground, self.replace, ready)
+        ready, path = partial(self.ready, name), self.folder / name
+        rgb, alpha, profile = frame.rgb, frame.alpha, frame.profile
+        write_picture(path, rgb, alpha, self.ground, self.replace, ready, profile)
         return True
 
     def finish(self) -> None:

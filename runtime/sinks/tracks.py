@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 import av
+from av.stream import Disposition
 
 from ..sources.media import is_cover, packets_of
 
@@ -91,7 +92,7 @@ def left_out(source: av.container.InputContainer, painted: int) -> Iterator[str]
     if films:
         many = f"{len(films)} other films" if len(films) > 1 else "second film"
         yield f"its {many} will not be kept"
-    if any(map(is_cover, source.streams.video)):
+    if any(s.disposition & Disposition.attached_pic for s in source.streams.video):
         yield "its cover picture will not be kept"
     names = {"data": "data", "attachment": "attachments"}
     kinds = sorted({names[s.type] for s in source.streams if s.type in names})

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -15,10 +16,14 @@ from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from ...orientation import Orientation
+from ..address import shown
 from ..colour import has_alpha
 from ..hdr import NAMES, announced_peak, side_data
+from .animation import WEBP
 from .clock import has_flag
+from .edits import Edit, edits_of
 
+_EDITED = "mp4"  # in FFmpeg's name of the formats that have edit lists
 _DOLBY_TAGS = frozenset({"dvh1", "dvhe", "dav1", "dva1", "dvav"})
 
 
@@ -65,6 +70,7 @@ class MediaInfo:
         peak: The brightest light in cd/m2, where its metadata says.
         interlaced: Whether its frames say that they are two fields.
         alpha: Whether parts of it are transparent.
+        edits: Its edit list, where a MP4 has one for the video; FFmpeg follows it.
         chapters: How many.
         metadata: Title, date and the like.
     """
@@ -86,6 +92,7 @@ class MediaInfo:
     peak: float | None
     interlaced: bool
     alpha: bool
+    edits: tuple[Edit, ...]
     chapters: int
     metadata: dict[str, str]
 
@@ -108,13 +115,13 @@ def probe(
     container: av.container.InputContainer,
     stream: av.VideoStream,
     first: av.VideoFrame,
-    label: str,
+    path: str,
 ) -> MediaInfo:
-    """Returns what an open file and its first decoded frame say."""
+    """Returns what an open file or address and its first decoded frame say."""
     begins = None if first.pts is None else first.pts * (first.time_base or Fraction(0))
     return MediaInfo(
-        label=label,
-        container=container.format.name,
+        label=shown(path),
+        container=WEBP if container.file else container.format.name,  # which alone comes so
         seconds=container.duration / 1e6 if container.duration else None,
         streams=tuple(map(_stream, container.streams)),
         painted=stream.index,
@@ -130,6 +137,7 @@ def probe(
         peak=announced_peak(first),
         interlaced=first.interlaced_frame,
         alpha=has_alpha(first),
+        edits=edits_of(Path(path), stream.id) if _EDITED in container.format.name else (),
         chapters=len(container.chapters()),
         metadata=dict(container.metadata),
     )
@@ -149,8 +157,15 @@ def _stream(stream: Any) -> StreamInfo:
 
 
 def is_cover(stream: Any) -> bool:
-    """Whether a stream is a picture of the file, and no film."""
-    return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+    """Whether a stream is a picture of the file, and no film.
+
+    A sequence of AVIF has its first frame once more, as a picture.
+    """
+    if stream.type != "video":
+        return False
+    others = (one.frames for one in stream.container.streams.video if one is not stream)
+    is_first = stream.frames == 1 and max(others, default=0) > 1
+    return is_first or bool(stream.disposition & Disposition.attached_pic)
 
 
 def packets_of(container: av.container.InputContainer, *streams: Any) -> Iterator[Any]:

@@ -6,13 +6,17 @@ import struct
 from pathlib import Path
 
 from ...errors import MediaError
-from ...profiles import MISSING, can_convert, has_profile
+from ...pictures import KEEPS_PROFILE
+from ...profiles import MISSING, can_convert, has_profile, own_profile
+from .animation import count_frames
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 
-
-def remarks(path: Path) -> list[str]:
+def remarks(path: Path, target: Path | None = None) -> list[str]:
     """Returns a sentence for each thing that is left out of a picture.
+
+    Args:
+        path: The picture.
+        target: What it becomes, if it is to keep its own colour profile.
 
     Raises:
         MediaError: The file cannot be read.
@@ -22,31 +26,35 @@ def remarks(path: Path) -> list[str]:
     except OSError as error:
         raise MediaError(f"{path} cannot be read: {error.strerror or error}") from error
     said = []
-    if (frames := _frames(data)) > 1:
-        said.append(f"{path}: only the first of its {frames} frames will be painted")
+    if (frames := count_frames(path)) > 1:
+        many = f"{frames} " if data[4:8] != b"ftyp" else ""
+        said.append(
+            f"{path}: only the first of its {many}frames will be painted; to paint all give a .mp4"
+        )
+    if (pages := _pages(data)) > 1:
+        said.append(f"{path}: only the first of its {pages} frames will be painted")
     if has_profile(data) and not can_convert():
         said.append(f"{path} {MISSING}")
+    elif target:
+        icc, why = own_profile(data)
+        if icc and target.suffix.lower() not in KEEPS_PROFILE:
+            why = f"a {target.suffix} has none"
+        if why:
+            said.append(f"{path}: its colour profile cannot be kept, as {why}; it will be sRGB")
     return said
 
 
-def _frames(data: bytes) -> int:
+def _pages(data: bytes) -> int:
+    """How many full pictures a TIFF file has; reduced ones and masks are none. 1 for any other."""
+    if data[:4] not in (b"II*\0", b"MM\0*"):
+        return 1
     try:
-        if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":
-            return data.count(b"ANMF") if data[20] & 2 else 1
-        if data[:8] == _PNG and (at := data.find(b"acTL", 0, 8192)) > 0:
-            return int.from_bytes(data[at + 4 : at + 8], "big")
-        if data[:4] in (b"II*\0", b"MM\0*"):
-            return _pages(data, "<" if data[:1] == b"I" else ">")
-        if data[4:12] == b"ftypavis":  # a sequence of AVIF pictures
-            at = data.find(b"stsz")
-            return int.from_bytes(data[at + 12 : at + 16], "big") if at > 0 else 1
-    except (struct.error, IndexError):  # damaged: the decoder says so
-        pass
-    return 1
+        return _in_tiff(data, "<" if data[:1] == b"I" else ">")
+    except struct.error:  # damaged: the decoder says so
+        return 1
 
 
-def _pages(data: bytes, order: str) -> int:
-    """How many full pictures a TIFF file has; reduced ones and masks are none."""
+def _in_tiff(data: bytes, order: str) -> int:
     pages, seen = 0, set[int]()
     (at,) = struct.unpack_from(f"{order}I", data, 4)
     while at and at not in seen:

@@ -24,10 +24,19 @@ from ...errors import MediaError, UsageError
 from ...errors import shown as shortened
 from ...picture_size import MOST
 from ...pictures import SUFFIXES, is_picture, list_pictures, read_picture
+from ...profiles import own_profile
 from ..address import shown
 from ..colour import WHITE, Colour, Decoded, rgb48, tags_of
 from ..frame import Frame
 from ..hdr import USUAL_PEAK, measured_peak
+from .animation import (
+    STREAM,
+    WebPFrames,
+    count_frames,
+    is_animated_webp,
+    is_animation,
+    is_cut_off,
+)
 from .clock import PRIMING, Clock, FrameTimes, may_leap
 from .deinterlace import LOOK, deinterlaced, looks_interlaced, may_be_interlaced
 from .media import (
@@ -108,7 +117,15 @@ class EmptySource(Source):
 
 
 class PictureSource(Source):
-    """One picture or several; what cannot be decoded is a problem, not the end."""
+    """One picture or several; what cannot be decoded is a problem, not the end.
+
+    Args:
+        paths: The files.
+        label: How messages name them.
+        names: What each is called in a folder of outputs; its file's name if none.
+        max_pixels: How large they may be.
+        keep_profile: Whether each frame has the picture's own profile, to be written in.
+    """
 
     def __init__(
         self,
@@ -116,9 +133,10 @@ class PictureSource(Source):
         label: str,
         names: list[str] | None = None,
         max_pixels: int = MOST,
+        keep_profile: bool = False,
     ) -> None:
         super().__init__()
-        self.max_pixels = max_pixels
+        self.max_pixels, self.keep_profile = max_pixels, keep_profile
         self.paths, self.label, self.count = paths, label, len(paths)
         self.names = names or [path.name for path in paths]
 
@@ -127,10 +145,11 @@ class PictureSource(Source):
         for index, (path, name) in enumerate(zip(self.paths, self.names, strict=True)):
             try:
                 rgb, alpha = read_picture(path, self.max_pixels)
-            except MediaError as error:
+                profile = own_profile(path.read_bytes())[0] if self.keep_profile else b""
+            except (MediaError, OSError) as error:
                 self.problems.append(str(error))
                 continue
-            yield Frame(rgb, index, name=name, alpha=alpha)
+            yield Frame(rgb, index, name=name, alpha=alpha, profile=profile)
 
 
 class VideoSource(Source):
@@ -174,7 +193,7 @@ class VideoSource(Source):
         if opening is None:
             raise self._without_frames()
         self._check(opening)
-        self.info = probe(self.container, self.stream, opening, self.label)
+        self.info = probe(self.container, self.stream, opening, self.path)
         self.time_base = self.info.time_base
         begins = float(self.info.first or 0)
         self.start_time = None if start is None else begins + start
@@ -365,6 +384,9 @@ class VideoSource(Source):
     def _count(self, start: float | None, end: float | None) -> int | None:
         """How many frames there should be."""
         whole = self.stream.frames or None
+        if not (whole or self.is_url):
+            announced = count_frames(Path(self.path))
+            whole = announced if announced > 1 else None
         if (start is None and end is None) or not self.fps:
             return whole
         seconds = self.container.duration / 1e6 if self.container.duration else end
@@ -404,8 +426,8 @@ class VideoSource(Source):
             failure = error.strerror or str(error)
         if failure:
             self.problems.append(f"{self.label} stopped after {frames} frames: {failure}")
-        elif not self.is_url and self._is_cut_off(packets, end):
-            of = f" of {self.count}" if self.count else ""
+        elif not self.is_url and self._is_cut_off(packets, frames, end):
+            of = f" of {self.count}" if (self.count or 0) > frames else ""
             self.problems.append(f"{self.label} is truncated: {frames}{of} frames could be decoded")
         elif damaged:
             self.problems.append(
@@ -413,12 +435,12 @@ class VideoSource(Source):
                 f" {damaged} packets could not"
             )
 
-    def _is_cut_off(self, packets: int, end: float | None) -> bool:
+    def _is_cut_off(self, packets: int, frames: int, end: float | None) -> bool:
         """Whether the file announced more: by its index (MP4), or by its duration (Matroska)."""
         if self.start_time is not None:  # the index tells of all frames, not of the part's
             return False
         name = self.container.format.name
-        if packets < len(self.stream.index_entries):
+        if is_cut_off(Path(self.path), frames) or packets < len(self.stream.index_entries):
             return True
         if name == "avi" and end is not None and self.fps:  # some of its frames may be empty
             return end * self.fps < self.stream.frames - _EMPTY
@@ -521,7 +543,7 @@ def open_source(
         return PictureSource(pictures, str(path), max_pixels=max_pixels)
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty")
-    if is_picture(path):
+    if is_picture(path) and not is_animation(path):
         return PictureSource([path], str(path), max_pixels=max_pixels)
     return VideoSource(str(path), realtime, start, end, ground, max_pixels)
 
@@ -535,11 +557,15 @@ def _exists(spec: str) -> bool:
 
 def open_container(path: str) -> av.container.InputContainer:
     """Opens a file or URL for FFmpeg; a URL's reads end when nothing comes."""
+    # Titles in other encodings than UTF-8 are no reason to refuse a film.
     if "://" in path:
         microseconds = str(int(TIMEOUT * 1e6))
         options = {"rw_timeout": microseconds, "timeout": microseconds}
-        return av.open(path, options=options, timeout=TIMEOUT)
-    return av.open(f"file:{path}")  # or it takes what is before a colon in the name for a protocol
+        return av.open(path, options=options, timeout=TIMEOUT, metadata_errors="replace")
+    if is_animated_webp(Path(path)):
+        return av.open(WebPFrames(Path(path)), "r", format=STREAM)
+    # Without its protocol, what is before a colon in the name would be taken for one.
+    return av.open(f"file:{path}", metadata_errors="replace")
 
 
 def key_frame_before(path: str, target: float) -> tuple[int, Clock | None]:

@@ -17,8 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...errors import MediaError, UsageError
-from ...pictures import is_picture
-from .plan import make_plan, paintable, painted_name
+from .plan import is_film, make_plan, paintable, painted_name
 
 LIST = ".txt"
 
@@ -177,8 +176,10 @@ def _of_store(source: str, out: str) -> list[Piece]:
 
 
 def _piece(source: str, name: str, out: str) -> Piece:
-    is_video = not is_picture(Path(name))
-    where = PurePosixPath(name).with_name(painted_name(Path(name)))
+    # What lies in a store is not looked into: of an animation there the first frame is painted.
+    known = Path(name if is_remote(source) else source)
+    is_video = is_film(known)
+    where = PurePosixPath(name).with_name(painted_name(known))
     target = posixpath.join(out, str(where)) if is_remote(out) else str(Path(out, where))
     return Piece(source, target, is_video)
 

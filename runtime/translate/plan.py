@@ -13,6 +13,7 @@ from ...errors import shown as shortened
 from ...pictures import READ_ONLY, SUFFIXES, is_picture
 from ..address import shown
 from ..sinks.video import VIDEO_SUFFIXES
+from ..sources.animation import is_animation
 from .names import LONGEST, Names, bytes_of
 
 # Videos that are read; those that are not written too become Matroska.
@@ -107,9 +108,11 @@ def _check_name(path: Path) -> None:
 
 
 def _of_one(source: Path, out: Path) -> Plan:
-    is_video = not is_picture(source)
+    is_video = is_film(source)
     if out.is_dir():
         out = out / painted_name(source)
+    if is_picture(source) and is_picture(out):  # an animation's first frame, if that is asked for
+        is_video = False
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:
         suffixes = ", ".join(sorted(fits))
@@ -146,7 +149,7 @@ def _of_many(root: Path, files: list[Path], out: Path, label: str, wrong: str) -
     for target in targets.values():
         if target.exists() and target.resolve() in inputs:
             raise UsageError(f"output {target} is an input; give another folder")
-    items = [Item(path, targets[path], not is_picture(path)) for path in taken]
+    items = [Item(path, targets[path], is_film(path)) for path in taken]
     # Pictures first: they are many and small, and a video's painter is another one.
     return Plan(sorted(items, key=lambda item: item.is_video), out, notes, twice)
 
@@ -197,9 +200,14 @@ def video_name(name: str) -> str:
     return name if Path(name).suffix.lower() in VIDEO_SUFFIXES else f"{name}.mkv"
 
 
+def is_film(path: Path) -> bool:
+    """Whether a file is painted as a video: by its name, or as it is a picture that moves."""
+    return not is_picture(path) or is_animation(path)
+
+
 def painted_name(path: Path) -> str:
     """What a painted file is called."""
-    if not is_picture(path):
+    if is_film(path):
         return video_name(path.name)
     return f"{path.name}.jpg" if path.suffix.lower() in READ_ONLY else path.name
 

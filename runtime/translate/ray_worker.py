@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...pictures import read_picture, write_picture
+from ...profiles import own_profile
 from ..sinks.encoding import Encoding
 from ..stylizer import Stylizer, load
 from .corpus import Piece, as_local, is_remote, to_be_written
@@ -93,7 +94,10 @@ def _paint(piece: Piece, order: Order) -> tuple[int, list[str], list[str]]:
     with as_local(piece.source) as source, to_be_written(piece.target) as target:
         if not piece.is_video:
             rgb, alpha = read_picture(source)
-            write_picture(target, _stylizer(order)(rgb), alpha, order.look.ground)
+            look = order.look
+            profile = own_profile(source.read_bytes())[0] if look.keep_profile else b""
+            painted = _stylizer(order)(rgb)
+            write_picture(target, painted, alpha, look.ground, profile=profile)
             return 1, [], []
         look = order.look
         result = translate(
@@ -110,6 +114,7 @@ def _paint(piece: Piece, order: Order) -> tuple[int, list[str], list[str]]:
             stroke=look.stroke,
             background=look.background,
             keep_location=look.keep_location,
+            keep_profile=look.keep_profile,
             encoding=order.encoding,
             overwrite=True,  # what was there before was asked for at the start
         )

@@ -87,6 +87,7 @@ class Look:
     stroke: str = ""  # size of strokes: fine, medium or large; the model's if empty
     background: str = "white"  # what transparent parts lie over where the output has none
     keep_location: bool = False  # whether a video's output says where it was taken
+    keep_profile: bool = False  # whether pictures are written in their own colour profile
 
     def __post_init__(self) -> None:
         parse_colour(self.background)
@@ -119,6 +120,7 @@ def translate(
     stroke: str = "",
     background: str = "white",
     keep_location: bool = False,
+    keep_profile: bool = False,
     encoding: Encoding = DEFAULT,
     overwrite: bool = False,
     wait: bool = False,
@@ -146,6 +148,7 @@ def translate(
         background: ``white``, ``black``, ``grey`` or ``#rrggbb``: what transparent parts lie over
             where the output has none.
         keep_location: Whether a video's output says where it was taken.
+        keep_profile: Whether pictures are written in their own colour profile, and not in sRGB.
         encoding: What videos are encoded with.
         overwrite: Whether existing files may be replaced.
         wait: Whether to wait while another process writes the same output.
@@ -161,7 +164,8 @@ def translate(
     plan = make_plan(source, out)
     if encoding.hardware:
         _ = encoding.encoder  # says now if there is none
-    look = Look(strength, steady, follow, start, end, stroke, background, keep_location)
+    kept = (keep_location, keep_profile)
+    look = Look(strength, steady, follow, start, end, stroke, background, *kept)
     bundle = open_model(model)
     Canvases.of(bundle, stroke)  # says now if there is no such size of strokes
     work = _Work(bundle, backend, precision, look, encoding, progress, say)
@@ -179,6 +183,7 @@ def preview(
     end: float | None = None,
     encoding: Encoding = DEFAULT,
     keep_location: bool = False,
+    keep_profile: bool = False,
     max_pixels: int = MOST,
 ) -> list[dict[str, Any]]:
     """Returns what ``translate`` would paint, a row each, and paints nothing.
@@ -198,7 +203,7 @@ def preview(
         }
         try:
             if not item.is_video:
-                row["notes"] = remarks(item.source)
+                row["notes"] = remarks(item.source, item.target if keep_profile else None)
                 rows.append(row)
                 continue
             with open_source(
@@ -280,7 +285,8 @@ class _Work:
                     with self._open(item) as source:
                         self._plan(source, item)
                 else:
-                    self._tell(remarks(item.source))
+                    target = item.target if self.look.keep_profile else None
+                    self._tell(remarks(item.source, target))
             except MediaError as error:
                 if item.is_video:
                     self.result.problems.append(str(error))
@@ -344,6 +350,7 @@ class _Work:
             str(folder or items[0].source),
             list(of_name) or None,
             self.max_pixels,
+            self.look.keep_profile,
         )
         look = self.look
         stylizer = load(

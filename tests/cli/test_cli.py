@@ -213,7 +213,7 @@ def test_a_signal_leaves_nothing_half_written(tmp_path, demo_clip, number):
     # A shell may start the tests with SIGINT ignored, which Python would inherit.
     start = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "from pleinair.cli import main; main()"
+        "from pleinair.cli import run; run()"
     )
     command = [sys.executable, "-c", start, "translate", demo_clip, out]
     process = subprocess.Popen(
@@ -237,6 +237,31 @@ def test_a_signal_leaves_nothing_half_written(tmp_path, demo_clip, number):
     assert process.returncode == 130
     assert (out_text, err_text) == ("", "interrupted\n")
     assert names(tmp_path) == []  # no segment was complete
+
+
+def test_a_thread_inside_a_library_does_not_crash_the_end():
+    """Python's own end stops threads where they are; inside ONNX Runtime that is SIGABRT."""
+    code = (
+        "import sys, threading, numpy as np\n"
+        "from pleinair.cli import run\n"
+        "from pleinair.cli.app import app\n"
+        "from pleinair.runtime.stylizer import load\n"
+        "painter = load('monet-conv', 'onnxruntime', 'int8', 'rgb', 1.0)\n"
+        "def paint():\n"
+        "    while True: painter(np.zeros((64, 64, 3), np.uint8))\n"
+        "@app.command()\n"
+        "def hang():\n"
+        "    threading.Thread(target=paint, daemon=True).start()\n"
+        "    print('half', end='')\n"
+        "    raise KeyboardInterrupt\n"
+        "sys.argv = ['pleinair', 'hang']\n"
+        "run()\n"
+    )
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (130, "half", "interrupted\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -14,7 +14,7 @@ from pleinair.tools.attack_runs import COMMANDS, Attack, Tally
 @pytest.fixture(scope="module")
 def attack(tmp_path_factory) -> Attack:
     photos = sorted((Path(__file__).parents[1] / "data" / "photos").glob("*.jpg"))[:2]
-    return Attack(tmp_path_factory.mktemp("attack"), photos)
+    return Attack(tmp_path_factory.mktemp("attack"), photos, COMMANDS[:3])
 
 
 @pytest.mark.parametrize("fault", ["kill", "full"])
@@ -43,7 +43,7 @@ def test_damaged_inputs(tmp_path, kind):
 def test_an_attack_that_succeeds_is_counted(attack):
     """The harness itself: a run whose output is damaged afterwards is wrong."""
     tally = Tally()
-    with attack.fresh() as folder:
+    with attack.fresh(COMMANDS[1]) as folder:
         assert attack.run(COMMANDS[1].arguments, folder)[0] == 0
         attack._is_whole(COMMANDS[1], folder, tally, "undisturbed")
         assert tally.wrong == []

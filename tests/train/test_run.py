@@ -99,6 +99,39 @@ def test_resume_gives_the_same_weights(make_recipe: Make, tmp_path: Path) -> Non
     assert steps == [1, 2, 3, 4, 5, 6]
 
 
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+@pytest.mark.parametrize("damage", [flip, cut_off, Path.unlink])
+def test_a_damaged_checkpoint_is_gone_back_from(
+    make_recipe: Make, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    recipe = make_recipe(optim={"steps": 3}, log={"checkpoint_every": 1, "samples_every": 3})
+    run, newest = tmp_path / "run", tmp_path / "run" / "checkpoint.pt"
+    train(recipe, run, "cpu")
+    whole = load_state(newest)
+    damage(newest)
+    said: list[str] = []
+    for _ in range(2):  # and another time, from the one that was good then
+        train(recipe, run, "cpu", say=said.append)
+        assert states_equal(load_state(newest), whole)
+        damage(newest)
+    assert len(said) == 2
+    assert str(newest) in said[0]
+    assert said[0].endswith("; going on from the one before it, of step 2")
+    if damage is not Path.unlink:
+        damage(run / "checkpoint-before.pt")
+        with pytest.raises(TrainingError, match=r"checkpoint\.pt is no readable checkpoint"):
+            train(recipe, run, "cpu")
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_weights(
     make_recipe: Make, tmp_path: Path

@@ -180,7 +180,7 @@ def test_nothing_that_is_not_ours_is_removed(tmp_path, clip, photos):
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    code = "from pleinair.cli import main; main()"
+    code = "from pleinair.cli import run; run()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
