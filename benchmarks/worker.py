@@ -21,7 +21,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .memory import keep_memory, peak_mb
+from ..runtime.memory import keep_memory
+from .memory import peak_mb
 from .pictures import save_arrays
 
 

@@ -74,10 +74,14 @@ def translate(
     codec: Annotated[str, typer.Option(help="h264, hevc or av1.")] = "h264",
     quality: Annotated[
         int, typer.Option(min=0, max=51, help="Of videos: lower is better and larger.")
-    ] = 20,
+    ] = 21,
     preset: Annotated[
-        str, typer.Option(help="ultrafast ... medium ... slower: time for smaller files.")
-    ] = "veryfast",
+        str,
+        typer.Option(
+            help="ultrafast ... medium ... slower: time for smaller files. If not given, superfast"
+            " for h264 and veryfast for others."
+        ),
+    ] = "",
     hardware: Annotated[
         bool, typer.Option("--hardware", help="Encode on the graphics card.")
     ] = False,

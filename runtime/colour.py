@@ -2,6 +2,7 @@
 
 swscale's quick way from 4:2:0 to RGB cuts off instead of rounding, which makes a picture one grey
 level darker each time that it is painted. Rounded, there and back is exact within a grey level.
+What most videos are made of goes by ``planes.py``, which rounds as well and is quicker.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from ..errors import UsageError
 from ..pictures import Pixels, over
 from .hdr import HLG, PQ, USUAL_PEAK, ToneMap
+from .planes import are_planes, planes_of, rgb_of
 
 # Chroma by its nearest sample going up and by areas going down: together they change nothing.
 _UP = Interpolation.POINT | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -112,6 +114,9 @@ class Decoded:
         if frame.format.is_rgb:
             pixels: Pixels = frame.to_ndarray(format="rgb24")
             return pixels
+        if are_planes(frame):
+            meant = coded(frame)
+            return rgb_of(frame, meant.matrix, meant.range)
         return self._converted(frame, "rgb24")
 
     def _converted(self, frame: av.VideoFrame, pix_fmt: str) -> Pixels:
@@ -161,8 +166,10 @@ class Encodable:
 
     def __call__(self, rgb: Pixels) -> av.VideoFrame:
         """Takes uint8 RGB [H, W, 3]."""
-        picture = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), format="rgb24")
         width, height = self.size
+        if self.pix_fmt == "yuv420p" and rgb.shape[:2] == (height, width):
+            return planes_of(rgb, self.colour.matrix, self.colour.range)
+        picture = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), format="rgb24")
         return self.reformatter.reformat(
             picture,
             width,

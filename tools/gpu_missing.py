@@ -1,6 +1,6 @@
-"""What this Python lacks to train, as pip calls it; with nothing but Python itself.
+"""What this Python lacks to train or to check, as pip calls it; with nothing but Python itself.
 
-python tools/gpu_missing.py gpu        or cpu, where torch need not be able to use a GPU
+python tools/gpu_missing.py gpu [check]        or cpu, where no library need be able to use a GPU
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ NEEDED = {
     "onnx": "onnx",
     "pydantic": "pydantic",
 }
+CHECKING = {"av": "av", "onnxruntime": "onnxruntime", "pytest": "pytest"}
+ON_GPU = {"tensorrt_rtx": "tensorrt-rtx", "tensorrt": "tensorrt", "cuda": "cuda-bindings"}
 
 
-def missing(gpu: bool) -> list[str]:
+def missing(gpu: bool, check: bool = False) -> list[str]:
     """Returns what pip has to install."""
-    names = [pip for module, pip in NEEDED.items() if importlib.util.find_spec(module) is None]
+    needed = NEEDED | (CHECKING if check else {}) | (ON_GPU if check and gpu else {})
+    names = [pip for module, pip in needed.items() if importlib.util.find_spec(module) is None]
+    if gpu and check and not _onnxruntime_has_cuda():
+        names = ["onnxruntime-gpu", *(name for name in names if name != "onnxruntime")]
     if gpu and "torch" not in names:
         import torch
 
@@ -32,5 +37,13 @@ def missing(gpu: bool) -> list[str]:
     return names
 
 
+def _onnxruntime_has_cuda() -> bool:
+    if importlib.util.find_spec("onnxruntime") is None:
+        return False
+    import onnxruntime
+
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
 if __name__ == "__main__":
-    print(*missing(sys.argv[1:] == ["gpu"]))
+    print(*missing("gpu" in sys.argv[1:], "check" in sys.argv[1:]))

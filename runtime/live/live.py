@@ -18,6 +18,7 @@ from ...owners import Owner
 from ...pictures import Pixels
 from ..address import shown
 from ..controls import Controls
+from ..memory import kept_memory
 from ..models import open_model
 from ..pipeline import Pipeline, Report
 from ..sinks.opening import SCREENS, is_screen, open_sink
@@ -218,7 +219,7 @@ def live(
         pipeline = Pipeline(opened, painter)
         with open_sink(sink, opened, controls, painter.what, say) as out:
             # Ctrl-C is how one ends a recording that has no other end; it is kept.
-            with contextlib.suppress(KeyboardInterrupt):
+            with kept_memory(), contextlib.suppress(KeyboardInterrupt):
                 pipeline.run(out, duration, progress)
             if not pipeline.report.frames and opened.problems:
                 raise MediaError("; ".join(opened.problems))

@@ -17,6 +17,8 @@ from ..colour import Colour
 CODECS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
 # Makers of encoders in hardware: FFmpeg names them codec_maker.
 _HARDWARE = ("nvenc", "videotoolbox", "qsv", "amf")
+# Without B-frames and the macroblock tree veryfast brings nothing over superfast but its time.
+_PRESETS = {"libx264": "superfast"}
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower")
 
 
@@ -27,20 +29,21 @@ class Encoding:
     Attributes:
         codec: ``h264`` (plays everywhere), ``hevc`` or ``av1`` (smaller files, slower).
         quality: Constant rate factor, 0 to 51: lower is better and larger.
-        preset: x264's word for how much time to spend on small files.
+        preset: x264's word for how much time to spend on small files; if empty, superfast for
+            x264 and veryfast for others.
         hardware: Encode on the graphics card: quick, but larger files, and not the same bits on
             another machine.
     """
 
     codec: str = "h264"
-    quality: int = 20
-    preset: str = "veryfast"
+    quality: int = 21
+    preset: str = ""
     hardware: bool = False
 
     def __post_init__(self) -> None:
         if self.codec not in CODECS:
             raise UsageError(unknown_name("codec", self.codec, CODECS))
-        if self.preset not in PRESETS:
+        if self.preset and self.preset not in PRESETS:
             raise UsageError(unknown_name("preset", self.preset, PRESETS))
         if not 0 <= self.quality <= 51:
             raise UsageError(f"quality must be between 0 and 51, got {self.quality}")
@@ -62,15 +65,16 @@ class Encoding:
     def options(self, encoder: str) -> dict[str, str]:
         """Returns the encoder's own options."""
         quality = str(self.quality)
+        preset = self.preset or _PRESETS.get(encoder, "veryfast")
         if encoder == "libx264":
             # A job that goes on shall give the same bits, and x264 does not give them twice with
             # frames that are coded out of order, nor with its macroblock tree, which reads memory
             # that it did not write. Without both files are some per cent larger.
-            return {"preset": self.preset, "crf": quality, "bf": "0", "mbtree": "0"}
+            return {"preset": preset, "crf": quality, "bf": "0", "mbtree": "0"}
         if encoder == "libx265":
-            return {"preset": self.preset, "crf": quality, "x265-params": "log-level=error"}
+            return {"preset": preset, "crf": quality, "x265-params": "log-level=error"}
         if encoder == "libsvtav1":  # its presets are numbers, and its scale goes to 63
-            speed = 12 - PRESETS.index(self.preset)
+            speed = 12 - PRESETS.index(preset)
             return {"preset": str(speed), "crf": str(round(self.quality * 63 / 51))}
         if encoder.endswith("nvenc"):
             return {"rc": "vbr", "cq": quality}

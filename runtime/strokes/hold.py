@@ -147,9 +147,10 @@ def _moved(shown: Pixels, flow: Array) -> Pixels:
     moved = _followed(shown, flow, cells, _CELL)
     # Sharpened only where neither rows nor columns are whole, or stripes would build up.
     between = _mask(_is_between(across[cells]) & _is_between(down[cells]))
-    moved = cv2.copyTo(cv2.filter2D(moved, -1, _SHARPER), _enlarged(between), moved)
+    if between.any():
+        moved = cv2.copyTo(cv2.filter2D(moved, -1, _SHARPER), _enlarged(between), moved)
     out = shown.copy()
-    out[pixels] = cv2.copyTo(moved, _enlarged(moving[cells]), out[pixels])
+    cv2.copyTo(moved, _enlarged(moving[cells]), out[pixels])
     return out
 
 
@@ -171,14 +172,16 @@ def _followed(
         size: Pixels a side of a cell. If there are more, those at the border are not quite right.
     """
     at: Array = (flow * np.float32(size) + _middles(*flow.shape[:2], size))[cells]
+    columns, rows = cv2.split(at)
     if size > 1:
         wide = (size * at.shape[1], size * at.shape[0])
-        at = cv2.resize(at, wide, interpolation=cv2.INTER_LINEAR)
+        columns, rows = (
+            cv2.resize(side, wide, interpolation=cv2.INTER_LINEAR) for side in (columns, rows)
+        )
     # OpenCV is quicker at four colours than at three.
     coloured = picture.ndim == 3
     if coloured:
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)
-    columns, rows = cv2.split(at)
     found: Pixels = cv2.remap(
         picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -197,8 +200,7 @@ def _mask(where: Array) -> Array:
 
 def _enlarged(cells: Array) -> Array:
     """Of each pixel what its cell has."""
-    size = (_CELL * cells.shape[1], _CELL * cells.shape[0])
-    return cv2.resize(cells, size, interpolation=cv2.INTER_NEAREST)
+    return cells.repeat(_CELL, 1).repeat(_CELL, 0)
 
 
 @functools.lru_cache(maxsize=8)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 
 from ...bundle.bundle import Bundle
 from ...errors import BusyError, MediaError, PleinairError, UsageError, shown
@@ -18,6 +19,7 @@ from ...owners import Owner
 from ...picture_size import MOST
 from ..colour import parse_colour
 from ..job import Job, clear, folder_job, identity, job_folder, stamp
+from ..memory import kept_memory
 from ..models import open_model
 from ..pipeline import Pipeline, Report
 from ..sinks.encoding import DEFAULT, Encoding
@@ -427,9 +429,10 @@ class _Work:
                 painter.restore(sink.state())
                 pipeline = Pipeline(source, painter, at_once)
                 before = source.skipped  # the last segment may be shorter
-                report = pipeline.run(
-                    sink, progress=lambda n: self.progress(before + n, source.count)
-                )
+                with _one_thread_a_call(), kept_memory():
+                    report = pipeline.run(
+                        sink, progress=lambda n: self.progress(before + n, source.count)
+                    )
                 self.result.kept += before
                 self._note(report, stylizer, [])
                 if not (report.frames or before):
@@ -467,6 +470,17 @@ def frames_at_once() -> int:
     Frames are handed on in their order; the one more keeps a core from waiting for the other's.
     """
     return (os.cpu_count() or 1) + 1
+
+
+@contextmanager
+def _one_thread_a_call() -> Iterator[None]:
+    """Has OpenCV use one thread: the cores paint other frames, and its threads wait spinning."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def test_peak_memory_only_grows():
 
 FAULTS = """
 import resource, sys
-from pleinair.benchmarks.memory import keep_memory
+from pleinair.runtime.memory import keep_memory
 keeps = sys.argv[1] == "kept" and keep_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

