@@ -24,8 +24,6 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from ..errors import PleinairError
-
 console = Console(stderr=True)
 # Some libraries swallow an interrupt that meets them while they are imported.
 interrupted = threading.Event()
@@ -64,17 +62,6 @@ def end_with(problems: list[str]) -> None:
         complain(problem)
     if problems:
         raise typer.Exit(1)
-
-
-@contextmanager
-def needs(extra: str) -> Iterator[None]:
-    """Turns a missing library into the line that installs it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise PleinairError(
-            f'{error.name} is not installed; run: pip install "pleinair[{extra}]"'
-        ) from error
 
 
 @contextmanager

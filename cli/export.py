@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Group
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..export.targets import TARGETS
 from .app import Json, Overwrite, Wait, app
-from .console import add_row, console, end_with, needs, print_line, say
+from .console import add_row, end_with, print_line, say
 from .parse import parse_range
 
 USUAL = [row.name for row in TARGETS.values() if row.by_default]
@@ -76,32 +76,23 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a generator to each target in FP32, FP16 and INT8, the drift of each measured."""
-    from ..bundle.resolve import EXPORTABLE, resolve
+    from ..api.export import export as run
 
-    resolve(source, *EXPORTABLE)
-    said: dict[str, Any] = {"licence": licence, "description": description}
-    said |= {"overwrite": overwrite, "wait": wait}
-    manifest = None
-    if target == ["web"] and not (calibration or max_drift or input_range):
-        from ..export.targets.web.own_graphs import export_site
-
-        manifest = export_site(source, out, precisions=precision or (), **said)
-    if manifest is None:
-        with needs("export"):
-            from ..export.exporter import export as run
-
-        manifest = run(
-            source,
-            out,
-            targets=target or (),
-            precisions=precision or (),
-            calibration=calibration,
-            max_drift=max_drift or (),
-            input_range=parse_range(input_range),
-            fine=fine,
-            progress=lambda text: console.print(Text(str(text))),
-            **said,
-        )
+    manifest = run(
+        source,
+        out,
+        targets=target or (),
+        precisions=precision or (),
+        calibration=calibration,
+        max_drift=max_drift or (),
+        input_range=parse_range(input_range),
+        fine=fine,
+        licence=licence,
+        description=description,
+        overwrite=overwrite,
+        wait=wait,
+        progress=print_line,
+    )
     heads = manifest.artifacts[0].drift.figures()
     table = Table("target", "precision", "kB", *heads, "verdict", "s")
     for a in manifest.artifacts:
