@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .runtime.controls import Controls
     from .runtime.live.live import LiveResult, Look, live
     from .runtime.sinks.encoding import Encoding
+    from .runtime.sources.cameras import CameraMode
     from .runtime.stylizer import Stylizer, load
     from .runtime.translate.translate import Translation, translate
     from .runtime.verify import Verification, verify
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BenchResult",
     "Bundle",
+    "CameraMode",
     "Controls",
     "Encoding",
     "Evaluation",
@@ -72,6 +74,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # 
 _WHERE = {
     "BenchResult": (".api.bench", "bench"),
     "Bundle": (".bundle.bundle", ""),
+    "CameraMode": (".runtime.sources.cameras", ""),
     "Controls": (".runtime.controls", ""),
     "Encoding": (".runtime.sinks.encoding", ""),
     "Evaluation": (".export.evaluate", "train"),

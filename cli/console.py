@@ -56,6 +56,11 @@ def complain(sentence: str) -> None:
         console.print(Text.assemble(("error:", "red"), " ", sentence), soft_wrap=True)
 
 
+def warn(sentence: str) -> None:
+    """Prints a warning; what is in brackets in it is no markup."""
+    console.print(Text.assemble(("warning:", "yellow"), " ", sentence), soft_wrap=True)
+
+
 def end_with(problems: list[str]) -> None:
     """Says what went wrong along the way; exit status 1 if anything did."""
     for problem in problems:

@@ -11,9 +11,10 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
+from ..bundle.manifest import Artifact
 from ..export.targets import TARGETS
 from .app import Json, Overwrite, Wait, app
-from .console import add_row, end_with, print_line, say
+from .console import add_row, end_with, print_line, say, warn
 from .parse import parse_range
 
 USUAL = [row.name for row in TARGETS.values() if row.by_default]
@@ -68,7 +69,7 @@ def export(
         ),
     ] = False,
     licence: Annotated[
-        str, typer.Option(help="Of the weights; the bundle's, else Apache-2.0, if none.")
+        str, typer.Option(help="Of the weights; the bundle's, else 'not stated', if none.")
     ] = "",
     description: Annotated[str, typer.Option(help="For the manifest.")] = "",
     overwrite: Overwrite = False,
@@ -91,20 +92,46 @@ def export(
         description=description,
         overwrite=overwrite,
         wait=wait,
-        progress=print_line,
+        progress=_tell,
     )
     heads = manifest.artifacts[0].drift.figures()
-    table = Table("target", "precision", "kB", *heads, "verdict", "s")
+    bars = {a.precision: told for a in manifest.artifacts if (told := a.drift.bars_told())}
+    caption = "\n".join(f"{one} holds: {told}" for one, told in bars.items()) or None
+    table = Table("target", "precision", "kB", *heads, "verdict", "s", caption=caption)
     for a in manifest.artifacts:
         d, what = a.drift, f"{a.target} {a.device}".rstrip()
         size, seconds = f"{a.bytes / 1e3:.0f}", f"{a.seconds:.0f}"
         add_row(table, what, a.precision, size, *d.figures().values(), d.verdict, seconds)
     not_built = [f"not built: {s.target} {s.precision}: {s.reason}" for s in manifest.skipped]
     say(manifest.model_dump(mode="json"), as_json, Group(table, *map(Text, not_built)))
+    misses = [a for a in manifest.artifacts if a.drift.missed]
+    for artifact in misses:
+        warn(_missed(artifact))
     built = {a.precision for a in manifest.artifacts}
     failed = any(s.drifts or s.target in (target or ()) for s in manifest.skipped)
+    failed |= any(a.precision in (precision or ()) for a in misses)
     if failed or {*(precision or ())} - built:
         raise typer.Exit(1)
+
+
+def _tell(line: str) -> None:
+    """Prints a step; a warning stands out."""
+    kind, _, sentence = line.partition(": ")
+    if kind == "warning":
+        warn(sentence)
+    else:
+        print_line(line)
+
+
+def _missed(artifact: Artifact) -> str:
+    """What an artifact misses, and what to do about it."""
+    drift, what = artifact.drift, f"{artifact.target} {artifact.precision}"
+    told = f"{what} misses its bars of drift: {drift.missed}; auto does not take it"
+    if artifact.precision not in ("int8", "w8"):
+        return f"{told}; take another precision"
+    named = [name for name in ("psnr", "ssim", "delta_e", "strokes") if name in drift.bars]
+    limits = " ".join(f"--max-drift {name}={drift.bars[name]:g}" for name in named)
+    return f"{told}; to leave in float what costs most, add {limits}"
 
 
 @app.command()

@@ -181,13 +181,23 @@ def live(
         str, typer.Argument(metavar="[SOURCE]", help="The same as --source, which is 0 if none.")
     ] = "",
     source: Annotated[str, typer.Option(help="A camera's index, a URL or a file.")] = "",
+    camera_size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Ask it of the camera; never stretched.")
+    ] = None,
+    camera_fps: Annotated[
+        float | None, typer.Option(min=1, max=1000, help="Ask it of the camera.")
+    ] = None,
     sink: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             help="window, http (a page for browsers; http:PORT, http:HOST:PORT),"
-            " virtual-camera, null, or a video file to record to."
+            " virtual-camera, null, or a video file to record to; repeat for several; window if"
+            " none."
         ),
-    ] = "window",
+    ] = None,
+    token: Annotated[
+        str, typer.Option(help="Of the page's address, to keep it; a new one if none.")
+    ] = "",
     model: Model = "monet",
     backend: Backend = "auto",
     precision: Precision = "auto",
@@ -223,20 +233,25 @@ def live(
     from ..runtime.controls import Controls, read_settings
     from ..runtime.live.live import Look
     from ..runtime.live.live import live as run
+    from ..runtime.sources.cameras import CameraMode
 
     if named and source:
         raise UsageError(f"the source is given twice: {named} and --source {source}; leave one out")
     source = named or source or "0"
     look = Look(parse_size(size), False, side_by_side, steady, target_fps, follow)
-    interactive = sink == "window" or sink.partition(":")[0] == "http"
+    sinks = [_with_token(one, token) for one in sink or ["window"]]
+    if token and not any("/" in one for one in sinks if one.startswith("http")):
+        raise UsageError("--token is for the page: add --sink http")
+    interactive = any(one.partition(":")[0] in ("window", "http") for one in sinks)
     controls = Controls(**(read_settings() if interactive else {}))
     controls.strength = controls.strength if strength is None else strength
     controls.mirror = controls.mirror if mirror is None else mirror
     with progress(f"painting {shown(source)} live") as advance:
         result = run(
             source,
-            sink,
+            sinks,
             model,
+            camera=CameraMode(parse_size(camera_size, "--camera-size"), camera_fps),
             backend=backend,
             precision=precision,
             look=look,
@@ -253,6 +268,12 @@ def live(
     text = f"{_summary(stats)}, {stats['dropped']} dropped, delay p50 {delay['p50']} ms"
     say(stats, as_json, f"{text}, p99 {delay['p99']} ms")
     end_with(result.problems)
+
+
+def _with_token(sink: str, token: str) -> str:
+    """Puts the token behind the page's address."""
+    kind, _, address = sink.partition(":")
+    return f"http:{address}/{token}" if kind == "http" and token else sink
 
 
 def _foreseen(row: dict[str, Any]) -> Iterator[str]:

@@ -71,7 +71,7 @@ def test_public_names():
     verbs = {"bench", "evaluate", "export", "live", "load", "train", "translate", "verify"}
     results = {"BenchResult", "Evaluation", "LiveResult", "Stylizer", "TrainResult", "Translation"}
     results |= {"Manifest", "Verification"}
-    settings = {"Bundle", "Controls", "Encoding", "Look"}
+    settings = {"Bundle", "CameraMode", "Controls", "Encoding", "Look"}
     rest = {"PleinairError", "__version__"}
     assert set(dir(pleinair)) == verbs | results | settings | rest
     assert all(getattr(pleinair, name) for name in dir(pleinair))
