@@ -24,16 +24,16 @@ LARGEST = 20_000_000  # bytes of an upload
 app = FastAPI(title="pleinair")
 paint = pleinair.load("monet-conv", in_flight=PAINTING)
 turn = asyncio.Semaphore(PAINTING)
-inside = 0  # requests that paint or wait
+inside: set[asyncio.Task] = set()  # requests that paint or wait
 
 
 @app.post("/paint")
 async def paint_upload(picture: UploadFile) -> Response:
     """Returns the painting as JPEG."""
-    global inside
-    if inside >= PAINTING + WAITING:
+    if len(inside) >= PAINTING + WAITING:
         raise HTTPException(503, "busy; try again", {"Retry-After": "1"})
-    inside += 1
+    request = asyncio.current_task()
+    inside.add(request)
     try:
         data = await picture.read(LARGEST + 1)
         if len(data) > LARGEST:
@@ -41,7 +41,7 @@ async def paint_upload(picture: UploadFile) -> Response:
         async with turn:
             return await run_in_threadpool(_painted, data)
     finally:
-        inside -= 1
+        inside.remove(request)
 
 
 def _painted(data: bytes) -> Response:
@@ -58,4 +58,4 @@ def _painted(data: bytes) -> Response:
 @app.get("/health")
 async def health() -> dict[str, int]:
     """Says how full it is."""
-    return {"inside": inside, "most": PAINTING + WAITING}
+    return {"inside": len(inside), "most": PAINTING + WAITING}

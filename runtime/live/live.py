@@ -242,7 +242,8 @@ def _recording(sink: str, source: str, overwrite: bool, wait: bool) -> Owner:
     """Takes the name of a recording, if it may be written."""
     path = Path(sink)
     if path.suffix.lower() not in VIDEO_SUFFIXES:
-        known = f"{', '.join([*SCREENS, *registered()])}, or a video file ({', '.join(sorted(VIDEO_SUFFIXES))})"
+        names, suffixes = [*SCREENS, *registered()], sorted(VIDEO_SUFFIXES)
+        known = f"{', '.join(names)}, or a video file ({', '.join(suffixes)})"
         raise UsageError(f"sink {shown(sink)!r} is none of {known}")
     if path.is_dir():
         raise UsageError(f"sink {sink} is a folder; give the name of a video")

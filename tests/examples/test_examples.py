@@ -97,7 +97,7 @@ def test_service(here):
     painted = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
     assert painted.shape == cv2.imread("photo.jpg").shape
     assert client.post("/paint", files={"picture": b"no picture"}).status_code == 415
-    example.inside = example.PAINTING + example.WAITING
+    example.inside.update(range(example.PAINTING + example.WAITING))
     busy = client.post("/paint", files={"picture": b"any"})
     assert (busy.status_code, busy.headers["Retry-After"]) == (503, "1")
     assert client.get("/health").json() == {"inside": 10, "most": 10}
