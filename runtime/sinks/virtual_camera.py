@@ -14,9 +14,10 @@ from ..sources.source import Source
 from .sink import Sink
 
 INSTALL = 'pip install "pleinair[virtual-camera]"'
+# Without exclusive_caps browsers do not list the device.
+MODPROBE = "sudo modprobe v4l2loopback devices=1 card_label=Pleinair exclusive_caps=1"
 _NEEDS = {  # what pyvirtualcam stands on
-    "linux": "load the kernel module: sudo modprobe v4l2loopback devices=1"
-    " card_label=Pleinair exclusive_caps=1",
+    "linux": f"load the kernel module: {MODPROBE}",
     "darwin": "install OBS and start its virtual camera once",
     "win32": "install OBS",
 }
