@@ -178,6 +178,7 @@ def serve(
 ) -> None:
     """Serve a page that paints in browsers, until Ctrl-C; only to this machine but for --https."""
     from ..deploy.web.server import SiteServer
+    from ..runtime.qr import qr_text
 
     server = SiteServer(site, port, https)
     told = [f"open {address}" for address in server.addresses]
@@ -185,6 +186,7 @@ def serve(
         told.append(
             f"browsers warn once: the certificate is made here, its SHA-256 is {server.fingerprint}"
         )
+        told += [qr_text(address) for address in server.addresses[1:]]  # for a phone's camera
     say(
         {"addresses": server.addresses, "fingerprint": server.fingerprint}, as_json, "\n".join(told)
     )
