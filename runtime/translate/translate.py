@@ -231,7 +231,6 @@ class _Work:
     ) -> None:
         self.bundle, self.backend, self.precision = bundle, backend, precision
         self.look, self.encoding, self.progress, self.say = look, encoding, progress, say
-        self.told = ""
         self.result = Translation()
         self.overwrite, self.wait, self.max_pixels = False, False, MOST
 
@@ -350,7 +349,7 @@ class _Work:
         stylizer = load(
             self.bundle, self.backend, self.precision, "rgb", look.strength, stroke=look.stroke
         )
-        self._remark(stylizer.note)
+        self._tell(filter(None, [stylizer.note]))
 
         def note(name: str, temporary: Path) -> None:
             assert job
@@ -398,7 +397,7 @@ class _Work:
                 look.stroke,
                 wrap=look.follow,
             )
-            self._remark(stylizer.note)
+            self._tell(filter(None, [stylizer.note]))
             choice = stylizer.choice
             named = f"{choice.backend}:{choice.way}" if choice.way else choice.backend
             job.begin({"backend": named, "precision": choice.precision})
@@ -434,12 +433,6 @@ class _Work:
             # Joining the segments belongs to it, and finds what is damaged of the sound.
             self.result.report.seconds += time.perf_counter() - painted
             self.result.problems += source.problems
-
-    def _remark(self, note: str) -> None:
-        """Says once what ``auto`` left out."""
-        if note and note != self.told:
-            self.say(note)
-            self.told = note
 
     def _note(self, report: Report, stylizer: Stylizer, problems: list[str]) -> None:
         self.result.report.add(report)

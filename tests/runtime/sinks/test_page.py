@@ -28,7 +28,7 @@ def page(tmp_path, monkeypatch):
         with playwright.sync_playwright() as started:
             browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
             page = browser.new_page()
-            page.goto(sink.url.rstrip("/"))
+            page.goto(sink.url.rstrip("/"), wait_until="domcontentloaded")
             page.wait_for_selector("#share:not([hidden])")
             page.controls = controls
             yield page
@@ -49,10 +49,14 @@ def test_the_keyboard_alone_suffices(page):
     names = ["strength", "style", "mirror", "compare", "divider", "paused", "recording"]
     assert reached == [*names, "snapshot", "SUMMARY"]
     page.controls.loading = "seurat"
-    page.wait_for_function("document.querySelector('#message').textContent.includes('seurat')")
+    wait(page, lambda: "loading seurat" in page.text_content("#message"))
     page.focus("input[name=mirror]")
     page.keyboard.press("Space")
-    end = time.monotonic() + 20
-    while not page.controls.mirror and time.monotonic() < end:
-        page.wait_for_timeout(20)
-    assert page.controls.mirror
+    wait(page, lambda: page.controls.mirror)
+
+
+def wait(page, is_so) -> None:
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end
+        page.wait_for_timeout(50)
