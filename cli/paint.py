@@ -95,6 +95,9 @@ def translate(
         bool, typer.Option("--dry-run", help="Say what would be painted, and paint nothing.")
     ] = False,
     overwrite: Overwrite = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave what is there: for a folder that grew.")
+    ] = False,
     wait: Wait = False,
     max_pixels: Annotated[
         int, typer.Option(min=1, help="Refuse pictures and frames that are larger.")
@@ -113,6 +116,8 @@ def translate(
     from ..runtime.translate.translate import Look, preview
     from ..runtime.translate.translate import translate as run
 
+    if skip_existing and engine == "ray":
+        raise UsageError("--skip-existing is for --engine local")
     if engine not in ("local", "ray"):
         raise UsageError(unknown_name("engine", engine, ("local", "ray")))
     part = {"start": parse_time("--start", start), "end": parse_time("--end", end)}
@@ -162,6 +167,7 @@ def translate(
                 model,
                 **asdict(look),
                 **painting,
+                skip_existing=skip_existing,
                 max_pixels=max_pixels,
                 say=print_line,
             )
@@ -171,7 +177,7 @@ def translate(
         write_durably(stats, json.dumps(figures, indent=2) + "\n")
     for note in result.notes if engine == "ray" else ():
         print_line(note)
-    say(figures, as_json, f"{_translated(figures)}\nwrote {out}")
+    say(figures, as_json, f"{_translated(figures, Path(out).is_dir())}\nwrote {out}")
     end_with(result.problems)
 
 
@@ -295,17 +301,22 @@ def _foreseen(row: dict[str, Any]) -> Iterator[str]:
         yield f"  {note}"
 
 
-def _summary(stats: dict[str, Any]) -> str:
+def _summary(stats: dict[str, Any], several: bool = False) -> str:
+    """Says what was painted; several files have no one size."""
     width, height = stats["size"]
     count = stats["frames"]
-    what = "1 picture" if count == 1 else f"{count} frames of {width}x{height}"
+    if not count:
+        return "nothing was left to paint"
+    what = (
+        "1 picture" if count == 1 else f"{count} frames" + f" of {width}x{height}" * (not several)
+    )
     return f"{what} at {stats['fps']:.1f} fps with {stats['backend']} {stats['precision']}"
 
 
-def _translated(stats: dict[str, Any]) -> str:
+def _translated(stats: dict[str, Any], several: bool) -> str:
     if "items" in stats:
         cut = f"{stats['outputs']} of {stats['inputs']} painted, {stats['frames']} frames"
         workers = len(stats["workers"])
         return f"{cut} at {stats['fps']:.1f} fps by {workers} worker{'s' * (workers != 1)}"
     kept = f"{stats['kept']} were painted before, now " if stats["kept"] else ""
-    return f"{kept}{_summary(stats)}"
+    return f"{kept}{_summary(stats, several)}"
