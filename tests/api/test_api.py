@@ -1,4 +1,4 @@
-"""The verbs as functions: with strings for paths, typed results, and progress."""
+"""The verbs as functions. Export and bench are run by tests/test_examples.py and tests/examples."""
 
 from __future__ import annotations
 
@@ -27,49 +27,10 @@ def test_train_returns_its_generator(tmp_path):
     assert said[0] == f"smoke: 2 steps, saved in {tmp_path / 'run'} as they go"
 
 
-def test_export_returns_a_manifest(tmp_path, photos):
-    lines = []
-    manifest = pleinair.export(
-        "monet-conv",
-        str(tmp_path / "bundle"),
-        targets=["onnx"],
-        precisions=["fp32"],
-        calibration=str(photos),
-        progress=lines.append,
-    )
-    assert isinstance(manifest, pleinair.Manifest)
-    assert [a.precision for a in manifest.artifacts] == ["fp32"]
-    assert pleinair.Bundle.open(tmp_path / "bundle").manifest == manifest
-    assert any("onnx fp32" in line for line in lines)
-
-
 def test_verify_says_what_it_found(bundle, photos):
     found = pleinair.verify(bundle, photos, count=1)
     assert found["ok"]
     assert {row["hash"] for row in found["artifacts"]} == {"ok"}
-
-
-def test_bench_quick_returns_rows(tmp_path, photos):
-    pytest.importorskip("jinja2")
-    said = []
-    found = pleinair.bench(
-        "monet-conv",
-        str(tmp_path),
-        backends=["onnxruntime"],
-        precisions=["int8"],
-        sizes=[(64, 48)],
-        pictures=str(photos),
-        quick=True,
-        say=said.append,
-    )
-    assert isinstance(found, pleinair.BenchResult)
-    [row] = found.rows
-    assert (row.backend, row.size, row.scenario) == ("onnxruntime", [64, 48], "single-stream")
-    assert row.fps > 0
-    assert row.psnr_db > 30
-    assert found.value["environment"]["method"]["loadgen"] is False
-    assert (found.folder / "report.html").is_file()
-    assert said[0].startswith("drift of 1 variants first, then the time of 1 cases: about 3 sec")
 
 
 @pytest.mark.parametrize(

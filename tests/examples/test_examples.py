@@ -133,8 +133,11 @@ def test_own_sink(own_sink, here, cli):
 def test_bench_library(here, photos, capsys):
     pytest.importorskip("psutil")
     narrower = {"backends": ["onnxruntime"], "precisions": ["int8"], "sizes": [(64, 48)]}
-    choice = module("bench_library").main("monet-conv", "report", pictures=photos, **narrower)
+    said: list[str] = []
+    narrower |= {"pictures": photos, "say": said.append}
+    choice = module("bench_library").main("monet-conv", "report", **narrower)
     assert choice == {"backend": "onnxruntime", "precision": "int8"}
+    assert said[0].startswith("drift of 1 variants first, then the time of 1 cases: about 3 sec")
     assert (here / "report" / "report.html").is_file()
 
 
