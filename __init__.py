@@ -7,6 +7,10 @@
     pleinair.translate("film.mp4", "painted.mp4")
     pleinair.live("0", sink="http")
 
+    pleinair.train("hand", "runs/mine", pictures="paintings", photos="photographs")
+    pleinair.export("runs/mine", "bundles/mine", calibration="photographs")
+    print(pleinair.bench("bundles/mine", "report", quick=True).rows[0].fps)
+
 Importing this package imports nothing heavy; the functions do, when they are first used.
 """
 
@@ -17,61 +21,89 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .calling import function
+
 if TYPE_CHECKING:
+    from .api.bench import BenchResult, bench
+    from .api.export import export
+    from .api.train import TrainResult, train
     from .bundle.bundle import Bundle
+    from .bundle.manifest import Manifest
     from .errors import PleinairError
+    from .export.evaluate import Evaluation, evaluate
     from .runtime.controls import Controls
     from .runtime.live.live import LiveResult, Look, live
     from .runtime.sinks.encoding import Encoding
+    from .runtime.sources.cameras import CameraMode
     from .runtime.stylizer import Stylizer, load
     from .runtime.translate.translate import Translation, translate
+    from .runtime.verify import Verification, verify
 
 __version__ = "0.1.0"
 __all__ = [
+    "BenchResult",
     "Bundle",
+    "CameraMode",
     "Controls",
     "Encoding",
+    "Evaluation",
     "LiveResult",
     "Look",
+    "Manifest",
     "PleinairError",
     "Stylizer",
+    "TrainResult",
     "Translation",
+    "Verification",
     "__version__",
+    "bench",
+    "evaluate",
+    "export",
     "live",
     "load",
+    "train",
     "translate",
+    "verify",
 ]
 
 # ONNX Runtime (from 1.29) and OpenVINO send usage data unless kept from it before their import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it is optional
 
+# Where each public name lies, and the extra that it needs beyond the base install.
 _WHERE = {
-    "Bundle": ".bundle.bundle",
-    "Controls": ".runtime.controls",
-    "Encoding": ".runtime.sinks.encoding",
-    "LiveResult": ".runtime.live.live",
-    "Look": ".runtime.live.live",
-    "PleinairError": ".errors",
-    "Stylizer": ".runtime.stylizer",
-    "Translation": ".runtime.translate.translate",
-    "live": ".runtime.live.live",
-    "load": ".runtime.stylizer",
-    "translate": ".runtime.translate.translate",
+    "BenchResult": (".api.bench", "bench"),
+    "Bundle": (".bundle.bundle", ""),
+    "CameraMode": (".runtime.sources.cameras", ""),
+    "Controls": (".runtime.controls", ""),
+    "Encoding": (".runtime.sinks.encoding", ""),
+    "Evaluation": (".export.evaluate", "train"),
+    "LiveResult": (".runtime.live.live", ""),
+    "Look": (".runtime.live.live", ""),
+    "Manifest": (".bundle.manifest", ""),
+    "PleinairError": (".errors", ""),
+    "Stylizer": (".runtime.stylizer", ""),
+    "TrainResult": (".api.train", "train"),
+    "Translation": (".runtime.translate.translate", ""),
+    "Verification": (".runtime.verify", ""),
+    "bench": (".api.bench", "bench"),
+    "evaluate": (".export.evaluate", "train"),
+    "live": (".runtime.live.live", ""),
+    "load": (".runtime.stylizer", ""),
+    "translate": (".runtime.translate.translate", ""),
+    "verify": (".runtime.verify", ""),
 }
+_ROOMS = ("export", "train")  # which are called themselves, see calling.py
 
 
 def __getattr__(name: str) -> Any:
     """Imports a public name when it is first used (PEP 562)."""
+    if name in _ROOMS:
+        return importlib.import_module(f".{name}", __name__)
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        module = importlib.import_module(_WHERE[name], __name__)
-    except ImportError as error:
-        from .errors import PleinairError, missing_library
-
-        raise PleinairError(missing_library(error)) from error
-    value = getattr(module, name)
+    where, extra = _WHERE[name]
+    value = function(f"{__name__}{where}.{name}", extra)
     globals()[name] = value
     return value
 

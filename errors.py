@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 # Words that people try, without signs between letters, and ours for them, of whatever kind.
@@ -130,6 +131,25 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     if near:
         return f"unknown {kind} {name!r}; did you mean {' or '.join(map(repr, near))}?"
     return f"unknown {kind} {name!r}; known: {', '.join(known) or 'none'}"
+
+
+@contextmanager
+def needs(extra: str = "") -> Iterator[None]:
+    """Turns a missing library into the line that installs it.
+
+    Args:
+        extra: That brings it; "" if the base install does.
+
+    Raises:
+        PleinairError: A library is not here.
+    """
+    try:
+        yield
+    except ImportError as error:
+        if extra and isinstance(error, ModuleNotFoundError) and error.name != "cv2":
+            line = f'run: pip install "pleinair[{extra}]"'
+            raise PleinairError(f"{error.name} is not installed; {line}") from error
+        raise PleinairError(missing_library(error)) from error
 
 
 def missing_library(error: ImportError) -> str:

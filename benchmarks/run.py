@@ -1,4 +1,4 @@
-"""The whole of ``pleinair bench``: plan, time in rounds, measure drift, write as it goes."""
+"""The whole of ``pleinair bench``: plan, measure drift, time in rounds, write as it goes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ from .settings import Settings
 from .style import load_style
 
 Progress = Callable[[int, int], None]
+Say = Callable[[str], None]
 _SMALLEST = 16
+_OPENING = 2.0  # seconds that loading a case takes, about
 WRITES = ("results.json", "results.csv", "results.md", "report.html")
 
 
@@ -112,8 +114,8 @@ class Bench:
         """Measures everything, or up to Ctrl-C; returns what was written."""
         try:
             with tempfile.TemporaryDirectory(prefix="pleinair-bench-") as folder:
+                self._measure_drift(Path(folder))  # seconds, and the first thing to know
                 self._time(Path(folder))
-                self._measure_drift(Path(folder))
             self.partial = False
         except KeyboardInterrupt:
             pass  # what there is is reported, marked as partial
@@ -133,6 +135,11 @@ class Bench:
         """The object of ``results.json``, as far as things are measured."""
         warnings = [*self.monitored["warnings"]]
         warnings += [d.warning for d in self.drifts.values() if d.warning]
+        warnings += [
+            f"the drift of {d.variant.label} could not be measured: {d.error}"
+            for d in self.drifts.values()
+            if d.error
+        ]
         if self.partial:
             warnings.insert(0, "this run was interrupted: its figures are of what it had measured")
         rows = make_rows(self.bundle, self.measurements, self.drifts, self.settings.seed)
@@ -164,10 +171,10 @@ class Bench:
             np.save(frames[size], frames_for(list(self.inputs.pictures.values()), size))
         monitor = LoadMonitor()
         external_tools = ExternalTools(
-            loadgen=folder if loadgen.installed() else None,
+            loadgen=folder if self.settings.loadgen and loadgen.installed() else None,
             benchmark_app=self.request.peers and benchmark_app.installed(),
             roofs=self._roofs(folder),
-            look_at=max(self.sizes, key=lambda size: size[0] * size[1]),
+            look_at=self._largest() if self.settings.roof else None,
         )
         rounds = Rounds(self.bundle, frames, self.settings, monitor, external_tools)
         try:
@@ -176,9 +183,23 @@ class Bench:
         finally:
             self.monitored = monitor.finish()
 
+    def announce(self) -> str:
+        """Says what there is to measure, and how long that takes at least."""
+        cases = len(self.measurements) + len(self.scaled)
+        each = self.settings.seconds + self.settings.warmup + _OPENING
+        least = cases * each
+        about = f"{least / 60:.0f} minutes" if least >= 90 else f"{least:.0f} seconds"
+        return (
+            f"drift of {len(self.variants)} variants first, then the time of {cases} cases: about"
+            f" {about}, more where frames take long; Ctrl-C reports what there is"
+        )
+
+    def _largest(self) -> tuple[int, int]:
+        return max(self.sizes, key=lambda size: size[0] * size[1])
+
     def _roofs(self, folder: Path) -> dict[str, list[Path]]:
         """Graphs of large convolutions; none where onnx, which makes them, is not installed."""
-        if importlib.util.find_spec("onnx") is None:
+        if not self.settings.roof or importlib.util.find_spec("onnx") is None:
             return {}
         precisions = dict.fromkeys(variant.precision for variant in self.variants)
         return {name: write_roof_graphs(name, folder) for name in precisions}
@@ -217,7 +238,7 @@ def _environment(bundle: Bundle, request: Request, inputs: BenchInputs) -> dict[
             "clip_from": inputs.clip_source,
             "clip_frames": len(inputs.clip),
             "reference": None,
-            "loadgen": loadgen.installed(),
+            "loadgen": bool(settings.loadgen) and loadgen.installed(),
         },
     }
 
@@ -254,13 +275,14 @@ def _nothing_runs(bundle: Bundle, skipped: Sequence[Any]) -> str:
     return f"nothing of {bundle.label} can be measured here: {'; '.join(reasons)}"
 
 
-def bench(request: Request, progress: Progress) -> Results:
+def bench(request: Request, progress: Progress, say: Say = lambda sentence: None) -> Results:
     """Measures a bundle on this machine and writes the report.
 
     Args:
         request: What to measure.
-        progress: Called with how much is done and how much there is, first of the timing, then
-            of the drift.
+        progress: Called with how much is done and how much there is, first of the drift, then
+            of the timing.
+        say: Called with a sentence on what is measured, and for how long.
 
     Returns:
         The object of ``results.json``.
@@ -269,7 +291,9 @@ def bench(request: Request, progress: Progress) -> Results:
         PleinairError: Nothing could be measured, or the results cannot be written.
     """
     with Owner(request.out / "results.json", request.wait, UsageError):
-        found = Bench(request, progress).run()
+        planned = Bench(request, progress)
+        say(planned.announce())
+        found = planned.run()
     if all(row["p50_ms"] is None for row in found["results"]) and not found["partial"]:
         errors = dict.fromkeys(row.get("error", "") for row in found["results"])
         raise PleinairError(f"every case failed; {request.out} says more: {'; '.join(errors)}")

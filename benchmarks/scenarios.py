@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..pictures import Frames, Pixels
 from ..runtime.backends import Engine
@@ -54,10 +54,10 @@ class TimedEngine:
         """Passes it on."""
         self.engine.prepare(height, width)
 
-    def __call__(self, frames: Frames) -> Frames:
-        """Paints, and notes both ends."""
+    def __call__(self, frames: Frames, *piece: Any) -> Frames:
+        """Paints, and notes both ends; with strokes it may be a piece of a larger picture."""
         self.last.start = time.perf_counter()
-        painted = self.engine(frames)
+        painted = self.engine(frames, *piece)
         self.last.end = time.perf_counter()
         return painted
 

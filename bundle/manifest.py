@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal
@@ -112,6 +113,24 @@ class Drift(_Part):
     strokes: float | None = None  # share of pixels that take another stroke
     quarter_db: float | None = None  # PSNR of the pictures at a quarter of the size
     verdict: str
+    limits: dict[str, float] = {}  # what the verdict is of; bundles of before 0.2 do not say
+
+    @property
+    def missed(self) -> str:
+        """What it misses of its bars; empty where it holds."""
+        return self.verdict.partition("misses: ")[2]
+
+    def bars_told(self) -> str:
+        """Returns the bars as a table shows them; empty if they are not known."""
+        psnr = "PSNR" if self.strokes is None else "plan"
+        forms = {
+            "psnr": psnr + " >= {:g} dB",
+            "ssim": "SSIM >= {:g}",
+            "delta_e": "CIEDE2000 <= {:g}",
+            "strokes": "other strokes <= {:.1%}",
+            "quarter": "quarter >= {:g} dB",
+        }
+        return ", ".join(forms[name].format(bar) for name, bar in self.limits.items())
 
     def figures(self) -> dict[str, str]:
         """Returns the columns of a table, by heading."""
@@ -144,6 +163,7 @@ class Drift(_Part):
             strokes=None if found.strokes is None else round(found.strokes, 5),
             quarter_db=None if found.quarter_db is None else round(found.quarter_db, 2),
             verdict="misses: " + ", ".join(missed) if missed else "holds",
+            limits={name: bar for name, bar in asdict(limits).items() if bar is not None},
         )
 
 

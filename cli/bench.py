@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from ..errors import UsageError
+from ..errors import UsageError, needs
 from .app import Json, Overwrite, Wait, app
-from .console import add_row, needs, progress, say
+from .console import add_row, print_line, progress, say
 from .parse import parse_size
 
 
@@ -68,6 +68,12 @@ def bench_run(
     scale: Annotated[
         bool, typer.Option("--scale", help="Measure more sizes, up to 4K, and fewer threads too.")
     ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="Less than a minute: one size and scenario, few frames; no LoadGen."
+        ),
+    ] = False,
     submit: Annotated[
         Path | None, typer.Option(help="Write what a table of devices needs to this JSON file.")
     ] = None,
@@ -80,35 +86,37 @@ def bench_run(
 
     resolve(bundle, Kind.BUNDLE)
     with needs("bench"):
+        from ..api.bench import bench as run
         from ..benchmarks.results.devices import submit as write_submission
         from ..benchmarks.results.file import skipped_of
         from ..benchmarks.results.summary import summarize_run
         from ..benchmarks.results.tables import terminal_tables
-        from ..benchmarks.run import Request
-        from ..benchmarks.run import bench as run
         from ..benchmarks.settings import Settings, first_cores
 
     if submit and (submit.is_dir() or not submit.parent.is_dir()):
         raise UsageError(f"--submit {submit} is no file in an existing folder")
-    request = Request(
-        bundle,
-        out,
-        backend or (),
-        precision or (),
-        [parsed for text in size or () if (parsed := parse_size(text))],
-        scenario or (),
-        pictures,
-        clip,
-        features,
-        targets,
-        peers,
-        scale,
-        overwrite,
-        wait,
-        Settings(seconds=duration, frames=frames, fps=fps, cores=first_cores(threads)),
-    )
+    settings = Settings(seconds=duration, frames=frames, fps=fps, cores=first_cores(threads))
     with progress("measuring") as advance, needs("train"):  # KID alone needs that
-        found = run(request, advance)
+        found = run(
+            bundle,
+            out,
+            backends=backend or (),
+            precisions=precision or (),
+            sizes=[parsed for text in size or () if (parsed := parse_size(text))],
+            scenarios=scenario or (),
+            pictures=pictures,
+            clip=clip,
+            features=features,
+            targets=targets,
+            peers=peers,
+            scale=scale,
+            quick=quick,
+            settings=settings,
+            overwrite=overwrite,
+            wait=wait,
+            progress=advance,
+            say=print_line,
+        ).value
     skipped = [f"not measured: {one}" for one in skipped_of(found)]
     said = [*skipped, *found["warnings"], summarize_run(found), f"wrote {out / 'report.html'}"]
     say(found, as_json, Group(*terminal_tables(found), *map(Text, said)))

@@ -24,12 +24,10 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from ..errors import PleinairError
-
 console = Console(stderr=True)
 # Some libraries swallow an interrupt that meets them while they are imported.
 interrupted = threading.Event()
-_EVERY = 30.0  # seconds between two lines of progress where there is no bar
+_SOON, _EVERY = 5.0, 30.0  # seconds to the first line of progress and between two, without a bar
 
 
 def say(value: Any, as_json: bool, text: Any) -> None:
@@ -58,23 +56,17 @@ def complain(sentence: str) -> None:
         console.print(Text.assemble(("error:", "red"), " ", sentence), soft_wrap=True)
 
 
+def warn(sentence: str) -> None:
+    """Prints a warning; what is in brackets in it is no markup."""
+    console.print(Text.assemble(("warning:", "yellow"), " ", sentence), soft_wrap=True)
+
+
 def end_with(problems: list[str]) -> None:
     """Says what went wrong along the way; exit status 1 if anything did."""
     for problem in problems:
         complain(problem)
     if problems:
         raise typer.Exit(1)
-
-
-@contextmanager
-def needs(extra: str) -> Iterator[None]:
-    """Turns a missing library into the line that installs it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise PleinairError(
-            f'{error.name} is not installed; run: pip install "pleinair[{extra}]"'
-        ) from error
 
 
 @contextmanager
@@ -89,7 +81,7 @@ def progress(title: str) -> Iterator[Any]:
     )
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # of several processes, one tells
     still = not (console.is_terminal and first)
-    told = time.monotonic()
+    lines = _Lines(title)
     with Progress(*columns, console=console, transient=True, disable=still) as bar:
         task = bar.add_task(escape(title), total=None)
 
@@ -97,9 +89,39 @@ def progress(title: str) -> Iterator[Any]:
             if interrupted.is_set():
                 raise KeyboardInterrupt
             bar.update(task, completed=done, total=total)
-            nonlocal told
-            if still and first and time.monotonic() - told >= _EVERY:
-                told = time.monotonic()
-                print_line(f"{title}: {done} of {total}" if total else f"{title}: {done}")
+            if still and first:
+                lines.note(done, total)
 
         yield advance
+
+
+class _Lines:
+    """Progress in a log file: soon a first line, then one now and then, with the time left."""
+
+    def __init__(self, title: str) -> None:
+        self.title, self.due = title, time.monotonic() + _SOON
+        self.done, self.began = 0, (0, time.monotonic())
+
+    def note(self, done: int, total: int | None) -> None:
+        """Takes in how far it is; prints a line if one is due."""
+        now = time.monotonic()
+        if done < self.done or not self.done:  # another part of the work, or the first step
+            self.began = done, now
+        self.done = done
+        if now < self.due:
+            return
+        self.due = now + _EVERY
+        if total is None:
+            print_line(f"{self.title}: {done}")
+            return
+        first, began = self.began
+        left = (total - done) * (now - began) / (done - first) if done > first else None
+        soon = "" if left is None else f", about {duration(left)} left"
+        print_line(f"{self.title}: {done} of {total}{soon}")
+
+
+def duration(seconds: float) -> str:
+    """Returns a time as people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from ..errors import needs
 from .app import Json, Overwrite, Wait, app
-from .console import add_row, end_with, needs, print_line, say
+from .console import add_row, end_with, print_line, say
 
 deploy = typer.Typer(no_args_is_help=True)
 app.add_typer(deploy, name="deploy", help="Write what a device needs to paint.")

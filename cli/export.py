@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
+from ..bundle.manifest import Artifact
 from ..export.targets import TARGETS
 from .app import Json, Overwrite, Wait, app
-from .console import add_row, console, end_with, needs, print_line, say
+from .console import add_row, end_with, print_line, say, warn
 from .parse import parse_range
 
 USUAL = [row.name for row in TARGETS.values() if row.by_default]
@@ -68,7 +69,7 @@ def export(
         ),
     ] = False,
     licence: Annotated[
-        str, typer.Option(help="Of the weights; the bundle's, else Apache-2.0, if none.")
+        str, typer.Option(help="Of the weights; the bundle's, else 'not stated', if none.")
     ] = "",
     description: Annotated[str, typer.Option(help="For the manifest.")] = "",
     overwrite: Overwrite = False,
@@ -76,44 +77,61 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a generator to each target in FP32, FP16 and INT8, the drift of each measured."""
-    from ..bundle.resolve import EXPORTABLE, resolve
+    from ..api.export import export as run
 
-    resolve(source, *EXPORTABLE)
-    said: dict[str, Any] = {"licence": licence, "description": description}
-    said |= {"overwrite": overwrite, "wait": wait}
-    manifest = None
-    if target == ["web"] and not (calibration or max_drift or input_range):
-        from ..export.targets.web.own_graphs import export_site
-
-        manifest = export_site(source, out, precisions=precision or (), **said)
-    if manifest is None:
-        with needs("export"):
-            from ..export.exporter import export as run
-
-        manifest = run(
-            source,
-            out,
-            targets=target or (),
-            precisions=precision or (),
-            calibration=calibration,
-            max_drift=max_drift or (),
-            input_range=parse_range(input_range),
-            fine=fine,
-            progress=lambda text: console.print(Text(str(text))),
-            **said,
-        )
+    manifest = run(
+        source,
+        out,
+        targets=target or (),
+        precisions=precision or (),
+        calibration=calibration,
+        max_drift=max_drift or (),
+        input_range=parse_range(input_range),
+        fine=fine,
+        licence=licence,
+        description=description,
+        overwrite=overwrite,
+        wait=wait,
+        progress=_tell,
+    )
     heads = manifest.artifacts[0].drift.figures()
-    table = Table("target", "precision", "kB", *heads, "verdict", "s")
+    bars = {a.precision: told for a in manifest.artifacts if (told := a.drift.bars_told())}
+    caption = "\n".join(f"{one} holds: {told}" for one, told in bars.items()) or None
+    table = Table("target", "precision", "kB", *heads, "verdict", "s", caption=caption)
     for a in manifest.artifacts:
         d, what = a.drift, f"{a.target} {a.device}".rstrip()
         size, seconds = f"{a.bytes / 1e3:.0f}", f"{a.seconds:.0f}"
         add_row(table, what, a.precision, size, *d.figures().values(), d.verdict, seconds)
     not_built = [f"not built: {s.target} {s.precision}: {s.reason}" for s in manifest.skipped]
     say(manifest.model_dump(mode="json"), as_json, Group(table, *map(Text, not_built)))
+    misses = [a for a in manifest.artifacts if a.drift.missed]
+    for artifact in misses:
+        warn(_missed(artifact))
     built = {a.precision for a in manifest.artifacts}
     failed = any(s.drifts or s.target in (target or ()) for s in manifest.skipped)
+    failed |= any(a.precision in (precision or ()) for a in misses)
     if failed or {*(precision or ())} - built:
         raise typer.Exit(1)
+
+
+def _tell(line: str) -> None:
+    """Prints a step; a warning stands out."""
+    kind, _, sentence = line.partition(": ")
+    if kind == "warning":
+        warn(sentence)
+    else:
+        print_line(line)
+
+
+def _missed(artifact: Artifact) -> str:
+    """What an artifact misses, and what to do about it."""
+    drift, what = artifact.drift, f"{artifact.target} {artifact.precision}"
+    told = f"{what} misses its bars of drift: {drift.missed}; auto does not take it"
+    if artifact.precision not in ("int8", "w8"):
+        return f"{told}; take another precision"
+    named = [name for name in ("psnr", "ssim", "delta_e", "strokes") if name in drift.bars]
+    limits = " ".join(f"--max-drift {name}={drift.bars[name]:g}" for name in named)
+    return f"{told}; to leave in float what costs most, add {limits}"
 
 
 @app.command()
@@ -160,6 +178,7 @@ def serve(
 ) -> None:
     """Serve a page that paints in browsers, until Ctrl-C; only to this machine but for --https."""
     from ..deploy.web.server import SiteServer
+    from ..runtime.qr import qr_text
 
     server = SiteServer(site, port, https)
     told = [f"open {address}" for address in server.addresses]
@@ -167,6 +186,7 @@ def serve(
         told.append(
             f"browsers warn once: the certificate is made here, its SHA-256 is {server.fingerprint}"
         )
+        told += [qr_text(address) for address in server.addresses[1:]]  # for a phone's camera
     say(
         {"addresses": server.addresses, "fingerprint": server.fingerprint}, as_json, "\n".join(told)
     )

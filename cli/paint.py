@@ -103,6 +103,9 @@ def translate(
         bool, typer.Option("--dry-run", help="Say what would be painted, and paint nothing.")
     ] = False,
     overwrite: Overwrite = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave what is there: for a folder that grew.")
+    ] = False,
     wait: Wait = False,
     max_pixels: Annotated[
         int, typer.Option(min=1, help="Refuse pictures and frames that are larger.")
@@ -121,6 +124,8 @@ def translate(
     from ..runtime.translate.translate import Look, preview
     from ..runtime.translate.translate import translate as run
 
+    if skip_existing and engine == "ray":
+        raise UsageError("--skip-existing is for --engine local")
     if engine not in ("local", "ray"):
         raise UsageError(unknown_name("engine", engine, ("local", "ray")))
     part = {"start": parse_time("--start", start), "end": parse_time("--end", end)}
@@ -172,6 +177,7 @@ def translate(
                 model,
                 **asdict(look),
                 **painting,
+                skip_existing=skip_existing,
                 max_pixels=max_pixels,
                 say=print_line,
             )
@@ -181,7 +187,7 @@ def translate(
         write_durably(stats, json.dumps(figures, indent=2) + "\n")
     for note in result.notes if engine == "ray" else ():
         print_line(note)
-    say(figures, as_json, f"{_translated(figures)}\nwrote {out}")
+    say(figures, as_json, f"{_translated(figures, Path(out).is_dir())}\nwrote {out}")
     end_with(result.problems)
 
 
@@ -191,13 +197,23 @@ def live(
         str, typer.Argument(metavar="[SOURCE]", help="The same as --source, which is 0 if none.")
     ] = "",
     source: Annotated[str, typer.Option(help="A camera's index, a URL or a file.")] = "",
+    camera_size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Ask it of the camera; never stretched.")
+    ] = None,
+    camera_fps: Annotated[
+        float | None, typer.Option(min=1, max=1000, help="Ask it of the camera.")
+    ] = None,
     sink: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             help="window, http (a page for browsers; http:PORT, http:HOST:PORT),"
-            " virtual-camera, null, or a video file to record to."
+            " virtual-camera, null, or a video file to record to; repeat for several; window if"
+            " none."
         ),
-    ] = "window",
+    ] = None,
+    token: Annotated[
+        str, typer.Option(help="Of the page's address, to keep it; a new one if none.")
+    ] = "",
     model: Model = "monet",
     backend: Backend = "auto",
     precision: Precision = "auto",
@@ -233,20 +249,25 @@ def live(
     from ..runtime.controls import Controls, read_settings
     from ..runtime.live.live import Look
     from ..runtime.live.live import live as run
+    from ..runtime.sources.cameras import CameraMode
 
     if named and source:
         raise UsageError(f"the source is given twice: {named} and --source {source}; leave one out")
     source = named or source or "0"
     look = Look(parse_size(size), False, side_by_side, steady, target_fps, follow)
-    interactive = sink == "window" or sink.partition(":")[0] == "http"
+    sinks = [_with_token(one, token) for one in sink or ["window"]]
+    if token and not any("/" in one for one in sinks if one.startswith("http")):
+        raise UsageError("--token is for the page: add --sink http")
+    interactive = any(one.partition(":")[0] in ("window", "http") for one in sinks)
     controls = Controls(**(read_settings() if interactive else {}))
     controls.strength = controls.strength if strength is None else strength
     controls.mirror = controls.mirror if mirror is None else mirror
     with progress(f"painting {shown(source)} live") as advance:
         result = run(
             source,
-            sink,
+            sinks,
             model,
+            camera=CameraMode(parse_size(camera_size, "--camera-size"), camera_fps),
             backend=backend,
             precision=precision,
             look=look,
@@ -263,6 +284,12 @@ def live(
     text = f"{_summary(stats)}, {stats['dropped']} dropped, delay p50 {delay['p50']} ms"
     say(stats, as_json, f"{text}, p99 {delay['p99']} ms")
     end_with(result.problems)
+
+
+def _with_token(sink: str, token: str) -> str:
+    """Puts the token behind the page's address."""
+    kind, _, address = sink.partition(":")
+    return f"http:{address}/{token}" if kind == "http" and token else sink
 
 
 def _foreseen(row: dict[str, Any]) -> Iterator[str]:
@@ -284,17 +311,22 @@ def _foreseen(row: dict[str, Any]) -> Iterator[str]:
         yield f"  {note}"
 
 
-def _summary(stats: dict[str, Any]) -> str:
+def _summary(stats: dict[str, Any], several: bool = False) -> str:
+    """Says what was painted; several files have no one size."""
     width, height = stats["size"]
     count = stats["frames"]
-    what = "1 picture" if count == 1 else f"{count} frames of {width}x{height}"
+    if not count:
+        return "nothing was left to paint"
+    what = (
+        "1 picture" if count == 1 else f"{count} frames" + f" of {width}x{height}" * (not several)
+    )
     return f"{what} at {stats['fps']:.1f} fps with {stats['backend']} {stats['precision']}"
 
 
-def _translated(stats: dict[str, Any]) -> str:
+def _translated(stats: dict[str, Any], several: bool) -> str:
     if "items" in stats:
         cut = f"{stats['outputs']} of {stats['inputs']} painted, {stats['frames']} frames"
         workers = len(stats["workers"])
         return f"{cut} at {stats['fps']:.1f} fps by {workers} worker{'s' * (workers != 1)}"
     kept = f"{stats['kept']} were painted before, now " if stats["kept"] else ""
-    return f"{kept}{_summary(stats)}"
+    return f"{kept}{_summary(stats, several)}"

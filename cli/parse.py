@@ -20,15 +20,15 @@ def parse_time(option: str, text: str | None) -> float | None:
     return seconds
 
 
-def parse_size(text: str | None) -> tuple[int, int] | None:
+def parse_size(text: str | None, option: str = "--size") -> tuple[int, int] | None:
     """Width and height of ``640x360``."""
     if text is None:
         return None
     width, _, height = text.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal() and width.strip("0") and height.strip("0")):
-        raise UsageError(f"--size {shown(text)!r} is not of the form WxH, e.g. 640x360")
+        raise UsageError(f"{option} {shown(text)!r} is not of the form WxH, e.g. 640x360")
     if max(len(width), len(height)) > 6 or max(int(width), int(height)) > 16384:
-        raise UsageError(f"--size {shown(text)!r} is more than 16384 pixels a side")
+        raise UsageError(f"{option} {shown(text)!r} is more than 16384 pixels a side")
     return int(width), int(height)
 
 

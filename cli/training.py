@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Group
 from rich.table import Table
 
+from ..errors import needs
 from .app import Backend, Json, Overwrite, Precision, Wait, app
-from .console import add_row, needs, print_line, progress, say
+from .console import add_row, print_line, progress, say
 from .score_tables import score_table, viewing_table
-
-if TYPE_CHECKING:
-    from ..train.stages import Stage
 
 
 def _list_recipes(wanted: bool) -> None:
@@ -67,50 +62,28 @@ def train(
     from ..bundle.resolve import PAINTERS, resolve
 
     if init:
-        init = resolve(init, *PAINTERS).path
+        init = resolve(init, *PAINTERS).path  # before torch is imported
     with needs("train"):
-        from ..train.hand import hand_changes
-        from ..train.shipped import find_recipe
-        from ..train.stages import load_stages, needed_stages
-        from ..train.stages import train_stages as run
+        from ..api.train import train as run
 
-    recipe = find_recipe(recipe)
-    overrides = [f"data.root={json.dumps(str(data), ensure_ascii=False)}"] if data else []
-    if pictures or photos or hand:
-        overrides += hand_changes(recipe, pictures, photos, hand)
-    stages = load_stages(recipe, [*overrides, *(changes or [])])
-    with ExitStack() as until_done:
-        if pictures and not init:
-            init = until_done.enter_context(_shipped_start(stages[-1]))
-        stages = needed_stages(stages, init)
-        steps = sum(stage.recipe.optim.steps for stage in stages)
-        with progress(f"training {stages[-1].recipe.name}") as advance:
-            generator = run(
-                stages,
-                out,
-                device,
-                init,
-                report=lambda step, _: advance(step, steps),
-                say=print_line,
-                wait=wait,
-            )
-    if generator:  # none in all processes but the first
-        say({"generator": str(generator), "steps": steps}, as_json, f"wrote {generator}")
-
-
-@contextmanager
-def _shipped_start(stage: Stage) -> Iterator[Path | None]:
-    """The weights of the shipped painter, if they are of strokes as the stage's are."""
-    with ExitStack() as until_done:
-        with needs("export"):
-            from ..export.sources.start import PAINTER, shipped_start
-
-            start = until_done.enter_context(shipped_start(stage.recipe.model))
-        if start:
-            print_line(f"a new run starts from the shipped painter {PAINTER}")
-        else:
-            print_line(f"a new run starts from random weights: {PAINTER} has no such strokes")
-        yield start
+    with progress(f"training {recipe.stem}") as advance:
+        found = run(
+            recipe,
+            out,
+            data=data,
+            pictures=pictures,
+            photos=photos,
+            hand=hand,
+            changes=changes or (),
+            init=init,
+            device=device,
+            wait=wait,
+            progress=advance,
+            say=print_line,
+        )
+    if found.generator:  # none in all processes but the first
+        value = {"generator": str(found.generator), "steps": found.steps}
+        say(value, as_json, f"wrote {found.generator}")
 
 
 @app.command("import")

@@ -21,6 +21,7 @@ from .sources.checkpoints import Trained
 from .targets import Built, Target
 
 Progress = Callable[[str], None]
+_INT8 = 2.5  # times what a float artifact takes: ranges are tried and painted with
 
 
 class Build:
@@ -50,7 +51,9 @@ class Build:
         self.budget, self.folder, self.progress = budget, folder, progress
         calibration, held_out = photos[::2], photos[1::2]
         progress("painting held-out photographs with PyTorch, the reference")
+        began = time.perf_counter()
         self.judge = Judge(trained.generator, held_out)
+        self.seconds = time.perf_counter() - began
         self.store = GraphStore(
             trained.generator, calibration, _metadata(trained), shop, budget, self._margin, about
         )
@@ -61,6 +64,7 @@ class Build:
         Raises:
             ExportError: Nothing could be built.
         """
+        self.progress(self._announced([precision for _, precision in plan]))
         artifacts: list[Artifact] = []
         skipped: list[Skipped] = []
         for target, precision in plan:
@@ -77,6 +81,14 @@ class Build:
         if not artifacts:
             raise ExportError("; ".join(dict.fromkeys(s.reason for s in skipped)))
         return artifacts, skipped
+
+    def _announced(self, precisions: Sequence[str]) -> str:
+        """Says how long it will take: each artifact about as long as the reference."""
+        share = sum(_INT8 if precision in ROUNDED else 1 for precision in precisions)
+        seconds = share * self.seconds
+        about = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+        searched = "; a search for --max-drift takes longer" if self.budget else ""
+        return f"the reference took {self.seconds:.0f} s: about {about} for the rest{searched}"
 
     def _artifacts(self, target: Target, precision: str) -> list[Artifact]:
         """Builds one precision of one target: all of its artifacts or none."""

@@ -78,7 +78,7 @@ def export(
         input_range: The values of black and white in a float ``.onnx``; guessed by default.
         fine: For painters with strokes: whether to choose the topmost stroke for each pixel and
             not for each block of 2x2. The bundle's name then ends in ``-fine``.
-        licence: Of the weights, for the manifest.
+        licence: Of the weights, for the manifest; the source's, if it states one, if empty.
         description: A sentence or two, for the manifest.
         overwrite: Whether an existing bundle may be replaced.
         wait: Whether to wait while another process writes ``out``.
@@ -91,6 +91,7 @@ def export(
         BundleError: ``out`` exists or cannot be written.
     """
     plan, budget = _plan(targets, precisions), parse_budget(max_drift)
+    _check_libraries(plan, progress)
     with staging(out, wait, ExportError) as staged:
         base_bundle = _base_bundle(source, out, plan)
         check_out(out, overwrite or base_bundle is not None)
@@ -111,6 +112,13 @@ def export(
             raise UsageError(f"--max-drift strokes is for painters with strokes; {source} has none")
         what = describe(trained.generator)
         photos = _photographs(trained, what.stride, calibration)
+        if calibration is None and "data" not in trained.recipe:
+            progress(
+                "warning: INT8 is calibrated and drift measured on the demo clip alone; give"
+                " --calibration with photographs of what will be painted"
+            )
+        artifacts_of = ", ".join(f"{row.name} {precision}" for row, precision in plan)
+        progress(f"building {artifacts_of}, with {len(photos)} photographs")
         about = _about(trained, licence, description)
         try:
             with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
@@ -209,6 +217,17 @@ def _plan(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[Targe
         named = f"{' and '.join(targets)} in {' or '.join(precisions)}"
         raise UsageError(f"there is no {named}; precisions are {_precisions(rows)}")
     return plan
+
+
+def _check_libraries(plan: Sequence[tuple[Target, str]], progress: Progress) -> None:
+    """Says which targets lack a library before anything takes time."""
+    rows = dict.fromkeys(row for row, _ in plan)
+    lacks = {row: f"{row.name} needs {row.library}; run: {row.install}" for row in rows}
+    lacks = {row: why for row, why in lacks.items() if not row.available}
+    if len(lacks) == len(rows):
+        raise ExportError("; ".join(f"target {why}" for why in lacks.values()))
+    for why in lacks.values():
+        progress(f"will not be built: {why}")
 
 
 def _precisions(rows: Sequence[Target]) -> str:

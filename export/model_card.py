@@ -51,7 +51,8 @@ def model_card(manifest: Manifest) -> str:
         + _table(
             ("target", "precision", "path", "kB", *heads, "verdict"),
             map(_artifact, manifest.artifacts),
-        ),
+        )
+        + _bars(manifest),
         _sensitive_layers(manifest),
         "## Training\n\n" + _training(training, about.get("data", "")),
         _scores(training),
@@ -117,6 +118,13 @@ def _artifact(artifact: Artifact) -> tuple[str, ...]:
         *drift.figures().values(),
         drift.verdict,
     )
+
+
+def _bars(manifest: Manifest) -> str:
+    """What a verdict is of."""
+    limits = {a.precision: told for a in manifest.artifacts if (told := a.drift.bars_told())}
+    lines = "".join(f"\n- {precision}: {told}" for precision, told in limits.items())
+    return f"\n\nIt `holds` what was asked of its precision:\n{lines}" if limits else ""
 
 
 def _strokes(manifest: Manifest) -> str:

@@ -1,10 +1,21 @@
-"""Addresses as they may be shown: without the passwords and tokens that they carry."""
+"""Addresses: as they may be shown, without the passwords in them, and this machine's own."""
 
 from __future__ import annotations
 
 import re
+import socket
 
 _HIDDEN = "***"
+
+
+def network_address() -> str:
+    """Returns this machine's address in its network; empty if there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing; tells which address would be used
+            return str(probe.getsockname()[0])
+        except OSError:
+            return ""
 
 
 def shown(address: str) -> str:

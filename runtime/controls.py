@@ -40,6 +40,7 @@ class Controls:
         divider: Where that is, as a part of the width.
         paused: Whether the picture stands still.
         style: The model that paints, one of ``styles``.
+        loading: The style that is coming and does not paint yet; empty if none.
         message: What the viewer should read, e.g. where a snapshot was written.
     """
 
@@ -49,6 +50,7 @@ class Controls:
     divider: float = 0.5
     paused: bool = False
     style: str = "monet"
+    loading: str = ""
     styles: list[str] = field(default_factory=lambda: ["monet"])
     help: bool = False
     recording: bool = False
@@ -85,7 +87,7 @@ class Controls:
 
     def state(self) -> dict[str, Any]:
         """Returns what a page shows."""
-        names = (*_KEPT, "paused", "style", "styles", "recording", "message")
+        names = (*_KEPT, "paused", "style", "styles", "loading", "recording", "message")
         return {name: getattr(self, name) for name in names}
 
     def save(self) -> None:

@@ -7,12 +7,17 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ..rows import any_installed, versions_of
 from .backends import BACKENDS
 from .sinks.encoding import hardware_encoders
+from .sinks.virtual_camera import MODPROBE
 from .tuning import processor, remembered
+
+_LOOPBACKS = Path("/sys/devices/virtual/video4linux")
+_EXCLUSIVE = Path("/sys/module/v4l2loopback/parameters/exclusive_caps")
 
 # What each part of pleinair needs beside the base install: (part, library, install line).
 _PARTS = (
@@ -59,6 +64,8 @@ def _system() -> Iterator[dict[str, Any]]:
         "available": window,
         "about": "" if window else "none: give live --sink http, or a file",
     }
+    if sys.platform == "linux":
+        yield _loopback()
     hardware = hardware_encoders()
     yield {
         "name": "encoders in hardware",
@@ -71,6 +78,20 @@ def _system() -> Iterator[dict[str, Any]]:
         "available": bool(npm),
         "about": "" if npm else "none: export --target web says where to put its file instead",
     }
+
+
+def _loopback() -> dict[str, Any]:
+    """What the module v4l2loopback gives: devices that a call lists as cameras."""
+    names = [
+        f"/dev/{path.parent.name} ({path.read_text(encoding='utf-8').strip()})"
+        for path in sorted(_LOOPBACKS.glob("video*/name"))
+    ]
+    about = ", ".join(names)
+    if not names:
+        about = f"none: {MODPROBE}"
+    elif _EXCLUSIVE.is_file() and "Y" not in _EXCLUSIVE.read_text(encoding="utf-8"):
+        about += "; browsers do not list it without exclusive_caps=1"
+    return {"name": "devices for calls", "available": bool(names), "about": about}
 
 
 def _builtin() -> tuple[str, ...]:

@@ -46,7 +46,10 @@ class Stylizer:
         choice: The backend and precision in use.
         strength: 1 is the painting, 0 the picture itself.
         wraps: Whether it paints on canvases that go on over their borders, for ``Torus``.
+        note: What ``auto`` left out, and why; empty if nothing.
     """
+
+    note = ""
 
     def __init__(
         self,
@@ -215,6 +218,8 @@ def load(
         missing = "" if name == "auto" else find_backend(name).missing
         raise BackendError(missing or _nothing_runs(bundle, backend, precision))
 
+    artifacts, note = _faithful(artifacts) if precision == "auto" else (artifacts, "")
+
     def make(candidate: Candidate) -> Stylizer:
         path = bundle.path(artifacts[candidate])
         probe(BACKENDS[candidate.backend], bundle, artifacts[candidate])
@@ -222,6 +227,7 @@ def load(
         choice = Choice(candidate.backend, candidate.precision, candidate.way)
         wraps = wrap and canvases is not None
         stylizer = Stylizer(bundle, engine, choice, color, strength, wraps)
+        stylizer.note = note
         if size:
             stylizer.prepare(*size)
         return stylizer
@@ -233,6 +239,20 @@ def load(
         with contextlib.suppress(BackendError):  # then it is measured anew
             return make(known)
     return _best(task, artifacts, make)
+
+
+def _faithful(candidates: dict[Candidate, Artifact]) -> tuple[dict[Candidate, Artifact], str]:
+    """Leaves out what misses its bars of drift, unless there is nothing else; says so."""
+    missing = {a.path: a for a in candidates.values() if a.drift.missed}
+    kept = {one: a for one, a in candidates.items() if a.path not in missing}
+    told = "; ".join(
+        f"{a.target} {a.precision} misses its bars of drift ({a.drift.missed})"
+        for a in missing.values()
+    )
+    if not missing or not kept:
+        return candidates, f"{told}; it paints, as nothing else here can" if missing else ""
+    named = " or ".join(dict.fromkeys(a.precision for a in missing.values()))
+    return kept, f"{told}; auto leaves it out, precision {named} takes it all the same"
 
 
 def _candidates(

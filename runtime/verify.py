@@ -7,7 +7,7 @@ import importlib.util
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import cv2
 
@@ -27,7 +27,29 @@ from .stylizer import Choice, Stylizer
 _ROWS = 360  # of pictures, at most
 
 
-def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12) -> dict[str, Any]:
+class VerifiedArtifact(TypedDict):
+    """What was found of one artifact."""
+
+    target: str
+    precision: str
+    path: str  # in the bundle
+    hash: str  # "ok", or what is wrong
+    graph: str  # "ok", what is wrong, or "" where it cannot be told
+    manifest: dict[str, Any]  # the drift that its manifest tells
+    measured: list[dict[str, Any]]  # the drift here, by each backend that runs it
+
+
+class Verification(TypedDict):
+    """What ``verify`` found: the object that ``verify --json`` prints."""
+
+    bundle: str  # its name
+    ok: bool  # whether there are no problems
+    problems: list[str]
+    notes: list[str]
+    artifacts: list[VerifiedArtifact]
+
+
+def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12) -> Verification:
     """Checks every artifact and, with each backend here that can run it, its drift.
 
     The reference is the bundle's own FP32 artifact in ONNX Runtime, so no PyTorch is needed; it is
@@ -39,13 +61,11 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         count: How many pictures to measure with.
 
     Returns:
-        ``{"bundle", "ok", "problems": [sentence], "notes": [sentence],
-        "artifacts": [{target, precision, path, hash, graph, manifest, measured}]}``. Of an artifact
-        that several backends run, all but the first say in ``beside`` how far they are from it. A
-        problem is a
-        hash that differs, a graph that is no frame graph, a backend that fails, or an error that is
-        visible and more than twice as large as the manifest says. With a backend that ``auto``
-        does not take while another runs the artifact, as OpenCV, such an error is a note.
+        What was found. Of an artifact that several backends run, all but the first say in
+        ``beside`` how far they are from it. A problem is a hash that differs, a graph that is no
+        frame graph, a backend that fails, or an error that is visible and more than twice as large
+        as the manifest says. With a backend that ``auto`` does not take while another runs the
+        artifact, as OpenCV, such an error is a note.
 
     Raises:
         UsageError: There is no such model or picture.
@@ -63,10 +83,11 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
     rows, problems = [], []
     notes: list[str] = []
     for artifact in bundle.manifest.artifacts:
-        row: dict[str, Any] = {
+        row: VerifiedArtifact = {
             "target": artifact.target,
             "precision": artifact.precision,
             "path": artifact.path,
+            "hash": "ok",
             "graph": "",
             "manifest": artifact.drift.model_dump(),
             "measured": [],
@@ -75,14 +96,14 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         try:
             bundle.path(artifact)
         except RefusedArtifact as error:
-            row |= {"hash": "ok", "graph": str(error)}
+            row["graph"] = str(error)
             problems.append(str(error))
             continue
         except BundleError as error:
             row["hash"] = str(error)
             problems.append(str(error))
             continue
-        row["hash"], row["graph"] = "ok", _check_graph(bundle.path(artifact))
+        row["graph"] = _check_graph(bundle.path(artifact))
         if row["graph"] not in ("ok", ""):
             problems.append(f"{artifact.path}: {row['graph']}; export it again")
         for backend, found in _measure(bundle, artifact, frames, reference):

@@ -68,14 +68,46 @@ pleinair.load("monet-conv", {backend!r})(numpy.zeros((16, 16, 3), numpy.uint8))
 def test_public_names():
     import pleinair
 
-    verbs = {"live", "load", "translate"}
-    results = {"LiveResult", "Stylizer", "Translation"}
-    settings = {"Bundle", "Controls", "Encoding", "Look"}
+    verbs = {"bench", "evaluate", "export", "live", "load", "train", "translate", "verify"}
+    results = {"BenchResult", "Evaluation", "LiveResult", "Stylizer", "TrainResult", "Translation"}
+    results |= {"Manifest", "Verification"}
+    settings = {"Bundle", "CameraMode", "Controls", "Encoding", "Look"}
     rest = {"PleinairError", "__version__"}
     assert set(dir(pleinair)) == verbs | results | settings | rest
     assert all(getattr(pleinair, name) for name in dir(pleinair))
     with pytest.raises(AttributeError, match="no attribute 'paint'"):
         pleinair.paint  # noqa: B018
+
+
+@pytest.mark.parametrize("first", ["", "import pleinair.export.targets, pleinair.train.recipe"])
+def test_rooms_are_called_as_their_verbs(first):
+    """Whichever is imported first: a room and its verb have one name."""
+    code = f"""
+{first}
+import inspect, pleinair
+from pleinair.train.shipped import shipped_recipes
+names = [list(inspect.signature(verb).parameters)[:2] for verb in (pleinair.export, pleinair.train)]
+assert names == [["source", "out"], ["recipe", "out"]], names
+try:
+    pleinair.train("unpared", "run")
+except pleinair.PleinairError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "unknown recipe 'unpared'; did you mean 'unpaired' or 'paired'?\n"
+
+
+def test_a_missing_library_is_a_sentence_in_python_too(monkeypatch):
+    import pleinair
+    from pleinair.calling import function
+
+    monkeypatch.setitem(sys.modules, "pleinair.benchmarks.run", None)
+    for name in ("pleinair.api.bench", "pleinair.api.train"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(pleinair.PleinairError, match=r'pip install "pleinair\[bench\]"'):
+        function("pleinair.api.bench.bench", "bench")
+    with pytest.raises(pleinair.PleinairError, match="is not installed; install nowhere anew"):
+        function("nowhere.verb")
 
 
 def test_python_m_pleinair_help():

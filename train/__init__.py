@@ -2,4 +2,10 @@
 
 ``data/`` draws batches, ``losses/`` say what is minimised; the modules here step, loop and save.
 Nothing here exports, and no network that paints lies here.
+
+``pleinair.train(...)`` calls the room: its verb is ``api.train.train``.
 """
+
+from ..calling import be_called
+
+be_called(__name__, "pleinair.api.train.train", "train")

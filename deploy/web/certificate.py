@@ -7,7 +7,6 @@ it is the right one. It is kept, so that a phone is asked once and not at each s
 from __future__ import annotations
 
 import ipaddress
-import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...errors import BackendError
 from ...files import write_durably
+from ...runtime.address import network_address
 from ...runtime.cache import cache_path
 
 if TYPE_CHECKING:
@@ -35,12 +35,7 @@ class Certificate:
 
 def names() -> list[str]:
     """Returns what this machine is called: localhost, and its address in the network if any."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing; tells which address would be used
-            return ["localhost", probe.getsockname()[0]]
-        except OSError:
-            return ["localhost"]
+    return ["localhost", *filter(None, [network_address()])]
 
 
 def make(hosts: list[str]) -> Certificate:

@@ -18,7 +18,7 @@ class Trained(LoadedGenerator):
 
     sha256: str
     training: Training | None = None  # what a bundle says of it; else the recipe does
-    licence: str = "Apache-2.0"
+    licence: str = "not stated"  # only who made the weights can say
 
 
 def load_trained(source: Path) -> Trained:

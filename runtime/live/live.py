@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,15 @@ from ..controls import Controls
 from ..memory import kept_memory
 from ..models import open_model
 from ..pipeline import Pipeline, Report
-from ..sinks.opening import SCREENS, is_screen, open_sink
+from ..sinks.opening import SCREENS, is_screen, open_sinks, registered
 from ..sinks.video import VIDEO_SUFFIXES
+from ..sources.cameras import AS_IT_IS, CameraMode
 from ..sources.reconnect import open_live
 from ..stylizer import Stylizer, load
 from ..video_painter import VideoPainter
 from .adaptive import AdaptivePainter
+
+_OF_PAINTINGS = ("photo",)  # take a painting, which no camera shows: not among the styles
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,11 @@ class LivePainter:
         """Loads the style that is asked for, and takes it up when it is ready."""
         controls = self.controls
         if self.coming is None and controls.style != self.style:
+            controls.loading = controls.style
             self.coming = controls.style, self.pool.submit(self.load_style, controls.style)
         elif self.coming and self.coming[1].done():
             name, loaded = self.coming
-            self.coming = None
+            self.coming, controls.loading = None, ""
             try:
                 self._take(loaded.result(), name)
             except PleinairError as error:
@@ -147,9 +151,10 @@ class LiveResult:
 
 def live(
     source: str = "0",
-    sink: str = "window",
+    sink: str | Sequence[str] = "window",
     model: str | Path = "monet",
     *,
+    camera: CameraMode = AS_IT_IS,
     backend: str = "auto",
     precision: str = "auto",
     strength: float = 1.0,
@@ -167,8 +172,11 @@ def live(
     Args:
         source: A camera's index, a URL, or a file (played at its own pace).
         sink: ``"window"``, ``"http"`` (a page for browsers; also ``"http:PORT"`` or
-            ``"http:HOST:PORT"``), ``"virtual-camera"``, ``"null"``, or a video file to record to.
+            ``"http:HOST:PORT"``, with a token of one's own ``"http:PORT/TOKEN"``),
+            ``"virtual-camera"``, ``"null"``, or a video file to record to; several are given as a
+            list.
         model: A shipped model's name, a bundle's folder or zip, or a checkpoint.
+        camera: Size and frame rate to ask of a camera.
         backend: ``"auto"`` or a backend's name.
         precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
         strength: 1 is the painting, 0 the original.
@@ -192,11 +200,13 @@ def live(
     if controls is None:
         controls = Controls(strength=strength, mirror=look.mirror)
     controls.style = str(model)
-    controls.styles = [controls.style, *(n for n in shipped_models() if n != controls.style)]
+    others = (n for n in shipped_models() if n not in (controls.style, *_OF_PAINTINGS))
+    controls.styles = [controls.style, *others]
+    sinks = [sink] if isinstance(sink, str) else list(sink)
     with contextlib.ExitStack() as until_done:
-        if not is_screen(sink):
-            until_done.enter_context(_recording(sink, source, overwrite, wait))
-        opened = until_done.enter_context(open_live(source))
+        for file in (one for one in sinks if not is_screen(one)):
+            until_done.enter_context(_recording(file, source, overwrite, wait))
+        opened = until_done.enter_context(open_live(source, camera))
         opened.say = say
         size = look.size or opened.size
 
@@ -204,7 +214,7 @@ def live(
             shape = (size[1], size[0]) if size else None
             bundle = open_model(name)
             asked = stroke if bundle.manifest.strokes or name == str(model) else ""
-            return load(
+            loaded = load(
                 bundle,
                 backend,
                 precision,
@@ -214,10 +224,13 @@ def live(
                 stroke=asked,
                 wrap=look.follow,
             )
+            if loaded.note:
+                say(loaded.note)
+            return loaded
 
         painter = LivePainter(look, controls, load_style, load_style(controls.style))
         pipeline = Pipeline(opened, painter)
-        with open_sink(sink, opened, controls, painter.what, say) as out:
+        with open_sinks(sinks, opened, controls, painter.what, say) as out:
             # Ctrl-C is how one ends a recording that has no other end; it is kept.
             with kept_memory(), contextlib.suppress(KeyboardInterrupt):
                 pipeline.run(out, duration, progress)
@@ -230,7 +243,8 @@ def _recording(sink: str, source: str, overwrite: bool, wait: bool) -> Owner:
     """Takes the name of a recording, if it may be written."""
     path = Path(sink)
     if path.suffix.lower() not in VIDEO_SUFFIXES:
-        known = f"{', '.join(SCREENS)}, or a video file ({', '.join(sorted(VIDEO_SUFFIXES))})"
+        names, suffixes = [*SCREENS, *registered()], sorted(VIDEO_SUFFIXES)
+        known = f"{', '.join(names)}, or a video file ({', '.join(suffixes)})"
         raise UsageError(f"sink {shown(sink)!r} is none of {known}")
     if path.is_dir():
         raise UsageError(f"sink {sink} is a folder; give the name of a video")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import hmac
 import json
+import re
 import secrets
 import socket
 import threading
@@ -22,9 +23,11 @@ import cv2
 
 from ...errors import MediaError, UsageError
 from ...reading import parse_json
+from ..address import network_address
 from ..controls import Controls
 from ..frame import Frame
 from ..limited_server import LimitedHandler, LimitedServer
+from ..qr import qr_png, qr_text
 from .meter import Meter
 from .recordings import Recordings
 from .sink import Sink
@@ -34,6 +37,7 @@ _PAGE = Path(__file__).with_name("page.html")
 _QUALITY = 85  # of the JPEGs
 _WAIT = 0.5  # seconds after which a viewer's thread looks whether it is to end
 _BUFFER = 1 << 18  # bytes under way to a viewer: more would be delay
+_SHORTEST = 8  # characters of a token of one's own
 _LONGEST = 10_000  # bytes of a request's body
 
 
@@ -41,14 +45,15 @@ class HttpSink(Sink):
     """Serves frames to browsers.
 
     Args:
-        address: ``""``, ``"PORT"`` or ``"HOST:PORT"``; 127.0.0.1 unless a host is given.
+        address: ``""``, ``"PORT"`` or ``"HOST:PORT"``; 127.0.0.1 unless a host is given. A token
+            of one's own may follow: ``"PORT/TOKEN"``.
         controls: What the page changes.
         recordings: Snapshots and recordings.
         what: Says what paints.
         say: Called with the page's address.
 
     Raises:
-        UsageError: The address is none.
+        UsageError: The address is none, or the token could be guessed.
         MediaError: The port is in use, or the host is not this machine's.
     """
 
@@ -62,7 +67,8 @@ class HttpSink(Sink):
     ) -> None:
         self.controls, self.recordings, self.what = controls, recordings, what
         self.meter, self.size = Meter(), (0, 0)
-        self.token = secrets.token_urlsafe(16)
+        address, _, token = address.partition("/")
+        self.token = _check_token(token) if token else secrets.token_urlsafe(16)
         self.newest: tuple[int, Any] = (0, None)  # number and pixels
         self.encoded: tuple[int, bytes] = (0, b"")
         self.changed = threading.Condition()
@@ -72,10 +78,14 @@ class HttpSink(Sink):
         host, port = _parse(address)
         self.server = _serve(host, port, self)
         port = self.server.server_address[1]
-        self.url = f"http://{host}:{port}/{self.token}/"
+        everywhere = host in ("0.0.0.0", "")
+        self.url = f"http://{'127.0.0.1' if everywhere else host}:{port}/{self.token}/"
+        self.shared = _shared(host, port, self.token)
         thread = threading.Thread(target=self.server.serve_forever, name="http", daemon=True)
         thread.start()
         say(f"open {self.url}")
+        if self.shared:
+            say(f"from this network: {self.shared}\n{qr_text(self.shared)}")
 
     def write(self, frame: Frame) -> bool:
         """Makes a frame the newest; whoever has sent the last one takes it."""
@@ -110,6 +120,7 @@ class HttpSink(Sink):
             "size": list(self.size),
             "what": self.what(),
             "viewers": self.viewers,
+            "shared": self.shared,
             **self.controls.state(),
         }
 
@@ -140,7 +151,9 @@ class _Handler(LimitedHandler):
 
     def do_GET(self) -> None:
         name = self._name()
-        if name == "":
+        if name == "" and not self.path.partition("?")[0].endswith("/"):
+            self._move(f"/{self.sink.token}/")  # what the page asks for lies below it
+        elif name == "":
             self._answer(_PAGE.read_bytes(), "text/html; charset=utf-8")
         elif name == "status":
             self._answer_json(self.sink.status())
@@ -149,6 +162,8 @@ class _Handler(LimitedHandler):
         elif name == "frame.jpg":
             found = self.sink.after(0)
             self._answer(found[1], "image/jpeg") if found else self._refuse(503)
+        elif name == "qr.png" and self.sink.shared:
+            self._answer(qr_png(self.sink.shared), "image/png")
         else:
             self._refuse(404)
 
@@ -203,6 +218,12 @@ class _Handler(LimitedHandler):
     def _answer_json(self, value: dict[str, Any], status: int = 200) -> None:
         self._answer(json.dumps(value).encode(), "application/json", status)
 
+    def _move(self, path: str) -> None:
+        self.send_response(308)
+        self.send_header("Location", path)
+        self.send_header("Content-Length", "0")
+        self._headers()
+
     def _refuse(self, status: int) -> None:
         self.close_connection = True  # a body may be left unread
         self._answer(b"", "text/plain", status)
@@ -230,6 +251,24 @@ def _serve(host: str, port: int, sink: HttpSink) -> LimitedServer:
         raise MediaError(
             f"no page can be served at {host}:{port}: {error.strerror or error}"
         ) from error
+
+
+def _check_token(token: str) -> str:
+    """Refuses a token that is short or that an address would not hold as it is."""
+    if not re.fullmatch(rf"[A-Za-z0-9_-]{{{_SHORTEST},64}}", token):
+        raise UsageError(
+            f"a token is {_SHORTEST} to 64 letters, digits, - and _; who guesses it sees the"
+            f" picture, so take one like {secrets.token_urlsafe(12)}"
+        )
+    return token
+
+
+def _shared(host: str, port: int, token: str) -> str:
+    """The address of the page for others in the network; empty if it is for this machine alone."""
+    if host == "localhost" or host.startswith("127."):
+        return ""
+    name = (network_address() if host in ("0.0.0.0", "") else host) or host
+    return f"http://{name}:{port}/{token}/"
 
 
 def _parse(address: str) -> tuple[str, int]:

@@ -2,24 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from ...errors import MediaError, PleinairError, UsageError
 from ..controls import Controls
 from ..sources.source import Source
 from .http import HttpSink
 from .recordings import Recordings
+from .several import SeveralSinks
 from .sink import NullSink, Sink
 from .video import VideoSink
 from .virtual_camera import VirtualCameraSink
 from .window import WindowSink
 
 SCREENS = ("window", "http", "virtual-camera", "null")
+GROUP = "pleinair.sinks"
 
 
 def is_screen(spec: str) -> bool:
     """Whether a spelling is no file to record to."""
-    return spec.partition(":")[0] in SCREENS
+    return spec.partition(":")[0] in (*SCREENS, *registered())
+
+
+def registered() -> dict[str, EntryPoint]:
+    """Returns third parties' sinks, by name: entry points of the group ``pleinair.sinks``.
+
+    Each names a function that takes what stands behind the colon of ``NAME:ADDRESS``, and the
+    source, and returns a ``Sink``.
+    """
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def open_sinks(
+    specs: Sequence[str],
+    source: Source,
+    controls: Controls | None = None,
+    what: Callable[[], str] = lambda: "",
+    say: Callable[[str], None] = lambda sentence: None,
+) -> Sink:
+    """Opens one sink or several, which then get the same frames; else as ``open_sink``.
+
+    Raises:
+        UsageError: There is none, or one is named twice.
+        MediaError: One cannot be opened; those opened before it are closed.
+    """
+    if not specs or len({*map(_kind, specs)}) < len(specs):
+        raise UsageError(f"sinks must differ, got {', '.join(specs) or 'none'}")
+    controls = controls or Controls()
+    with ExitStack() as opened:
+        sinks: list[Sink] = []
+        recordings = Recordings(source, controls)
+        for spec in specs:
+            sinks.append(_open(spec, source, controls, recordings, what, say))
+            opened.callback(sinks[-1].discard)
+            if _kind(spec) in ("window", "http"):  # one writes what the viewer asks for
+                recordings = Recordings(source, Controls())
+        opened.pop_all()
+    return sinks[0] if len(sinks) == 1 else SeveralSinks(sinks)
+
+
+def _kind(spec: str) -> str:
+    return spec.partition(":")[0] if is_screen(spec) else spec
 
 
 def open_sink(
@@ -43,17 +89,44 @@ def open_sink(
         UsageError: The address is none.
         MediaError: It cannot be opened.
     """
+    return open_sinks([spec], source, controls, what, say)
+
+
+def _open(
+    spec: str,
+    source: Source,
+    controls: Controls,
+    recordings: Recordings,
+    what: Callable[[], str],
+    say: Callable[[str], None],
+) -> Sink:
     kind, _, address = spec.partition(":")
-    controls = controls or Controls()
+    if kind not in SCREENS and (entry := registered().get(kind)):
+        return _open_registered(entry, address, source)
     if kind == "null":
         return NullSink()
     if kind == "window":
-        return WindowSink("pleinair", controls, Recordings(source, controls), what)
+        return WindowSink("pleinair", controls, recordings, what)
     if kind == "virtual-camera":
-        return VirtualCameraSink(source)
+        return VirtualCameraSink(source, say)
     if kind == "http":
-        return HttpSink(address, controls, Recordings(source, controls), what, say)
+        return HttpSink(address, controls, recordings, what, say)
     video = VideoSink(Path(spec), source)
     for note in video.plan.notes if video.plan else ():
         say(note)
     return video
+
+
+def _open_registered(entry: EntryPoint, address: str, source: Source) -> Sink:
+    """Opens a third party's sink; what is wrong with it is said with its name."""
+    try:
+        sink = entry.load()(address, source)
+        if not isinstance(sink, Sink):
+            raise TypeError(f"it returned {type(sink).__name__}, which is no Sink")
+        return sink
+    except PleinairError:
+        raise
+    except Exception as error:
+        raise MediaError(
+            f"sink {entry.name!r} of {entry.value} cannot be used: {error}; update it"
+        ) from error

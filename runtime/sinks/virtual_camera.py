@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -13,8 +14,10 @@ from ..sources.source import Source
 from .sink import Sink
 
 INSTALL = 'pip install "pleinair[virtual-camera]"'
+# Without exclusive_caps browsers do not list the device.
+MODPROBE = "sudo modprobe v4l2loopback devices=1 card_label=Pleinair exclusive_caps=1"
 _NEEDS = {  # what pyvirtualcam stands on
-    "linux": "load the kernel module: sudo modprobe v4l2loopback devices=1",
+    "linux": f"load the kernel module: {MODPROBE}",
     "darwin": "install OBS and start its virtual camera once",
     "win32": "install OBS",
 }
@@ -25,17 +28,19 @@ class VirtualCameraSink(Sink):
 
     Args:
         source: For the frame rate that the camera announces.
+        say: Called with the name under which a call lists it.
 
     Raises:
         MediaError: pyvirtualcam is not installed.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, say: Callable[[str], None] = lambda sentence: None) -> None:
         try:
             import pyvirtualcam
         except ImportError as error:
             raise MediaError(f"the virtual camera is not installed; run: {INSTALL}") from error
         self.library, self.fps = pyvirtualcam, float(source.fps or 30)
+        self.say = say
         self.camera: Any = None
 
     def write(self, frame: Frame) -> bool:
@@ -53,12 +58,14 @@ class VirtualCameraSink(Sink):
         import sys
 
         try:
-            return self.library.Camera(
+            camera = self.library.Camera(
                 width=width, height=height, fps=self.fps, fmt=self.library.PixelFormat.RGB
             )
         except RuntimeError as error:
             remedy = _NEEDS.get(sys.platform, "see pyvirtualcam's page")
             raise MediaError(f"no virtual camera can be opened ({error}); {remedy}") from error
+        self.say(f"choose the camera {camera.device} in the call: {width}x{height}")
+        return camera
 
     def finish(self) -> None:
         """Closes the camera."""

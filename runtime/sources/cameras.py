@@ -1,4 +1,4 @@
-"""Which cameras are here: index, name, size and rate."""
+"""Which cameras are here, by index, name, size and rate, and what can be asked of one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ import importlib.util
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import cv2
 
 _DEVICES = Path("/sys/class/video4linux")
 _MOST = 8  # indices that are tried where the system does not list them
+
+
+@dataclass(frozen=True)
+class CameraMode:
+    """What is asked of a camera, which gives the nearest that it can; its own choice if none."""
+
+    size: tuple[int, int] | None = None  # (width, height)
+    fps: float | None = None
+
+
+AS_IT_IS: Final = CameraMode()
 
 
 @dataclass(frozen=True)

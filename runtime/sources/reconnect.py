@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ...errors import PleinairError
 from ..frame import Frame
+from .cameras import AS_IT_IS, CameraMode
 from .source import Source, open_source
 
 PATIENCE = 120.0  # seconds after which what has gone is given up
@@ -74,14 +75,14 @@ class ReconnectingSource(Source):
         self.inner.close()
 
 
-def open_live(spec: str) -> Source:
+def open_live(spec: str, camera: CameraMode = AS_IT_IS) -> Source:
     """Opens a camera, a stream or a file for live; what can be lost is reconnected.
 
     Raises:
-        UsageError: There is no such file.
+        UsageError: There is no such file, or a camera's mode is asked of one.
         MediaError: It is there but cannot be used.
     """
-    source = open_source(spec, realtime=True)
+    source = open_source(spec, realtime=True, camera=camera)
     if not source.can_return:
         return source
-    return ReconnectingSource(source, lambda: open_source(spec, realtime=True))
+    return ReconnectingSource(source, lambda: open_source(spec, realtime=True, camera=camera))

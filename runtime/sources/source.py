@@ -37,6 +37,7 @@ from .animation import (
     is_animation,
     is_cut_off,
 )
+from .cameras import AS_IT_IS, CameraMode
 from .clock import PRIMING, Clock, FrameTimes, may_leap
 from .deinterlace import LOOK, deinterlaced, looks_interlaced, may_be_interlaced
 from .media import (
@@ -460,12 +461,18 @@ class VideoSource(Source):
 
 
 class CameraSource(Source):
-    """A camera by its index, through OpenCV."""
+    """A camera by its index, through OpenCV.
+
+    Args:
+        index: Of the camera.
+        mode: What to ask of it; what it gives instead is said, and never stretched to that.
+    """
 
     live = can_return = True
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, mode: CameraMode = AS_IT_IS) -> None:
         super().__init__()
+        self.mode = mode
         self.label = f"camera {index}"
         try:
             self.capture = cv2.VideoCapture(index)
@@ -478,9 +485,24 @@ class CameraSource(Source):
             )
         self.capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         self.capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # old frames are delay
+        if mode.size:
+            self.capture.set(cv2.CAP_PROP_FRAME_WIDTH, mode.size[0])
+            self.capture.set(cv2.CAP_PROP_FRAME_HEIGHT, mode.size[1])
+        if mode.fps:
+            self.capture.set(cv2.CAP_PROP_FPS, mode.fps)
+            self.fps = Fraction(mode.fps).limit_denominator(1001)
         width = int(self.capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         height = int(self.capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         self.size = (width, height)
+
+    def _compare(self, given: tuple[int, int]) -> None:
+        """Says which size the camera gives, if it is not the one that was asked for."""
+        asked = self.mode.size
+        if asked and asked != given:
+            self.say(
+                f"{self.label} has no {asked[0]}x{asked[1]} and gives {given[0]}x{given[1]};"
+                " pleinair cameras lists sizes"
+            )
 
     def frames(self) -> Iterator[Frame]:
         """Yields frames until the camera stops giving any."""
@@ -491,6 +513,8 @@ class CameraSource(Source):
             if not good:
                 self.problems.append(f"{self.label} stopped after {index} frames")
                 return
+            if index == 0:
+                self._compare((bgr.shape[1], bgr.shape[0]))
             is_black = is_black and index <= _DARK and int(bgr.max()) < _DARKEST
             if is_black and index == _DARK:
                 self.say(
@@ -511,6 +535,7 @@ def open_source(
     end: float | None = None,
     ground: tuple[int, int, int] = WHITE,
     max_pixels: int = MOST,
+    camera: CameraMode = AS_IT_IS,
 ) -> Source:
     """Opens a source by its spelling.
 
@@ -521,16 +546,19 @@ def open_source(
         end: Where to end.
         ground: The colour, RGB, under what is transparent in a video.
         max_pixels: How large pictures and frames may be.
+        camera: What is asked of a camera.
 
     Raises:
-        UsageError: There is no such file.
+        UsageError: There is no such file, or a camera's mode is asked of one.
         MediaError: It is there but cannot be used.
     """
     index = spec.removeprefix("/dev/video")  # as Linux calls them
     if index.isdecimal() and (index != spec or not _exists(spec)):
         if len(index) > 9:
             raise UsageError(f"there is no camera {shortened(spec)}")
-        return CameraSource(int(index))
+        return CameraSource(int(index), camera)
+    if camera != AS_IT_IS:
+        raise UsageError(f"a camera's size and rate are asked for, but {shown(spec)} is none")
     if "://" in spec:
         return VideoSource(spec, max_pixels=max_pixels)
     path = Path(spec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import MediaError, UsageError
@@ -92,6 +92,12 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
     if str(source).isdecimal():
         raise UsageError(f"{source} does not exist; to paint a camera use live")
     raise UsageError(f"{source} does not exist")
+
+
+def without_existing(plan: Plan) -> tuple[Plan, int]:
+    """Leaves out what is painted already; says how many these are, too."""
+    left = [item for item in plan.items if not item.target.exists()]
+    return replace(plan, items=left), len(plan.items) - len(left)
 
 
 def _check_name(path: Path) -> None:

@@ -32,7 +32,7 @@ from ..sources.source import PictureSource, VideoSource, open_source
 from ..strokes.canvases import Canvases
 from ..stylizer import Choice, Stylizer, load
 from ..video_painter import VideoPainter
-from .plan import Item, Plan, make_plan
+from .plan import Item, Plan, make_plan, without_existing
 
 LONGEST = 10**8  # seconds of a video: three years
 Progress = Callable[[int, int | None], None]  # frames done, frames in all if known
@@ -125,6 +125,7 @@ def translate(
     keep_profile: bool = False,
     encoding: Encoding = DEFAULT,
     overwrite: bool = False,
+    skip_existing: bool = False,
     wait: bool = False,
     max_pixels: int = MOST,
     progress: Progress = lambda done, total: None,
@@ -153,6 +154,8 @@ def translate(
         keep_profile: Whether pictures are written in their own colour profile, and not in sRGB.
         encoding: What videos are encoded with.
         overwrite: Whether existing files may be replaced.
+        skip_existing: Whether to leave existing files as they are and paint the others: for a
+            folder that grew.
         wait: Whether to wait while another process writes the same output.
         max_pixels: How large pictures and frames may be; larger ones are refused by their headers.
         progress: Called after each frame.
@@ -163,7 +166,11 @@ def translate(
         BusyError: Another process writes the same output.
         MediaError: Nothing could be read, or the output cannot be written.
     """
-    plan = make_plan(source, out)
+    if overwrite and skip_existing:
+        raise UsageError("existing files are either replaced or left; give one of the two options")
+    plan, there = make_plan(source, out), 0
+    if skip_existing:
+        plan, there = without_existing(plan)
     if encoding.hardware:
         _ = encoding.encoder  # says now if there is none
     kept = (keep_location, keep_profile)
@@ -172,8 +179,11 @@ def translate(
     Canvases.of(bundle, stroke)  # says now if there is no such size of strokes
     work = _Work(bundle, backend, precision, look, encoding, progress, say)
     work.overwrite, work.wait, work.max_pixels = overwrite, wait, max_pixels
-    work.run(plan)
-    if not (work.result.report.frames or work.result.kept):
+    if there:
+        work.leave(there, out)
+    if plan.items:
+        work.run(plan)
+    if not (work.result.report.frames or work.result.kept or there):
         raise MediaError("; ".join(work.result.problems) or f"{source} holds no frames")
     return work.result
 
@@ -241,6 +251,11 @@ class _Work:
         self.result = Translation()
         self.overwrite, self.wait, self.max_pixels = False, False, MOST
 
+    def leave(self, count: int, out: str | Path) -> None:
+        """Says how many files are there already."""
+        files = "1 file is" if count == 1 else f"{count} files are"
+        self._tell([f"{files} in {out} already, left as before"])
+
     def run(self, plan: Plan) -> None:
         """Paints what no earlier run has painted."""
         self._tell(plan.notes)
@@ -270,9 +285,11 @@ class _Work:
             job.begin({})
             try:
                 self._paint_all(left, folder, job)
-            except BaseException:
+            except BaseException as error:
                 if not job.done():
                     job.remove()
+                elif isinstance(error, KeyboardInterrupt) and not str(error):
+                    raise KeyboardInterrupt(AGAIN) from None
                 raise
             done = job.done()
             if all(_is_done(item, done) for item in items) or not done:
@@ -358,6 +375,7 @@ class _Work:
         stylizer = load(
             self.bundle, self.backend, self.precision, "rgb", look.strength, stroke=look.stroke
         )
+        self._tell(filter(None, [stylizer.note]))
 
         def note(name: str, temporary: Path) -> None:
             assert job
@@ -405,6 +423,7 @@ class _Work:
                 look.stroke,
                 wrap=look.follow,
             )
+            self._tell(filter(None, [stylizer.note]))
             choice = stylizer.choice
             named = f"{choice.backend}:{choice.way}" if choice.way else choice.backend
             job.begin({"backend": named, "precision": choice.precision})

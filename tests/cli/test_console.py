@@ -16,4 +16,25 @@ def test_off_a_terminal_progress_is_a_line_now_and_then(monkeypatch, capsys, ran
             advance(done, 4)
         advance(9, None)
     said = capsys.readouterr().err.splitlines()
-    assert said == (["painting [a]: 2 of 4", "painting [a]: 4 of 4"] if rank == "0" else [])
+    lines = ["painting [a]: 1 of 4", "painting [a]: 3 of 4, about 16 s left", "painting [a]: 9"]
+    assert said == (lines if rank == "0" else [])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(8, "8 s"), (89, "89 s"), (91, "2 min"), (3000, "50 min"), (9e3, "2.5 hours")],
+)
+def test_times_are_said_as_people_do(seconds, said):
+    assert console.duration(seconds) == said
+
+
+def test_a_second_part_of_the_work_has_its_own_pace(monkeypatch, capsys):
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    with console.progress("measuring") as advance:
+        for done in (1, 2, 3):
+            advance(done, 3)
+        for done in range(6):
+            advance(done, 100)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "measuring: 3 of 100, about 16 min left"

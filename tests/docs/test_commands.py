@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "tools/README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "examples").rglob("*.md")),
 ]
 PROGRAMS = re.compile(
     r"(pleinair|python|pip|pipx|uvx|py|make|git|cd|docker|sudo|source|pre-commit|mkdocs|"
@@ -31,6 +32,7 @@ NOT_RUN = {
     r"python -m pleinair.tools.attack": "takes hours: tests/tools/test_attack.py is a small part",
     r"pleinair .*--engine ray": "needs a cluster: tests/runtime/translate/test_ray.py",
     r"pleinair live .*virtual-camera": "needs a device: tests/runtime/sinks",
+    r"pleinair live .*--camera": "needs a camera: tests/runtime/sources",
     r"pleinair train (?!smoke|--list)": "takes hours: tests/train/test_recipes.py begins each",
     r"pleinair import": "needs a checkpoint: tests/networks/test_reference.py",
     r"pleinair evaluate": "needs features of 96 MB: tests/evaluation",
@@ -41,6 +43,7 @@ NOT_RUN = {
     r"pleinair deploy": "takes minutes: tests/deploy/jetson",
     r"pleinair serve": "runs until Ctrl-C: tests/deploy/web",
     r"pleinair bench (compare|table (?!docs))": "needs results: tests/benchmarks/results",
+    r"pleinair bench .*--quick": "takes a minute: tests/api",
     r"pleinair bench (?!table)": "takes minutes: tests/benchmarks/test_run.py",
     r"python tools/devices.py": "changes the checkout: tests/tools/test_devices.py",
     r"(python )?tools/": "measures for minutes, or needs a machine; tests/tools",
@@ -49,8 +52,6 @@ NOT_RUN = {
 # What makes a command short, without camera and display. Of an option given twice the last counts.
 SHORTER = {
     r"pleinair translate": "--model monet-conv --backend onnxruntime --precision int8 --overwrite",
-    r"pleinair live .*http:0": "--sink http:127.0.0.1:0",  # the port may be taken here
-    r"pleinair live .*http(?!:)": "--sink http:0",
     r"pleinair live(?!.*--sink)": "--sink null",
     r"pleinair live(?!.*--model)": "--model monet-conv",
     r"pleinair live(?! film)": "--source film.mp4",
@@ -156,6 +157,9 @@ def place(files, photos, make_video, monkeypatch):
 @pytest.mark.parametrize("command", RUN)
 def test_a_command_runs(place, cli, command):
     command = command.replace("--model runs/mine", "--model bundles/mine")
+    command = re.sub(
+        r"--sink http(:0\.0\.0\.0)?(:\d+)?", r"--sink http\1:0", command
+    )  # any free port
     shorter = [more for rule, more in SHORTER.items() if re.match(rule, command)]
     done = cli(*shlex.split(" ".join([command, *shorter]))[1:])
     assert done.code == 0, done.err

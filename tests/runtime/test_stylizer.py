@@ -219,3 +219,32 @@ def test_the_public_load_is_this_one():
 def test_at_least_one_picture_is_in_flight(in_flight):
     with pytest.raises(UsageError, match=f"in_flight must be at least 1, got {in_flight}"):
         load("monet-conv", "onnxruntime", in_flight=in_flight)
+
+
+MISSES = "misses: PSNR 30.00 dB < 38"
+
+
+def test_auto_leaves_out_what_misses_its_bars(bundle, edit):
+    def miss(manifest, *precisions):
+        for artifact in manifest["artifacts"]:
+            if artifact["precision"] in precisions:
+                artifact["drift"]["verdict"] = MISSES
+
+    edit(bundle, lambda m: miss(m, "int8"))
+    found = load(bundle, "onnxruntime")
+    assert found.choice.precision != "int8"
+    assert "onnx int8 misses its bars of drift (PSNR 30.00 dB < 38); auto leaves" in found.note
+    named = load(bundle, "onnxruntime", "int8")
+    assert (named.choice.precision, named.note) == ("int8", "")
+    edit(bundle, lambda m: miss(m, "fp32", "fp16"))
+    assert "it paints, as nothing else here can" in load(bundle, "onnxruntime").note
+
+
+def test_the_verbs_say_what_auto_left_out(cli, bundle, edit, photos, make_video, tmp_path):
+    edit(bundle, lambda m: m["artifacts"][-1]["drift"].update(verdict=MISSES))
+    left = "onnx int8 misses its bars of drift"
+    backend = ("--model", bundle, "--backend", "onnxruntime")
+    run = cli("translate", photos / "00.jpg", tmp_path / "o.png", *backend)
+    assert left in run.err
+    clip = make_video(tmp_path / "clip.mp4")
+    assert left in cli("live", clip, "--sink", "null", *backend).err

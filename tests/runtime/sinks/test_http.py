@@ -234,3 +234,57 @@ def test_live_over_http(demo_clip):
     assert result.report.frames >= 3
     assert [picture.shape for picture in seen] == [(90, 160, 3)] * 3
     assert controls.strength == 0.25
+
+
+def test_the_address_works_without_its_slash(server):
+    """The page asks for what lies below its address."""
+    connection = http.client.HTTPConnection(server.url.hostname, server.url.port, timeout=10)
+    connection.request("GET", server.url.path.rstrip("/") + "?x=1")
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["Location"]) == (308, server.url.path)
+    answer.read()
+    connection.request("GET", "/wrong")
+    assert connection.getresponse().status == 404
+
+
+def test_a_token_of_ones_own_is_kept():
+    for _ in range(2):
+        with open_sink("http:0/my-own_token", EmptySource()) as sink:
+            assert urlparse(sink.url).path == "/my-own_token/"
+
+
+@pytest.mark.parametrize("token", ["short", "with space in it", "a/b/c/d/e/f", "ü" * 9, "x" * 65])
+def test_a_token_that_is_none(token):
+    with pytest.raises(UsageError, match="a token is 8 to 64 letters"):
+        open_sink(f"http:0/{token}", EmptySource())
+
+
+def test_the_address_in_the_network_is_said_with_a_code_for_phones():
+    said = []
+    with open_sink("http:0.0.0.0:0", EmptySource(), say=said.append) as sink:
+        here, shared = urlparse(sink.url), urlparse(sink.shared)
+        assert (here.hostname, here.path) == ("127.0.0.1", shared.path)
+        assert said[0] == f"open {sink.url}"
+        assert said[1].startswith(f"from this network: {sink.shared}\n")
+        assert scanned(blocks_to_picture(said[1].split("\n", 1)[1])) == sink.shared
+        connection = http.client.HTTPConnection("127.0.0.1", here.port, timeout=10)
+        connection.request("GET", here.path + "qr.png")
+        png = np.frombuffer(connection.getresponse().read(), np.uint8)
+        assert scanned(cv2.imdecode(png, cv2.IMREAD_GRAYSCALE)) == sink.shared
+
+
+def test_a_page_for_this_machine_has_no_code(server):
+    assert server.ask("qr.png")[0] == 404
+    assert json.loads(server.ask("status")[1])["shared"] == ""
+
+
+def scanned(picture: np.ndarray) -> str:
+    return cv2.QRCodeDetector().detectAndDecode(picture)[0]
+
+
+def blocks_to_picture(text: str) -> np.ndarray:
+    """What a dark terminal shows of half blocks."""
+    upper = [[block in "█▀" for block in line] for line in text.splitlines()]
+    lower = [[block in "█▄" for block in line] for line in text.splitlines()]
+    rows = np.stack([upper, lower], 1).reshape(-1, len(upper[0]))
+    return (rows * np.uint8(255)).repeat(8, 0).repeat(8, 1)

@@ -11,6 +11,7 @@ import pytest
 from pleinair.errors import MediaError
 from pleinair.runtime.live.live import Look, live
 from pleinair.runtime.sources import cameras, reconnect
+from pleinair.runtime.sources.cameras import CameraMode
 from pleinair.runtime.sources.source import open_source
 
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
@@ -192,3 +193,37 @@ def test_off_linux_without_it_the_cameras_are_numbered(monkeypatch, cli):
     done = cli("cameras")
     assert "camera 0" in done.out
     assert 'pip install "pleinair[cameras]"' in done.err
+
+
+def test_a_camera_is_asked_for_a_size_and_a_rate(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(Capture, "set", lambda self, what, value: asked.update({what: value}))
+    with open_source("0", camera=CameraMode((1280, 720), 60)) as source:
+        said = []
+        source.say = said.append
+        next(source.frames())
+    assert asked[cv2.CAP_PROP_FRAME_WIDTH] == 1280
+    assert asked[cv2.CAP_PROP_FRAME_HEIGHT] == 720
+    assert asked[cv2.CAP_PROP_FPS] == 60
+    assert source.fps == 60
+    [sentence] = said  # what it gives is shown as it is
+    assert sentence.startswith("camera 0 has no 1280x720 and gives 8x6")
+
+
+def test_a_camera_that_has_the_size_says_nothing(monkeypatch):
+    with open_source("0", camera=CameraMode((8, 6))) as source:
+        said = []
+        source.say = said.append
+        next(source.frames())
+    assert said == []
+
+
+def test_a_mode_is_for_cameras(tmp_path, make_video, cli):
+    clip = make_video(tmp_path / "clip.mp4")
+    run = cli("live", clip, "--camera-size", "640x480", "--sink", "null")
+    assert "a camera's size and rate are asked for, but" in run.error()
+    assert run.code == 2
+    run = cli("live", "0", "--camera-size", "640", "--sink", "null")
+    assert "--camera-size '640' is not of the form WxH" in run.error()
+    run = cli("live", clip, "--token", "my-own-token", "--sink", "null")
+    assert "--token is for the page" in run.error()

@@ -1,0 +1,64 @@
+"""A room that is called as its verb: ``pleinair.train(...)``, though ``pleinair.train`` is a room.
+
+Room and verb have one name, which Python binds to the room as soon as anything in it is imported.
+So the room itself can be called; the function behind it is imported with the first call.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from inspect import Signature
+
+
+class _Verb(ModuleType):
+    __verb__: tuple[str, str]
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._function()(*arguments, **named)
+
+    @property
+    def __signature__(self) -> Signature:
+        """What ``inspect.signature`` and editors show."""
+        from inspect import signature
+
+        return signature(self._function())
+
+    def _function(self) -> Callable[..., Any]:
+        found: Callable[..., Any] = function(*self.__verb__)
+        return found
+
+
+def be_called(room: str, verb: str, extra: str) -> None:
+    """Makes a room callable.
+
+    Args:
+        room: The module's name.
+        verb: The function's, e.g. ``"pleinair.api.train.train"``.
+        extra: That brings the libraries which the function needs.
+    """
+    module = sys.modules[room]
+    module.__class__ = _Verb
+    module.__verb__ = verb, extra  # type: ignore[attr-defined]
+
+
+def function(name: str, extra: str = "") -> Any:
+    """Imports what has a dotted name.
+
+    Args:
+        name: Of a function or class, with its module's.
+        extra: That brings the libraries which it needs; "" if the base install does.
+
+    Raises:
+        PleinairError: A library is not here; the sentence says how to get it.
+    """
+    from .errors import needs
+
+    where, _, what = name.rpartition(".")
+    with needs(extra):
+        return getattr(importlib.import_module(where), what)

@@ -1,0 +1,62 @@
+"""The page of live in a browser: for everybody, by keyboard alone."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import numpy as np
+import pytest
+from pleinair.runtime.controls import Controls
+from pleinair.runtime.frame import Frame
+from pleinair.runtime.sinks.opening import open_sink
+from pleinair.runtime.sources.source import EmptySource
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    playwright = pytest.importorskip("playwright.sync_api")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    controls = Controls(styles=["monet", "seurat"])
+    with open_sink("http:0.0.0.0:0", EmptySource(), controls) as sink:
+        sink.write(Frame(np.zeros((48, 64, 3), np.uint8), 0))
+        with playwright.sync_playwright() as started:
+            browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+            page = browser.new_page()
+            page.goto(sink.url.rstrip("/"), wait_until="domcontentloaded")
+            page.wait_for_selector("#share:not([hidden])")
+            page.controls = controls
+            yield page
+            browser.close()
+
+
+def test_nothing_is_in_anybodys_way(page, barriers):
+    page.locator("#share summary").click()
+    assert barriers(page) == []
+
+
+def test_the_keyboard_alone_suffices(page):
+    reached = []
+    for _ in range(9):
+        page.keyboard.press("Tab")
+        script = "document.activeElement.name || document.activeElement.id"
+        reached.append(page.evaluate(script) or page.evaluate("document.activeElement.tagName"))
+    names = ["strength", "style", "mirror", "compare", "divider", "paused", "recording"]
+    assert reached == [*names, "snapshot", "SUMMARY"]
+    page.controls.loading = "seurat"
+    wait(page, lambda: "loading seurat" in page.text_content("#message"))
+    page.focus("input[name=mirror]")
+    page.keyboard.press("Space")
+    wait(page, lambda: page.controls.mirror)
+
+
+def wait(page, is_so) -> None:
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end
+        page.wait_for_timeout(50)
