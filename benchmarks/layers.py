@@ -86,10 +86,11 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
     """By OpenVINO's performance counters."""
     import openvino as ov
 
-    from ..runtime.backends.openvino.engine import fix_inputs
+    from ..runtime.backends.openvino.model import adapt, fix_inputs
 
     core = ov.Core()
     model = core.read_model(path / "model.xml" if path.is_dir() else path)
+    adapt(model)
     fix_inputs(model, canvas)
     model.reshape([1, *picture.shape])
     macs = {

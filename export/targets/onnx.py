@@ -32,11 +32,11 @@ def build(workshop: Workshop, precision: str, folder: Path) -> Iterator[Built]:
     import torch
 
     from ..graphs.float_onnx import OPSET
-    from ..int8.quantize import BOTH, ONNXRUNTIME
+    from ..int8.quantize import ONNXRUNTIME
 
     record, wide = None, {}
     if precision == "int8":
-        found = workshop.int8_graph(BOTH if workshop.strokes else ONNXRUNTIME)
+        found = workshop.int8_graph(ONNXRUNTIME)
         graph, record = found.path, found.record
     elif precision == "fp16":
         graph = workshop.float_graph(torch.float16)
