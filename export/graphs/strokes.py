@@ -21,6 +21,7 @@ from ...canvas.winners import HIDDEN, KINDS, NEED, TURN
 from .float_onnx import OPSET, PLAN
 
 PAINTED = "painted"
+PART = "head."  # what the names of the head's nodes begin with
 Names = list[str]
 Join = Callable[[str, str], str]
 
@@ -62,7 +63,10 @@ def _canvas_inputs(strokes: Strokes) -> list[onnx.ValueInfoProto]:
 
 
 class _Head:
-    """Writes the nodes; each method returns the names of what it computes."""
+    """Writes the nodes; each method returns the names of what it computes.
+
+    Nodes are named ``head.PART.NUMBER``, so that a profile tells what a part takes.
+    """
 
     def __init__(self, strokes: Strokes) -> None:
         self.body, self.layers = strokes.hand.body, len(strokes.hand.layers)
@@ -70,14 +74,17 @@ class _Head:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.known: dict[tuple[str, ...], str] = {}
+        self.part = "marks"
         self.grain = self.real(1 / 255)  # how much each of 255 parts of cover hides
 
     def paint(self) -> None:
         """From ``plan`` and the canvas to ``painted``."""
         colour, opacity = self._marks()
+        self.part = "tops"
         tops = self._tops(opacity)
         top = self.op("Max", *tops)
         marks = [self.to_index(one) for one in tops]
+        self.part = "paint"
         shown = [self.take(opacity, mark) for mark in marks]
         flat = self._flat(colour, shown, marks)
         # The topmost mark's opacity is in the colour already.
@@ -85,6 +92,7 @@ class _Head:
         cover, relief = self._texels([self.to_index(top)])
         own = self._lit(flat, light, relief)
         painted = self._laid(self._near(flat), own, [self.mul(c, self.grain) for c in cover])
+        self.part = "edges"
         above = self._above(top)
         cover, relief = self._texels(above)
         laid, covers = [], []
@@ -94,6 +102,7 @@ class _Head:
             laid += self._lit(paint, self._light(paint), relief[pixel : pixel + 1])
             covers.append(self.mul(part, self.mul(self.take(opacity, mark), self.grain)))
         painted = self._laid(painted, laid, covers)
+        self.part = "frame"
         self._frame([self._byte(plane) for plane in painted])
 
     def _marks(self) -> tuple[str, str]:
@@ -340,7 +349,7 @@ class _Head:
         """Adds a node with one output, unless there is the same already; returns its name."""
         key = (kind, *inputs, repr(attributes))
         if key not in self.known:
-            name = output or f"head_{len(self.nodes)}"
+            name = output or self._name()
             self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
             self.known[key] = name
         return self.known[key]
@@ -385,13 +394,16 @@ class _Head:
         """Cuts a value along its outermost axis into so many flat vectors."""
         if count == 1:
             return [self.flat(value)]
-        name = f"head_{len(self.nodes)}"
+        name = self._name()
         parts = [f"{name}_{i}" for i in range(count)]
         table = self.reshape(value, [count, -1])
         self.nodes.append(
             helper.make_node("Split", [table], parts, f"{name}_rows", axis=0, num_outputs=count)
         )
         return [self.flat(part) for part in parts]
+
+    def _name(self) -> str:
+        return f"{PART}{self.part}.{len(self.nodes)}"
 
     def real(self, value: float) -> str:
         """A float constant."""
@@ -406,7 +418,7 @@ class _Head:
         return self._constant(np.array(values, np.int64))
 
     def _constant(self, array: np.ndarray[Any, Any]) -> str:
-        name = f"head_{array.dtype.kind}{array.itemsize}_{'_'.join(map(str, array.ravel()))}"
+        name = f"head.{array.dtype.kind}{array.itemsize}_{'_'.join(map(str, array.ravel()))}"
         if all(known.name != name for known in self.constants):
             self.constants.append(numpy_helper.from_array(array, name))
         return name

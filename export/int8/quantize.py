@@ -43,10 +43,8 @@ class Scheme:
 
 
 # Needs every tensor quantized, or it runs a convolution in float; unsigned is almost twice as fast.
-# It computes a frame's range one operation after the other; OpenVINO does that in one go, and best.
+# It computes a frame's range one operation after the other, so it is given the bytes.
 ONNXRUNTIME = Scheme("onnxruntime", "onnxruntime", signed=False, outputs=True, bits=7, raw=True)
-# For both: OpenVINO runs in float a convolution that takes a frame's bytes as they are.
-BOTH = Scheme("both", "onnxruntime", signed=False, outputs=True, bits=7)
 # Fuses ReLU and additions into convolutions by itself, before it rounds: 1 to 2 dB nearer to FP32.
 OPENVINO = Scheme("openvino", "openvino", signed=False, outputs=False, bits=7)
 TENSORRT = Scheme("tensorrt", "onnxruntime", signed=True, outputs=False, bits=8)
