@@ -1,7 +1,8 @@
 """Where a frame's time goes, layer by layer, as the library itself tells.
 
 Layers here are what the library runs: it joins several of the graph's into one. A convolution has
-its multiply-adds beside its time, so that one far from the roof is seen.
+its multiply-adds beside its time, so that one far from the roof is seen; a gather, which computes
+nothing, the bytes that it moves.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from ..pictures import Pixels
 from ..runtime.strokes.canvases import Arrays, Canvases
 
 _FRAMES, _UNTIMED = 12, 3
-Layer = dict[str, Any]  # {"name", "kind", "ms", "macs"}; macs is None but for convolutions
+# {"name", "kind", "ms", "macs", "bytes"}: macs are None but of convolutions, bytes but of gathers
+Layer = dict[str, Any]
+_SIZES = {"uint8": 1, "int8": 1, "float16": 2, "float": 4, "int32": 4, "int64": 8}
 
 
 def profile(
@@ -64,11 +67,13 @@ def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
     times: dict[str, list[float]] = defaultdict(list)
     kinds: dict[str, str] = {}
     outs: dict[str, list[int]] = {}
+    moved: dict[str, int | None] = {}
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
             name = re.sub(r"(_nchwc|_quant|_token_\d+)*_kernel_time$", "", event["name"])
             kinds[name] = event["args"]["op_name"]
             outs[name] = next(iter(event["args"]["output_type_shape"][0].values()), [])
+            moved[name] = _moved(event["args"])
             times[name].append(event["dur"] / 1000)
     weights = _weights(path)
     return [
@@ -77,6 +82,7 @@ def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
             "kind": kinds[name],
             "ms": float(np.median(taken[_UNTIMED:])),
             "macs": _macs(outs[name], weights.get(name)) if "Conv" in kinds[name] else None,
+            "bytes": moved[name],
         }
         for name, taken in times.items()
     ]
@@ -86,10 +92,11 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
     """By OpenVINO's performance counters."""
     import openvino as ov
 
-    from ..runtime.backends.openvino.engine import fix_inputs
+    from ..runtime.backends.openvino.model import adapt, fix_inputs
 
     core = ov.Core()
     model = core.read_model(path / "model.xml" if path.is_dir() else path)
+    adapt(model)
     fix_inputs(model, canvas)
     model.reshape([1, *picture.shape])
     macs = {
@@ -98,6 +105,13 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
         )
         for op in model.get_ops()
         if op.get_type_name() == "Convolution"
+    }
+    moved = {
+        op.get_friendly_name(): int(
+            2 * op.output(0).get_tensor().size + op.input_value(1).get_tensor().size
+        )
+        for op in model.get_ops()
+        if op.get_type_name().startswith("Gather")
     }
     options = {
         "PERF_COUNT": True,
@@ -125,6 +139,7 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
             "kind": kinds[name],
             "ms": float(np.median(taken[_UNTIMED:])),
             "macs": next((macs[n] for n in joined.get(name, [name]) if n in macs), None),
+            "bytes": sum(moved.get(n, 0) for n in joined.get(name, [name])) or None,
         }
         for name, taken in times.items()
     ]
@@ -134,6 +149,18 @@ PROFILED: Final[dict[str, Callable[[Path, Pixels, Arrays], list[Layer]]]] = {
     "openvino": _openvino,
     "onnxruntime": _onnxruntime,
 }
+
+
+def _moved(said: dict[str, Any]) -> int | None:
+    """Of a gather in ONNX Runtime's profile: bytes of indices, and of values read and written."""
+    if not said["op_name"].startswith("Gather"):
+        return None
+    sizes = [
+        _SIZES.get(kind, 4) * int(np.prod(shape))
+        for value in (said["input_type_shape"][1], said["output_type_shape"][0])
+        for kind, shape in value.items()
+    ]
+    return sizes[0] + 2 * sizes[1]
 
 
 def _macs(out: list[int], weights: list[int] | None) -> int | None:

@@ -2,7 +2,7 @@
 
 What is checked is what crashes libraries or makes them ask for memory without end: block sizes,
 strides and groups of 0, tensors that are larger than their data, sizes that nobody has, data that
-lies in other files.
+lies in other files, constant indices that point outside of what is gathered.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path, PurePosixPath
+
+import numpy as np
 
 from ..reading import Malformed
 from .protobuf import DEEPEST, Field, fields, integers, message, text
@@ -58,6 +60,8 @@ _AXES = {"axis", "axes", "perm"}
 # Inputs that say how large the result is; all of them but Slice's ends, which may be "to the end".
 _SIZES = {"Reshape": 1, "Expand": 1, "Tile": 1, "ConstantOfShape": 0, "Pad": 1, "Range": 1}
 _SIZES |= {"Resize": 3, "Upsample": 1, "Split": 1, "TopK": 1}
+_GATHERS = {"Gather", "GatherElements"}
+_INDICES = {6: "<i4", 7: "<i8"}  # how those lie in raw data, by kind
 
 
 @dataclass
@@ -76,6 +80,7 @@ class _Tensor:
     bytes: int = -1  # of raw data; -1 if it has none
     numbers: list[int] = field(default_factory=list)  # of small whole ones
     listed: int = 0  # elements that are listed and not raw
+    span: tuple[int, int] = (0, 0)  # the least and the largest, of whole numbers
 
 
 class _Graphs:
@@ -110,6 +115,7 @@ class _Graphs:
             raise Malformed("its graphs are nested too deep")
         nodes: list[_Node] = []
         constants: dict[str, _Tensor] = {}
+        shapes: dict[str, list[int]] = {}
         for number, value in fields(data):
             if number == 1:
                 nodes.append(self.node(message(value), constants, depth))
@@ -119,13 +125,17 @@ class _Graphs:
             elif number == 15 and self.strict:
                 raise Malformed("it holds sparse tensors, which no frame graph has")
             elif number in (11, 12, 13):
-                _check_value(message(value))
+                name, dims = _value(message(value))
+                shapes[name] = dims
+        shapes |= {name: tensor.dims for name, tensor in constants.items()}
         for node in nodes:
             if self.strict and (node.operator not in OPERATORS or node.domain not in _DOMAINS):
                 raise Malformed(
                     f"it has an operator {node.operator or '(none)'!r}, which is not known here"
                 )
             _check_node(node, constants)
+            if node.operator in _GATHERS and len(node.inputs) == 2:
+                _check_indices(node, shapes.get(node.inputs[0]), constants.get(node.inputs[1]))
 
     def node(self, data: memoryview, constants: dict[str, _Tensor], depth: int) -> _Node:
         self.nodes += 1
@@ -183,6 +193,11 @@ class _Graphs:
             tensor.bytes = len(raw)
             if tensor.kind in (6, 7) and tensor.bytes <= 8 * 64:
                 tensor.numbers += _whole(raw, tensor.kind)
+            if tensor.kind in _INDICES and raw:
+                kind = np.dtype(_INDICES[tensor.kind])
+                indices = np.frombuffer(raw, kind, len(raw) // kind.itemsize)
+                if indices.size:
+                    tensor.span = int(indices.min()), int(indices.max())
         _check_dims(tensor.dims, tensor.name)
         if outside:
             self.outside(tensor, outside)
@@ -270,21 +285,41 @@ def _check_weights(node: _Node, weights: _Tensor | None) -> None:
         raise Malformed(f"operator {node.operator}: {dims[0]} channels in {group[0]} groups")
 
 
-def _check_value(data: memoryview) -> None:
-    """A graph's input, output, or what is noted of a tensor between."""
+def _check_indices(node: _Node, shape: list[int] | None, indices: _Tensor | None) -> None:
+    """Constant indices must lie within the side that they are of, where that is known."""
+    axis = (node.ints.get("axis") or [0])[0]
+    if not shape or indices is None or not -len(shape) <= axis < len(shape) or shape[axis] < 0:
+        return
+    least, most = indices.span
+    if least < -shape[axis] or most >= max(1, shape[axis]):
+        wrong = least if least < -shape[axis] else most
+        raise Malformed(f"operator {node.operator}: index {wrong} into {shape[axis]} values")
+
+
+def _value(data: memoryview) -> tuple[str, list[int]]:
+    """Name and shape, -1 where a side is free, of a graph's input, output or a tensor between."""
+    name, dims = "", list[int]()
     for number, value in fields(data):
-        if number == 2:
+        if number == 1:
+            name = text(value)
+        elif number == 2:
             for kind, inner in fields(message(value)):
                 if kind == 1:
-                    _check_shape(message(inner))
+                    dims = _shape(message(inner))
+    return name, dims
 
 
-def _check_shape(data: memoryview) -> None:
+def _shape(data: memoryview) -> list[int]:
+    found: list[int] = []
     for number, value in fields(data):
         if number == 2:
-            sides = [dim for key, dim in fields(message(value)) if key == 1]
-            found = [size for side in sides for key, size in fields(message(side)) if key == 1]
-            _check_dims([one for size in found for one in integers(size)], "", len(sides))
+            sides = [message(dim) for key, dim in fields(message(value)) if key == 1]
+            said = [
+                [n for key, size in fields(s) if key == 1 for n in integers(size)] for s in sides
+            ]
+            _check_dims([size for sizes in said for size in sizes], "", len(sides))
+            found = [sizes[0] if sizes else -1 for sizes in said]
+    return found
 
 
 def _check_dims(dims: list[int], name: str, rank: int = 0) -> None:
@@ -320,8 +355,10 @@ def _describe(tensor: _Tensor, number: int, value: Field) -> None:
 
 def _list(tensor: _Tensor, number: int, value: Field) -> None:
     tensor.listed += _count(number, value)
-    if number in (5, 7):
-        tensor.numbers += integers(value)[:64]
+    if number in (5, 7) and (numbers := integers(value)):
+        tensor.numbers += numbers[:64]
+        span = tensor.span if tensor.listed > len(numbers) else (numbers[0], numbers[0])
+        tensor.span = min(span[0], *numbers), max(span[1], *numbers)
 
 
 def _count(number: int, value: Field) -> int:

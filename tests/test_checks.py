@@ -53,6 +53,31 @@ def test_all_that_is_shipped_passes(name):
         check_artifact(bundle.path(artifact))
 
 
+def gathering(
+    kind: str, index: int, dtype: type = np.int32, listed: bool = False
+) -> onnx.ModelProto:
+    """A graph that gathers seven numbers by some constant indices, one of which is given."""
+    constants = [("v", np.zeros(7, np.float32)), ("i", np.array([0, index, 3], dtype))]
+    model = frames_in_and_out([node(kind, "v", "i", axis=0)], constants)
+    if listed:
+        tensor = model.graph.initializer[1]
+        tensor.ClearField("raw_data")
+        tensor.int32_data.extend([0, index, 3])
+    return model
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_indices_point_into_what_is_gathered(listed, tmp_path):
+    path = tmp_path / "model.onnx"
+    for index in (-7, 6):
+        onnx.save(gathering("Gather", index, listed=listed), path)
+        check_onnx(path)
+    for index in (-8, 7):
+        onnx.save(gathering("Gather", index, listed=listed), path)
+        with pytest.raises(Malformed, match=f"index {index} into 7 values"):
+            check_onnx(path)
+
+
 WEIGHTS = ("w", np.zeros((4, 3, 3, 3), np.float32))
 
 
@@ -74,6 +99,9 @@ WEIGHTS = ("w", np.zeros((4, 3, 3, 3), np.float32))
         (frames_in_and_out([node("Split", num_outputs=0)]), "num_outputs is 0"),
         (frames_in_and_out([node("Transpose", perm=[0, 99])]), "perm is 99"),
         (frames_in_and_out([node("Concat", axis=2**31)]), "axis is"),
+        (gathering("Gather", 7), "index 7 into 7 values"),
+        (gathering("GatherElements", -8), "index -8 into 7 values"),
+        (gathering("GatherElements", 9, np.int64), "index 9 into 7 values"),
         (frames_in_and_out([node("Loop")]), "operator 'Loop'"),
         (frames_in_and_out([node("Evil", domain="my.own")]), "operator 'Evil'"),
         (frames_in_and_out([node("RandomUniform")]), "operator 'RandomUniform'"),

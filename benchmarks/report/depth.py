@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 Row = dict[str, Any]
+_PART = re.compile(r"head\.([a-z]+)\.\d+")  # of a stroke head, see export/graphs/strokes.py
 _SHOWN = 14  # layers of a variant, the longest; the others are summed
 
 
@@ -26,20 +28,40 @@ def layers(inspected: Sequence[Row]) -> list[dict[str, Any]]:
     """Each variant's longest layers in the order in which they run.
 
     Returns:
-        ``[{"row", "total_ms", "other_ms", "layers": [{name, kind, ms, width, gmac_s, share}]}]``:
-        ``width`` in percent of the longest; ``gmac_s`` and its ``share`` of the roof in percent
-        only of convolutions.
+        ``[{"row", "total_ms", "other_ms", "layers": [{name, kind, ms, width, gmac_s, share,
+        gb_s}]}]``: ``width`` in percent of the longest; ``gmac_s`` and its ``share`` of the roof in
+        percent only of convolutions; ``gb_s`` only of what gathers. The many layers of a part of
+        the stroke head are one.
     """
     found = []
     for one in inspected:
         if not one["layers"]:
             continue
-        longest = sorted(one["layers"], key=lambda layer: -layer["ms"])[:_SHOWN]
-        top, total = longest[0]["ms"], sum(layer["ms"] for layer in one["layers"])
-        shown = [_layer(x, top, one["roof_gmac_s"]) for x in one["layers"] if x in longest]
+        all_layers = _parted(one["layers"])
+        longest = sorted(all_layers, key=lambda layer: -layer["ms"])[:_SHOWN]
+        top, total = longest[0]["ms"], sum(layer["ms"] for layer in all_layers)
+        shown = [_layer(x, top, one["roof_gmac_s"]) for x in all_layers if x in longest]
         other = total - sum(layer["ms"] for layer in shown)
         found.append({"row": one, "total_ms": total, "other_ms": other, "layers": shown})
     return found
+
+
+def _parted(layers: Sequence[Row]) -> list[Row]:
+    """Adds up the layers of each part of a stroke head, whose names say which it is."""
+    found: dict[str, Row] = {}
+    for layer in layers:
+        part = _PART.match(layer["name"])
+        name = f"strokes: {part[1]}" if part else layer["name"]
+        if part is None or name not in found:
+            found[name] = {**layer, "name": name, "count": 1, "gather_ms": 0.0, "bytes": 0}
+        else:
+            found[name]["ms"] += layer["ms"]
+            found[name]["count"] += 1
+            found[name]["kind"] = f"{found[name]['count']} layers"
+        if layer.get("bytes"):
+            found[name]["bytes"] += layer["bytes"]
+            found[name]["gather_ms"] += layer["ms"]
+    return list(found.values())
 
 
 def _layer(layer: Row, longest: float, roof: float | None) -> dict[str, Any]:
@@ -48,6 +70,7 @@ def _layer(layer: Row, longest: float, roof: float | None) -> dict[str, Any]:
         **layer,
         "width": 100 * layer["ms"] / longest if longest else 0.0,
         "gmac_s": gmac_s,
+        "gb_s": layer["bytes"] / layer["gather_ms"] / 1e6 if layer["gather_ms"] else None,
         "share": 100 * gmac_s / roof if gmac_s and roof else None,
     }
 

@@ -17,10 +17,13 @@ class NodeWriter:
 
     Args:
         prefix: The prefix of all their names.
+
+    Attributes:
+        part: The part of the graph that is being written; it is in the names as well.
     """
 
     def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
+        self.prefix, self.part = prefix, ""
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.known: dict[tuple[str, ...], str] = {}
@@ -29,10 +32,13 @@ class NodeWriter:
         """Adds a node with one output, or reuses an equal one; returns its output's name."""
         key = (kind, *inputs, repr(attributes))
         if key not in self.known:
-            name = output or f"{self.prefix}_{len(self.nodes)}"
+            name = output or self._name()
             self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
             self.known[key] = name
         return self.known[key]
+
+    def _name(self) -> str:
+        return f"{self.prefix}.{self.part}.{len(self.nodes)}"
 
     def add(self, a: str, b: str) -> str:
         """The sum."""
@@ -70,7 +76,7 @@ class NodeWriter:
         """Cuts a value along its outermost axis into so many flat vectors."""
         if count == 1:
             return [self.flat(value)]
-        name = f"{self.prefix}_{len(self.nodes)}"
+        name = self._name()
         parts = [f"{name}_{i}" for i in range(count)]
         table = self.reshape(value, [count, -1])
         self.nodes.append(
@@ -92,7 +98,7 @@ class NodeWriter:
 
     def _constant(self, array: np.ndarray[Any, Any]) -> str:
         name = (
-            f"{self.prefix}_{array.dtype.kind}{array.itemsize}_{'_'.join(map(str, array.ravel()))}"
+            f"{self.prefix}.{array.dtype.kind}{array.itemsize}_{'_'.join(map(str, array.ravel()))}"
         )
         if all(known.name != name for known in self.constants):
             self.constants.append(numpy_helper.from_array(array, name))

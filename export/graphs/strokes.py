@@ -22,6 +22,7 @@ from .float_onnx import OPSET, PLAN
 from .nodes import Names, NodeWriter
 
 PAINTED = "painted"
+PART = "head."  # what the names of the head's nodes begin with
 
 
 def add_head(graph: Path, strokes: Strokes, path: Path) -> None:
@@ -78,10 +79,14 @@ class _Coat(NamedTuple):
 
 
 class _Head(NodeWriter):
-    """Writes the nodes of the head."""
+    """Writes the nodes of the head.
+
+    They are named ``head.PART.NUMBER``, so that a profile shows the time of each part.
+    """
 
     def __init__(self, strokes: Strokes) -> None:
         super().__init__("head")
+        self.part = "marks"
         self.body, self.layers = strokes.hand.body, len(strokes.hand.layers)
         self.step = strokes.step
         self.grain = self.real(1 / 255)  # opacity of one of 255 steps of cover
@@ -89,13 +94,16 @@ class _Head(NodeWriter):
     def paint(self) -> None:
         """From ``plan`` and the canvas to ``painted``."""
         colour, opacity = self._marks()
+        self.part = "tops"
         tops = self._tops(opacity)
         top = self.op("Max", *tops)
         marks = [self.to_index(one) for one in tops]
+        self.part = "paint"
         shown = [self.take(opacity, mark) for mark in marks]
         flat = self._flat(colour, shown, marks)
         # The topmost mark's opacity is in the colour already.
         light = self.mul(self._light(flat), self._topmost(tops, shown))
+        self.part = "edges"
         own = _Sample(flat, light, top, self.take("origin", self.to_index(top)))
         if self.step == 1:
             near = [self._mean(one) for one in flat]
@@ -109,6 +117,7 @@ class _Head(NodeWriter):
             ]
             others = [self._coat(side) for side in sides]
         painted = self._laid(near, [self._coat([own]), *others])
+        self.part = "frame"
         self._frame([self._byte(plane) for plane in painted])
 
     def _marks(self) -> tuple[str, str]:

@@ -46,8 +46,6 @@ class Scheme:
 # Runs a convolution in float unless all its tensors are quantized; unsigned is almost twice as
 # fast. It does not fuse the normalisation of a frame, as OpenVINO does.
 ONNXRUNTIME = Scheme("onnxruntime", "onnxruntime", signed=False, outputs=True, bits=7, raw=True)
-# For both: OpenVINO runs a convolution in float that reads a frame's bytes directly.
-BOTH = Scheme("both", "onnxruntime", signed=False, outputs=True, bits=7)
 # Fuses ReLU and additions into convolutions before rounding: 1 to 2 dB closer to FP32.
 OPENVINO = Scheme("openvino", "openvino", signed=False, outputs=False, bits=7)
 TENSORRT = Scheme("tensorrt", "onnxruntime", signed=True, outputs=False, bits=8)

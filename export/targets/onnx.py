@@ -33,11 +33,11 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
 
     from ..graphs.float_onnx import OPSET
     from ..graphs.half_storage import store_halves
-    from ..int8.quantize import BOTH, ONNXRUNTIME
+    from ..int8.quantize import ONNXRUNTIME
 
     record, needs_fp32 = None, {}
     if precision == "int8":
-        found = store.int8_graph(BOTH if store.strokes else ONNXRUNTIME)
+        found = store.int8_graph(ONNXRUNTIME)
         graph, record = found.path, found.record
     elif precision == "fp16":
         graph = store.float_graph(torch.float16)

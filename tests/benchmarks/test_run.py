@@ -10,6 +10,7 @@ import sys
 import time
 from functools import partial
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -129,6 +130,26 @@ def test_roofs_and_layers(measured):
     for one in found.values():
         assert one["roof_gmac_s"] > 0
         assert sum(layer["macs"] or 0 for layer in one["layers"]) >= 0.99 * macs
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_layers_tell_of_a_stroke_heads_parts_and_of_gathers(stroke_bundle, backend):
+    from pleinair.benchmarks.layers import profile
+    from pleinair.benchmarks.report.depth import layers
+    from pleinair.bundle.bundle import Bundle
+    from pleinair.runtime.strokes.canvases import Canvases
+
+    bundle, picture = Bundle.open(stroke_bundle), np.full((64, 96, 3), 90, np.uint8)
+    canvases = Canvases.of(bundle)
+    found = profile(backend, stroke_bundle / "fp32.onnx", picture, canvases)
+    moved = max(layer["bytes"] or 0 for layer in found)
+    marks = len(canvases.lay(64, 96).cell)
+    assert moved % (4 * marks) == 0 and moved >= 12 * marks  # of each mark one of the plan's values
+    row = {"backend": backend, "roof_gmac_s": None, "layers": found}
+    shown = {layer["name"]: layer for layer in layers([row])[0]["layers"]}
+    parts = {name.removeprefix("strokes: ") for name in shown if name.startswith("strokes: ")}
+    assert parts == {"marks", "tops", "paint", "edges", "frame"}
+    assert shown["strokes: marks"]["gb_s"] > 0
 
 
 def test_an_artifact_that_fails_has_a_row_and_the_others_go_on(bundle, edit, quick, tmp_path):

@@ -13,9 +13,10 @@ import openvino as ov
 from ....canvas.layout import Piece
 from ....cores import usable_cores
 from ....pictures import Frames
-from ...strokes.canvases import Arrays, Canvases, Plans, check_inputs
+from ...strokes.canvases import Canvases, Plans, check_inputs
 from ..library import mapped_errors
 from ..protocols import Engine
+from .model import adapt, fix_inputs
 
 KEPT = 4  # compiled models: a live picture that adapts goes to and fro between a few sizes
 
@@ -53,8 +54,7 @@ class OpenVinoEngine:
         self.lock = threading.Lock()
         with mapped_errors("openvino", f"load {path}"):
             self.model = _core().read_model(path / "model.xml" if path.is_dir() else path)
-            if canvases:
-                gather_faster(self.model)
+            adapt(self.model)
             inputs = {taken.any_name: _sides(taken.partial_shape) for taken in self.model.inputs}
         check_inputs(path, inputs, canvases)
 
@@ -114,31 +114,6 @@ class OpenVinoEngine:
             fitting = self._compile(*size) if piece else self._fitting(height, width)
             mine["size"], mine["request"] = size, fitting.create_infer_request()
         return mine["request"]
-
-
-def fix_inputs(model: Any, values: Arrays) -> None:
-    """Makes constants of some of a model's inputs, in place."""
-    for parameter in model.get_parameters():
-        if parameter.friendly_name in values:
-            array = values[parameter.friendly_name]
-            constant = ov.op.Constant(array, shared_memory=True)
-            parameter.output(0).replace(constant.output(0))
-            model.remove_parameter(parameter)
-
-
-def gather_faster(model: Any) -> None:
-    """Replaces GatherElements on vectors, in place, by Gather, 15 times as fast in OpenVINO.
-
-    Files have the former, which ONNX Runtime does ten times as fast as the latter.
-    """
-    for slow in model.get_ops():
-        if slow.get_type_name() != "GatherElements" or len(slow.get_output_partial_shape(0)) != 1:
-            continue
-        axis = ov.op.Constant(np.array(0, np.int32))
-        values, indices = (slow.input_value(index) for index in (0, 1))
-        quick = ov.opset8.gather(values, indices, axis)
-        quick.set_friendly_name(slow.get_friendly_name())
-        slow.output(0).replace(quick.output(0))
 
 
 def _sides(shape: Any) -> list[int | None]:

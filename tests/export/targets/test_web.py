@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from pleinair.errors import ExportError
 from pleinair.export.exporter import export
 from pleinair.export.targets.web import onnxruntime_web
 from pleinair.runtime.strokes.canvases import Canvases
+from pleinair.runtime.strokes.still import Still
 from pleinair.runtime.stylizer import load
 
 MONET = Path(__file__).parents[3] / "models" / "monet-conv"
@@ -142,6 +144,45 @@ def test_the_page_lays_the_canvas_that_python_lays():
             array = expected[name]
             digest = hashlib.sha256(array.tobytes()).hexdigest()
             assert laid[name] == [kind, list(array.shape), digest], (strokes.hand.name, name)
+
+
+def film(photos: Path, width: int, height: int) -> np.ndarray:
+    """Noise on a still picture, something that crosses it, light that grows, then a cut."""
+    random = np.random.default_rng(2)
+    first, second = (
+        cv2.resize(cv2.imread(str(photos / f"0{i}.jpg")), (width, height)) // 2 for i in (0, 1)
+    )
+    frames = []
+    for index in range(60):
+        frame = (second if index >= 50 else first) + random.normal(0, 2, first.shape)
+        frame[10:30, 2 * index : 2 * index + 9] = (
+            (40, 200, 90) if index < 20 else frame[10:30, 2 * index : 2 * index + 9]
+        )
+        frames.append((frame + index / 12).clip(0, 255).astype(np.uint8))
+    return np.stack(frames)
+
+
+@pytest.mark.parametrize("size", [(96, 64), (109, 75)])
+def test_the_page_keeps_still_what_python_keeps_still(photos, size):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node.js is not installed")
+    frames, still = film(photos, *size), Still()
+    expected = np.stack([still(frame) for frame in frames])
+    page = Path(onnxruntime_web.__file__).parent / "page" / "app" / "still.js"
+    done = subprocess.run(
+        [node, Path(__file__).with_name("still.mjs"), page, *map(str, size)],
+        input=frames.tobytes(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    kept = np.frombuffer(done.stdout, np.uint8).reshape(frames.shape)
+    np.testing.assert_array_equal(kept, expected)
+    changed = [(one != other).mean() for one, other in pairwise(expected)]
+    assert min(changed[24:49]) == 0  # nothing moves
+    assert 0.01 < max(changed[24:49]) < 0.9  # light is followed
+    assert changed[49] > 0.9  # a cut
 
 
 def test_a_painter_with_strokes_lends_its_graphs(npm, cli, stroke_bundle, tmp_path):

@@ -4,27 +4,34 @@ import { stream } from "./randoms.js";
 import { AXES, DIRECTIONS, VARIANTS, drawStamps, sideOf } from "./stamps.js";
 
 const CELL = 4, PATCH = [9, 14], OWNS = { 1: 102, 2: 64 }, WANDER = 64, ALIKE = 0.913, NEVER = 9, DIFFERENCES = 8, PLACES = 100;
+const RANDOM = 9;  // random numbers of a mark: how it differs, and what it shows from
+const NONE = [0, 0, 0];
 const STROKES = { fine: 0.7, medium: 1.0, large: 1.4 };
 
 /** Lays the canvas for frames of height x width, multiples of 32: what a graph takes, [type, values, shape] by name. */
 export function layCanvas({ hand, step, stroke, seed }, height, width) {
   const scale = scaleOf(height, stroke), size = [height, width], [h, w] = size.map(side => side / step);
-  const ground = layGround(size, step, scale / step, seed), marks = new Marks(hand);
-  marks.add(0, [NEVER, 0, 0, 0], [0, 0, 0, 0], 0);
-  ground.middles.forEach(([y, x], i) => marks.add(cell(0, y * step, x * step, size), [NEVER, 0, 0, 0], ground.random[i], 0, true));
+  const ground = layGround(size, step, scale / step, seed);
+  const scattered = hand.layers.map((layer, index) => scatter(layer, index, size, step, scale, seed));
+  const marks = new Marks(hand, 1 + ground.middles.length + scattered.reduce((sum, { count }) => sum + count, 0));
+  marks.add(0, 0, NEVER, NONE);
+  ground.middles.forEach(([y, x], i) => {
+    marks.add(cell(0, y * step, x * step, size), 0, NEVER, NONE);
+    marks.differ(ground.random, i * DIFFERENCES);
+  });
   const pitch = Math.max(...hand.layers.map(layer => sideOf(layer, scale))) / step, laid = {}, drawn = [];
   let first = 0;
   hand.layers.forEach((layer, index) => {
-    const stamps = drawStamps(layer, scale, index + 1), reach = stamps.side / step;
-    const scattered = scatter(layer, index, size, step, scale, seed), before = marks.count;
-    for (const mark of scattered) {
-      mark.top = Math.floor((mark.y - Math.floor(reach * step / 2)) / step);
-      mark.left = Math.floor((mark.x - Math.floor(reach * step / 2)) / step);
-      const [a, b] = AXES[mark.slot], axis = layer.aligned ? [a * a - b * b, 2 * a * b, -ALIKE] : [0 * (a * a - b * b), 0 * (2 * a * b), 1];
-      const origin = mark.stamp * reach * pitch - mark.top * pitch - mark.left + first;
-      marks.add(cell(index, mark.y, mark.x, size), [mark.random[8], ...axis], mark.random, origin, true);
+    const stamps = drawStamps(layer, scale, index + 1), reach = stamps.side / step, half = Math.floor(reach * step / 2);
+    const found = scattered[index], { count, y, x, stamp, random } = found, before = marks.count;
+    const axes = AXES.map(([a, b]) => layer.aligned ? [a * a - b * b, 2 * a * b, -ALIKE] : [0 * (a * a - b * b), 0 * (2 * a * b), 1]);
+    for (let i = 0; i < count; i++) {
+      const top = found.top[i] = Math.floor((y[i] - half) / step), left = found.left[i] = Math.floor((x[i] - half) / step);
+      const origin = stamp[i] * reach * pitch - top * pitch - left + first;
+      marks.add(cell(index, y[i], x[i], size), origin, random[i * RANDOM + 8], axes[Math.floor(stamp[i] / VARIANTS)]);
+      marks.differ(random, i * RANDOM);
     }
-    candidates(stamps, scattered, before, [h, w], step).forEach((slot, direction) => {
+    candidates(stamps, found, before, [h, w], step).forEach((slot, direction) => {
       laid[`candidates_${index}_${direction}`] = ["int32", slot, [h * w]];
     });
     drawn.push([stamps, reach]);
@@ -47,35 +54,44 @@ function toEven(value) {
   return whole + (part > 0.5 || part === 0.5 && whole % 2 ? 1 : 0);
 }
 
+// Marks as a graph takes them, written one after the other.
 class Marks {
-  #cells = []; #values = []; #origins = [];  // values of each mark side by side
+  count = 0;
+  #hand; #all; #cells; #origins; #rows;
 
-  constructor(hand) { this.hand = hand; }
+  constructor(hand, all) {
+    this.#hand = hand;
+    this.#all = all;
+    this.#cells = new Int32Array(all);
+    this.#origins = new Int32Array(all);
+    this.#rows = new Float32Array(8 * all);
+  }
 
-  get count() { return this.#cells.length; }
+  add(at, origin, showFrom, axis) {
+    const mark = this.count++;
+    this.#cells[mark] = at;
+    this.#origins[mark] = origin;
+    this.#rows[mark] = showFrom;
+    for (let i = 0; i < 3; i++) this.#rows[(1 + i) * this.#all + mark] = axis[i];
+  }
 
-  add(at, row, random, origin, differs = false) {
-    this.#cells.push(at);
-    this.#origins.push(origin);
-    this.#values.push(...row, ...(differs ? differences(this.hand, random) : random));
+  // How the mark that was added last differs from the plan's colour, by random numbers from a place on.
+  differ(random, from) {
+    const { lightness, hue, hues, accents, accent } = this.#hand, rows = this.#rows, all = this.#all, mark = this.count - 1;
+    const pure = random[from + 7] < accents ? accent : 1;
+    rows[4 * all + mark] = (random[from] + random[from + 1] - 1) * 2 * lightness;
+    for (let c = 0; c < 3; c++) {
+      let sum = 0;
+      for (let i = 0; i < hues.length; i++) sum += (random[from + 2 + i] * 2 - 1) * hue * pure * hues[i][c];
+      rows[(5 + c) * all + mark] = sum;
+    }
   }
 
   arrays() {
-    const count = this.count, rows = new Float32Array(8 * count);
-    for (let mark = 0, from = 0; mark < count; mark++)
-      for (let row = 0; row < 8; row++) rows[row * count + mark] = this.#values[from++];
-    return { cell: ["int32", Int32Array.from(this.#cells), [count]], marks: ["float32", rows, [8, count]],
-      origin: ["int32", Int32Array.from(this.#origins), [count]] };
+    const count = this.#all;
+    return { cell: ["int32", this.#cells, [count]], marks: ["float32", this.#rows, [8, count]],
+      origin: ["int32", this.#origins, [count]] };
   }
-}
-
-function differences(hand, random) {
-  const out = [(random[0] + random[1] - 1) * 2 * hand.lightness, 0, 0, 0], pure = random[7] < hand.accents ? hand.accent : 1;
-  for (let i = 0; i < hand.hues.length; i++) {
-    const amount = (random[2 + i] * 2 - 1) * hand.hue * pure;
-    for (let c = 0; c < 3; c++) out[c + 1] += amount * hand.hues[i][c];
-  }
-  return out;
 }
 
 function cell(layer, y, x, [height, width]) {
@@ -107,8 +123,11 @@ function layGround(size, step, scale, seed) {
   places.forEach((place, i) => { sums.get(place).number = i + 1; });
   for (let i = 0; i < rows.length; i++) numbers[i] = sums.get(placeOf(i)).number;
   const patches = places.map(place => sums.get(place)), draw = stream(seed, 90);
-  return { numbers, middles: patches.map(({ count, y, x }) => [y / count, x / count]),
-    random: patches.map(({ patch }) => Float64Array.from({ length: DIFFERENCES }, (_, i) => draw(...patch, i))) };
+  const random = new Float64Array(patches.length * DIFFERENCES);
+  patches.forEach(({ patch: [row, column] }, place) => {
+    for (let i = 0; i < DIFFERENCES; i++) random[place * DIFFERENCES + i] = draw(row, column, i);
+  });
+  return { numbers, middles: patches.map(({ count, y, x }) => [y / count, x / count]), random };
 }
 
 function rest(size, scale, seed) {
@@ -147,26 +166,37 @@ function field(seed, number) {
 function scatter(layer, index, size, step, scale, seed) {
   const side = sideOf(layer, scale), half = side / 2;
   const area = 0.5 * (1 + layer.shortest) * layer.length * layer.width * 0.8 * (layer.aligned ? 1 : DIRECTIONS);
-  const apart = scale * Math.sqrt(area / layer.cover), found = [];
-  const [rows, columns] = size.map(length => Math.trunc((length + side) / apart) + 2);
+  const apart = scale * Math.sqrt(area / layer.cover);
+  const [rows, columns] = size.map(length => Math.trunc((length + side) / apart) + 2), most = DIRECTIONS * rows * columns;
   const whole = at => Math.floor(at / step) * step;
   const draws = Array.from({ length: 12 }, (_, i) => stream(seed, PLACES * (index + 1) + i));
+  const places = new Int32Array(3 * most), order = new Float64Array(most);
+  let count = 0;
   for (let slot = 0; slot < DIRECTIONS; slot++)
     for (let row = 0; row < rows; row++)
       for (let column = 0; column < columns; column++) {
         const y = whole((row + draws[9](slot, row, column)) * apart - side / 2);
         const x = whole((column + draws[10](slot, row, column)) * apart - side / 2);
         if (!(y > -half && y < size[0] + half && x > -half && x < size[1] + half)) continue;
-        const random = [];
-        for (let i = 0; i < 9; i++) random.push(draws[i](slot, row, column));
-        const stamp = slot * VARIANTS + Math.floor(draws[11](slot, row, column) * VARIANTS);
-        found.push({ y, x, slot, stamp, random, order: 1 - random[8], top: 0, left: 0 });
+        places.set([(slot * rows + row) * columns + column, y, x], 3 * count);
+        // By what it shows from, the largest first: 32 bits of a whole number. Then in turn, in the 21 bits that are left.
+        order[count] = (4294967296 - draws[8](slot, row, column) * 4294967296) * 2097152 + count++;
       }
-  return found.sort((one, other) => one.order - other.order);
+  const found = { count, y: new Int32Array(count), x: new Int32Array(count), stamp: new Int32Array(count),
+    top: new Int32Array(count), left: new Int32Array(count), random: new Float64Array(RANDOM * count) };
+  order.subarray(0, count).sort().forEach((key, i) => {
+    const from = 3 * (key - Math.floor(key / 2097152) * 2097152), at = places[from];
+    const slot = Math.floor(at / (rows * columns)), row = Math.floor(at / columns) % rows, column = at % columns;
+    found.y[i] = places[from + 1];
+    found.x[i] = places[from + 2];
+    for (let k = 0; k < RANDOM; k++) found.random[i * RANDOM + k] = draws[k](slot, row, column);
+    found.stamp[i] = slot * VARIANTS + Math.floor(draws[11](slot, row, column) * VARIANTS);
+  });
+  return found;
 }
 
 // The topmost mark of each direction at each sample: marks come in the order of painting.
-function candidates({ side, cover }, scattered, before, [height, width], step) {
+function candidates({ side, cover }, { count, top, left, stamp }, before, [height, width], step) {
   const reach = side / step, least = OWNS[step] * (cover.reduce((a, b) => Math.max(a, b)) / 255), owned = [];
   for (let stamp = 0; stamp < DIRECTIONS * VARIANTS; stamp++) {
     const places = [];
@@ -179,13 +209,13 @@ function candidates({ side, cover }, scattered, before, [height, width], step) {
     owned.push(Int32Array.from(places));
   }
   const slots = Array.from({ length: DIRECTIONS }, () => new Int32Array(height * width));
-  scattered.forEach(({ top, left, slot, stamp }, i) => {
-    const out = slots[slot], places = owned[stamp];
+  for (let i = 0; i < count; i++) {
+    const out = slots[Math.floor(stamp[i] / VARIANTS)], places = owned[stamp[i]];
     for (let k = 0; k < places.length; k += 2) {
-      const y = top + places[k], x = left + places[k + 1];
+      const y = top[i] + places[k], x = left[i] + places[k + 1];
       if (y >= 0 && y < height && x >= 0 && x < width) out[y * width + x] = before + i;
     }
-  });
+  }
   return slots;
 }
 

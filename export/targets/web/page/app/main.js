@@ -13,7 +13,7 @@ const USUAL = { facingMode: "user" };  // the camera that is asked for first
 const find = selector => document.querySelector(selector);
 const form = find("#controls").elements, divider = find("#divider");
 const view = new View(find("#picture")), governor = new Governor(), meter = new Meter();
-const state = { engine: null, source: null, recorder: null, painting: false, fresh: false, captured: 0, camera: USUAL, failed: "" };
+const state = { engine: null, source: null, recorder: null, painting: false, fresh: false, captured: 0, films: 0, camera: USUAL, failed: "" };
 const kept = JSON.parse(localStorage.getItem("pleinair look") ?? "{}");
 
 const look = () => ({
@@ -33,7 +33,7 @@ async function pump() {
   try {
     const frame = await source.take(), started = performance.now();
     const [columns, rows] = scaled(width, height, source.moving ? governor.scale : 1);
-    const { ms, ...painting } = await engine.call("paint", { frame, width: columns, height: rows }, [frame]);
+    const { ms, ...painting } = await engine.call("paint", { frame, width: columns, height: rows, film: source.film }, [frame]);
     if (source !== state.source) return;
     view.resize(width, height);
     view.show(painting, look());
@@ -70,6 +70,7 @@ async function use(opening) {
     const source = await opening;
     leave();
     state.source = source;
+    if (source.moving) source.film = ++state.films;
     find("#welcome").hidden = true;
     find("#stage").classList.add("open");
     stayAwake(source);

@@ -1,13 +1,15 @@
 // Paints frames with one ONNX graph, away from the thread that draws the page.
 // A graph takes uint8 RGB [1, H, W, 3], H and W multiples of the generator's stride, and returns the same. One that paints
-// strokes takes their canvas as well, which is laid here.
+// strokes takes their canvas as well, which is laid here; of a video it is given what stands still as it was.
 import { layCanvas } from "./canvas.js";
+import { Still } from "./still.js";
 
 const canvas = new OffscreenCanvas(8, 8);
 const context = canvas.getContext("2d", { willReadFrequently: true, alpha: false });
 let ort, session, stride, strokes;
 const laid = new Map();  // canvases by size, the latest last: a picture that adapts goes to and fro between a few
 const KEPT = 4;
+let film, still;  // the video that is painted, by its number, and what of it stands still
 
 const jobs = { load, paint, check, time };
 
@@ -34,13 +36,15 @@ async function load({ model, provider, threads, multiple, paints }) {
 // A frame (VideoFrame or ImageBitmap) is painted at width x height. What comes back is the change: what the
 // painting has more and what it has less, as pictures, because scaled up and put onto the frame they leave it
 // its fine detail: frame + large(painted - small), one level of a Laplacian pyramid (Burt and Adelson 1983).
-async function paint({ frame, width, height }) {
+// Strokes would jump with the noise of a camera: of a film, which has a number, they are painted from what stands still.
+async function paint({ frame, width, height, film: next }) {
   canvas.width = width; canvas.height = height;
   context.imageSmoothingQuality = "medium";
   context.drawImage(frame, 0, 0, width, height);
   const small = context.getImageData(0, 0, width, height).data;
   const started = performance.now();
-  const painted = await run(small, width, height);
+  if (next !== film) { film = next; still = new Still(); }
+  const painted = await run(strokes && film ? still.take(small, width, height) : small, width, height);
   const ms = performance.now() - started;
   const [more, less] = await Promise.all(change(small, painted, width, height).map(pixels =>
     createImageBitmap(new ImageData(pixels, width, height))));
@@ -127,9 +131,9 @@ function change(small, painted, width, height) {
   const more = new Uint8ClampedArray(4 * width * height).fill(255), less = more.slice();
   for (let from = 0, to = 0; to < more.length; to += 4)
     for (let c = to; c < to + 3; c++, from++) {
-      const difference = painted[from] - small[c];
-      more[c] = Math.max(difference, 0);
-      less[c] = Math.max(-difference, 0);
+      const difference = painted[from] - small[c];  // what is below zero becomes zero
+      more[c] = difference;
+      less[c] = -difference;
     }
   return [more, less];
 }
