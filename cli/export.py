@@ -129,8 +129,8 @@ def _missed(artifact: Artifact) -> str:
     told = f"{what} misses its bars of drift: {drift.missed}; auto does not take it"
     if artifact.precision not in ("int8", "w8"):
         return f"{told}; take another precision"
-    named = [name for name in ("psnr", "ssim", "delta_e", "strokes") if name in drift.bars]
-    limits = " ".join(f"--max-drift {name}={drift.bars[name]:g}" for name in named)
+    named = [name for name in ("psnr", "ssim", "delta_e", "strokes") if name in drift.limits]
+    limits = " ".join(f"--max-drift {name}={drift.limits[name]:g}" for name in named)
     return f"{told}; to leave in float what costs most, add {limits}"
 
 

@@ -30,10 +30,11 @@ from pleinair.runtime.backends import find_backend
 from pleinair.runtime.live.live import live
 from pleinair.runtime.sinks.encoding import Encoding, hardware_encoders
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
-from pleinair.runtime.strokes.drift import Painted
+from pleinair.runtime.strokes.canvases import Canvases
+from pleinair.runtime.strokes.drift import Painted, painted_errors
 from pleinair.runtime.stylizer import Stylizer
 from pleinair.runtime.translate.translate import translate
-from pleinair.runtime.verify import difference, frames_of, paint_all
+from pleinair.runtime.verify import frames_of, paint_all
 from pleinair.tools.gpu_ways import WAYS, Device, Gpu, StandIn, Way
 
 ROOT = Path(__file__).parents[1]
@@ -113,7 +114,8 @@ class Check:
         try:
             painter = way.painter(bundle, precision, self.device, self.built)
             plan = painter.plan if bundle.manifest.strokes else lambda _: None
-            found = difference(bundle, wanted, [Painted(painter(f), plan(f)) for f in frames])
+            made = [Painted(painter(f), plan(f)) for f in frames]
+            found = painted_errors(zip(wanted, made, strict=True), Canvases.of(bundle))
             row.psnr_db, row.strokes = round(found.psnr_db, 2), found.strokes
             for size in TINY if self.dry else SIZES:
                 self.add(self.timed(row, painter, size))
