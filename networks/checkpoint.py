@@ -1,4 +1,4 @@
-"""Checkpoints: one file with the complete state; a kill at any moment does no harm."""
+"""Checkpoints: one file with the complete state, written so that a kill never damages it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import TrainingError, UsageError
 from ..files import NameTaken, durable
 
 LAST = "checkpoint.pt"
-BEST = "best.pt"  # of the run's generators the one with the lowest KID
+BEST = "best.pt"  # the run's generator with the lowest KID
 
 
 def generator_file(name: str) -> str:
@@ -38,7 +38,7 @@ def save_atomically(state: dict[str, Any], path: Path, replace: bool = True) -> 
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint; plain data and tensors only, so a hostile file runs no code.
+    """Reads a checkpoint, tensors and plain data only: a malicious file cannot run code.
 
     Raises:
         TrainingError: The file is missing, truncated or no checkpoint.

@@ -1,10 +1,10 @@
 """The last layer of a painter with strokes: a plan becomes a painting.
 
-A mark shows where its direction is the plan's and the plan's need exceeds what it shows from. Each
-sample takes the topmost shown mark of each layer; each of its pixels is that of the topmost layer,
-in the mark's one colour, laid over the layers beneath by how much of the pixel the mark covers.
-Colours, needs and directions have exact gradients, since marks fade in over a small range. Colours
-are bytes: gradients pass through their rounding.
+A mark is visible if its direction agrees with the plan's and the plan's need exceeds the mark's
+threshold. Each sample takes the topmost visible mark of each layer. Layers are blended from below,
+each mark in one colour, by its cover of the pixel. Marks fade in over a small range, so colours,
+needs and directions have exact gradients. Colours are rounded to bytes with straight-through
+gradients.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..canvas.winners import HIDDEN, KINDS, NEED, TURN
 
 
 class CanvasTensors(NamedTuple):
-    """``Canvas`` for torch; see there."""
+    """``Canvas`` as tensors; see there."""
 
     candidates: Tensor  # (layers, directions, samples)
     ground: Tensor  # (samples,)
@@ -36,7 +36,7 @@ class CanvasTensors(NamedTuple):
 
     @classmethod
     def of(cls, canvas: Canvas, device: torch.device | str = "cpu") -> CanvasTensors:
-        """Puts a canvas on a device."""
+        """Converts a canvas to tensors on a device."""
         layers, directions, height, width = canvas.candidates.shape
         rows, columns = np.mgrid[0:height, 0:width]
 
@@ -87,7 +87,7 @@ class StrokeHead(nn.Module):
         return self._compose(tops, colour, opacity, canvas)
 
     def directions(self, plan: Tensor, rest: Tensor) -> Tensor:
-        """Unit vectors of directions (2, layers * cells), which are the shorter the less sure."""
+        """Returns unit vectors of directions (2, layers * cells); uncertain ones are shorter."""
         length = plan.square().sum(0).clamp_min(1e-8).sqrt()
         mixed = plan + (0.5 * (1 - length)).clamp_min(0.0) * rest.repeat(1, self.layers)
         return mixed / mixed.square().sum(0).clamp_min(1e-8).sqrt()
@@ -95,18 +95,18 @@ class StrokeHead(nn.Module):
     def _compose(
         self, tops: Tensor, colour: Tensor, opacity: Tensor, canvas: CanvasTensors
     ) -> Tensor:
-        """Lays the shown marks of the layers one over the other; returns (3, H, W)."""
+        """Blends the visible marks of all layers; returns (3, H, W)."""
         height, width, step = canvas.size
         flat = colour.index_select(1, canvas.ground)  # (3, samples): the colour of each sample
         top = torch.zeros_like(tops[0])
         for layer in tops:
             flat = flat + (colour.index_select(1, layer) - flat) * opacity[layer]
             top = torch.where(layer > 0, layer, top)
-        # What a sample's mark does not cover takes the colours around: no gap where two marks meet.
+        # Uncovered parts of a sample take the colours around it, to close gaps between marks.
         near = self._near(flat.view(3, height, width), step)
         cover, relief = self._texels(top[None], canvas)
         out = near + (flat[:, None] + self._lit(flat, relief * opacity[top]) - near) * cover
-        # The edge of a mark that is on top next to a pixel reaches into it.
+        # A mark on top next to a pixel reaches into it with its edge.
         above = self._above(top.view(1, height, width), step)
         cover, relief = self._texels(above, canvas)
         paint = colour[:, above]
@@ -116,9 +116,9 @@ class StrokeHead(nn.Module):
 
     @staticmethod
     def _near(flat: Tensor, step: int) -> Tensor:
-        """Colours (3, h, w) of samples -> those around each pixel, (3, step * step, samples).
+        """Returns mean colours around each pixel, (3, step * step, samples), from (3, h, w).
 
-        Of single pixels the mean of 3x3; of a pixel in a block that of the three blocks it touches.
+        With a step of 1 the mean of 3x3 pixels, with 2 that of the three blocks a pixel touches.
         """
         if step == 1:
             return avg_pool2d(flat[None], 3, 1, 1, count_include_pad=False).view(3, 1, -1)
@@ -127,9 +127,9 @@ class StrokeHead(nn.Module):
 
     @staticmethod
     def _above(top: Tensor, step: int) -> Tensor:
-        """Of marks (1, h, w) on top of samples, those over the own one next to each pixel, or 0.
+        """Returns each pixel's topmost neighbouring mark if it lies over its own; else 0.
 
-        Returns (step * step, samples).
+        From (1, h, w) to (step * step, samples).
         """
         numbers = top.float()
         if step == 1:
@@ -139,17 +139,17 @@ class StrokeHead(nn.Module):
         return (most * (most > numbers).float()).long().flatten(1)
 
     def _lit(self, paint: Tensor, relief: Tensor) -> Tensor:
-        """What light adds to paint (3, ...): the lighter, the thicker it lies."""
+        """Returns the brightness that light adds to paint (3, ...); thick paint is brighter."""
         return relief * (paint.detach().mean(0) * self.body)
 
     @staticmethod
     def _texels(marks: Tensor, canvas: CanvasTensors) -> tuple[Tensor, Tensor]:
         """Cover and relief of marks in each pixel of each sample, (step * step, samples).
 
-        Where there is no mark it is the first texel's, which is bare as all corners are.
+        Without a mark it is the first texel, which is bare.
 
         Args:
-            marks: (1, samples), or another mark for each pixel, (step * step, samples).
+            marks: (1, samples), or one mark for each pixel, (step * step, samples).
             canvas: Where they lie.
         """
         texel = (canvas.origin[marks] + canvas.place) * (marks > 0).to(marks.dtype)
@@ -159,12 +159,12 @@ class StrokeHead(nn.Module):
 
 
 def _as_bytes(colour: Tensor) -> Tensor:
-    """Colours as the graph has them, three bytes in one number; the gradient passes through."""
+    """Rounds colours to bytes, as the graph packs them, with straight-through gradients."""
     return colour + ((colour.clamp(0, 1) * 255).round() / 255 - colour).detach()
 
 
 def _touched(planes: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """For each pixel of blocks of 2x2 the three other blocks that it touches.
+    """Returns, for each pixel of blocks of 2x2, the three other blocks that it touches.
 
     Args:
         planes: Of blocks, (..., h, w); the border is repeated.
