@@ -160,10 +160,6 @@ class GlobalDiscriminator(nn.Module):
         out: Tensor = self.model(x)
         return out
 
-    def probability(self, x: Tensor) -> Tensor:
-        """Returns how probably each picture of ``x`` (B, 3, H, W) is real, (B, 1) in [0, 1]."""
-        return torch.sigmoid(self(x))
-
 
 class FeatureDiscriminator(nn.Module):
     """Scores the activations of a frozen network, with a small head for each of its layers.

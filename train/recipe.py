@@ -179,8 +179,8 @@ class DistilSection(_Section):
     names one that learns from ``model.generator`` while that is trained with all its losses.
     """
 
-    teacher: Path | None = None  # a generator's checkpoint: offline
-    student: str = ""  # a generator's name: online
+    teacher: Path | None = None  # offline: a generator's checkpoint
+    student: str = ""  # online: a generator's name
     pixel: NotNegative = 1.0  # L1
     ssim: NotNegative = 1.0
     content: NotNegative = 0.0  # VGG features, needs loss.vgg
