@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -12,12 +12,11 @@ from .. import metrics
 from ..errors import UsageError
 from ..networks.painter import Paint
 from ..pictures import Pixels
+from ..progress import Progress
 from .checkerboard import Spectrum
 from .distances import fid, kid
 from .features import Features
 from .flicker import flicker
-
-Progress = Callable[[int, int], None]  # pictures done, pictures in all
 
 
 class Scores(BaseModel):

@@ -32,6 +32,7 @@ from ..networks.checkpoint import BEST, LAST, generator_file, load_state, save_a
 from ..networks.load import load_painter
 from ..networks.painter import painter
 from ..owners import Owner
+from ..progress import Say
 from .data.corrupt import CorruptTally
 from .data.domains import find_pictures
 from .data.held_out import held_out_pictures, sample_folder
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from ..evaluation.scores import Evaluator
 
 Report = Callable[[int, dict[str, float]], None]
-Say = Callable[[str], None]
 
 
 def train(

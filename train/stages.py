@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import TrainingError
+from ..progress import Say
 from .recipe import Recipe, apply_override, read_recipe, validate_recipe
-from .run import Report, Say, train
+from .run import Report, train
 
 FOLDER = "stages"
 
