@@ -29,7 +29,7 @@ class NodeWriter:
         """Adds a node with one output, or reuses an equal one; returns its output's name."""
         key = (kind, *inputs, repr(attributes))
         if key not in self.known:
-            name = output or f"{self.prefix}_{len(self.nodes)}"
+            name = output or self._name()
             self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
             self.known[key] = name
         return self.known[key]
@@ -74,13 +74,16 @@ class NodeWriter:
         """Cuts a value along its outermost axis into so many flat vectors."""
         if count == 1:
             return [self.flat(value)]
-        name = f"{self.prefix}_{len(self.nodes)}"
+        name = self._name()
         parts = [f"{name}_{i}" for i in range(count)]
         table = self.reshape(value, [count, -1])
         self.nodes.append(
             helper.make_node("Split", [table], parts, f"{name}_rows", axis=0, num_outputs=count)
         )
         return [self.flat(part) for part in parts]
+
+    def _name(self) -> str:
+        return f"{self.prefix}_{len(self.nodes)}"
 
     def real(self, value: float) -> str:
         """A float constant."""
