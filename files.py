@@ -1,4 +1,4 @@
-"""Files that outlive a power cut (ground floor).
+"""Files that survive a power cut.
 
 What is written durably is written beside its target, synced, and then renamed; folders are staged
 and exchanged the same way. A record knows its own length and checksum, so a torn one is told from a

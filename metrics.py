@@ -18,8 +18,6 @@ from .pictures import Pixels
 
 Array = npt.NDArray[Any]
 
-_TWICE_DB = 6.0  # between an error and one that is half as large
-_VISIBLE_DB = 50.0  # nobody sees an error beyond this
 IDENTICAL_DB = 99.0  # stands for the infinite PSNR of identical pictures, which JSON cannot say
 
 
@@ -107,9 +105,20 @@ def drift_limits(precision: str, has_strokes: bool) -> DriftLimits:
     return (STROKE_DRIFT_LIMITS if has_strokes else DRIFT_LIMITS)[precision]
 
 
-def is_worse(psnr_db: float, expected_db: float) -> bool:
-    """Whether an error is visible, and more than twice as large as it was measured before."""
-    return psnr_db < min(expected_db - _TWICE_DB, _VISIBLE_DB)
+def is_worse(
+    psnr_db: float, expected_db: float, tolerance_db: float = 6.0, cap_db: float = 56.0
+) -> bool:
+    """Whether a PSNR is lower than an earlier one by more than a tolerance.
+
+    By default that is an error more than twice as large, and visible.
+
+    Args:
+        psnr_db: Of this measurement.
+        expected_db: Of the earlier one, on other pictures.
+        tolerance_db: By how much it may be lower.
+        cap_db: Higher values count as this one, since single roundings decide above it.
+    """
+    return psnr_db < min(expected_db, cap_db) - tolerance_db
 
 
 def compare(pairs: Iterable[tuple[Pixels, Pixels]]) -> ImageErrors:

@@ -32,6 +32,7 @@ from .settings import Settings
 
 # The first of them that can run here.
 REFERENCES = tuple(Variant(name, "fp32", "onnx", "cpu") for name in ("torch", "onnxruntime"))
+_TOLERANCE, _CAP = 3.0, 60.0  # dB; stricter than ``verify``, which only looks for visible errors
 _WORST = 3
 
 
@@ -215,7 +216,7 @@ def _compare(
         scores.append({"picture": name, "psnr_db": round(metrics.psnr_of(mse), 2)})
     drift.p999_abs = int(np.searchsorted(np.cumsum(counts), 0.999 * counts.sum()))
     drift.worst = sorted(scores, key=lambda score: score["psnr_db"])[:_WORST]
-    if metrics.is_worse(drift.psnr_db, drift.exported_psnr_db or 0.0):
+    if metrics.is_worse(drift.psnr_db, drift.exported_psnr_db or 0.0, _TOLERANCE, _CAP):
         drift.warning = (
             f"{drift.variant.label} paints {drift.psnr_db:.1f} dB from the reference here, but its"
             f" export measured {drift.exported_psnr_db:.1f} dB: this backend or artifact does"

@@ -1,4 +1,4 @@
-"""Is the machine quiet and steady while we measure? What is not is said beside the figures."""
+"""Watches whether the machine is quiet and steady during a measurement, for warnings."""
 
 from __future__ import annotations
 

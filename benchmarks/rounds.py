@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ import psutil
 
 from ..bundle.bundle import Bundle
 from ..errors import BackendError
+from ..progress import Progress
 from . import benchmark_app
 from .cases import Case, find_artifact
 from .layers import PROFILED
@@ -29,7 +30,6 @@ from .settings import Settings
 
 _LEAST = 20  # frames of benchmark_app: it does not warm up
 _KEEP_FREE = 0.1  # of the machine's memory, while cases wait in theirs
-Progress = Callable[[int, int], None]
 
 
 @dataclass

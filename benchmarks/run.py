@@ -20,6 +20,7 @@ from ..errors import BackendError, PleinairError, UsageError
 from ..files import PART
 from ..owners import Owner
 from ..private import without_folders
+from ..progress import Progress
 from ..runtime.backends import BACKENDS
 from . import benchmark_app, loadgen
 from .cases import DEFAULT_SIZES, SCENARIOS, Case, Variant, plan_cases, plan_variants
@@ -45,7 +46,6 @@ from .scale import describe_scale, plan_scale
 from .settings import Settings
 from .style import load_style
 
-Progress = Callable[[int, int], None]
 Say = Callable[[str], None]
 _SMALLEST = 16
 _OPENING = 2.0  # seconds that loading a case takes, about

@@ -1,4 +1,4 @@
-"""What lies under all marks: irregular patches and nearly level directions, by random fields."""
+"""The ground below all marks: irregular patches, and default directions, by random fields."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Array = npt.NDArray[Any]
 
 DIFFERENCES = 8  # random numbers that a mark's own colour takes
 _PATCH = (9, 14)  # rows and columns of a patch of the ground, in pixels at 720 rows
-_WANDER = 64  # pixels at 720 rows over which what is nearly level keeps its direction
+_WANDER = 64  # period of the default directions, in pixels at 720 rows
 
 
 def lay_ground(page: Page) -> tuple[Array, Array, Array, Array]:
     """Cuts a picture into irregular patches.
 
     Returns:
-        Their numbers at each sample, their middles, and their random numbers.
+        Each sample's patch, and each patch's centre and random numbers.
     """
     step, seed, piece = page.step, page.seed, page.piece
     height, width = (side // step for side in page.size)
@@ -34,7 +34,7 @@ def lay_ground(page: Page) -> tuple[Array, Array, Array, Array]:
     wander = [_field(rows / down, columns / across, seed, 80 + i, period) - 0.5 for i in range(2)]
     y, x = rows / down + wander[0] * 1.6, columns / across + wander[1] * 1.6
     row = np.floor(y).astype(np.int64)
-    if period:  # what is over the border is the beginning of the other side
+    if period:  # what crosses the border continues on the other side
         rows, row = rows - row // period[0] * height, row % period[0]
     column = np.floor(x + uniform(seed, 82, row)).astype(np.int64)
     if period:
@@ -50,7 +50,7 @@ def lay_ground(page: Page) -> tuple[Array, Array, Array, Array]:
 
 
 def _numbered(row: Array, column: Array) -> tuple[Array, Array, Array]:
-    """Numbers the patches that are there, from 0; returns numbers, and each patch's place."""
+    """Numbers existing patches from 0; returns the numbers and each patch's position."""
     top, left = row.min(), column.min()
     across = column.max() - left + 1
     place = (row - top) * across + column - left
@@ -61,7 +61,7 @@ def _numbered(row: Array, column: Array) -> tuple[Array, Array, Array]:
 
 
 def lay_rest(page: Page) -> Array:
-    """Directions that wander around the level, by up to a third of a right angle."""
+    """Lays default directions: horizontal, varied by up to 30 degrees."""
     piece = page.piece
     rows, columns = (side // CELL for side in page.size)
     apart = CELL / (_WANDER * page.scale)
@@ -81,14 +81,14 @@ def lay_rest(page: Page) -> Array:
 
 
 def whole_period(down: float, across: float) -> tuple[int, int]:
-    """The whole rows and columns of a lattice that are nearest to some that are not whole."""
+    """Rounds a lattice's rows and columns to whole numbers."""
     return max(1, round(down)), max(1, round(across))
 
 
 def _field(
     y: Array, x: Array, seed: int, stream: int, period: tuple[int, int] | None = None
 ) -> Array:
-    """A smooth random field in 0..1 over a lattice of period 1; it may repeat itself."""
+    """A smooth random field in 0..1 over a lattice of period 1, optionally periodic."""
     row, column = np.floor(y).astype(np.int64), np.floor(x).astype(np.int64)
     v, u = y - row, x - column
     v, u = v * v * (3 - 2 * v), u * u * (3 - 2 * u)

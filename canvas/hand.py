@@ -1,4 +1,4 @@
-"""A hand: how somebody's brush marks look. A few numbers, from which the marks are drawn."""
+"""A hand: the look of brush marks, as parameters from which the marks are drawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import UsageError, unknown_name
 
-DIRECTIONS = 8  # bins that a half-turn is cut into; marks of one bin lie in one slot of the canvas
+DIRECTIONS = 8  # bins of a half-turn; each is a slot of the canvas
 
 Part = Annotated[float, Field(ge=0, le=1)]
 Step = Annotated[float, Field(ge=-10, le=10)]
@@ -25,18 +25,18 @@ class Layer(_Part):
     Attributes:
         length: Of the longest mark.
         width: Of the widest mark.
-        cover: How often the marks of one direction would cover the picture.
+        cover: How many times the marks of one direction would cover the picture.
         shortest: The shortest mark, as a part of the longest.
-        bend: How far the middle of a mark lies off the line between its ends, as a part of its
-            length, at most.
+        bend: The largest distance of a mark's middle from the line between its ends, as a part of
+            its length.
         ragged: How deep the ends are torn, as a part of the mark's length.
         dry: How much of the tail is broken into bristles; 0 leaves it whole.
         rough: How far the sides wander, in pixels.
         relief: Height of bristle ridges.
         rim: Height of the paint that is pushed to the sides.
         soft: Over how many pixels the edge fades.
-        opaque: How much of what is beneath the paint covers.
-        aligned: Whether marks lie as the plan says; else they lie anyhow, as dots do.
+        opaque: The opacity of paint.
+        aligned: Whether marks follow the plan's directions; dots do not.
     """
 
     length: float = Field(gt=1, le=200)
@@ -55,15 +55,15 @@ class Layer(_Part):
 
 
 class Hand(_Part):
-    """A way of painting: layers from broad to fine, and how the colours of marks differ.
+    """A style of painting: layers from broad to fine, and the variation of colours.
 
     Attributes:
-        name: How it is called.
+        name: Its name.
         layers: Painted in this order, each over the one before.
         lightness: Standard step in lightness between marks, of 0..1, where the plan says 1.
         hue: The same in hue.
         hues: Directions in RGB in which marks differ from the plan's colour.
-        accents: Share of marks whose difference in hue is ``accent`` times as large.
+        accents: The share of marks whose difference in hue is ``accent`` times as large.
         accent: See ``accents``.
         body: How strongly relief is lit, of 0..1.
     """
@@ -288,7 +288,7 @@ def find_hand(name: str) -> Hand:
     """Returns a hand by name.
 
     Raises:
-        UsageError: There is none of this name.
+        UsageError: There is no hand of this name.
     """
     if name not in HANDS:
         raise UsageError(unknown_name("hand", name, HANDS))

@@ -1,4 +1,4 @@
-"""Lays a canvas: which marks could show at each place of a picture, and what each mark is like."""
+"""Lays a canvas: candidate marks at each sample of a picture, and the properties of marks."""
 
 from __future__ import annotations
 
@@ -33,17 +33,18 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-_OWNS = {1: 102, 2: 64}  # of 255: what a mark must cover of a sample, by step, to be its candidate
-ALIKE = 0.913  # cosine of the doubled angle up to which a mark and the plan agree
-_NEVER = 9.0  # a threshold that no need exceeds
-_PLACES = 100  # streams of random numbers that a layer has to itself
+# By step, of 255: the cover of a sample from which a mark is its candidate.
+_OWNS = {1: 102, 2: 64}
+ALIKE = 0.913  # cosine of the largest doubled angle between a mark and the plan
+_NEVER = 9.0  # a threshold above all needs
+_PLACES = 100  # streams of random numbers for each layer
 
 
 STROKES = {"fine": 0.7, "medium": 1.0, "large": 1.4}
 
 
 def scale_of(rows: int, stroke: str = "medium") -> float:
-    """Returns the scale of marks for a picture: in eighths, so that sizes nearby share theirs.
+    """Returns the scale of marks for a picture, rounded to eighths so that similar sizes share it.
 
     Args:
         rows: Of the picture.
@@ -58,22 +59,22 @@ def scale_of(rows: int, stroke: str = "medium") -> float:
 
 
 def reach_of(hand: Hand, rows: int) -> int:
-    """Returns how far a mark can show from where it reads the plan, in pixels.
+    """Returns the largest distance in pixels between a mark's pixels and its cell of the plan.
 
     Args:
-        hand: Whose marks.
-        rows: Of the picture; marks may be of any size that there is for it.
+        hand: Supplies the marks.
+        rows: Of the picture; for the largest size of marks.
     """
     return max(side_of(layer, scale_of(rows, "large")) for layer in hand.layers)
 
 
 def slots(layer: int) -> list[str]:
-    """Names a layer's slots: a graph takes the candidates of each for itself."""
+    """Returns the names of a layer's slots, whose candidates are separate inputs of a graph."""
     return [f"candidates_{layer}_{direction}" for direction in range(DIRECTIONS)]
 
 
 def pixels(step: int) -> list[str]:
-    """Names the pixels of a sample: a graph takes the texels of each for itself."""
+    """Returns the names of a sample's pixels, whose texels are separate inputs of a graph."""
     return [f"texels_{row}_{column}" for row in range(step) for column in range(step)]
 
 
@@ -81,13 +82,13 @@ Inputs = dict[str, tuple[str, tuple[int | str, ...]]]
 
 
 def canvas_inputs(layers: int, step: int, stacked: bool = False) -> Inputs:
-    """Returns what a graph takes of a canvas: by name its type and shape, free sides by name.
+    """Returns type and shape of a graph's canvas inputs, by name; free lengths have names.
 
     Args:
         layers: Of the hand.
         step: Of the canvas.
-        stacked: Whether it takes the candidates of all slots as one, and the texels of all pixels,
-            as the first graphs did.
+        stacked: Whether the candidates of all slots are one input, and the texels of all pixels
+            too.
     """
     texels: Inputs = dict.fromkeys(pixels(step), ("float32", ("texels",)))
     candidates: Inputs = {
@@ -112,24 +113,23 @@ def canvas_inputs(layers: int, step: int, stacked: bool = False) -> Inputs:
 class Canvas:
     """A canvas for pictures of one size and step, in samples of ``step`` x ``step`` pixels.
 
-    Marks have numbers from the lowest to the topmost: 0 is none, then come the patches of the
-    ground, then the layers from broad to fine.
+    Marks are numbered from the lowest to the topmost: 0 is none, followed by the patches of the
+    ground and the layers from broad to fine.
 
     Attributes:
         candidates: int32 [layers, DIRECTIONS, h, w]: the topmost mark of each slot at each sample.
         ground: int32 [h, w]: the patch at each sample.
-        cell: int32 [marks]: where a mark reads the plan: layer, row, column, as one index.
-        marks: float32 [8, marks]: the need that it shows from; its slot's direction, cosine and
-            sine of the doubled angle; what must be added to its agreement with the plan's
-            direction to be above zero where it shows; its own difference in lightness, and in
-            red, green and blue.
-        origin: int32 [marks]: its texel at a sample is ``origin + row * pitch + column``.
-        texels: float32 [2 * step * step, texels]: how much of each of the sample's pixels is
-            covered, 0..1, and how each is lit, -1..1.
-        rest: float32 [2, rows, columns]: of each cell of the plan, a nearly level direction as
-            cosine and sine of the doubled angle, for what has none of its own.
+        cell: int32 [marks]: the flat index (layer, row, column) of a mark's cell of the plan.
+        marks: float32 [8, marks]: the threshold of need; the slot's direction as cosine and sine
+            of the doubled angle; the term that makes agreement with the plan's direction positive
+            where the mark is visible; its difference in lightness, red, green and blue.
+        origin: int32 [marks]: a mark's texel at a sample is ``origin + row * pitch + column``.
+        texels: float32 [2 * step * step, texels]: cover of each of the sample's pixels, 0..1, and
+            relief, -1..1.
+        rest: float32 [2, rows, columns]: the default direction of each cell of the plan, as cosine
+            and sine of the doubled angle.
         pitch: See ``origin``.
-        step: Pixels a sample, along each side.
+        step: Pixels along each side of a sample.
     """
 
     candidates: Array
@@ -143,11 +143,11 @@ class Canvas:
     step: int
 
     def arrays(self) -> dict[str, Array]:
-        """Returns what graphs that paint on it take, see ``canvas_inputs``; each takes a part.
+        """Returns all inputs of graphs, see ``canvas_inputs``, of which each graph takes some.
 
-        ``place``, int32 [samples], is ``row * pitch + column``. Each pixel's texels are one number
-        each, float32 [texels]: cover as 0..255, and relief, 0..255 as well with 128 as flat, behind
-        the point.
+        ``place``, int32 [samples], is ``row * pitch + column``. The texels of a pixel, float32
+        [texels], have the cover 0..255 as integer part and the relief, 0..255 with 128 as flat, as
+        fraction.
         """
         rows, columns = np.mgrid[0 : self.ground.shape[0], 0 : self.ground.shape[1]]
         names = ("candidates", "ground", "cell", "marks", "origin", "texels", "rest")
@@ -173,14 +173,14 @@ def lay_canvas(
     """Lays a canvas.
 
     Args:
-        hand: Whose marks.
+        hand: Supplies the marks.
         height: Rows of the picture, a multiple of 8.
         width: Its columns, a multiple of 8.
-        step: 1 decides for each pixel which mark it takes, 2 for each block of 2x2.
+        step: 1 to choose marks for each pixel, 2 for each block of 2x2.
         scale: Pixels for each pixel of a picture with 720 rows.
         seed: Other seeds give other layouts.
-        piece: Where the picture lies in a larger one, whose canvas it has then: marks that lie
-            within the piece are those of the whole.
+        piece: The position of the picture in a larger one, if any; marks within the piece are
+            then those of the larger one's canvas.
     """
     size = height, width
     return _lay(hand, Page(size, step, scale, seed, piece or Piece(0, 0, size)))
@@ -189,7 +189,7 @@ def lay_canvas(
 def lay_torus(
     hand: Hand, height: int, width: int, step: int = 2, scale: float = 1.0, seed: int = 0
 ) -> Canvas:
-    """Lays a canvas that goes on over its borders: its last row lies beside the first.
+    """Lays a periodic canvas, whose last row adjoins the first.
 
     Args are those of ``lay_canvas``.
     """
@@ -234,7 +234,7 @@ def _lay(hand: Hand, page: Page) -> Canvas:
 
 @dataclass(frozen=True)
 class _Marks:
-    """Some marks in the order of painting; fields as those of ``Canvas``."""
+    """Marks in the order of painting; fields are those of ``Canvas``."""
 
     cell: Array
     rows: Array
@@ -249,7 +249,7 @@ class _Marks:
 
 
 def _differences(hand: Hand, random: Array) -> Array:
-    """How marks differ from the plan's colour: lightness, red, green, blue."""
+    """Returns the marks' differences in lightness, red, green and blue."""
     light = (random[:, 0] + random[:, 1] - 1) * 2 * hand.lightness
     amount = (random[:, 2 : 2 + len(hand.hues)] * 2 - 1) * hand.hue
     amount = amount * np.where(random[:, 7:] < hand.accents, hand.accent, 1.0)
@@ -258,7 +258,7 @@ def _differences(hand: Hand, random: Array) -> Array:
 
 
 def _cells(layer: int, y: Array, x: Array, size: tuple[int, int]) -> Array:
-    """Where marks at some pixels read the plan; outside of the picture at its border."""
+    """Returns the plan's cells of marks, clipped to the picture."""
     rows, columns = (side // CELL for side in size)
     row = np.clip(np.floor(y / CELL).astype(np.int64), 0, rows - 1)
     column = np.clip(np.floor(x / CELL).astype(np.int64), 0, columns - 1)
@@ -267,7 +267,7 @@ def _cells(layer: int, y: Array, x: Array, size: tuple[int, int]) -> Array:
 
 
 def _lay_layer(hand: Hand, index: int, page: Page, pitch: int) -> tuple[_Marks, Array, Array]:
-    """Lays one layer: its marks, their numbers from 1 at each sample, the texels of its stamps."""
+    """Lays one layer: its marks, their numbers (from 1) at each sample, and texels."""
     step, stamps = page.step, draw_stamps(hand.layers[index], page.scale, index + 1)
     scattered = _scatter(hand.layers[index], index, page)
     reach, samples = stamps.cover.shape[1] // step, [side // step for side in page.size]
@@ -289,7 +289,7 @@ def _lay_layer(hand: Hand, index: int, page: Page, pitch: int) -> tuple[_Marks, 
 
 
 def _scatter(layer: Layer, index: int, page: Page) -> tuple[Array, ...]:
-    """Scatters marks over jittered lattices, one a direction.
+    """Scatters marks over jittered lattices, one for each direction.
 
     Returns:
         Row, column, stamp, slot and random numbers of each mark, in the order of painting.
@@ -297,14 +297,14 @@ def _scatter(layer: Layer, index: int, page: Page) -> tuple[Array, ...]:
     size, step, scale, piece = page.size, page.step, page.scale, page.piece
     side = side_of(layer, scale)
     area = 0.5 * (1 + layer.shortest) * layer.length * layer.width * 0.8
-    area *= 1 if layer.aligned else DIRECTIONS  # marks of all directions show at once
+    area *= 1 if layer.aligned else DIRECTIONS  # marks of all directions are visible at once
     apart = scale * np.sqrt(area / layer.cover)
-    down, across, begin = apart, apart, side / 2  # how far before the picture the lattice begins
+    down, across, begin = apart, apart, side / 2  # distance from the lattice's start to the picture
     rows, columns = (int((length + side) / apart) + 2 for length in piece.of)
     if page.wrap:
         rows, columns = whole_period(size[0] / apart, size[1] / apart)
         down, across, begin = size[0] / rows, size[1] / columns, 0
-    spans = (  # of the lattice, around the piece
+    spans = (  # rows and columns of the lattice around the piece
         np.arange(int(max(0, at - side) / apart), min(count, int((at + long + side) / apart) + 2))
         for at, long, count in zip(piece[:2], size, (rows, columns), strict=True)
     )
@@ -319,17 +319,17 @@ def _scatter(layer: Layer, index: int, page: Page) -> tuple[Array, ...]:
     mark = slot * VARIANTS + np.floor(random[:, 11] * VARIANTS).astype(np.int64)
     half = side // 2
     near = (y > -half) & (y < size[0] + half) & (x > -half) & (x < size[1] + half)
-    # What shows from the least need lies on top: what does not show would cut holes into it.
+    # Marks with the lowest threshold lie on top, or invisible ones would cut holes into them.
     order = np.argsort(1 - random[:, 8], kind="stable")
     order = order[near[order]]
     return y[order], x[order], mark[order], slot[order], random[order]
 
 
 def _again(corner: list[Array], reach: int, size: list[int]) -> tuple[Array, list[Array]]:
-    """Lays what sticks out over a border of a torus again on its other side, as further marks.
+    """Repeats marks that cross a border of a torus on the other side, as additional marks.
 
     Returns:
-        Which mark each is, in their order, and its corners.
+        The original of each mark, in order, and its corners.
     """
     turns = [np.arange(-1 - reach // side, 2 + reach // side) * side for side in size]
     begin = [at[:, None] + turn for at, turn in zip(corner, turns, strict=True)]
@@ -341,13 +341,13 @@ def _again(corner: list[Array], reach: int, size: list[int]) -> tuple[Array, lis
 def _candidates(
     stamps: Stamps, mark: Array, corner: list[Array], size: tuple[int, ...], step: int
 ) -> Array:
-    """Lays marks one over the other, each direction for itself; the number of the topmost."""
+    """Stacks the marks of each direction; returns the number of the topmost."""
     height, width = size
     kinds, pixels, _ = stamps.cover.shape
     reach = pixels // step
     blocks = stamps.cover.reshape(kinds, reach, step, reach, step)
     owned = blocks.mean((2, 4)) >= _OWNS[step] * (stamps.cover.max() / 255)
-    # Marks are laid on a page with a margin, into which those at the border stick out.
+    # The page has a margin for marks that cross the border.
     rows, columns = height + 2 * reach, width + 2 * reach
     begin = (corner[0] + reach) * columns + corner[1] + reach
     out = np.zeros((DIRECTIONS, height, width), np.int32)
@@ -355,7 +355,7 @@ def _candidates(
         number = np.nonzero(mark == kind)[0]
         y, x = np.nonzero(owned[kind])
         page = np.zeros(rows * columns, np.int32)
-        # Of several values for one place the last is kept: the topmost.
+        # The last of several values at one place remains: the topmost.
         page[begin[number][:, None] + (y * columns + x)] = (number + 1)[:, None]
         inside = page.reshape(rows, columns)[reach : reach + height, reach : reach + width]
         slot = out[kind // VARIANTS]
@@ -364,7 +364,7 @@ def _candidates(
 
 
 def _texels(stamps: Stamps, step: int, pitch: int) -> Array:
-    """Cover, then relief, of the pixels of each sample, uint8 [texels, 2 * step * step]."""
+    """Returns cover and relief of each sample's pixels, uint8 [texels, 2 * step * step]."""
     planes = []
     for pictures in (stamps.cover, stamps.relief):
         marks, side, _ = pictures.shape

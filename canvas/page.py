@@ -1,15 +1,15 @@
-"""Where a canvas is laid: its size and step, the scale of marks, and what lies around it."""
+"""The page that a canvas is laid on: size, step, scale of marks, and surroundings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-CELL = 4  # pixels of the picture for each of the plan
+CELL = 4  # pixels along each side of a cell of the plan
 
 
 class Piece(NamedTuple):
-    """Where a piece lies in a larger picture, in pixels, all multiples of 8."""
+    """The position of a piece in a larger picture, in pixels, all multiples of 8."""
 
     top: int
     left: int
@@ -18,15 +18,15 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Page:
-    """Where marks are laid.
+    """The page that marks are laid on.
 
     Attributes:
         size: Rows and columns of the picture, multiples of 8.
-        step: Pixels a sample, along each side: 1 or 2.
+        step: Pixels along each side of a sample: 1 or 2.
         scale: Pixels for each pixel of a picture with 720 rows.
         seed: Other seeds give other layouts.
-        piece: Where the picture lies in a larger one; the whole of itself if in none.
-        wrap: Whether it goes on over its borders, the last row beside the first: a torus.
+        piece: The position of the picture in a larger one; the whole picture if there is none.
+        wrap: Whether it is periodic, a torus.
     """
 
     size: tuple[int, int]

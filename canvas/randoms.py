@@ -1,4 +1,4 @@
-"""Random numbers that follow from where they are wanted: the same on every machine."""
+"""Random numbers as a function of position: the same on every machine."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Array = npt.NDArray[Any]
 def bits(seed: int, stream: int, *places: Array | int) -> Array:
     """Returns 32 random bits for each place, uint32.
 
-    The finalizer of MurmurHash3 (Appleby 2011) over seed, stream and coordinates, one after the
-    other; integer arithmetic alone.
+    Applies the finalizer of MurmurHash3 (Appleby 2011) to seed, stream and coordinates in turn, in
+    integer arithmetic.
 
     Args:
         seed: Of the whole canvas.
-        stream: Keeps numbers for one purpose apart from those for another.
+        stream: Separates numbers for different purposes.
         places: Integer coordinates, which are broadcast.
     """
     mixed = _mix(np.asarray(seed & 0xFFFFFFFF, np.uint32) ^ np.uint32(0x9E3779B9))

@@ -1,7 +1,7 @@
-"""Brush marks as small pictures: how much of each pixel is covered, and how it is lit.
+"""Brush marks as small pictures of cover and relief.
 
-Everything is computed in float64 with sums, products, quotients and square roots alone, which IEEE
-754 defines to the last bit: the same marks come out on every machine and in every language.
+They are computed in float64 with sums, products, quotients and square roots only, which IEEE 754
+defines exactly: marks are the same on every machine and in every language.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .randoms import uniform
 Array = npt.NDArray[Any]
 
 VARIANTS = 6  # marks of a layer and direction that differ in angle, size and grain
-_FINE = 3  # samples a pixel, along each side
-_SURE = 1e-6  # on the safe side of rounding
+_FINE = 3  # samples along each side of a pixel
+_SURE = 1e-6  # margin for rounding
 _LIGHT = (-0.53, -0.85)  # x, y: light comes from the upper left
 # Cosine and sine of k/8 half-turns.
 AXES = np.array(
@@ -35,7 +35,7 @@ AXES = np.array(
         (-0.9238795325112867, 0.3826834323650898),
     ]
 )
-_TURN = 0.07  # tangent of half the angle that a mark may be turned by: 8 degrees
+_TURN = 0.07  # tangent of half the largest rotation: 8 degrees
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Stamps:
     """The marks of one layer.
 
     Attributes:
-        cover: uint8 [marks, side, side]: 255 where a pixel is all paint.
-        relief: uint8 [marks, side, side]: 128 is flat, above is lit, below is in shade.
+        cover: uint8 [marks, side, side]: 255 where a pixel is fully covered.
+        relief: uint8 [marks, side, side]: 128 is flat, more is lit, less is in shade.
     """
 
     cover: Array
@@ -56,7 +56,7 @@ def draw_stamps(layer: Layer, scale: float, seed: int) -> Stamps:
     """Draws the marks of a layer: ``VARIANTS`` of each direction, in the order of directions.
 
     Args:
-        layer: What they look like.
+        layer: Their parameters.
         scale: Pixels for each pixel of a picture with 720 rows.
         seed: Other seeds give other marks.
     """
@@ -96,10 +96,10 @@ def _draw(
     sine: float,
     random: Array,
 ) -> tuple[Array, Array]:
-    """Draws one mark; 0..255 of what is covered, and how it is lit around 128.
+    """Draws one mark; returns cover, 0..255, and relief around 128.
 
-    Its ``middle`` lies so many pixels below and to the right of the square's: half of the marks are
-    a pixel from the others, or where samples are blocks their grain would show as a lattice.
+    ``middle`` is the offset of its centre from the square's, in pixels. Half of the marks lie one
+    pixel from the others: otherwise their grain would show as a lattice on samples of 2x2 pixels.
     """
     size = layer.shortest + (1 - layer.shortest) * random[1]
     half = size * layer.length * scale / 2
@@ -107,7 +107,7 @@ def _draw(
     half = max(half, wide)
     bend = (random[3] * 2 - 1) * layer.bend * 2 * half
     soft = layer.soft * max(scale, 0.5)
-    # Beyond these there is no paint, and nothing is computed.
+    # There is no paint beyond these.
     end = 1 + soft / (2 * half) + _SURE
     beside = 1.02 * wide + (layer.rough * scale + soft) / 2 + _SURE
     aside = beside + abs(bend) * max(1 / 3, end * end - 1 / 3)
@@ -127,7 +127,7 @@ def _draw(
 
 
 def _span(at: Array, most: float) -> slice:
-    """Where coordinates are within a distance of 0, in whole pixels, of which one is around it."""
+    """Returns the range of coordinates within a distance of 0, in whole pixels plus a margin."""
     first = int(np.searchsorted(at, -most)) // _FINE - 1
     last = -(-int(np.searchsorted(at, most)) // _FINE) + 1
     return slice(max(0, first) * _FINE, min(len(at) // _FINE, last) * _FINE)
@@ -136,13 +136,13 @@ def _span(at: Array, most: float) -> slice:
 def _paint(
     layer: Layer, scale: float, t: Array, off: Array, half: float, wide: float, random: Array
 ) -> tuple[Array, Array]:
-    """How much paint covers, 0..1, and how thick it lies, at some places of a mark.
+    """Returns cover, 0..1, and thickness of paint at some points of a mark.
 
     Args:
-        layer: What it looks like.
+        layer: Its parameters.
         scale: Pixels for each pixel of a picture with 720 rows.
-        t: Where along the mark, -1..1.
-        off: How far beside its middle, in pixels.
+        t: Position along the mark, -1..1.
+        off: Distance from its axis, in pixels.
         half: Half its length.
         wide: Half its width.
         random: Of this mark.
@@ -154,7 +154,7 @@ def _paint(
     ends = 1 - layer.ragged * (0.5 + lanes) * 2
     inside = outline + sides - np.abs(off)
     lengthwise = (ends - np.abs(t)) * half
-    # The brush is lifted towards the end: paint breaks into the tracks of its bristles.
+    # The brush is lifted towards the end, where paint breaks into bristle tracks.
     lifted = np.clip((t - 0.1) / 0.9, 0.0, 1.0) * layer.dry
     torn = (lanes + 0.5 - lifted * (0.6 + 0.4 * _noise(random[144:208], t * 5.0))) * wide + 1.0
     depth = np.minimum(np.minimum(inside, lengthwise), torn * 1.5)
@@ -163,7 +163,7 @@ def _paint(
 
 
 def _seen(layer: Layer, alpha: Array, height: Array) -> tuple[Array, Array]:
-    """What of each pixel is covered, 0..255, and how it is lit, around 128."""
+    """Returns cover, 0..255, and relief around 128 of each pixel."""
     rise_x = (height[:, 2:] - height[:, :-2]) * (_FINE / 2)
     rise_y = (height[2:] - height[:-2]) * (_FINE / 2)
     slope = np.zeros_like(height)
@@ -185,7 +185,7 @@ def _outline(t: Array, blunt: float) -> Array:
 
 
 def _height(layer: Layer, s: Array, t: Array, lanes: Array, depth: Array) -> Array:
-    """How thick the paint lies: bristle tracks, a ridge along the sides, a heap at the end."""
+    """Returns the thickness of paint: bristle tracks, a rim along the sides, a heap at the end."""
     edge = np.clip(depth * 2.5, 0.0, 1.0)
     ridge = edge * (1 + layer.rim * np.clip(s * s, 0.0, 1.0))
     thick: Array = ridge + layer.relief * lanes * edge * (1.2 - 0.4 * t)

@@ -1,4 +1,4 @@
-"""Which marks a plan shows: what the stroke head decides, without painting.
+"""The marks that a plan makes visible: the stroke head's choice, without painting.
 
 A plan has eight kinds of values for each layer; its channels are ordered by kind, then by layer.
 """
@@ -14,14 +14,14 @@ from .layout import Canvas
 
 Array = npt.NDArray[Any]
 
-KINDS = 8  # of values in a plan, for each layer: colour 3, lightness, hue, need, direction 2
-NEED, TURN = 6.0, 12.0  # how abruptly marks show: 1 over the range in which they fade in
-HIDDEN = 0.02  # opacity from which on a mark shows
-_SPAN = np.array([1, 1, 1, 1, 1, 2, 2, 2])  # of each kind: 0..1, needs -0.5..1.5, directions -1..1
+KINDS = 8  # values of a plan for each layer: colour 3, lightness, hue, need, direction 2
+NEED, TURN = 6.0, 12.0  # steepness with which marks fade in
+HIDDEN = 0.02  # opacity from which a mark is visible
+_SPAN = np.array([1, 1, 1, 1, 1, 2, 2, 2])  # 0..1, needs -0.5..1.5, directions -1..1
 
 
 def winners(plan: Array, canvas: Canvas) -> Array:
-    """Returns the number of the topmost shown mark at each sample, int32 [h, w]; 0 where none is.
+    """Returns the topmost visible mark's number at each sample, int32 [h, w]; 0 for none.
 
     Args:
         plan: float32 [8 * layers, H/4, W/4].
@@ -39,7 +39,7 @@ def winners(plan: Array, canvas: Canvas) -> Array:
 
 
 def plan_error(reference: Array, made: Array) -> float:
-    """Returns the mean squared error of a plan, each kind in parts of its range.
+    """Returns the mean squared error of a plan, each kind relative to its range.
 
     Args:
         reference: float32 [8 * layers, h, w].
@@ -50,7 +50,7 @@ def plan_error(reference: Array, made: Array) -> float:
 
 
 def _directions(plan: Array, rest: Array) -> Array:
-    """Unit vectors of directions, the nearer to those at rest the shorter the plan's are."""
+    """Returns unit vectors of directions; short ones are drawn towards those of ``rest``."""
     length = np.sqrt(np.maximum((plan * plan).sum(0), 1e-8))
     mixed = plan + np.maximum(0.5 * (1 - length), 0) * rest
     unit: Array = mixed / np.sqrt(np.maximum((mixed * mixed).sum(0), 1e-8))

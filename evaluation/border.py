@@ -1,10 +1,10 @@
-"""Border: whether a painter leaves a frame, as padded convolutions do.
+"""Border: whether a painter paints a frame, as padded convolutions do.
 
-What a painter changes at a picture's border is compared with what it changes just inside, square by
-square. Two things that are no frame are taken out first. A painter that darkens all skies darkens
-those at the border too: what follows from a pixel's colour is fitted just inside (least squares on
-colour and its squares) and subtracted from both. And strokes change more where the picture has more
-contrast: by how much is fitted inside too (a power law), and divided out.
+The change at a picture's border is compared with the change just inside, square by square. Two
+other effects are removed first. A painter that darkens all skies also darkens those at the border:
+the change that a pixel's colour explains is fitted inside (least squares on colour and its squares)
+and subtracted from both. Strokes change more where there is more contrast: a power law is fitted
+inside and divided out.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ..pictures import Pixels
 _Array = npt.NDArray[Any]
 _SQUARE = 16  # pixels: the border's width, and the side of what is compared
 _DEPTH = 3 * _SQUARE  # the border and twice its width inside
-_SMALLEST = 2 * _DEPTH + _SQUARE  # what leaves a square on each side between the corners
-_UNSEEN = 0.5  # grey levels: rounding alone changes so much
+_SMALLEST = 2 * _DEPTH + _SQUARE  # leaves a square on each side between the corners
+_UNSEEN = 0.5  # grey levels, the change by rounding alone
 
 
 def border(original: Pixels, painted: Pixels) -> float | None:
-    """Change in the outermost 16 pixels over that in the 32 inside of them.
+    """Returns the change in the outermost 16 pixels over that in the next 32.
 
     Args:
         original: uint8 RGB [H, W, 3].
@@ -52,7 +52,7 @@ def _unrolled(planes: _Array) -> _Array:
 
 
 def _unexplained(change: _Array, before: _Array) -> _Array:
-    """The change less what a pixel's colour says of it, learnt inside the border."""
+    """Returns the change without the part that colour explains, fitted inside the border."""
     colour = before / 255
     terms = np.concatenate([np.ones_like(colour[..., :1]), colour, colour**2], 2)
     inside = (slice(_SQUARE, None), slice(None))
@@ -71,7 +71,7 @@ def _root_mean_squares(planes: _Array, from_mean: bool = False) -> _Array:
 
 
 def _excess(changes: _Array, contrasts: _Array) -> _Array:
-    """Logarithms of change over what is usual at that contrast, border less inside, [L / 16]."""
+    """Returns log(change / change expected by contrast), border minus inside, [L / 16]."""
     change, contrast = np.log(changes + _UNSEEN), np.log(contrasts + _UNSEEN)
     spread = contrast[1:] - contrast[1:].mean()
     power = (spread * change[1:]).sum() / max((spread**2).sum(), 1e-9)

@@ -1,7 +1,7 @@
-"""Calm areas: how lively a painter leaves skies, still water and walls.
+"""Calm areas: the texture that a painter gives to skies, still water and walls.
 
-A photograph's sky has no texture, a painted one has: this is the spread of lightness and of hue
-that was painted where the original is calm.
+Paintings have texture where photographs have none. This measures the spread of lightness and hue
+where the original is calm.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ..pictures import Pixels
 _Array = npt.NDArray[Any]
 _SIGMA = 14.0  # pixels, of the blur around which lightness spreads
 _WINDOW = 31  # pixels, of the mean around which hue spreads
-_CALM = 1.5  # L*: below such a spread a place of the original is calm
-_LEAST = 0.01  # share of the picture that must be calm for it to be measured
+_CALM = 1.5  # L*: the largest spread of calm areas in the original
+_LEAST = 0.01  # least share of calm areas to measure
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Spread:
 
 
 def calm_areas(original: Pixels) -> _Array:
-    """Where a picture's own lightness spreads by less than 1.5 L*, bool [H, W]."""
+    """Returns where a picture's lightness spreads by less than 1.5 L*, bool [H, W]."""
     light = metrics.lab(original)[..., 0]
     variance = _blur((light - _blur(light)) ** 2)
     return variance < _CALM**2

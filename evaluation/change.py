@@ -1,4 +1,4 @@
-"""What painting did to a picture's luminance: how strong the strokes are, how much content is left.
+"""Change of luminance by painting: strength of strokes, and content that remains.
 
 Pictures are uint8 RGB [H, W, 3], original and painted of one size.
 """
@@ -14,15 +14,15 @@ import numpy.typing as npt
 from .. import metrics
 from ..pictures import Pixels
 
-_FINE, _COARSE = 2.0, 8.0  # sigmas in pixels, between which the width of a brush stroke lies
-_CONTENT_ROWS = 180  # where strokes of 720 rows are gone and what is depicted is not
+_FINE, _COARSE = 2.0, 8.0  # sigmas in pixels, below and above the width of a stroke
+_CONTENT_ROWS = 180  # strokes of 720 rows vanish at this size, subjects do not
 
 
 def stroke_strength(original: Pixels, painted: Pixels) -> float:
-    """Root mean square of the change of luminance at the scale of brush strokes, in grey levels.
+    """Returns the RMS change of luminance at the scale of brush strokes, in grey levels.
 
-    The change is band-passed by a difference of Gaussians of sigma 2 and 8 pixels: grain is finer
-    than that, another tone or light coarser.
+    The change is band-passed by a difference of Gaussians (sigma 2 and 8 pixels), which excludes
+    grain and changes of tone or light.
     """
     change = metrics.luminance(painted) - metrics.luminance(original)
     band = cv2.GaussianBlur(change, (0, 0), _FINE) - cv2.GaussianBlur(change, (0, 0), _COARSE)
@@ -30,7 +30,7 @@ def stroke_strength(original: Pixels, painted: Pixels) -> float:
 
 
 def content(original: Pixels, painted: Pixels) -> float:
-    """SSIM of luminance at 180 rows: whether the subject is still there, strokes apart."""
+    """Returns the SSIM of luminance at 180 rows, where strokes vanish and the subject remains."""
     return metrics.ssim(_small(original), _small(painted))
 
 

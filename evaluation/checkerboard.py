@@ -1,8 +1,8 @@
 """Checkerboard: the regular pattern of strided layers, as energy at the frequencies of a stride.
 
-A pattern that repeats every 8 pixels has all of its energy at multiples of 1/8 cycles a pixel (and
-one that repeats every 4 or 2 at some of these), while that of a picture goes smoothly past them. So
-the power spectrum there over that close by says how strong the pattern is, whatever the picture.
+A pattern with a period of 8 pixels has its energy at multiples of 1/8 cycles per pixel (with 4 or
+2, at some of these), where the spectrum of a picture is smooth. So the power there over the power
+nearby measures the pattern, whatever the picture.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Spectrum:
             for left in range(0, columns - _TILE + 1, _TILE):
                 tile = grey[top : top + _TILE, left : left + _TILE]
                 power = np.abs(np.fft.fft2((tile - tile.mean()) * _WINDOW)) ** 2 + _ROUNDING
-                # All tiles count alike, or busy ones would hide a pattern that flat ones show.
+                # All tiles count equally, or busy ones would hide a pattern in flat ones.
                 self._power += power / power.mean()
 
     def checkerboard(self, period: int = _PERIOD) -> float | None:
-        """Mean over all multiples of 1/8 cycles a pixel of the power there over that around it.
+        """Returns the mean ratio of power at multiples of 1/8 cycles per pixel to that around.
 
         Args:
             period: In pixels, 2, 4 or 8: of 2 only the multiples of 1/2 cycles a pixel count.

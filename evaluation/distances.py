@@ -17,9 +17,9 @@ _SUBSETS, _SUBSET_SIZE = 100, 1000  # as in the paper
 def kid(a: Vectors, b: Vectors) -> float:
     """Kernel Inception distance, the squared MMD with a cubic kernel (Binkowski et al. 2018).
 
-    It is unbiased, so small sets can be compared, and those of one domain score around 0, also
-    below. Sets of equal size, up to 1000, are compared whole; else the mean over 100 random
-    subsets, always the same ones, as large as the smaller set.
+    It is unbiased, so small sets can be compared; sets of one domain score around 0 and may be
+    negative. Sets of equal size up to 1000 are compared as a whole. Otherwise it is the mean over
+    100 fixed random subsets of the smaller set's size.
 
     Args:
         a: Features [N, D], at least two of them.
@@ -46,8 +46,8 @@ def fid(a: Vectors, b: Vectors) -> float | None:
         b: Features [M, D].
 
     Returns:
-        The distance; None if a set has no more pictures than D, for its covariance is then
-        singular and the distance mostly says how few pictures there were.
+        The distance; None if a set has no more than D pictures: its covariance is then singular,
+        and the distance mostly reflects the number of pictures.
     """
     if min(len(a), len(b)) <= a.shape[1]:
         return None
@@ -62,7 +62,7 @@ def _tensor(features: Vectors) -> Tensor:
 
 
 class _Given(nn.Module):
-    """Stands where torchmetrics wants a network: what it is given are features already."""
+    """Replaces the network of torchmetrics: its inputs are features already."""
 
     def __init__(self, dimensions: int) -> None:
         super().__init__()

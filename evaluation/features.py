@@ -1,13 +1,13 @@
-"""Feature networks: a vector for each picture, by which sets of pictures are compared.
+"""Feature networks: a vector for each picture, to compare sets of pictures.
 
-Without a file it is Inception v3 as FID and KID are published with (torch-fidelity), weights and
-resizing included.
+The default is Inception v3 with the weights and resizing of published FID and KID
+(torch-fidelity).
 
 A file is ONNX (``.onnx``) or TorchScript (``.pt``, ``.ts``). It takes one picture, float32
 ``(1, 3, S, S)``, RGB, 0..255, and returns its D features as ``(1, D)`` or ``(1, D, 1, 1)``;
 normalisation is inside. S stands in the ONNX input's shape; a TorchScript module has it as the
-attribute ``size``, else it is 224. Pictures are brought to S x S with OpenCV's INTER_AREA whatever
-their shape, which is part of the contract: another resize gives other distances.
+attribute ``size``, else it is 224. Pictures of any shape are resized to S x S with OpenCV's
+INTER_AREA, which is part of the contract: another resize gives other distances.
 ``docs/evaluation.md`` shows how to make such a file.
 """
 
@@ -60,7 +60,7 @@ def load_features(path: Path | None) -> Features:
     def features(pictures: Iterable[Pixels]) -> Vectors:
         return np.concatenate([_checked(network, _fit(p, size), path) for p in pictures])
 
-    features([np.zeros((size, size, 3), np.uint8)])  # what is wrong with it is said now
+    features([np.zeros((size, size, 3), np.uint8)])  # errors are raised now, not later
     return features
 
 
@@ -141,7 +141,7 @@ def _inception() -> Features:
             " differs; delete it, it is fetched again"
         )
     try:
-        # torch-fidelity draws weights before it loads them, and would unpickle whatever is there.
+        # torch-fidelity initialises weights before loading, and would unpickle any file.
         with torch.random.fork_rng(devices=[]), _tensors_only():
             network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(weights))
     except Exception as error:  # torch raises half a dozen types for a damaged file
@@ -159,7 +159,7 @@ def _inception() -> Features:
 
 @contextmanager
 def _tensors_only() -> Iterator[None]:
-    """Has ``torch.load`` read tensors and plain values only, whoever calls it."""
+    """Restricts ``torch.load`` to tensors and plain values, for any caller."""
     load = torch.load
 
     def only(path: Any, **options: Any) -> Any:
@@ -191,5 +191,5 @@ def _fetch(url: str, path: Path) -> None:
 
 
 def _last(error: Exception) -> str:
-    """The last line of what a library says, where the reason is."""
+    """Returns the last line of a library's error, which has the reason."""
     return (str(error).strip() or type(error).__name__).splitlines()[-1]

@@ -2,8 +2,8 @@
 
 Each frame is warped back along the video's optical flow to the one before it, and compared there
 (the warping error of Lai et al. 2018). The flow is measured on the originals, by DIS (Kroeger et
-al. 2016). Pixels that are hidden in the next frame are left out: those from which flow there and
-flow back do not lead home (the criterion of Sundaram et al. 2010).
+al. 2016). Pixels that are hidden in the next frame are excluded by a forward-backward check of the
+flow (Sundaram et al. 2010).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def flicker(frames: Iterable[tuple[Pixels, Pixels]]) -> float | None:
 
     Returns:
         Warping error of the painting over that of the original, both mean squared differences over
-        all pixels that are seen twice. 1 flickers no more than the video, but a painting of higher
-        contrast scores higher by that alone. None where the original's error is 0: a still.
+        all pixels visible in both frames. 1 means no more flicker than the video; higher contrast
+        alone raises it. None if the original's error is 0, as of a still.
 
     Raises:
         MediaError: There are fewer than two frames, or they are too small or differ in size.
@@ -51,7 +51,7 @@ def flicker(frames: Iterable[tuple[Pixels, Pixels]]) -> float | None:
 
 
 def _follow(flow: cv2.DISOpticalFlow, a: _Array, b: _Array) -> tuple[_Array, _Array]:
-    """Where each pixel of ``a`` is in ``b``, float32 [H, W, 2], and whether it is visible there."""
+    """Returns each pixel's position in ``b``, float32 [H, W, 2], and its visibility there."""
     start = np.zeros((*a.shape, 2), np.float32)
     forward, backward = flow.calc(a, b, start.copy()), flow.calc(b, a, start)
     rows, columns = np.indices(a.shape, np.float32)

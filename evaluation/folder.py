@@ -15,9 +15,9 @@ class PictureFolder(Sequence[Pixels]):
     """Pictures spread evenly over a folder by name, each read when it is needed.
 
     Args:
-        folder: Where they lie.
-        count: How many at most.
-        read: What reads one; it raises MediaError where one is damaged.
+        folder: Their folder.
+        count: The largest number of pictures.
+        read: Reads a picture; raises MediaError if it is damaged.
 
     Raises:
         UsageError: There is no such folder, or it holds fewer than two pictures.

@@ -1,9 +1,9 @@
 """Marks: how large and how long the patches of one colour are that a picture is made of.
 
-A brush leaves patches of nearly one colour with an edge, a camera none. The picture is smoothed by
-a median (which keeps edges), its colour is rounded to steps of L*a*b*, and what hangs together at
-one rounded colour is a mark. A stroke whose colour lies at a step falls into pieces and two of like
-colour that touch are one, so sizes compare with those measured in the same way, not with a ruler.
+A brush leaves patches of nearly one colour with edges, a camera does not. The picture is smoothed
+by a median, which keeps edges, and its colours are rounded to steps of L*a*b*. A connected region
+of one rounded colour is a mark. Strokes may be split at a step or merged, so sizes are comparable
+with each other only.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ..pictures import Pixels
 _Array = npt.NDArray[Any]
 _MEDIAN = 3  # pixels, the window of the smoothing
 _STEPS = np.array([6, 8, 8], np.float32)  # of L*, a* and b*: a few just noticeable differences
-_SPECK = 12  # pixels: anything smaller is no mark
+_SPECK = 12  # pixels, the smallest mark
 
 
 @dataclass(frozen=True)
 class Marks:
-    """Medians over a picture's marks, each weighing as much as it covers.
+    """Medians over a picture's marks, weighted by area.
 
     Length and width are the axes of the ellipse with the same second moments, in pixels.
     """

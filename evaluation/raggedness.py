@@ -1,9 +1,9 @@
 """Raggedness: how far painted outlines wander from those of the original.
 
-Along the original's strong and long edges, the painting's luminance is read across the edge. The
-levels far to both sides say what dark and light are there, and how much of the way between is light
-says where the step lies: an edge that is blurred, or has a stroke's streak beside it, still has one
-place. Where the painting has lost the edge there is none, and the point does not count.
+The painting's luminance is sampled across strong, long edges of the original. The levels far to
+both sides define dark and light; the share of light between them gives the position of the step.
+This works for blurred edges, and for streaks next to them. Points where the painting has no edge do
+not count.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _FEW = 15  # points: an edge with fewer says nothing
 
 
 def raggedness(original: Pixels, painted: Pixels) -> float | None:
-    """Standard deviation of where painted edges lie, across the edge, in pixels.
+    """Returns the standard deviation of painted edges across their direction, in pixels.
 
-    Each edge of the original counts from its own median, so one that is painted elsewhere as a
-    whole is not ragged. The deviation is half the width of the middle 68 %, so a few wild points
-    do not count; the mean is over edges by their length.
+    Offsets are relative to each edge's median, so an edge that is displaced as a whole is not
+    ragged. The deviation is half the width of the middle 68 %, which ignores outliers; edges are
+    weighted by length.
 
     Args:
         original: uint8 RGB [H, W, 3].
         painted: The same size.
 
     Returns:
-        0 for edges that are where they were; None if the original has no strong edge, or the
-        painting kept none.
+        0 if edges are unchanged; None if the original has no strong edges, or the painting keeps
+        none of them.
     """
     light, strokes = metrics.luminance(original), metrics.luminance(painted)
     edge, y, x, normal = _edge_points(light)
@@ -76,7 +76,7 @@ def _across(light: _Array, y: _Array, x: _Array, normal: _Array) -> _Array:
 
 
 def _where(profiles: _Array) -> tuple[_Array, _Array]:
-    """Where the step from dark to light lies, in pixels from the middle, and its height."""
+    """Returns the position of the step, in pixels from the middle, and its height."""
     ends = 2 * _SIDE  # two samples a pixel
     dark, bright = np.median(profiles[:, :ends], 1), np.median(profiles[:, -ends:], 1)
     height = bright - dark

@@ -1,8 +1,8 @@
-"""Scores of a painter: how near to the target domain, what it costs in content, and its faults."""
+"""Scores of a painter: distance to the target domain, content, artefacts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -12,39 +12,38 @@ from .. import metrics
 from ..errors import UsageError
 from ..networks.painter import Paint
 from ..pictures import Pixels
+from ..progress import Progress
 from .checkerboard import Spectrum
 from .distances import fid, kid
 from .features import Features
 from .flicker import flicker
 
-Progress = Callable[[int, int], None]  # pictures done, pictures in all
-
 
 class Scores(BaseModel):
-    """What is measured; None where it cannot be (the functions that measure say when)."""
+    """The scores; None if one cannot be measured, see the functions that measure."""
 
     model_config = ConfigDict(frozen=True)
 
-    pictures: int  # that were painted
-    targets: int  # that they were compared with
+    pictures: int  # painted pictures
+    targets: int  # pictures of the target domain
     kid: float  # of the painted pictures to the targets
     kid_photographs: float  # of the originals to the targets
-    kid_ratio: float | None  # of both: below 1 is nearer than the originals; None: those are there
+    kid_ratio: float | None  # below 1 is nearer than the originals; None if those have none
     fid: float | None
     fid_photographs: float | None
-    ssim: float  # mean, of luminance, to the originals: content that is kept
+    ssim: float  # mean SSIM of luminance to the originals: content
     delta_e: float  # mean CIEDE2000 to the originals: shift of colours
     strength: float  # mean absolute difference to the originals in grey levels
-    checkerboard: float | None  # over that of the originals; 1 adds none
-    flicker: float | None  # over that of the clip, if there was one; 1 adds none
-    pair_l1: float | None  # mean absolute difference to the picture that it shall be, if known
-    pair_l1_photographs: float | None  # of the originals to the same: what painting nothing scores
+    checkerboard: float | None  # relative to the originals; 1 adds none
+    flicker: float | None  # relative to the clip, if any; 1 adds none
+    pair_l1: float | None  # mean absolute difference to the paired target, if any
+    pair_l1_photographs: float | None  # of the originals to the same
     pair_delta_e: float | None  # mean CIEDE2000, likewise
     pair_delta_e_photographs: float | None
 
 
 class Evaluator:
-    """Scores painters on the same pictures; what does not depend on the painter is done once.
+    """Scores painters on the same pictures, and computes what they share once.
 
     Args:
         pictures: Originals, uint8 RGB [H, W, 3] of any sizes, at least 2.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import __version__
@@ -15,12 +15,12 @@ from ..errors import BackendError, ExportError
 from ..metrics import DriftLimits
 from ..networks.describe import strokes_of
 from ..pictures import Frames
+from ..progress import Say
 from .drift import ROUNDED, BudgetMissed, Judge, Paint
 from .graph_store import About, GraphStore
 from .sources.checkpoints import Trained
 from .targets import Built, Target
 
-Progress = Callable[[str], None]
 _INT8 = 2.5  # times what a float artifact takes: ranges are tried and painted with
 
 
@@ -34,7 +34,7 @@ class Build:
         budget: DriftLimits | None,
         folder: Path,
         shop: Path,
-        progress: Progress,
+        progress: Say,
         about: About,
     ) -> None:
         """Paints the reference pictures.

@@ -14,11 +14,12 @@ from ..bundle.resolve import PAINTERS, Kind, resolve
 from ..errors import UsageError
 from ..evaluation.features import load_features
 from ..evaluation.folder import PictureFolder
-from ..evaluation.scores import Evaluator, Progress, Scores
+from ..evaluation.scores import Evaluator, Scores
 from ..evaluation.sheet import check_sheet, write_sheet
 from ..evaluation.viewing import ViewingScores, score_at_viewing_size
 from ..networks.painter import Paint, painter
 from ..pictures import Pixels
+from ..progress import Progress
 from ..runtime.sources.source import open_source
 from ..runtime.stylizer import load
 from ..train.data.held_out import are_pairs, held_out_pictures

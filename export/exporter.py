@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ from ..networks.describe import describe, strokes_of
 from ..networks.load import save_weights
 from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames, write_picture
+from ..progress import Say
 from ..runtime.sources.demo_clip import DEMO_CLIP
 from ..train.data.held_out import held_out_folder, read_for
 from ..train.recipe import validate_recipe
@@ -40,8 +41,6 @@ from .targets.web.site import TARGET, write_site
 PHOTOGRAPHS = 600  # half of them calibrate, half of them measure drift
 PRECISIONS = ("fp32", "fp16", "w8", "int8")
 
-Progress = Callable[[str], None]
-
 
 def export(
     source: str | Path,
@@ -57,7 +56,7 @@ def export(
     description: str = "",
     overwrite: bool = False,
     wait: bool = False,
-    progress: Progress = lambda _: None,
+    progress: Say = lambda _: None,
 ) -> Manifest:
     """Exports a generator to a bundle.
 

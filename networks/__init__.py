@@ -1,4 +1,4 @@
-"""Generators in PyTorch: what they are, their files, foreign checkpoints and ONNX graphs.
+"""Generators in PyTorch: their definitions, files, foreign checkpoints and ONNX graphs.
 
-Nothing here trains, scores or exports: training, export and the backend ``torch`` stand on it.
+Nothing here trains, scores or exports; training, export and the backend ``torch`` build on it.
 """

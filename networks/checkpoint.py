@@ -1,4 +1,4 @@
-"""Checkpoints: one file with the complete state; a kill at any moment does no harm."""
+"""Checkpoints: one file with the complete state, written so that a kill never damages it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..errors import TrainingError, UsageError
 from ..files import NameTaken, durable
 
 LAST = "checkpoint.pt"
-BEFORE = "checkpoint-before.pt"  # the one before it, for the day when it is damaged
-BEST = "best.pt"  # of the run's generators the one with the lowest KID
+BEFORE = "checkpoint-before.pt"  # the previous one, in case the last is damaged
+BEST = "best.pt"  # the run's generator with the lowest KID
 
 
 def generator_file(name: str) -> str:
@@ -54,7 +54,7 @@ def save_atomically(
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint; plain data and tensors only, so a hostile file runs no code.
+    """Reads a checkpoint, tensors and plain data only: a malicious file cannot run code.
 
     Raises:
         TrainingError: The file is missing, truncated or no checkpoint.

@@ -1,4 +1,4 @@
-"""What a generator is, in numbers: parameters, multiply-adds, receptive field."""
+"""A generator in numbers: parameters, multiply-adds, receptive field."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .resnet import ResnetBlock
 from .strokes import Block, PlanNetwork, StrokeGenerator
 
 BLOCKS = (ResidualBlock, ResnetBlock, Block)
-# Layers that let every pixel be, and norms.
+# Elementwise layers and norms, which do not widen the receptive field.
 POINTWISE = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Dropout, nn.InstanceNorm2d, nn.BatchNorm2d)
 
 
 @dataclass(frozen=True)
 class Description:
-    """The figures a manifest and a table of generators show."""
+    """The figures of manifests and of the table of generators."""
 
-    width: int  # channels of the residual blocks, or of the widest convolution where there are none
+    width: int  # channels of the residual blocks, or of the widest convolution if there are none
     parameters: int
     macs_256: int  # multiply-adds for a 256x256 picture
     stride: int
@@ -37,14 +37,14 @@ class Description:
 
 
 def describe_all() -> dict[str, Description]:
-    """Measures every generator with its own options, by name; no weights are made for it."""
+    """Measures every generator with its default options, by name, without allocating weights."""
     with torch.device("meta"):
         generators = {name: create_generator(name) for name in GENERATORS}
     return {name: describe(generator) for name, generator in generators.items()}
 
 
 def describe(generator: nn.Module) -> Description:
-    """Measures a generator; it is left as it was."""
+    """Measures a generator without changing it."""
     if isinstance(generator, StrokeGenerator):  # its head has neither weights nor convolutions
         generator = _Enlarged(generator.network)
     blocks: list[nn.Module] = [m for m in generator.modules() if isinstance(m, BLOCKS)]
@@ -59,7 +59,7 @@ def describe(generator: nn.Module) -> Description:
 
 
 class _Enlarged(nn.Module):
-    """A network whose plan is made as large as the picture."""
+    """Enlarges a network's plan to the size of the picture."""
 
     def __init__(self, network: PlanNetwork) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class _Enlarged(nn.Module):
 
 
 def strokes_of(generator: nn.Module) -> Strokes | None:
-    """Returns what a manifest says of a generator's strokes, if it paints with any."""
+    """Returns the strokes of a generator for its manifest; None if it has none."""
     if not isinstance(generator, StrokeGenerator):
         return None
     step: Any = generator.step
@@ -109,8 +109,8 @@ def layer_macs(generator: nn.Module, height: int, width: int) -> dict[str, int]:
 def receptive_field(generator: nn.Module) -> int:
     """Returns the side of the square of input pixels that one output pixel's convolutions can see.
 
-    It is read off a gradient: with all weights positive, nothing cancels. Normalisation is left out
-    (an instance norm sees the whole picture). A field of more than 2048 pixels is reported as 2048.
+    It is measured by a gradient with positive weights, so that nothing cancels. Norms are left out
+    (an instance norm sees the whole picture). Fields over 2048 pixels are reported as 2048.
     """
     twin, widest = _geometry(generator), 0
     for side in (512, 2048):
@@ -121,7 +121,7 @@ def receptive_field(generator: nn.Module) -> int:
 
 
 def _geometry(generator: nn.Module) -> nn.Module:
-    """Returns a copy that passes on where values come from, not what they are."""
+    """Returns a copy that keeps the geometry of layers and drops their weights."""
     twin = copy.deepcopy(generator).eval()
     for name, module in list(twin.named_modules()):
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -132,23 +132,23 @@ def _geometry(generator: nn.Module) -> nn.Module:
 
 
 class _Plane(nn.Module):
-    """A convolution's kernel, stride and padding, without the cost of its channels.
+    """A convolution with the kernel, stride and padding of another, at the cost of one channel.
 
-    The mean of all input channels is convolved with ones and handed to every output channel.
+    It convolves the mean of the input channels and copies the result to every output channel.
     """
 
     def __init__(self, like: nn.Conv2d | nn.ConvTranspose2d) -> None:
         super().__init__()
         self.like = like
         self.channels = like.out_channels
-        # Shrinking, lest what grows on the way is clamped in the end.
+        # Small weights, so that values stay within the final clamp.
         self.kernel = torch.full((1, 1, *like.kernel_size), 0.5 / math.prod(like.kernel_size))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps (B, C, h, w) to what ``like`` would, in shape."""
+        """Maps (B, C, h, w) to the shape that ``like`` would return."""
         x, like = x.mean(1, keepdim=True), self.like
         if isinstance(like, nn.ConvTranspose2d):
-            assert not isinstance(like.padding, str)  # only a convolution's may be a word
+            assert not isinstance(like.padding, str)  # a string only for plain convolutions
             x = F.conv_transpose2d(
                 x, self.kernel, None, like.stride, like.padding, like.output_padding
             )
@@ -158,9 +158,9 @@ class _Plane(nn.Module):
 
 
 def _widest_field(twin: nn.Module, stride: int, side: int) -> tuple[int, bool]:
-    """Returns the widest field in a picture of that width, and whether a border cuts one.
+    """Returns the widest field in a picture of a width, and whether a border cuts it.
 
-    The field depends on the output pixel's place within the stride: up to eight places are tried.
+    The field depends on the position of the output pixel within the stride; up to eight are tried.
     """
     height = -(-32 // stride) * stride
     middle = side // stride // 2 * stride

@@ -1,4 +1,4 @@
-"""Edge generators: ours, designed backwards from INT8 hardware."""
+"""Edge generators: designed for INT8 hardware."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 class EdgeSize:
     """Channels of an edge generator at each resolution, and how many residual blocks work there."""
 
-    quarter: int  # at 1/4 of the resolution: the entrance, and the way back
+    quarter: int  # at 1/4 of the resolution: first layers and last blocks
     width: int  # at 1/8
-    blocks: int  # at 1/8, where most of the work is done
-    detail: int  # blocks at 1/4, on the way back
-    half: int  # at 1/2: just before the picture
+    blocks: int  # at 1/8, which takes most of the computation
+    detail: int  # last blocks, at 1/4
+    half: int  # at 1/2, just before the output
 
 
 EDGE_SIZES = {
@@ -26,25 +26,24 @@ EDGE_SIZES = {
 }
 
 
-ROUNDING = 1e-6  # of what a kernel's weights add up to, in float32
+ROUNDING = 1e-6  # of a kernel's sum of weights, in float32
 
 
 class EdgeGenerator(nn.Module):
-    """A small generator made of nothing but what INT8 hardware runs well.
+    """A small generator made only of layers that INT8 hardware runs well.
 
-    Plain zero-padded convolutions, ReLU, pixel unshuffle at the entrance, and conv + pixel shuffle
-    by two, three times, at the exit: one shuffle by four prints its grid into the picture. Half of
-    the work is done at 1/8 of the resolution, for a wide view; blocks at 1/4 then place strokes,
-    since what is decided at 1/8 jumps by 8 pixels when the camera moves. The entrance's windows
-    overlap for the same reason. There is no normalisation layer: with residual blocks that start as
-    the identity none is needed, training and inference see the same function, and a picture's
-    result does not depend on the other pictures of its batch.
+    It has plain zero-padded convolutions, ReLU, pixel unshuffle at the input, and three times a
+    convolution with a pixel shuffle by two at the output; a single shuffle by four prints a grid.
+    Half of the computation is at 1/8 of the resolution, for a wide receptive field. Blocks at 1/4
+    then place strokes, since features at 1/8 jump by 8 pixels when the camera moves. The windows of
+    the first layer overlap for the same reason. There is no normalisation layer: residual blocks
+    start as the identity, training and inference compute the same function, and a picture's result
+    does not depend on the rest of its batch.
 
-    Three things are added on the way out: the entrance's features, at 1/4 of the resolution,
-    without which fine detail would have to pass through the narrow middle; the picture itself,
-    ``clamp(x + f(x))``, so that content stays and the network only learns what to change; and one
-    convolution of the picture. A painting has neither a photograph's finest grain nor its colours,
-    and only what sees all pixels can take the grain away.
+    The output adds three terms: the first features, at 1/4 of the resolution, which carry fine
+    detail past the narrow middle; the picture itself, ``clamp(x + f(x))``, so that the network
+    learns only the change; and one convolution of the picture. A painting lacks a photograph's
+    finest grain, and only a layer that sees all pixels can remove it.
     """
 
     stride = 8
@@ -66,11 +65,11 @@ class EdgeGenerator(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """He initialisation; blocks start as the identity, and so nearly does the generator.
+        """He initialisation; blocks start as the identity, and the generator nearly so.
 
-        The exit is not exactly zero: a dead-zero last layer would pass no gradient to the rest. The
-        four pixels that a shuffle makes of one start with the same weights (Aitken et al. 2017,
-        ICNR): with weights of their own they print a lattice, and are long in losing it.
+        The last layer is not exactly zero, or it would pass no gradient. The four pixels of a
+        shuffle start with equal weights (ICNR, Aitken et al. 2017); with different weights they
+        print a checkerboard that takes long to disappear.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -86,16 +85,16 @@ class EdgeGenerator(nn.Module):
 
     @torch.no_grad()
     def keep_flat(self) -> None:
-        """Corrects the weights so that a flat picture stays flat; to be called after each update.
+        """Corrects the weights so that flat pictures stay flat; to be called after each update.
 
-        The four pixels that a shuffle makes of one position then answer alike to what is the same
-        all around it. Else they differ a little, and every sky shows a lattice of their period.
+        The four pixels of a shuffle then respond equally to flat input. Otherwise small differences
+        show as a checkerboard in every sky.
         """
         for layer in (self.up_quarter, self.up_half, self.up_full):
             _equalise(layer.weight, layer.weight.sum((2, 3)))
             assert layer.bias is not None
             layer.bias.copy_(_mean_of_four(layer.bias))
-        weight = self.soften.weight  # of four pixels to four pixels: what all of them add up to
+        weight = self.soften.weight  # from four pixels to four pixels: their sum
         answer = weight.sum((2, 3)).unflatten(1, (3, 4)).sum(2).repeat_interleave(4, 1) / 4
         _equalise(weight, answer)
         assert self.soften.bias is not None
@@ -108,15 +107,15 @@ class EdgeGenerator(nn.Module):
         return torch.clamp(self.shuffle(x + change * (128 / 127.5)), -1.0, 1.0)
 
     def change(self, x: Tensor) -> Tensor:
-        """What is added to a picture, both in blocks of 2x2 pixels, (B, 12, H/2, W/2).
+        """Returns the change to a picture, both as blocks of 2x2 pixels, (B, 12, H/2, W/2).
 
-        Here a picture's value is ``(byte - 128) / 128``, which a signed byte holds exactly.
+        Pictures have the values ``(byte - 128) / 128``, which a signed byte holds exactly.
         """
         change: Tensor = self.soften(x) + self.paint(x)
         return change
 
     def paint(self, x: Tensor) -> Tensor:
-        """What is added by the deep part, of and in the blocks of ``change``."""
+        """Returns the deep part of the change, in the blocks of ``change``."""
         entrance = self.relu(self.stem(x))  # (B, quarter, H/4, W/4)
         h = self.blocks(self.relu(self.down(entrance)))  # (B, width, H/8, W/8)
         h = self.shuffle(self.relu(self.up_quarter(h))) + entrance  # (B, quarter, H/4, W/4)
@@ -126,14 +125,14 @@ class EdgeGenerator(nn.Module):
 
 
 def _equalise(weight: Tensor, answer: Tensor) -> None:
-    """Shifts the weights (4 C, I, h, w) that give ``answer`` (4 C, I), evenly, to that of C."""
+    """Shifts weights (4 C, I, h, w) so that the four responses of ``answer`` (4 C, I) are equal."""
     uneven = answer - _mean_of_four(answer)
-    uneven[uneven.abs() < ROUNDING] = 0  # or each update would round the weights anew
+    uneven[uneven.abs() < ROUNDING] = 0  # otherwise each update would round the weights again
     weight -= (uneven / weight[0, 0].numel())[..., None, None]
 
 
 def _mean_of_four(values: Tensor) -> Tensor:
-    """Replaces values (4 C, ...) by the means of the four that a shuffle lays side by side."""
+    """Replaces values (4 C, ...) by the mean of the four pixels of a shuffle."""
     means: Tensor = values.unflatten(0, (-1, 4)).mean(1)
     return means.repeat_interleave(4, 0)
 

@@ -1,9 +1,8 @@
-"""A convolution to few channels, which CPUs are slow at: the last one of a ResNet generator.
+"""A fast convolution to few channels on CPUs: the last layer of a ResNet generator.
 
-Vector units work on 16 output channels at once; of three they leave most unused. A kernel of k rows
-is therefore taken as k kernels of one row, with all their outputs as channels of one convolution;
-what belongs to the rows of one output is then added up. As many multiplications, at several times
-the speed.
+Vector units compute 16 output channels at once; three channels leave most of them unused. So a
+kernel of k rows becomes k kernels of one row, whose outputs are channels of one convolution. The
+results of the rows are then added up: as many multiplications, several times as fast.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class FoldedConv2d(nn.Conv2d):
 
 
 class _Fold(torch.autograd.Function):
-    """Adds up what each row of a kernel gives: (B, rows * K, H, W) to (B, K, H - rows + 1, W)."""
+    """Adds up the results of kernel rows: (B, rows * K, H, W) to (B, K, H - rows + 1, W)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, rows: int) -> Tensor:

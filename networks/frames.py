@@ -1,4 +1,4 @@
-"""Frames in, frames out around a generator, and arrays in, arrays out around that."""
+"""Wraps a generator for frames as tensors, and for frames as arrays."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class FrameGraph(nn.Module):
 
 
 def to_picture(frame: Tensor) -> Tensor:
-    """Makes a picture in [-1, 1], (B, 3, H, W), of uint8 frames (B, H, W, 3)."""
-    # Cast first: TensorRT's parser wants it.
+    """Converts uint8 frames (B, H, W, 3) to pictures (B, 3, H, W) in [-1, 1]."""
+    # TensorRT's parser requires the cast to come first.
     return frame.float().permute(0, 3, 1, 2) / 127.5 - 1.0
 
 

@@ -3,15 +3,16 @@
 Every generator maps pictures ``(B, 3, H, W)`` in [-1, 1] to pictures of the same size and range.
 Its ``stride`` is what H and W must be multiples of.
 
-* ``strokes``: ours; a small network plans, and the last layer is brush strokes. Its options are
-  ``hand``, ``step`` and ``stroke`` (see ``networks.strokes``).
-* ``edge_s``, ``edge_m``, ``edge_l``: ours, designed backwards from INT8 hardware.
-* ``resnet_9blocks``, ``resnet_6blocks``: CycleGAN's, the field's reference; of 4, 5, 7 and 8
-  blocks, too, for checkpoints of others. Their option ``antialias`` is that of CUT and FastCUT.
-* ``unet_256``, ``unet_128``: pix2pix's.
+* ``strokes``: pleinair's own; a small network plans, the last layer paints brush strokes. Its
+  options are ``hand``, ``step`` and ``stroke`` (see ``networks.strokes``).
+* ``edge_s``, ``edge_m``, ``edge_l``: pleinair's own, designed for INT8 hardware.
+* ``resnet_9blocks``, ``resnet_6blocks``: those of CycleGAN; with 4, 5, 7 and 8 blocks for foreign
+  checkpoints. Their option ``antialias`` is that of CUT and FastCUT.
+* ``unet_256``, ``unet_128``: those of pix2pix.
 
-The latter have the state-dict names of pytorch-CycleGAN-and-pix2pix, and the options ``norm``
-("instance", "batch" or "none"), ``dropout`` (bool) and ``ngf`` (channels, 64 in the papers).
+ResNets and U-Nets have the state-dict names of pytorch-CycleGAN-and-pix2pix and the options
+``norm`` ("instance", "batch" or "none"), ``dropout`` (bool) and ``ngf`` (channels, 64 in the
+papers).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ __all__ = [
     "init_normal",
 ]
 
-# Positional arguments are the architecture; what is left of the signature are its options.
+# Bound arguments define the architecture; the other parameters are its options.
 GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "strokes": StrokeGenerator,
     **{name: partial(EdgeGenerator, size) for name, size in EDGE_SIZES.items()},
@@ -55,20 +56,20 @@ def create_generator(name: str, **options: Any) -> nn.Module:
 
     Args:
         name: One of ``GENERATORS``.
-        options: Those of the generator; what is not given is the paper's, or ours.
+        options: Options of the generator; defaults are those of the paper, or pleinair's.
 
     Raises:
-        UsageError: The name is unknown, or an option is not this generator's or out of range.
+        UsageError: The name is unknown, or an option is unknown or out of range.
     """
     check_options(name, options)
     return GENERATORS[name](**options)
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:
-    """Checks what ``create_generator`` would be given, without creating anything.
+    """Checks the arguments of ``create_generator`` without creating anything.
 
     Raises:
-        UsageError: The name is unknown, or an option is not this generator's or out of range.
+        UsageError: The name is unknown, or an option is unknown or out of range.
     """
     if name not in GENERATORS:
         raise UsageError(unknown_name("generator", name, GENERATORS))
@@ -81,7 +82,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
 
 
 def options_of(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns those of some options that a generator has."""
+    """Returns the options that a generator has, out of more."""
     known = inspect.signature(GENERATORS[name]).parameters
     return {option: value for option, value in options.items() if option in known}
 

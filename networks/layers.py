@@ -1,4 +1,4 @@
-"""What the reference's networks share: the choice of normalisation, and the initialisation."""
+"""Normalisation and initialisation of the ResNets and U-Nets of pytorch-CycleGAN-and-pix2pix."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def make_norm(norm: str, channels: int) -> nn.Module:
 
 
 class InstanceNorm2d(nn.InstanceNorm2d):
-    """Instance norm that leaves the channels last in memory where they are.
+    """Instance norm that keeps the channels-last layout.
 
-    On a CPU torch's own first lays such a picture out anew, which takes several times as long as to
-    normalise it. Batch norm does not, and of one picture it is the same function.
+    On a CPU, torch's own converts the layout first, which takes several times as long as the norm.
+    Batch norm does not, and on one picture it is the same function.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -33,9 +33,9 @@ class InstanceNorm2d(nn.InstanceNorm2d):
 
 
 def use_torchs_layers(network: nn.Module) -> None:
-    """Turns layers that only train faster into those of torch that they are, in place.
+    """Replaces layers that only train faster by torch's equivalents, in place.
 
-    For what looks at a network layer by layer, as quantization does.
+    Tools that inspect layers, such as quantization, need it.
     """
     for module in network.modules():
         for base in (nn.Conv2d, nn.InstanceNorm2d):
@@ -44,10 +44,10 @@ def use_torchs_layers(network: nn.Module) -> None:
 
 
 def needs_bias(norm: str) -> bool:
-    """Whether a convolution inside a network of that norm has a bias: the reference's rule.
+    """Whether convolutions in a network with a norm have a bias, by the reference's rule.
 
-    Batch norm brings one, instance norm takes any away, and without a norm one would be of use: but
-    this is how the state dicts of all networks trained with the reference are laid out.
+    Without a norm a bias would be useful, and with instance norm it is not. But the state dicts of
+    networks trained with the reference have this layout.
     """
     return norm == "instance"
 

@@ -1,4 +1,4 @@
-"""A generator's checkpoint becomes a generator again."""
+"""Loads generators from checkpoints and bundles."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORMAT = "pleinair-generator-1"
 
 
 class _About(BaseModel):
-    """What is read of a recipe without validating all of it: old ones have other keys."""
+    """The parts of a recipe that are read; the others may have keys of older versions."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -40,7 +40,7 @@ class _About(BaseModel):
 
 
 class _File(BaseModel):
-    """A generator's file."""
+    """The content of a generator's file."""
 
     model_config = ConfigDict(extra="allow", arbitrary_types_allowed=True)
 
@@ -55,15 +55,15 @@ class _File(BaseModel):
 
 @dataclass(frozen=True)
 class LoadedGenerator:
-    """A generator and where it comes from."""
+    """A generator and its origin."""
 
     generator: nn.Module
     architecture: str
     options: dict[str, Any]  # of create_generator
     recipe: dict[str, Any]
     step: int
-    reverse: bool  # whether it is a run's way back
-    processes: int  # that trained it together
+    reverse: bool  # whether it is the generator of the reverse direction
+    processes: int  # parallel processes of its training
 
 
 def load_generator(path: Path) -> LoadedGenerator:
@@ -94,7 +94,7 @@ def load_generator(path: Path) -> LoadedGenerator:
         generator = _fitting(make, found.state)
     except UsageError as error:
         raise TrainingError(f"{path}: {error}") from error
-    except Exception as error:  # torch, and the generators, raise half a dozen types
+    except Exception as error:  # torch and the generators raise many types
         last = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
         raise TrainingError(f"{path} does not fit {found.architecture}: {last}") from error
     return LoadedGenerator(
@@ -143,7 +143,7 @@ def load_bundle(bundle: Bundle) -> LoadedGenerator:
         if strokes := manifest.strokes:
             make = partial(StrokeGenerator, strokes.hand, strokes.step, strokes.stroke)
         generator = _fitting(make, state)
-    except Exception as error:  # of JSON, of torch, and of the generators: half a dozen types
+    except Exception as error:  # JSON, torch and the generators raise many types
         said = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
         raise BundleError(f"{bundle.label}: {path.name} cannot be used: {said}") from error
     about = {"description": manifest.description}
@@ -159,7 +159,7 @@ def load_bundle(bundle: Bundle) -> LoadedGenerator:
 
 
 def save_weights(loaded: LoadedGenerator, path: Path) -> None:
-    """Writes a generator's weights as a bundle has them.
+    """Writes a generator's weights in the form of a bundle's.
 
     Raises:
         OSError: They cannot be written.
@@ -169,8 +169,8 @@ def save_weights(loaded: LoadedGenerator, path: Path) -> None:
 
 
 def _fitting(make: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Module:
-    """Makes a generator and gives it its weights; it is no larger than they are."""
-    with torch.device("meta"):  # which costs nothing
+    """Makes a generator with weights, after checking that their shapes agree."""
+    with torch.device("meta"):  # allocates nothing
         expected = make().state_dict()
     wrong = [
         name

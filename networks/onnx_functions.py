@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def _of_numbers(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Lets a function of two tensors take shapes, too, which are lists of numbers."""
+    """Extends a function of two tensors to shapes, which are lists of numbers."""
 
     def apply(a: Any, b: Any) -> Any:
         if isinstance(a, Tensor) or isinstance(b, Tensor) or not isinstance(a, list):

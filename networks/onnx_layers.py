@@ -1,4 +1,4 @@
-"""ONNX operations with weights or windows as layers of torch: ``LAYERS`` makes them by name."""
+"""ONNX operations as torch layers: ``LAYERS`` has a factory for each, by name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def type_of(array: Any) -> torch.dtype:
 
 
 class UnknownForm(Exception):
-    """An operation has a form that is not known here."""
+    """An operation has a form that is not supported."""
 
 
 def _conv(o: dict[str, Any], weight: Any, bias: Any = None) -> nn.Module:
@@ -81,7 +81,7 @@ def _two_dimensions(weight: Any) -> None:
 
 
 def _pads(o: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Before and after, vertically and horizontally."""
+    """Returns the padding before and after, each vertical and horizontal."""
     if o.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
         raise UnknownForm(f"has auto_pad {o['auto_pad'].decode()}")
     top, left, bottom, right = o.get("pads", (0, 0, 0, 0))
@@ -89,7 +89,7 @@ def _pads(o: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 class _InstanceNorm(nn.InstanceNorm2d):
-    """Also of [B, C, N], as what group norm becomes; torch takes that for a picture alone."""
+    """Instance norm that accepts [B, C, N] too, the form that group norm is exported as."""
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() == 4:
@@ -154,7 +154,7 @@ def _depth_to_space(o: dict[str, Any]) -> nn.Module:
 
 
 class _DepthToSpace(nn.Module):
-    """A channel's place in the block varies slowest."""
+    """Depth to space in DCR order: the position in the block varies slowest."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -179,7 +179,7 @@ class _SpaceToDepth(nn.Module):
 
 
 class _Quantize(nn.Module):
-    """Rounds to steps of a scale; all of a tensor has one."""
+    """Rounds to multiples of one scale for the whole tensor."""
 
     def __init__(self, o: dict[str, Any], scale: Any, zero: Any) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""An ONNX graph as a torch module: a foreign generator is one like any other, a bundle's runs here.
+"""An ONNX graph as a torch module, for foreign generators and for the backend ``torch``.
 
-Layers become torch's own layers. Shapes that a graph computes with are lists of numbers here. INT8
-graphs compute in float between their roundings: torch has no INT8 convolutions for Q/DQ graphs.
+Operations become torch's own layers. Shapes are lists of numbers. INT8 graphs compute in float
+between roundings, since torch has no INT8 convolutions for Q/DQ graphs.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from .onnx_functions import FUNCTIONS, cast
 from .onnx_layers import LAYERS, TYPES, UnknownForm, type_of
 from .onnx_sizes import fold_sizes
 
-OPSET = 20  # whatever a file has is converted to it
+OPSET = 20  # files of other versions are converted to it
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 
 
 def load_module(path: Path) -> fx.GraphModule:
-    """Returns the module of an .onnx file, in the number formats that it has.
+    """Returns the module of an .onnx file in its own number formats.
 
     Raises:
-        BackendError: It has an operation, or a form of one, that is unknown here.
+        BackendError: It has an operation, or a form of one, that is not supported.
     """
     return to_module(onnx.load(path), path)
 
@@ -43,10 +43,10 @@ def to_module(
     Args:
         model: The graph.
         path: For messages.
-        floats: What all floating-point numbers become; their own formats if None.
+        floats: The type of all floating-point numbers; their own types if None.
 
     Raises:
-        BackendError: It has an operation, or a form of one, that is unknown here.
+        BackendError: It has an operation, or a form of one, that is not supported.
     """
     model = fold_sizes(model)
     graph = _Graph(model, path, floats)
@@ -56,7 +56,7 @@ def to_module(
 
 
 class _Graph:
-    """A torch graph in the making."""
+    """Builds a torch graph."""
 
     def __init__(self, model: onnx.ModelProto, path: Path, floats: torch.dtype | None) -> None:
         self.path, self.floats = path, floats
@@ -66,10 +66,10 @@ class _Graph:
         self.values: dict[str, Any] = {"": None, taken[0]: self.graph.placeholder("x")}
 
     def add(self, node: NodeProto) -> None:
-        """Adds a node; its inputs are there already."""
+        """Adds a node whose inputs have been added."""
         options = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         inputs = [name for name in node.input if name]
-        if all(name in self.constants for name in inputs):  # what is computed of constants is one
+        if all(name in self.constants for name in inputs):  # constant folding
             known = {name: self.constants[name] for name in inputs}
             made: Any = ReferenceEvaluator(node, opsets={"": OPSET}).run(None, known)
             self.constants.update(zip(node.output, made, strict=True))
@@ -125,7 +125,7 @@ class _Graph:
         return self.constants[name]
 
     def _value(self, name: str) -> Any:
-        """Whole numbers as they are, other constants as buffers."""
+        """Returns integers as they are, other constants as buffers."""
         if name in self.values:
             return self.values[name]
         array = self.constants[name]
@@ -140,5 +140,5 @@ class _Graph:
         return self.values[name]
 
     def _kind(self, dtype: torch.dtype) -> torch.dtype:
-        """What numbers of a format become."""
+        """Returns the type that numbers of a type get."""
         return self.floats if self.floats and dtype.is_floating_point else dtype

@@ -1,8 +1,8 @@
-"""Sizes that an ONNX graph computes from its input's, told by running it: most are plain factors.
+"""Simplifies sizes that an ONNX graph computes from the size of its input.
 
-``Resize`` to "twice what this tensor has" is written as a dozen nodes by some exporters. The graph
-is run at a few sizes; what is the same factor, the same number or the same distance from a tensor's
-end each time takes the place of what was computed.
+Some exporters write "resize to twice this tensor's size" as a dozen nodes. The graph is run at a
+few sizes. A size that is the same factor, the same number, or at the same distance from a tensor's
+end in all runs replaces the computation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 Array = npt.NDArray[Any]
 
-# (height, width) of the runs: multiples of what generators halve, and no two ratios alike.
+# (height, width) of the runs: multiples of common strides, with different ratios.
 _TRIED = ((64, 128), (128, 192), (192, 64))
 _LARGEST = np.iinfo(np.int64).max
 # Inputs that are sizes.
@@ -28,7 +28,7 @@ _SIZES = {"Resize": (2, 3), "Upsample": (1,), "Pad": (1,), "Slice": (1, 2), "Res
 
 @dataclass(frozen=True)
 class _Computed:
-    """One input of a node that is a size, and what it was in each run."""
+    """An input of a node that is a size, with its value in each run."""
 
     node: NodeProto
     index: int
@@ -37,7 +37,7 @@ class _Computed:
 
 
 def fold_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Returns a model of the same without sizes that are computed, as far as that goes.
+    """Returns an equivalent model with as few computed sizes as possible.
 
     Args:
         model: With one input, a picture of rank 4 whose height and width are open.
@@ -68,7 +68,7 @@ def fold_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def pruned(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Returns a model without the nodes whose results nobody takes."""
+    """Returns a model without unused nodes."""
     wanted = {value.name for value in model.graph.output}
     kept = []
     for node in reversed(model.graph.node):
@@ -85,7 +85,7 @@ def pruned(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _computed(model: onnx.ModelProto) -> list[tuple[int, int, str, str]]:
-    """Sizes that depend on the input: node, input, the size's name and the first input's."""
+    """Yields sizes that depend on the input: node, input, names of size and first input."""
     constants = {tensor.name for tensor in model.graph.initializer}
     dynamic = {value.name for value in model.graph.input} - constants
     found = []
@@ -102,7 +102,7 @@ def _computed(model: onnx.ModelProto) -> list[tuple[int, int, str, str]]:
 def _run(
     model: onnx.ModelProto, found: list[tuple[int, int, str, str]]
 ) -> list[list[Array]] | None:
-    """What the sizes and the tensors beside them are at each of some sizes; None if it fails."""
+    """Returns sizes and their tensors in each run; None if a run fails."""
     twin = onnx.ModelProto()
     twin.CopyFrom(model)
     wanted = [name for _, _, size, tensor in found for name in (size, tensor)]
@@ -117,7 +117,7 @@ def _run(
         session = ort.InferenceSession(twin.SerializeToString(), options, ["CPUExecutionProvider"])
         taken = session.get_inputs()[0]
         return [_values(session, wanted, taken.name, x) for x in _pictures(model)]
-    except Exception:  # whatever the runtime makes of it, it is said where the size is needed
+    except Exception:  # the error is raised where the size is needed
         return None
 
 
@@ -139,7 +139,7 @@ def _pictures(model: onnx.ModelProto) -> Iterator[Array]:
 
 
 def _constant(size: _Computed) -> tuple[int, Array] | None:
-    """Which input takes the place of a size, and its value; None if there is none."""
+    """Returns the input that replaces a size, and its value; None if there is none."""
     kind, values = size.node.op_type, size.values
     is_same = all(np.array_equal(value, values[0]) for value in values)
     if kind == "Resize" and size.index == 3:
@@ -155,7 +155,7 @@ def _constant(size: _Computed) -> tuple[int, Array] | None:
 
 
 def _from_end(size: _Computed) -> tuple[int, Array] | None:
-    """An end that is as far from a tensor's end each time."""
+    """Returns a slice's end that has the same distance from a tensor's end in all runs."""
     ends = []
     axes = range(len(size.values[0]))
     for axis in axes:
@@ -171,7 +171,7 @@ def _from_end(size: _Computed) -> tuple[int, Array] | None:
 
 
 def _reshaped(size: _Computed) -> tuple[int, Array] | None:
-    """A shape of fixed sides, of sides that stay, and of one that follows from the others."""
+    """Returns a shape of fixed lengths, unchanged lengths, and one inferred from the others."""
     sides = []
     for place in range(len(size.values[0])):
         seen = [int(value[place]) for value in size.values]

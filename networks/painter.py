@@ -15,21 +15,21 @@ Paint = Callable[[Pixels], Pixels]  # uint8 RGB [H, W, 3] to the same
 
 
 def forget(paint: Paint) -> None:
-    """Tells a painter that what comes next is another picture, if it has a memory (``reset()``)."""
+    """Resets a painter with a memory before an unrelated picture (``reset()``)."""
     reset = getattr(paint, "reset", None)
     if callable(reset):
         reset()
 
 
 def stride_of(generator: nn.Module) -> int:
-    """Returns what the sides of a generator's pictures are multiples of, its ``stride``."""
+    """Returns a generator's ``stride``, which divides the sides of its pictures."""
     stride = generator.stride
     assert isinstance(stride, int)
     return stride
 
 
 def painter(generator: nn.Module) -> Paint:
-    """Returns a function that paints as the FP32 frame graph does, on the generator's device.
+    """Returns a function equivalent to the FP32 frame graph, on the generator's device.
 
     Args:
         generator: From pictures (B, 3, H, W) in [-1, 1] to the same, in evaluation mode. Pictures

@@ -1,4 +1,4 @@
-"""Frames and a canvas in, frames out: a painter with strokes whose canvas comes from outside."""
+"""A painter with strokes that takes its canvas as an input."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class PainterGraph(nn.Module):
             candidates: See ``Canvas`` for these, and ``Canvas.arrays`` for the last one.
             ground: Its sides are those of the picture, in samples.
             cell: Where each mark reads the plan.
-            marks: What each mark is like.
+            marks: The properties of each mark.
             origin: Where its texels begin.
             texels: Cover and relief.
-            rest: Directions of what has none.
-            place: Of each sample in a mark's texels.
+            rest: Directions of cells without one.
+            place: Each sample's offset in a mark's texels.
         """
         plan = self.network(frame)
         canvas = (candidates, ground, cell, marks, origin, texels, rest, place)
@@ -53,7 +53,7 @@ class PainterGraph(nn.Module):
 
 
 def as_tensors(canvas: tuple[Tensor, ...], step: int) -> CanvasTensors:
-    """Returns what the head takes, of what graphs take: see ``PainterGraph.forward``."""
+    """Converts a graph's inputs, see ``PainterGraph.forward``, to those of the head."""
     candidates, ground, cell, marks, origin, texels, rest, place = canvas
     return CanvasTensors(
         candidates.flatten(2).long(),

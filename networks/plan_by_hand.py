@@ -1,4 +1,4 @@
-"""A plan made by hand: what a network learns first."""
+"""Handmade plans, which a network learns first."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .strokes import LUMA
 
 @dataclass(frozen=True)
 class Manner:
-    """How a plan is made by hand: the palette, and where marks are needed."""
+    """The parameters of handmade plans: palette, and where marks are needed."""
 
     key: tuple[float, float] = (0.17, 0.79)  # black becomes this light, white lighter by this
-    chroma: float = 1.5  # how much purer colours become, before they are bounded
+    chroma: float = 1.5  # factor of saturation, before it is bounded
     purest: float = 0.33  # the bound
     dark: tuple[float, float, float] = (0.016, -0.012, 0.085)  # RGB that is added to darks
     light: tuple[float, float, float] = (0.012, 0.0, -0.014)  # and to lights
     middle: float = 0.12  # the least need for middle marks
-    fine: float = 0.0  # the most need for fine ones in what is busy all over
-    broken: float = 1.0  # how far colours of marks differ
+    fine: float = 0.0  # the greatest need for fine ones in areas that are busy all over
+    broken: float = 1.0  # spread of the marks' colours
     swing: float = 1.0  # over how large an area directions agree
 
 
@@ -99,7 +99,7 @@ def palette(rgb: Tensor, manner: Manner) -> Tensor:
 
 
 def masses(x: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Means and spread of the calmest of four quadrants (Kuwahara et al. 1976), softly chosen."""
+    """Means and spread of the flattest of four quadrants (Kuwahara et al. 1976), by soft choice."""
     r, (h, w) = side // 2, x.shape[2:]
     q = F.pad(x, (2 * r,) * 4, mode="replicate")
     mean = F.avg_pool2d(q, side, 1)
@@ -137,7 +137,7 @@ def purer(colour: Tensor, factor: Tensor | float) -> Tensor:
 
 
 def tame(colour: Tensor, around: Tensor) -> Tensor:
-    """No mark much purer than what is around it."""
+    """Limits the saturation of marks to that of their surroundings, about."""
 
     def purity(c: Tensor) -> Tensor:
         return (c - luma(c)).abs().amax(1, keepdim=True)
@@ -148,9 +148,9 @@ def tame(colour: Tensor, around: Tensor) -> Tensor:
 def make_plan(x: Tensor, hand: Hand) -> Tensor:
     """Makes the plan of pictures (B, 3, H, W) in 0..1: (B, 8 * layers, H/4, W/4).
 
-    Broad marks everywhere, in the colours of masses; middle ones where there is something to see;
-    fine ones at small things and strong edges only, a few percent of the picture. A small thing is
-    painted darker or lighter than it is, or the marks around it would hide it.
+    Broad marks lie everywhere, in the colours of masses. Middle ones lie where there is detail,
+    fine ones only at small objects and strong edges, on a few percent of the picture. The contrast
+    of small objects is raised, or the marks around them would hide them.
     """
     manner = MANNERS[hand.name]
     small = F.avg_pool2d(x, 4)
@@ -206,7 +206,7 @@ def _structure(grey: Tensor) -> Tensor:
 
 
 def _along(products: Tensor) -> Tensor:
-    """Directions along edges, cosine and sine of the doubled angle; the longer the surer."""
+    """Directions along edges, cosine and sine of the doubled angle; longer vectors are surer."""
     xx, yy, xy = products.split(1, 1)
     direction = torch.cat([yy - xx, -2 * xy], 1)
     length = (direction.square()).sum(1, keepdim=True).sqrt()

@@ -1,11 +1,11 @@
 """Generators trained with pytorch-CycleGAN-and-pix2pix become generators of pleinair.
 
-A state dict of that project says all that is needed, by its names and shapes: the architecture, its
-norm, its channels and, for a ResNet, its dropout. (Dropout leaves no trace in a U-Net's names. It
-makes no difference here, since nothing is dropped while painting.)
+Names and shapes of that project's state dicts define the architecture, its norm, its channels and,
+for a ResNet, its dropout. (A U-Net's names do not show dropout, which does not matter: nothing is
+dropped while painting.)
 
-What is painted is what that project paints in evaluation mode. Its test script does so only with
-``--eval``; without, batch norm takes the statistics of the picture at hand.
+The result is that of the project's evaluation mode. Its test script uses it only with ``--eval``;
+without, batch norm takes the statistics of the picture itself.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Imported:
-    """What was recognised."""
+    """The generator that was recognised."""
 
     architecture: str
     options: dict[str, Any]  # of create_generator
     parameters: int
-    assumed: tuple[str, ...] = ()  # to find it in the file
+    assumed: tuple[str, ...] = ()  # assumptions made to find it in the file
 
 
 def import_checkpoint(
@@ -54,9 +54,9 @@ def import_checkpoint(
     Args:
         source: A state dict of a ResNet of 4 to 9 blocks, also CUT's and FastCUT's, of unet_256
             or unet_128 for RGB pictures, with any norm and any number of channels; nested and
-            with prefixes as it may be; written by torch, or as ``.safetensors``.
+            with any prefixes; written by torch, or as ``.safetensors``.
         out: The file to write, for ``pleinair export``.
-        name: What the generator will be called; the source's name by default.
+        name: The generator's name; by default the source's.
         overwrite: Whether ``out`` may be replaced.
 
     Raises:
@@ -87,7 +87,7 @@ def import_checkpoint(
 
 
 def _load(source: Path) -> dict[str, Any]:
-    """Reads a file of torch's, or of safetensors."""
+    """Reads a file written by torch or by safetensors."""
     if source.suffix == ".safetensors" and source.stat().st_size:
         return read_weights(source)[0]
     return load_state(source)
@@ -111,7 +111,7 @@ def _slug(name: str) -> str:
 
 
 def _find(state: Mapping[str, Any], source: Path) -> tuple[State, list[str]]:
-    """Returns the generator's state dict in what a file holds, and what was assumed to find it.
+    """Returns the generator's state dict in a file, and the assumptions made to find it.
 
     A file may nest it (``{"state_dict": ...}``), wrap its names (``module.``, ``netG.``), or hold
     several networks.
@@ -135,7 +135,7 @@ def _find(state: Mapping[str, Any], source: Path) -> tuple[State, list[str]]:
 
 
 def _nested(value: Mapping[Any, Any], where: str) -> Iterator[tuple[str, State]]:
-    """Yields the dicts of tensors in a dict, and where they are; averaged weights come first."""
+    """Yields dicts of tensors nested in a dict, with their paths; averaged weights come first."""
     tensors = {k: v for k, v in value.items() if isinstance(k, str) and isinstance(v, Tensor)}
     if tensors:
         yield where, tensors
@@ -145,7 +145,7 @@ def _nested(value: Mapping[Any, Any], where: str) -> Iterator[tuple[str, State]]
 
 
 def _unwrapped(state: State) -> Iterator[tuple[str, State]]:
-    """Yields each generator in a dict of tensors, with what stands before its names."""
+    """Yields each generator in a dict of tensors, with the prefix of its names."""
     if _is_kernel(state, "1.weight") and _is_kernel(state, "4.weight"):  # its layers alone
         yield "", {f"model.{key}": value for key, value in state.items()}
     for last in (_RESNET, _UNET):
@@ -158,7 +158,7 @@ def _unwrapped(state: State) -> Iterator[tuple[str, State]]:
 
 
 def _without_statistics(state: State) -> State:
-    """Before torch 0.4 instance norm kept statistics too, which nobody used."""
+    """Drops the unused statistics that instance norm kept before torch 0.4."""
     kept = ("running_mean", "running_var", "num_batches_tracked")
     return {
         key: value
@@ -168,7 +168,7 @@ def _without_statistics(state: State) -> State:
 
 
 def _recognise(state: State, source: Path) -> tuple[str, dict[str, Any]]:
-    """Returns the architecture and the options that a state dict's names and shapes tell."""
+    """Returns architecture and options by a state dict's names and shapes."""
     if _is_kernel(state, _RESNET):
         return _recognise_resnet(state, source)
     return _recognise_unet(state, source)
@@ -204,7 +204,7 @@ def _recognise_unet(state: State, source: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _options(state: State, first: str, norm: str, last: str, source: Path) -> dict[str, Any]:
-    """Returns the options common to all; takes the names of first and last layer and of a norm."""
+    """Returns the options common to all; args name the first and last layer and a norm."""
     ngf, takes = state[f"{first}.weight"].shape[:2]
     returns = len(state.get(f"{last}.bias", ()))
     if (takes, returns) != (3, 3):
@@ -222,7 +222,7 @@ def _is_kernel(state: State, key: str) -> bool:
 
 
 def _fitted(state: State, architecture: str, options: dict[str, Any], source: Path) -> State:
-    """Returns the state complete, in the generator's own order and types."""
+    """Returns the complete state in the generator's order and types."""
     with torch.device("meta"):
         expected = create_generator(architecture, **options).state_dict()
     for key in expected:

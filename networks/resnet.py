@@ -1,4 +1,4 @@
-"""ResNet generators: the CycleGAN paper's own, the field's reference."""
+"""The ResNet generators of the CycleGAN paper."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ResnetGenerator(nn.Module):
         norm: One of ``NORMS``.
         dropout: Whether half of a block's inner activations are dropped in training.
         ngf: Channels at full resolution.
-        antialias: Where sizes change by a low-pass filter beside a convolution of stride 1, as in
-            CUT (Park et al. 2020) and FastCUT: one of ``ANTIALIAS``.
+        antialias: One of ``ANTIALIAS``: where a low-pass filter and a convolution of stride 1
+            change sizes, as in CUT (Park et al. 2020) and FastCUT.
     """
 
     stride = 4

@@ -1,10 +1,10 @@
 """The last layer of a painter with strokes: a plan becomes a painting.
 
-A mark shows where its direction is the plan's and the plan's need exceeds what it shows from. Each
-sample takes the topmost shown mark of each layer; each of its pixels is that of the topmost layer,
-in the mark's one colour, laid over the layers beneath by how much of the pixel the mark covers.
-Colours, needs and directions have exact gradients, since marks fade in over a small range. Colours
-are bytes: gradients pass through their rounding.
+A mark is visible if its direction agrees with the plan's and the plan's need exceeds the mark's
+threshold. Each sample takes the topmost visible mark of each layer. Layers are blended from below,
+each mark in one colour, by its cover of the pixel. Marks fade in over a small range, so colours,
+needs and directions have exact gradients. Colours are rounded to bytes with straight-through
+gradients.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLANES = 6  # of a sample: colour, light, the mark on top, and its origin
 
 
 class CanvasTensors(NamedTuple):
-    """``Canvas`` for torch; see there."""
+    """``Canvas`` as tensors; see there."""
 
     candidates: Tensor  # (layers, directions, samples)
     ground: Tensor  # (samples,)
@@ -38,7 +38,7 @@ class CanvasTensors(NamedTuple):
 
     @classmethod
     def of(cls, canvas: Canvas, device: torch.device | str = "cpu") -> CanvasTensors:
-        """Puts a canvas on a device."""
+        """Converts a canvas to tensors on a device."""
         layers, directions, height, width = canvas.candidates.shape
         rows, columns = np.mgrid[0:height, 0:width]
 
@@ -97,7 +97,7 @@ class StrokeHead(nn.Module):
         return self._compose(tops, colour, opacity, canvas)
 
     def directions(self, plan: Tensor, rest: Tensor) -> Tensor:
-        """Unit vectors of directions (2, layers * cells), which are the shorter the less sure."""
+        """Returns unit vectors of directions (2, layers * cells); uncertain ones are shorter."""
         length = plan.square().sum(0).clamp_min(1e-8).sqrt()
         mixed = plan + (0.5 * (1 - length)).clamp_min(0.0) * rest.repeat(1, self.layers)
         return mixed / mixed.square().sum(0).clamp_min(1e-8).sqrt()
@@ -105,7 +105,7 @@ class StrokeHead(nn.Module):
     def _compose(
         self, tops: Tensor, colour: Tensor, opacity: Tensor, canvas: CanvasTensors
     ) -> Tensor:
-        """Lays the shown marks of the layers one over the other; returns (3, H, W)."""
+        """Blends the visible marks of all layers; returns (3, H, W)."""
         height, width, step = canvas.size
         flat = colour.index_select(1, canvas.ground)  # (3, samples): the colour of each sample
         top = torch.zeros_like(tops[0])
@@ -128,13 +128,13 @@ class StrokeHead(nn.Module):
         return out.reshape(3, height * step, width * step)
 
     def _light(self, paint: Tensor) -> Tensor:
-        """What light adds to paint (3, ...) from relief 0 to 1."""
+        """Returns the brightness that light adds to paint (3, ...) from relief 0 to 1."""
         return paint.detach().mean(0) * self.body
 
     def _topmost_around(
         self, picture: Tensor, colour: Tensor, opacity: Tensor, canvas: CanvasTensors
     ) -> _Coat:
-        """Of the marks on top of each pixel and of those around it the topmost."""
+        """Returns the topmost of the marks on each pixel and on its eight neighbours."""
         most = max_pool2d(picture[None, 4], 3, 1, 1).long().flatten()
         paint = colour[:, most]
         planes = torch.stack([self._light(paint), most.float(), canvas.origin[most].float()])
@@ -143,12 +143,12 @@ class StrokeHead(nn.Module):
 
 
 def _as_bytes(colour: Tensor) -> Tensor:
-    """Colours as the graph has them, three bytes in one number; the gradient passes through."""
+    """Rounds colours to bytes, as the graph packs them, with straight-through gradients."""
     return colour + ((colour.clamp(0, 1) * 255).round() / 255 - colour).detach()
 
 
 def _sides(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """For each pixel of blocks of 2x2 the two other blocks that it touches along a side.
+    """Returns, for each pixel of blocks of 2x2, the two blocks next to its own that it touches.
 
     Args:
         picture: Of blocks, (planes, h, w); the border is repeated.
@@ -166,13 +166,12 @@ def _sides(picture: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _coat(planes: Tensor, canvas: CanvasTensors) -> _Coat:
-    """What a mark puts on the pixels of samples.
+    """Returns the paint of one mark for each sample, or for each pixel of each sample.
 
     Args:
-        planes: (6, 1, samples), or of another mark for each pixel, (6, step * step, samples): three
-            of colour, light, the mark, its origin.
-        canvas: Where marks lie. Where there is none it is the first texel's, which is bare as all
-            corners are.
+        planes: (6, 1, samples) or (6, step * step, samples): three of colour, light, the mark, its
+            origin.
+        canvas: Where marks lie. Without a mark it is the first texel, which is bare.
     """
     mark = planes[4]
     texel = (planes[5].long() + canvas.place) * (mark > 0).long()
@@ -183,9 +182,9 @@ def _coat(planes: Tensor, canvas: CanvasTensors) -> _Coat:
 
 
 def _laid(near: Tensor, coats: list[_Coat]) -> Tensor:
-    """Lays coats one over the other, by the numbers of their marks; what none covers stays near.
+    """Lays coats over each other, ordered by the numbers of their marks.
 
-    So no gap is seen where two marks meet.
+    Uncovered parts keep the colours of ``near``, which closes gaps between marks.
     """
     covers = [coat.cover for coat in coats]
     for index, coat in enumerate(coats):  # a mark that is there twice counts once

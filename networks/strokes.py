@@ -1,4 +1,4 @@
-"""Painters with strokes: a small network makes a plan of a picture, the stroke head paints it."""
+"""Painters with strokes: a small network plans a picture, the stroke head paints it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..canvas.winners import KINDS
 from .stroke_head import CanvasTensors, StrokeHead
 
 LUMA = (0.299, 0.587, 0.114)  # brightness of red, green and blue, by BT.601
-_CANVASES = 8  # that are kept: in training as many layouts are painted on, else as many sizes
+_CANVASES = 8  # cached: layouts in training, sizes otherwise
 
 
 class Block(nn.Module):
@@ -36,12 +36,11 @@ class Block(nn.Module):
 class PlanNetwork(nn.Module):
     """Pictures (B, 3, H, W) in [-1, 1] -> plans (B, 8 * layers, H/4, W/4).
 
-    At a quarter of the size it sees where marks lie; at an eighth, a sixteenth and a thirty-second
-    ever more of the picture: masses, and the light over all of it. Plain convolutions, ReLU, pixel
-    shuffles: what INT8 hardware runs well.
+    At 1/4 of the size it places marks; at 1/8, 1/16 and 1/32 it sees masses and the light over the
+    picture. It has plain convolutions, ReLU and pixel shuffles, which INT8 hardware runs well.
 
     Args:
-        layers: Of marks.
+        layers: The number of layers of marks.
         widths: Channels at 1/4, 1/8, 1/16 and 1/32 of the size.
     """
 
@@ -72,9 +71,10 @@ class PlanNetwork(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Starts with what a direction is made of: mean colours, and slopes to eight sides.
+        """Starts with features for directions: mean colours, and gradients to eight sides.
 
-        From random weights it learns level and upright in minutes, and slanting ones in hours.
+        From random weights, it learns horizontal and vertical directions in minutes, diagonal ones
+        in hours.
         """
         assert self.stem.bias is not None
         assert self.near.bias is not None
@@ -107,23 +107,23 @@ class PlanNetwork(nn.Module):
 
 
 def planner(generator: nn.Module) -> nn.Module:
-    """Returns the network inside a painter with strokes, any other generator as it is."""
+    """Returns the network of a painter with strokes; any other generator itself."""
     return generator.network if isinstance(generator, StrokeGenerator) else generator
 
 
 class StrokeGenerator(nn.Module):
     """A generator whose last layer is brush strokes: (B, 3, H, W) in [-1, 1] to the same.
 
-    In training each call draws one of a few layouts, else a size always has the same one.
+    In training each call draws one of a few layouts; otherwise each size has one layout.
 
     Args:
         hand: A hand, or the name of one, see ``canvas.hand.HANDS``.
-        step: 1 decides for each pixel which mark it takes, 2 for each block of 2x2.
+        step: 1 to choose marks for each pixel, 2 for each block of 2x2.
         stroke: The size of marks: ``fine``, ``medium`` or ``large``.
 
     Attributes:
-        piece: Where the pictures lie in a larger one, if they do.
-        lay: Lays the canvas for a height and width where it is not to be laid by the above.
+        piece: The position of the pictures in a larger one, if any.
+        lay: Lays the canvas for a height and width instead of ``canvas``, if given.
     """
 
     stride = PlanNetwork.stride
@@ -145,20 +145,20 @@ class StrokeGenerator(nn.Module):
     def paint(self, plan: Tensor) -> Tensor:
         """Paints plans (B, 8 * layers, H/4, W/4) with the head alone, in float32."""
         seed = int(torch.randint(_CANVASES, ())) if self.training else 0
-        # In half precision a mark would show here and there that does not show.
+        # In half precision some marks would become visible that are not.
         painted: Tensor = self.head(plan.float(), self.canvas(plan, seed))
         return painted.clamp(0, 1) * 2 - 1
 
     def canvas(self, plan: Tensor, seed: int = 0) -> CanvasTensors:
-        """Returns the canvas for plans of a size; laid once."""
+        """Returns the canvas for plans of a size; each is laid once."""
         height, width = (4 * side for side in plan.shape[-2:])
-        if self.piece:  # which is painted once
+        if self.piece:  # painted once, so not cached
             scale = scale_of(self.piece.of[0], self.stroke)
             canvas = lay_canvas(self.hand, height, width, self.step, scale, seed, piece=self.piece)
             return CanvasTensors.of(canvas, plan.device)
         key = (height, width, seed)
         if key not in self._canvases:
-            # A training crop is a piece of a picture with 720 rows.
+            # A training crop is part of a picture with 720 rows.
             scale = scale_of(720 if self.training else height, self.stroke)
             if self.lay:
                 canvas = self.lay(height, width)

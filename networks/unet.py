@@ -1,4 +1,4 @@
-"""U-Net generators: the pix2pix paper's own."""
+"""The U-Net generators of the pix2pix paper."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class UnetGenerator(nn.Module):
     """The pix2pix generator (Isola et al. 2017, 6.1.1; Ronneberger et al. 2015).
 
     The picture is halved until one pixel is left of a square of ``stride`` pixels, and doubled
-    again; at each size the way up also gets what the way down had there. Nesting, and with it the
+    again, with a skip connection at each size. Nesting, and with it the
     state-dict names (``model.model.1.model.3.model...``), is that of pytorch-CycleGAN-and-pix2pix,
     so its checkpoints fit.
 
@@ -43,10 +43,10 @@ class UnetGenerator(nn.Module):
 
 
 class UnetLevel(nn.Module):
-    """Halves its input, lets the deeper level work on it, doubles it, and appends it to the input.
+    """Halves its input, runs the deeper level, doubles the result and appends it to the input.
 
-    In the reference the first activation works in place, and so changes the input that is appended.
-    The ReLU that follows makes the same of either, since ``relu(leaky(x)) == relu(x)``.
+    The first activation of the reference works in place and changes the appended input. The ReLU
+    that follows hides this, since ``relu(leaky(x)) == relu(x)``.
 
     Args:
         outer: Channels of the input, and of what is appended.

@@ -1,10 +1,10 @@
-"""Winograd's convolution: a quarter of the multiplications, for wide layers on a CPU.
+"""Winograd convolution: a quarter of the multiplications, for wide layers on a CPU.
 
 Lavin and Gray 2016 ("Fast algorithms for convolutional neural networks"): tiles of 6x6 pixels and
-the kernel are brought to 36 places where a convolution is a matrix product over channels, and back.
-A tile gives 4x4 results of a 3x3 kernel, or 3x3 of a 4x4 one. The three maps are linear, and so all
-derivatives are the transposed maps around another matrix product. What changes is rounding: about
-3e-6 of a result's size, where the direct way has 5e-7.
+the kernel are mapped to 36 points, where a convolution is a matrix product over channels, and back.
+A tile gives 4x4 results of a 3x3 kernel, or 3x3 of a 4x4 one. The three maps are linear, so the
+derivatives use the transposed maps around another matrix product. Rounding errors are about 3e-6 of
+a result, where the direct convolution has 5e-7.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)  # where polynomials are evaluated; infini
 
 
 class WinogradConv2d(nn.Conv2d):
-    """A convolution that is computed by Winograd where that is quicker, else as any other.
+    """A convolution that uses Winograd where that is faster.
 
-    That is in training in float32 on a CPU, where it has many channels and pixels. Its kernel is
-    3x3 or 4x4, its stride 1.
+    That is the case in float32 training on a CPU, with many channels and pixels, for kernels of 3x3
+    and 4x4 with stride 1.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class WinogradConv2d(nn.Conv2d):
 
 
 class _Winograd(torch.autograd.Function):
-    """Of pictures that are whole tiles. It saves no more than a direct convolution does."""
+    """The autograd function, for pictures of whole tiles; it saves what a direct one would."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -88,7 +88,7 @@ class _Winograd(torch.autograd.Function):
 
 
 class _Maps(NamedTuple):
-    """The linear maps of a tile, of both axes at once."""
+    """The linear maps of a tile, both axes combined."""
 
     tile: Tensor  # (36, 36): pixels of a tile to the places of products
     kernel: Tensor  # (36, k k): a kernel to the same places
@@ -102,7 +102,7 @@ class _Maps(NamedTuple):
 
 @cache
 def _maps(size: int) -> _Maps:
-    """Cook and Toom: values of two polynomials at six points are multiplied, and interpolated."""
+    """The maps of Cook and Toom: evaluate two polynomials at six points, multiply, interpolate."""
     points = np.array(_POINTS)
     powers = np.vander(points, TILE, increasing=True)
     apart = [np.prod(np.delete(p - points, i)) for i, p in enumerate(points)]
@@ -119,20 +119,20 @@ def _maps(size: int) -> _Maps:
 
 
 def _gather(x: Tensor, maps: _Maps) -> Tensor:
-    """Brings pictures (B, C, H, W) to their places, (36, tiles, C)."""
+    """Maps pictures (B, C, H, W) to points, (36, tiles, C)."""
     tiles = x.permute(0, 2, 3, 1).unfold(1, TILE, maps.step).unfold(2, TILE, maps.step)
     rows = tiles.permute(4, 5, 0, 1, 2, 3).reshape(TILE * TILE, -1)
     return (maps.tile @ rows).view(TILE * TILE, -1, x.shape[1])
 
 
 def _spread(weight: Tensor, maps: _Maps) -> Tensor:
-    """Brings kernels (K, C, k, k) to their places, (36, K, C)."""
+    """Maps kernels (K, C, k, k) to points, (36, K, C)."""
     rows = weight.permute(2, 3, 0, 1).reshape(maps.kernel.shape[1], -1)
     return (maps.kernel @ rows).view(TILE * TILE, *weight.shape[:2])
 
 
 def _scatter(tiles: Tensor, like: Tensor, step: int) -> Tensor:
-    """Adds tiles (6, 6, B, h, w, C) up to pictures; each overlaps its neighbours."""
+    """Adds overlapping tiles (6, 6, B, h, w, C) up to pictures."""
     b, c, height, width = like.shape
     h, w = tiles.shape[3:5]
     out = tiles.new_zeros(b, height, width, c)

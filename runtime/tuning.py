@@ -178,7 +178,7 @@ def seconds_a_frame(
 
 
 def machine() -> dict[str, Any]:
-    """Returns what tells this machine from others: speed hangs on it."""
+    """Returns what identifies this kind of machine, which speed depends on."""
     affinity = getattr(os, "sched_getaffinity", None)
     return {
         "processor": processor(),

@@ -80,7 +80,7 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
     if reference_artifact:
         with contextlib.suppress(BundleError, BackendError):  # said below, in its row
             reference = paint_all(bundle, reference_artifact, BACKENDS["onnxruntime"], frames)
-    rows, problems = [], []
+    rows, problems = [], _weights_problems(bundle)
     notes: list[str] = []
     for artifact in bundle.manifest.artifacts:
         row: VerifiedArtifact = {
@@ -118,6 +118,15 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         "notes": notes,
         "artifacts": rows,
     }
+
+
+def _weights_problems(bundle: Bundle) -> list[str]:
+    """Returns what is wrong with the file of the generator's weights, if the bundle has one."""
+    try:
+        bundle.weights()
+    except BundleError as error:
+        return [str(error)]
+    return []
 
 
 def _differs(artifact: Artifact, found: dict[str, Any]) -> list[str]:

@@ -112,3 +112,21 @@ def test_compare_refuses_what_cannot_be_compared():
         metrics.compare([])
     with pytest.raises(ValueError, match="expected shape"):
         metrics.compare([(grey, grey[:2])])
+
+
+@pytest.mark.parametrize(
+    ("psnr", "expected", "worse"),
+    [(40, 45, False), (40, 46.5, True), (49, 99, True), (51, 99, False), (30, 0, False)],
+)
+def test_worse_is_visible_and_twice_as_large(psnr, expected, worse):
+    assert metrics.is_worse(psnr, expected) == worse
+
+
+def test_a_stricter_tolerance():
+    assert metrics.is_worse(56, 99, tolerance_db=3, cap_db=60)
+    assert not metrics.is_worse(58, 99, tolerance_db=3, cap_db=60)
+
+
+def test_strokes_have_limits_of_their_own():
+    assert metrics.drift_limits("int8", has_strokes=False).ssim == 0.98
+    assert metrics.drift_limits("int8", has_strokes=True).strokes == 0.08

@@ -47,7 +47,7 @@ def measure(clip: str, options: argparse.Namespace) -> dict[str, Any]:
     plain = flicker(zip(originals, painted, strict=True))
     held = flicker(zip(originals, steadied, strict=True))
     assert plain is not None
-    assert held is not None  # as the original, so the one, so the other
+    assert held is not None  # for the original as for both paintings
     name = Path(clip).stem
     print(f"{name}: {plain:.3f}, steady {held:.3f}: {100 * (1 - held / plain):.0f} % less")
     if options.stills:

@@ -1,7 +1,7 @@
-"""Recipe + pictures -> a run with its generator (needs torch and torchvision).
+"""A recipe and pictures become a run with its generator (needs torch and torchvision).
 
-``data/`` draws batches, ``losses/`` say what is minimised; the modules here step, loop and save.
-Nothing here exports, and no network that paints lies here.
+``data/`` draws batches, ``losses/`` defines the losses; the modules here step, loop and save.
+Nothing here exports, and generators lie elsewhere.
 
 ``pleinair.train(...)`` calls the room: its verb is ``api.train.train``.
 """

@@ -1,4 +1,4 @@
-"""Discriminators: which pictures are real, and which did a generator paint?"""
+"""Discriminators, which tell real pictures from painted ones."""
 
 from __future__ import annotations
 
@@ -44,11 +44,10 @@ def create_discriminator(name: str, ndf: int = 64, layers: int = 3) -> nn.Module
 
 
 class MassesDiscriminator(nn.Module):
-    """Scores patches of a picture that was reduced by 4, and by 8: light, palette, broken colour.
+    """Scores patches of a picture reduced by 4 and by 8: light, palette, broken colour.
 
-    For generators whose marks are given: what a mark looks like from near is not for them to
-    learn. No norm takes brightness and tint away, as instance norm would; spectral norm (Miyato et
-    al. 2018) keeps slopes bounded instead.
+    It is for generators with given marks, which need not learn how a mark looks. Spectral norm
+    (Miyato et al. 2018) bounds slopes; instance norm would remove brightness and tint.
     """
 
     FACTORS = (4, 8)
@@ -161,18 +160,13 @@ class GlobalDiscriminator(nn.Module):
         out: Tensor = self.model(x)
         return out
 
-    def probability(self, x: Tensor) -> Tensor:
-        """Returns how probably each picture of ``x`` (B, 3, H, W) is real, (B, 1) in [0, 1]."""
-        return torch.sigmoid(self(x))
-
 
 class FeatureDiscriminator(nn.Module):
     """Scores the activations of a frozen network, with a small head for each of its layers.
 
-    This is the idea of Projected GANs (Sauer et al. 2021): a young discriminator on pixels needs
-    thousands of steps to tell photographs from paintings, and until then a generator learns nothing
-    about paint; on features that know texture it needs a few dozen. The random cross-channel and
-    cross-scale mixing of that paper is left out.
+    This is the idea of Projected GANs (Sauer et al. 2021). On pixels, a discriminator needs
+    thousands of steps to tell photographs from paintings; until then the generator learns nothing
+    about paint. On texture features it needs a few dozen. The paper's random mixing is left out.
 
     Args:
         channels: Of each layer, in the order in which ``forward`` gets them.
@@ -189,7 +183,7 @@ class FeatureDiscriminator(nn.Module):
 
     @torch.no_grad()
     def set_scale(self, features: Sequence[Tensor]) -> None:
-        """Takes the inverse deviation of typical features, so that heads see values around one."""
+        """Sets the scale from typical features, so that heads see values around one."""
         self.get_buffer("scale").copy_(torch.stack([1 / f.std() for f in features]))
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:

@@ -1,8 +1,8 @@
 """Quantization-aware training: convolutions compute as the INT8 artifact will.
 
-What the exporter does to a trained generator is done to it while it trains: weights of 7 bits with
-one scale for each output channel, 8-bit inputs with one scale. Rounding passes gradients straight
-through (Jacob et al. 2018, section 3; Bengio et al. 2013), so weights learn to live with it.
+Training rounds as the exporter will: weights to 7 bits with a scale for each output channel, inputs
+to 8 bits with one scale. Rounding has straight-through gradients (Jacob et al. 2018, section 3;
+Bengio et al. 2013).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ MOMENTUM = 0.99  # of the inputs' running ranges
 class FakeQuantized(nn.Module):
     """Runs a generator with its convolutions' weights and inputs rounded to integers.
 
-    The generator's own parameters are what is trained; they stay in floating point, under their
-    own names. The running largest input of each convolution is the only further state.
+    The generator's own parameters are trained; they stay float and keep their names. The running
+    maximum of each convolution's input is the only other state.
     """
 
     def __init__(self, generator: nn.Module) -> None:
@@ -34,7 +34,7 @@ class FakeQuantized(nn.Module):
         self.observer = _Observer(len(convolutions))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Paints ``x`` (B, 3, H, W) as the quantized generator would."""
+        """Paints ``x`` (B, 3, H, W) with rounded weights and inputs."""
         weights = {
             f"{name}.weight": round_weights(self.generator.get_parameter(f"{name}.weight"))
             for name in self.places

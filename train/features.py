@@ -1,8 +1,8 @@
 """VGG16 features for perceptual losses (Simonyan and Zisserman 2015; Gatys et al. 2016).
 
 The weights are not part of pleinair: a recipe names a file. It is a state dict with torchvision's
-names (``features.0.weight`` ...), in either of two customs: torchvision's (RGB, ImageNet mean and
-deviation) or the original Caffe network's (BGR, 0..255 minus the mean).
+names (``features.0.weight`` ...). Its input is normalised as in torchvision (RGB, ImageNet mean and
+deviation) or as in the original Caffe network (BGR, 0..255 minus the mean).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LAYERS: tuple[tuple[int, int, int] | str, ...] = (
     (17, 256, 512), (19, 512, 512), (21, 512, 512),
 )  # fmt: skip
 _NAMES = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3")
-HALF = "/2"  # at the end of a layer's name: of the picture at half its size
+HALF = "/2"  # suffix of a layer's name: on the picture at half its size
 CHANNELS = {f"relu{name}": 64 * 2 ** (int(name[0]) - 1) for name in _NAMES}
 
 
@@ -41,9 +41,9 @@ class VGG16(nn.Module):
     Args:
         weights: A state dict saved with ``torch.save``; float16 is widened.
         layers: Which activations to return, e.g. ``("relu1_2", "relu2_2/2")``. With ``/2`` the
-            network looks at the picture at half its size: twice the texture for a quarter of the
-            work.
-        custom: What input the weights expect.
+            network sees the picture at half its size: texture twice as large, for a quarter of
+            the computation.
+        custom: The normalisation that the weights expect.
     """
 
     def __init__(
@@ -119,5 +119,5 @@ class VGG16(nn.Module):
 
 
 def _depth(layer: str) -> int:
-    """Returns how many convolutions there are up to a layer."""
+    """Returns the number of convolutions up to a layer."""
     return 1 + _NAMES.index(layer.removeprefix("relu"))

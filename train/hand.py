@@ -1,4 +1,4 @@
-"""A hand of one's own: what changes in a recipe for somebody's paintings."""
+"""A custom hand: the changes to a recipe for one's own paintings."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from ..errors import TrainingError, UsageError
 from .data.domains import find_pictures
 from .recipe import load_recipe
 
-LEAST = 8  # paintings: of fewer a discriminator learns the motifs by heart
+LEAST = 8  # paintings; with fewer, a discriminator memorises their subjects
 
 
 def hand_changes(
     recipe: Path, pictures: Path | None = None, photos: Path | None = None, hand: str = ""
 ) -> list[str]:
-    """Returns the overrides that make a recipe's painter one of these pictures.
+    """Returns the overrides of a recipe that train a painter on these pictures.
 
     Args:
         recipe: Of a painter with strokes.
         pictures: A folder of paintings, of any sizes.
-        photos: A folder of photographs, what the painter will paint.
-        hand: Whose marks; "" leaves the recipe's.
+        photos: A folder of photographs like those that it will paint.
+        hand: The hand that supplies the marks; "" for the recipe's.
 
     Raises:
-        UsageError: The recipe is of something else, one folder lacks the other, or the hand is
+        UsageError: The recipe has no strokes, one of the folders is not given, or the hand is
             unknown.
         TrainingError: A folder is missing, or holds too few pictures.
     """

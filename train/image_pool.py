@@ -11,9 +11,9 @@ from torch import Tensor
 class ImagePool:
     """Returns, for each new picture, either itself or an older one that it replaces (50:50).
 
-    The discriminator so sees a mix of generators' past and present, which damps oscillation.
-    A capacity of 0 switches it off. The pool has a random generator of its own and gives up its
-    whole state, for exact resume.
+    So the discriminator sees a mix of past and present paintings, which damps oscillation. A
+    capacity of 0 disables it. The pool has its own random generator and exposes its whole state,
+    for exact resume.
     """
 
     def __init__(self, capacity: int = 50, seed: int = 0) -> None:

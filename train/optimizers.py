@@ -1,4 +1,4 @@
-"""Learning rates over a run, and optimizers' moments in memory."""
+"""Learning-rate schedules, and the memory layout of optimizers' moments."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .recipe import OptimSection
 def make_scheduler(
     optimizer: torch.optim.Optimizer, optim: OptimSection
 ) -> LambdaLR | ReduceLROnPlateau:
-    """Creates the learning rate's policy; a ``LambdaLR`` is stepped after every step."""
+    """Creates the learning-rate schedule; a ``LambdaLR`` is stepped after every step."""
     if optim.policy == "plateau":
         return ReduceLROnPlateau(optimizer, factor=optim.gamma, patience=optim.patience)
     return LambdaLR(optimizer, partial(lr_factor, optim))
 
 
 def lr_factor(optim: OptimSection, step: int) -> float:
-    """Returns what the learning rate is multiplied by; the last step still learns a little."""
+    """Returns the factor of the learning rate; it is above zero at the last step."""
     if step < optim.warmup:
         return (step + 1) / (optim.warmup + 1)
     if optim.policy == "step":
@@ -34,9 +34,9 @@ def lr_factor(optim: OptimSection, step: int) -> float:
 
 
 def match_layout(optimizer: torch.optim.Optimizer) -> None:
-    """Lays moments out in memory as their parameters are, which may be of another device's layout.
+    """Gives moments the memory layout of their parameters; a checkpoint may have another one.
 
-    Fused Adam walks through both by address: of another layout, it would mix up the weights.
+    Fused Adam reads both by address and would mix up weights of different layouts.
     """
     for parameter, state in optimizer.state.items():
         for name, value in state.items():

@@ -1,6 +1,6 @@
 """A recipe: everything that decides a training run, in one TOML file.
 
-Each field has its reason beside it. Unknown keys are refused with the nearest known one.
+A comment explains each field. Unknown keys are refused, with the nearest known one.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ class _Section(BaseModel):
 
 
 class AboutSection(_Section):
-    """What a model card says beyond the numbers."""
+    """Texts of the model card."""
 
     description: str = ""  # what it paints, in a sentence or two
-    data: str = ""  # what it was trained on, and under which licence that is
+    data: str = ""  # what it was trained on, with the licence
     limits: str = ""  # what it does badly
-    author: str = ""  # whose it is
+    author: str = ""  # the author
 
 
 class DataSection(_Section):
-    """Where pictures come from, and what is cut out of them."""
+    """Where pictures come from, and how they are cropped."""
 
     # unaligned: two folders, nothing in common (CycleGAN).
     # aligned: pictures that belong together: two folders with equal names, or, with `target = ""`,
@@ -73,7 +73,7 @@ class DataSection(_Section):
 
 
 class ModelSection(_Section):
-    """The networks. What is none is left to the generator."""
+    """The networks. Options of None have the generator's defaults."""
 
     generator: str = "edge_s"  # source -> target, the one that will be exported
     reverse: str = ""  # target -> source, for the cycle; "" takes the same
@@ -98,7 +98,7 @@ class ModelSection(_Section):
 
 
 class LossSection(_Section):
-    """Weights of the losses; 0 leaves one out and saves its time."""
+    """Weights of the losses; a loss of weight 0 is not computed."""
 
     objective: Literal["lsgan", "bce", "l1", "hinge", "wgan-gp"] = "lsgan"
     adversarial: Weight = 1.0  # discriminators on pixels
@@ -116,12 +116,12 @@ class LossSection(_Section):
     plan_marks: Weight = 0.0  # of strokes: marks as in the plan made by hand
     plan_colour: Weight = 0.0  # of strokes: colours as in the plan made by hand
     plan_detail: Weight = 0.0  # of strokes: how colours differ from those around, as in that plan
-    # The way back works on pictures so much smaller: what strokes hide it does not have to invent.
+    # The reverse direction works on pictures smaller by this factor, without the detail of strokes.
     reduced: int = Field(default=1, ge=1, le=8)
     colour: Weight = 0.0  # 16x16 averages stay, both generators
     shift: Weight = 0.0  # shift consistency against flicker, forward generator only
     flat: Weight = 0.0  # shift consistency where the picture is flat, against lattices
-    calm: Weight = 0.0  # little is added where the picture is flat, against blotches
+    calm: Weight = 0.0  # price of detail added where the picture is flat, against blotches
     noise: Weight = 0.0  # noise consistency against flicker, forward generator only
     vgg: Path | None = None  # state dict of VGG16, needed by projected, style and content
     vgg_custom: Literal["caffe", "torchvision"] = "caffe"  # what input its weights expect
@@ -135,7 +135,7 @@ class LossSection(_Section):
 
     @property
     def by_hand(self) -> bool:
-        """Whether plans are compared with those made by hand."""
+        """Whether plans are compared with handmade ones."""
         return any(getattr(self, name) for name in BY_HAND)
 
     @property
@@ -151,12 +151,12 @@ class LossSection(_Section):
 
     @property
     def two_sided(self) -> bool:
-        """Whether the way back is trained too; else only the forward generator is."""
+        """Whether the reverse generator is trained too."""
         return bool(self.cycle or self.back_weight or self.identity)
 
     @property
     def needs_vgg(self) -> bool:
-        """Whether any weight that is not zero belongs to a loss on VGG features."""
+        """Whether a loss on VGG features has a weight above zero."""
         return bool(self.projected or self.style or self.content)
 
 
@@ -179,8 +179,8 @@ class DistilSection(_Section):
     names one that learns from ``model.generator`` while that is trained with all its losses.
     """
 
-    teacher: Path | None = None  # a generator's checkpoint: offline
-    student: str = ""  # a generator's name: online
+    teacher: Path | None = None  # offline: a generator's checkpoint
+    student: str = ""  # online: a generator's name
     pixel: NotNegative = 1.0  # L1
     ssim: NotNegative = 1.0
     content: NotNegative = 0.0  # VGG features, needs loss.vgg
@@ -199,7 +199,7 @@ class DistilSection(_Section):
 
 
 class OptimSection(_Section):
-    """Adam, and what becomes of its learning rate."""
+    """Adam and its learning-rate schedule."""
 
     steps: int = Field(ge=1)  # generator updates
     batch: int = Field(default=1, ge=1, le=65536)  # pictures a step and device
@@ -233,7 +233,7 @@ class EvaluateSection(_Section):
 
 
 class ComputeSection(_Section):
-    """What the run is computed with; precision and compile may change when it goes on."""
+    """Devices and precision of the run; precision and compile may change on resume."""
 
     devices: int = Field(default=1, ge=1)  # processes a node, one GPU each; torchrun sets it itself
     nodes: int = Field(default=1, ge=1)
@@ -242,7 +242,7 @@ class ComputeSection(_Section):
 
 
 class LogSection(_Section):
-    """What a run writes, in steps."""
+    """How often a run writes, in steps."""
 
     stats_every: int = Field(default=10, ge=1)
     samples_every: int = Field(default=250, ge=1)
@@ -270,7 +270,7 @@ class Recipe(_Section):
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Reads a recipe and applies ``section.key=value`` overrides (values as in TOML, or bare text).
 
-    Of a recipe in stages it is the last, see ``stages.load_stages``.
+    For a recipe with stages this is the last one, see ``stages.load_stages``.
 
     Raises:
         TrainingError: The file is missing or no TOML, or a key or value is not valid.
@@ -330,9 +330,9 @@ def apply_override(values: dict[str, Any], override: str) -> None:
 
 
 def _first_problem(error: ValidationError) -> str:
-    """One sentence for the first thing that is wrong with a recipe."""
+    """Returns one sentence about the first problem of a recipe."""
     problems = error.errors()
-    # A weight may be a number or a list; of a list, what is wrong as a number is no news.
+    # A weight is a number or a list; for a list, skip the error about the number.
     problem = next((p for p in problems if not isinstance(p["input"], list)), problems[-1])
     where: list[str] = []
     model: type[BaseModel] = Recipe
@@ -342,7 +342,7 @@ def _first_problem(error: ValidationError) -> str:
             break
         inner = model.model_fields[part].annotation
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            break  # what follows are pydantic's names for the kinds of a weight
+            break  # the rest are pydantic's names for the types of a weight
         model = inner
     if problem["type"] == "extra_forbidden":
         section = ".".join(where[:-1])

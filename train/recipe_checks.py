@@ -1,4 +1,4 @@
-"""What a recipe's fields cannot say one by one: known names, and sections that fit each other."""
+"""Checks of a recipe beyond single fields: known names, and consistent sections."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .features import CHANNELS, HALF
 if TYPE_CHECKING:
     from .recipe import Recipe
 
-# Losses of a plan, which nobody has to paint.
+# Losses on plans, which need no painting.
 BY_HAND = ("plan_marks", "plan_colour", "plan_detail")
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Checks names, and whether sections fit each other.
+    """Checks names and the consistency of sections.
 
     Raises:
         TrainingError: A name is unknown, or two sections contradict each other.
@@ -86,13 +86,13 @@ def _check_names(recipe: Recipe) -> None:
 
 
 def _shared(options: dict[str, Any], generators: set[str], name: str) -> dict[str, Any]:
-    """The options that a generator must have, since no other of the recipe has them."""
+    """Returns options that a generator must accept, since no other in the recipe does."""
     others = [options_of(other, options) for other in generators if other != name]
     return {key: value for key, value in options.items() if not any(key in o for o in others)}
 
 
 def _check_crop(recipe: Recipe, generator: str) -> None:
-    with torch.device("meta"):  # without memory or time
+    with torch.device("meta"):  # allocates nothing
         stride = stride_of(create_generator(generator))
     if recipe.data.crop % stride:
         raise TrainingError(

@@ -2,9 +2,9 @@
 
     pleinair train recipes/monet.toml --data DATA --out runs/monet
 
-``recipe.json``, ``stats.jsonl``, ``samples/``, ``checkpoint.pt`` (everything that is needed to go
-on; ``checkpoint-before.pt`` is the one before) and the averaged generators, which are what gets
-exported: ``generator.pt``, ``reverse.pt`` of the way back, ``student.pt``, and ``best.pt``, the one
+The folder has ``recipe.json``, ``stats.jsonl``, ``samples/``, ``checkpoint.pt`` (all state for
+resume; ``checkpoint-before.pt`` is the previous one) and the averaged generators for export:
+``generator.pt``, ``reverse.pt`` for the reverse direction, ``student.pt``, and ``best.pt``, the one
 with the lowest KID so far.
 """
 
@@ -33,6 +33,7 @@ from ..networks.checkpoint import BEFORE, BEST, LAST, generator_file, load_state
 from ..networks.load import load_painter
 from ..networks.painter import painter
 from ..owners import Owner
+from ..progress import Say
 from .data.corrupt import CorruptTally
 from .data.domains import find_pictures
 from .data.held_out import held_out_pictures, sample_folder
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from ..evaluation.scores import Evaluator
 
 Report = Callable[[int, dict[str, float]], None]
-Say = Callable[[str], None]
 
 
 def train(
@@ -58,7 +58,7 @@ def train(
     say: Say = lambda text: None,
     wait: bool = False,
 ) -> Path | None:
-    """Trains until the recipe's last step, going on from the run's checkpoint if there is one.
+    """Trains until the recipe's last step, resuming from the run's checkpoint if there is one.
 
     Args:
         recipe: What to train.
@@ -66,7 +66,7 @@ def train(
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
         init: A run, a generator's checkpoint or a bundle to start from, for fine-tuning.
         report: Called after every step with the number of steps done and their losses.
-        say: Called with a sentence: a picture that cannot be read, an evaluation.
+        say: Called with messages: unreadable pictures, evaluations.
         wait: Whether to wait while another process trains in the folder.
 
     Returns:
@@ -84,7 +84,7 @@ def train(
         with Owner(out / LAST, wait, TrainingError) if first else nullcontext():
             return _train(fabric, recipe, out, init, report, say)
     except RuntimeError as error:
-        # torch tells of a dead loader again by a signal, wherever Python then is.
+        # torch signals a dead loader a second time, at any place in Python.
         if isinstance(error.__context__, TrainingError):
             raise error.__context__ from None
         raise
@@ -93,7 +93,7 @@ def train(
 def _train(
     fabric: Fabric, recipe: Recipe, out: Path, init: Path | None, report: Report, say: Say
 ) -> Path | None:
-    """Trains in a folder whose run this process owns."""
+    """Trains in a folder that this process owns."""
     first = fabric.is_global_zero
     pictures = TrainingPictures(recipe)  # fails before anything is built
     find_pictures(sample_folder(recipe.data))
@@ -122,7 +122,7 @@ def _write_recipe(recipe: Recipe, path: Path) -> None:
 
 
 def make_fabric(compute: ComputeSection, device: str) -> Fabric:
-    """Creates what places networks on devices; torchrun's own environment goes before the recipe.
+    """Creates the Fabric; torchrun's environment takes precedence over the recipe.
 
     Raises:
         TrainingError: A device or precision that is not there.
@@ -147,7 +147,7 @@ def make_fabric(compute: ComputeSection, device: str) -> Fabric:
             # between two passes through one network, which autograd does not forgive.
             strategy=DDPStrategy(forward_sync_buffers=False) if processes > 1 else "auto",
         )
-    except Exception as error:  # Fabric raises half a dozen types for what a machine has not
+    except Exception as error:  # Fabric raises many types for missing hardware
         raise TrainingError(f"device {device!r} cannot be used: {error}") from error
 
 
@@ -158,15 +158,15 @@ def _precision(compute: ComputeSection, kind: str) -> Precision:
 
 
 class _Autocast(MixedPrecision):
-    """Half precision where autocast has it, and nowhere else: pictures come in as they are."""
+    """Half precision by autocast only: inputs are not converted."""
 
     def convert_input(self, data: Any) -> Any:
-        """Leaves what is handed to a network alone."""
+        """Returns inputs unchanged."""
         return data
 
 
 class _Loop:
-    """Steps, and what is written after some of them."""
+    """The loop of steps, with saves, samples and evaluations."""
 
     def __init__(
         self,
@@ -184,7 +184,7 @@ class _Loop:
         self.stopping = False
 
     def run(self) -> None:
-        """Takes all steps that are left; Ctrl-C and SIGTERM end it after a whole one, saved."""
+        """Runs all remaining steps; Ctrl-C and SIGTERM end it after a complete step, saved."""
         with _signals(self._stop):
             try:
                 self._run()
@@ -224,7 +224,7 @@ class _Loop:
                 raise KeyboardInterrupt
 
     def _any(self, *flags: bool) -> list[bool]:
-        """Says of each flag whether it is set in any process: all must leave the loop together."""
+        """Returns for each flag whether any process has set it: all must stop together."""
         fabric = self.trainer.fabric
         if fabric.world_size == 1:
             return list(flags)
@@ -232,7 +232,7 @@ class _Loop:
         return [bool(flag) for flag in fabric.all_reduce(raised, reduce_op="sum")]
 
     def _unread(self, error: Exception) -> TrainingError:
-        """What ends the processes that read pictures is mostly a machine out of memory."""
+        """Raises for dead loader processes; mostly the machine ran out of memory."""
         return TrainingError(
             f"a process that reads pictures has ended at step {self.trainer.step}"
             f" ({str(error).strip() or type(error).__name__}); the last checkpoint is kept in"
@@ -281,7 +281,7 @@ class _Loop:
                 save_atomically(generator, self.out / generator_file(name))
 
     def _evaluate(self) -> dict[str, float]:
-        """Scores the averaged generator in the first process; all learn its KID."""
+        """Scores the averaged generator in the first process; all processes get its KID."""
         fabric, exported = self.trainer.fabric, self.trainer.exported
         kid = 0.0
         scores: dict[str, float] = {}
@@ -301,8 +301,8 @@ class _Loop:
 
 
 def make_evaluator(recipe: Recipe) -> Evaluator:
-    """Reads the pictures that a recipe is evaluated with."""
-    from ..evaluation.features import load_features  # they take seconds, and few runs need them
+    """Creates the evaluator of a recipe."""
+    from ..evaluation.features import load_features  # slow, and rarely needed
     from ..evaluation.scores import Evaluator
 
     pictures, targets = held_out_pictures(recipe, recipe.evaluate.pictures)
@@ -311,7 +311,7 @@ def make_evaluator(recipe: Recipe) -> Evaluator:
 
 @contextmanager
 def _signals(stop: Callable[..., None]) -> Iterator[None]:
-    """Lets ``stop`` answer SIGINT and SIGTERM; in other threads than the main one they are not."""
+    """Installs ``stop`` as handler of SIGINT and SIGTERM, in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -324,7 +324,7 @@ def _signals(stop: Callable[..., None]) -> Iterator[None]:
 
 
 def _start_from(trainer: Trainer, path: Path) -> None:
-    """Loads a generator to fine-tune, and the way back if it lies beside it."""
+    """Loads a generator to fine-tune, with the reverse generator in the same folder if any."""
     found, model = resolve(path, *PAINTERS), trainer.recipe.model
     _load_into(trainer, "generator", path, model.generator)
     if "reverse" not in trainer.networks or found.kind is Kind.BUNDLE:
@@ -377,7 +377,7 @@ def _go_on(trainer: Trainer, out: Path, say: Say) -> None:
         ) from error
 
 
-# What may differ when a run goes on: where things lie, what computes, what is logged.
+# Settings that may differ on resume: paths, devices, logging.
 _FREE = {
     ("data", "root"),
     ("data", "workers"),
@@ -388,7 +388,7 @@ _FREE = {
 
 
 def _check_same_recipe(recipe: Recipe, state: dict[str, Any], path: Path) -> None:
-    """Refuses to go on with other settings, and names them."""
+    """Refuses to resume with other settings, and names them."""
     differences = _differences(state.get("recipe", {}), recipe)
     differ = [f"{key} (was {was!r}, now {now!r})" for key, was, now in differences]
     if differ:
@@ -403,10 +403,10 @@ def _differences(theirs: dict[str, Any], ours: Recipe) -> Iterator[tuple[str, An
     for name in ("data", "model", "loss", "distil", "optim", "evaluate"):
         section = getattr(ours, name)
         for key, now in section.model_dump(mode="json").items():
-            # A setting that is younger than the checkpoint had its default's effect.
+            # For a setting that is newer than the checkpoint, the default was in effect.
             default = type(section).model_fields[key].get_default()
             was = theirs.get(name, {}).get(key, default)
             if (name, key) == ("optim", "steps") and now > was:
-                continue  # a run may be made longer; its schedules then end later, too
+                continue  # a run may be extended; its schedules then end later
             if (name, key) not in _FREE and was != now:
                 yield f"{name}.{key}", was, now

@@ -1,4 +1,4 @@
-"""Sample grids: pictures above, what the averaged generators make of them below."""
+"""Sample grids: originals above, paintings of the averaged generators below."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .data.held_out import read_for, sample_folder
 from .recipe import DataSection
 from .trainer import Trainer
 
-SIDE = 256  # of what is shown of each picture
+SIDE = 256  # of each picture's middle
 
 
 def save_samples(trainer: Trainer, path: Path, count: int = 8) -> None:
-    """Writes the grid; a generator of the way back adds two rows of its own."""
+    """Writes the grid; a reverse generator adds two rows."""
     data = trainer.recipe.data
     there = painter(trainer.averages[trainer.exported].module)
     rows = _rows(some_pictures(data, count), there, count)
@@ -34,7 +34,7 @@ def save_samples(trainer: Trainer, path: Path, count: int = 8) -> None:
 
 
 def some_pictures(data: DataSection, count: int, reverse: bool = False) -> list[Pixels]:
-    """Reads at most ``count`` pictures, spread over their folder; unreadable ones are left out."""
+    """Reads at most ``count`` pictures, spread over a folder, without unreadable ones."""
     read = []
     for path in spread(find_pictures(sample_folder(data, reverse)), count):
         with contextlib.suppress(UnreadablePicture):
@@ -49,7 +49,7 @@ def _rows(pictures: list[Pixels], paint: Paint, count: int) -> list[Tensor]:
 
 
 def _middle(picture: Pixels) -> Pixels:
-    """The middle of a picture; a large one is scaled down first, but not as far as to fit."""
+    """Returns the middle of a picture; large ones are scaled down somewhat first."""
     scale = 1.5 * SIDE / min(picture.shape[:2])
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

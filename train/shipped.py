@@ -11,7 +11,7 @@ RECIPES = Path(__file__).parent.parent / "recipes"
 
 
 def shipped_recipes() -> dict[str, str]:
-    """Returns what each recipe that comes with pleinair is for, by its name."""
+    """Returns the purpose of each shipped recipe, by name."""
     files = sorted(RECIPES.glob("*.toml"))
     return {file.stem: _purpose(file.read_text(encoding="utf-8")) for file in files}
 

@@ -1,12 +1,12 @@
-"""A recipe in stages: each goes on from the generator of the one before.
+"""Recipes with stages: each stage continues with the generator of the one before.
 
     [[stages]]
     name = "plan"
     optim = { steps = 4000, lr = 3e-3 }
 
-A stage's sections replace keys of the recipe's. The last one is the recipe itself: it runs in the
-run's folder, those before it in ``stages/`` there, each with its own figures and samples. A stage
-with ``fresh = true`` is left out where the run starts from a generator.
+A stage's sections replace keys of the recipe. The last stage is the recipe itself and runs in the
+run's folder; the others run in its ``stages/``, each with its own statistics and samples. A stage
+with ``fresh = true`` is skipped if the run starts from a generator.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import TrainingError
+from ..progress import Say
 from .recipe import Recipe, apply_override, read_recipe, validate_recipe
-from .run import Report, Say, train
+from .run import Report, train
 
 FOLDER = "stages"
 
@@ -66,14 +67,14 @@ def load_stages(path: Path, overrides: Sequence[str] = ()) -> list[Stage]:
 
 
 def needed_stages(stages: Sequence[Stage], init: Path | None) -> list[Stage]:
-    """Leaves out what a run that starts from a generator does not need."""
+    """Drops the stages that a run from a generator does not need."""
     return [stage for stage in stages if not (init and stage.fresh)]
 
 
 def _changed(
     values: dict[str, Any], changes: dict[str, Any], overrides: Sequence[str]
 ) -> dict[str, Any]:
-    """A recipe's values with those of a stage, then with the overrides."""
+    """Returns a recipe's values with a stage's and the overrides applied."""
     changed = copy.deepcopy(values)
     for section, keys in changes.items():
         inside = isinstance(keys, dict)
@@ -92,13 +93,13 @@ def train_stages(
     say: Say = lambda text: None,
     wait: bool = False,
 ) -> Path | None:
-    """Trains one stage after the other; what is done already is not done again.
+    """Trains one stage after the other; complete ones are not repeated.
 
     Args:
         stages: Of ``load_stages``.
         out: The run's folder.
         device: As for ``train``.
-        init: What the first stage starts from, which is then one that is not ``fresh``.
+        init: The generator that the first stage starts from; ``fresh`` stages are skipped.
         report: Called after every step with the steps done in all stages, and losses.
         say: Called with a sentence.
         wait: As for ``train``.
@@ -125,5 +126,5 @@ def train_stages(
 
 
 def _report_after(report: Report, done: int, step: int, values: dict[str, float]) -> None:
-    """Counts the steps of the stages before, too."""
+    """Adds the steps of earlier stages."""
     report(done + step, values)

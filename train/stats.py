@@ -1,4 +1,4 @@
-"""The numbers of a run: ``stats.jsonl``, and TensorBoard if the recipe asks for it."""
+"""Statistics of a run: ``stats.jsonl``, and TensorBoard if requested."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Stats:
         self.started = time.time()
 
     def write(self, step: int, values: dict[str, float]) -> None:
-        """Writes what a step's losses were, and the seconds since the run went on."""
+        """Writes the losses of a step, and the seconds since the run was started or resumed."""
         if self.file is not None:
             seconds = round(time.time() - self.started, 2)
             rounded = {name: round(value, 5) for name, value in values.items()}

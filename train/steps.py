@@ -1,4 +1,4 @@
-"""What a step needs around it: the last of its batches, its mean losses, every process's state."""
+"""Helpers of a training step: its last batch, mean losses, the state of all processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def gather(state: dict[str, Any], processes: int) -> list[dict[str, Any]]:
 
 
 def averaged(terms: Sequence[dict[str, Tensor]]) -> dict[str, float]:
-    """Averages what carries the same name; one transfer from the device for all of it."""
+    """Averages values of the same name, with one transfer from the device."""
     names = list(dict.fromkeys(itertools.chain.from_iterable(terms)))
     sums = [torch.stack([t[name] for t in terms if name in t]).mean().float() for name in names]
     return dict(zip(names, torch.stack(sums).tolist(), strict=True))

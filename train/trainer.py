@@ -1,7 +1,7 @@
-"""All that a run consists of, and one step of it; ``run.py`` is the loop around it.
+"""The state of a run and one step of it; ``run.py`` has the loop.
 
-Lightning Fabric places it on CPU, GPU or many of them, and casts what may be cast. It holds two
-or three optimizers: for the generators, for the discriminators, for a student.
+Lightning Fabric handles devices, processes and precision. There are up to three optimizers: for the
+generators, the discriminators and a student.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ from .steps import averaged, gather, mark_last
 _M = TypeVar("_M", bound=nn.Module)
 
 FORMAT = "pleinair-checkpoint-2"
-SHIFT = 16  # pixels; at most so much less one, for the shift losses
-NOISE = 4 / 255  # deviation of the noise loss in [-1, 1]: two grey levels, a camera's by daylight
+SHIFT = 16  # pixels; exclusive limit of random shifts
+NOISE = 4 / 255  # deviation in [-1, 1] of the noise loss: two grey levels, a camera's
 
 
 class Trainer:
-    """Networks, optimizers, history and chance; ``state_dict`` and ``load_state_dict`` hold all."""
+    """Networks, optimizers, history and random states; ``state_dict`` has all of them."""
 
     def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
         self.recipe, self.fabric, self.step = recipe, fabric, 0
         self.best_kid = math.inf
-        # Convolutions are quicker with the channels last, on a CPU those that change the size most.
+        # Convolutions are faster with channels last, especially strided ones on CPUs.
         last = fabric.device.type in ("cpu", "cuda")
         self.layout = torch.channels_last if last else torch.contiguous_format
         torch.manual_seed(recipe.seed)  # the same networks in every process
@@ -59,14 +59,14 @@ class Trainer:
         self._make_averages()
         self._make_loss_modules()
         seed = recipe.seed + fabric.global_rank
-        torch.manual_seed(seed)  # dropout: other places in every process
-        self.rng = torch.Generator().manual_seed(recipe.seed)  # shifts: the same in every process
+        torch.manual_seed(seed)  # dropout differs between processes
+        self.rng = torch.Generator().manual_seed(recipe.seed)  # the same in every process
         self.own_rng = torch.Generator().manual_seed(seed)
         pool = partial(ImagePool, recipe.optim.pool)
         self.pools = {"target": pool(seed), "source": pool(seed + 1)}
 
     def _make_networks(self) -> None:
-        """Creates what is trained; ``networks`` are the plain modules, whose state is saved."""
+        """Creates the trained networks; the state of all in ``networks`` is saved."""
         model, loss = self.recipe.model, self.recipe.loss
         options = options_of(model.generator, model.options)
         generator = create_generator(model.generator, **options)
@@ -83,7 +83,7 @@ class Trainer:
             self.networks["student"] = self._place(student)
         if self.recipe.compute.compile:
             for name, network in self.networks.items():
-                # A gradient penalty needs second derivatives, which compiled graphs do not have.
+                # A gradient penalty needs second derivatives, which compiled graphs lack.
                 if name != "discriminators":
                     network.compile(dynamic=False)
                 elif loss.objective != "wgan-gp":
@@ -91,7 +91,7 @@ class Trainer:
                         discriminator.compile(dynamic=False)
 
     def _make_frozen(self) -> None:
-        """Creates what is asked, not trained: feature network, mean style, teacher."""
+        """Creates the frozen modules: feature network, mean style, teacher."""
         loss, distil = self.recipe.loss, self.recipe.distil
         self.vgg, self.style, self.teacher = None, None, None
         channels = [channels_of(name) for name in loss.texture_layers]
@@ -113,7 +113,7 @@ class Trainer:
             self.teacher = self._place(teacher.eval().requires_grad_(False))
 
     def _make_averages(self) -> None:
-        """Creates the moving averages of all generators: these are what is exported."""
+        """Creates the moving averages of all generators, which are exported."""
         average = get_ema_multi_avg_fn(self.recipe.optim.ema)
         self.averages: dict[str, AveragedModel] = {
             name: AveragedModel(self.networks[name], multi_avg_fn=average).eval()  # no dropout
@@ -122,7 +122,7 @@ class Trainer:
         }
 
     def _make_loss_modules(self) -> None:
-        """Joins networks and losses to one module for each optimizer."""
+        """Combines networks and losses in one module for each optimizer."""
         optim, generator = self.recipe.optim, self.networks["generator"]
         if optim.quantize:
             generator = FakeQuantized(generator)
@@ -171,7 +171,7 @@ class Trainer:
         weight = self.recipe.loss.at(self.step / self.recipe.optim.steps)
         placed = [self._pair(batch) for batch in batches]
         self.discriminators.requires_grad_(False)
-        # Not by nothing; and far enough that the border of one lies well inside the other.
+        # A random shift, never zero.
         dy, dx = divmod(int(torch.randint(1, SHIFT**2, (), generator=self.rng)), SHIFT)
         made, terms = [], []
         for last, (source, target, teacher_output) in mark_last(placed):
@@ -201,7 +201,7 @@ class Trainer:
         return averaged(terms)
 
     def _pair(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Source, target, and what a teacher makes of the source, on the device."""
+        """Returns source, target and teacher's output on the device."""
         source = self._to_device(batch.source)
         teacher_output = None
         if self.teacher is not None:
@@ -257,7 +257,7 @@ class Trainer:
         return terms
 
     def _accumulating(self, loss_module: str, more: bool) -> Any:
-        """Leaves gradients unexchanged between processes while more batches follow."""
+        """Skips the exchange of gradients between processes while more batches follow."""
         return self.fabric.no_backward_sync(self.loss_modules[loss_module], enabled=more)
 
     def _backward(self, terms: dict[str, Tensor], batches: int) -> None:
@@ -296,7 +296,7 @@ class Trainer:
             self.style.set_target([texture(first) for first in range(0, pictures, 8)])
 
     def follow(self, kid: float) -> bool:
-        """Takes in a new KID: learning rates on a plateau fall; returns whether it is the best."""
+        """Updates plateau schedules with a new KID; returns whether it is the best."""
         for scheduler in self.schedulers.values():
             if isinstance(scheduler, ReduceLROnPlateau):
                 scheduler.step(kid)
@@ -306,11 +306,11 @@ class Trainer:
 
     @property
     def exported(self) -> str:
-        """Which of ``averages`` the run is for."""
+        """The name of the average that the run is for."""
         return "student" if "student" in self.averages else "generator"
 
     def generator_state(self, name: str) -> dict[str, Any]:
-        """Returns an averaged generator with all that a bundle's manifest says of its training."""
+        """Returns an averaged generator's checkpoint, with all that a manifest needs."""
         model = self.recipe.model
         architecture = {
             "generator": model.generator,
@@ -319,7 +319,7 @@ class Trainer:
         }[name]
         state = {k: v.detach().cpu() for k, v in self.averages[name].module.state_dict().items()}
         if isinstance(self.averages[name].module, StrokeGenerator):
-            state = halved(state)  # so bundles hold them in half the bytes, and lose nothing
+            state = halved(state)  # so that bundles store them losslessly in half the bytes
         return {
             "format": "pleinair-generator-1",
             "pleinair_version": __version__,
@@ -333,7 +333,7 @@ class Trainer:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns everything that the next step depends on; all processes must call it."""
+        """Returns the complete state; all processes must call it."""
         return {
             "format": FORMAT,
             "recipe": self.recipe.model_dump(mode="json"),
@@ -377,7 +377,7 @@ class Trainer:
         self.step, self.best_kid = state["step"], state["best_kid"]
 
     def _own_state(self) -> dict[str, Any]:
-        """What is not the same in every process."""
+        """Returns the state that differs between processes."""
         cuda = self.fabric.device.type == "cuda"
         return {
             "pools": {name: pool.state_dict() for name, pool in self.pools.items()},

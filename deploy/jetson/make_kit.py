@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from ...export.targets.tensorrt.engine import Sizes
 from ...export.targets.tensorrt.trtexec import GRAPH, shape_options
 from ...files import staging
 from ...pictures import write_picture
+from ...progress import Say
 from ...runtime.strokes.canvases import Canvases
 from ..wheel import build_wheel
 from .engines import graph_for
@@ -36,8 +36,6 @@ ON_ARM = ("onnx", "openvino")  # targets of a bundle that a Jetson's processor r
 BUNDLE = "bundle"
 MARK = "pleinair.service"  # by which a folder is known as a kit
 _TEMPLATES = Path(__file__).with_name("kit")
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def write_kit(
     calibration: Path | None = None,
     overwrite: bool = False,
     wait: bool = False,
-    progress: Progress = lambda _: None,
+    progress: Say = lambda _: None,
 ) -> Kit:
     """Writes a kit.
 
@@ -92,9 +90,7 @@ def write_kit(
     return Kit(out, manifest, files)
 
 
-def _write_bundle(
-    source: str, folder: Path, calibration: Path | None, progress: Progress
-) -> Manifest:
+def _write_bundle(source: str, folder: Path, calibration: Path | None, progress: Say) -> Manifest:
     """Writes the kit's bundle: what runs on the processor, and the graphs for TensorRT."""
     is_bundle = resolve(source, *EXPORTABLE).kind is Kind.BUNDLE
     found = Bundle.open(source) if is_bundle else None

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from ...networks.strokes import PlanNetwork
 
-ENTRANCE = "generator.stem.weight"  # name of the convolution that reads the frame's pixels
 _BLOCK = 4  # pixels along each side of one cell of the plan
 
 

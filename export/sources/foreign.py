@@ -233,6 +233,6 @@ def _check_agreement(generator: ForeignGenerator, paint: _Painter, path: Path) -
     off = float(np.abs(made - expected).max()) / (high - low)
     if not off <= AGREES:
         raise ExportError(
-            f"{path} cannot be exported: as a torch module it differs from itself in ONNX Runtime"
-            f" by {off:.2g} of its range"
+            f"{path} cannot be exported: its results in PyTorch and ONNX Runtime differ by"
+            f" {off:.2g} of its range"
         )

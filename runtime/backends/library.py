@@ -43,7 +43,7 @@ class mapped_errors:
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Keeps from stderr what a library's C++ tells of itself; what goes wrong is raised."""
+    """Discards what a library's C++ code prints to stderr; errors are raised."""
     with _STDERR:
         sys.stderr.flush()
         kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -21,7 +21,7 @@ _MEMORY = 0.8  # of the running mean of times
 class Governor:
     """Decides how small to paint, from how long a frame takes.
 
-    Painting takes time by its area; what showing it large takes does not hang on how small it was,
+    Painting takes time by its area; enlarging the result does not depend on how small it was,
     and is not there at full size. From both follows what a frame would take at another size. The
     governor falls soon and grows late, to the largest size that fits, and grows only where that
     leaves room: so it does not swing.

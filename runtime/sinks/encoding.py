@@ -60,7 +60,7 @@ class Encoding:
         for maker in _HARDWARE:
             if works(f"{self.codec}_{maker}"):
                 return f"{self.codec}_{maker}"
-        raise UsageError(f"no hardware here encodes {self.codec}; leave --hardware away")
+        raise UsageError(f"no hardware here encodes {self.codec}; omit --hardware")
 
     def options(self, encoder: str) -> dict[str, str]:
         """Returns the encoder's own options."""

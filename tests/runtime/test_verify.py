@@ -41,6 +41,15 @@ def test_a_changed_artifact_is_reported_beside_the_good_ones(bundle, photos, pre
         assert (row["measured"] == []) == (changed or precision == "fp32")  # no reference
 
 
+def test_changed_weights_are_a_problem(bundle, photos):
+    with (bundle / "generator.safetensors").open("ab") as file:
+        file.write(b"!")
+    found = verify(bundle, photos, 1)
+    assert not found["ok"]
+    (problem,) = found["problems"]
+    assert "generator.safetensors does not have the sha256" in problem
+
+
 def test_an_artifact_that_does_not_load_is_reported_beside_the_good_ones(bundle, photos, edit):
     (bundle / "fp32.onnx").write_bytes(b"no graph")
     edit(bundle, lambda m: m["artifacts"][0].update(sha256=sha256_of(bundle / "fp32.onnx")))

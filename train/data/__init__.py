@@ -1,4 +1,4 @@
-"""Pictures -> batches: which pictures, which crops, in which order.
+"""Pictures become batches: which pictures, which crops, in which order.
 
-The k-th item is a pure function of the seed and k; nothing here knows networks.
+The k-th item is a pure function of the seed and k. Nothing here knows networks.
 """

@@ -1,4 +1,4 @@
-"""Counts the pictures that cannot be read, and stops a run when they are too many."""
+"""Counts unreadable pictures, and stops a run if there are too many."""
 
 from __future__ import annotations
 

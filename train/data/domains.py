@@ -1,4 +1,4 @@
-"""Domains: which pictures there are, which belong together, and in what order they are seen."""
+"""Domains: the pictures, their pairs, and the order in which they are drawn."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ...pictures import list_pictures, read_picture
 from ..recipe import DataSection, Recipe
 from .transforms import shrink, to_grey
 
-Entry = tuple[Path, ...]  # what is seen together: one file, or a source's and its target's
-KEPT = 128 * 2**20  # bytes of decoded pictures that each domain keeps, in each loader process
+Entry = tuple[Path, ...]  # one file, or the files of source and target
+KEPT = 128 * 2**20  # bytes of decoded pictures cached for each domain in each loader process
 
 
 class UnreadablePicture(TrainingError):
-    """A picture that cannot be decoded; the next one is taken in its place."""
+    """A picture cannot be decoded; the next one replaces it."""
 
 
 class Domain:
-    """Pictures or pairs of one kind. All are seen once before any is seen again, reordered."""
+    """Pictures or pairs of one kind. Each is drawn once before any is drawn again, reshuffled."""
 
     def __init__(self, entries: Sequence[Entry], recipe: Recipe, number: int) -> None:
         if len(entries) < 2:
@@ -31,7 +31,7 @@ class Domain:
                 f"data folder {entries[0][0].parent} holds one picture; at least 2 are needed"
             )
         self.entries, self.data = entries, recipe.data
-        self.seed, self.number = recipe.seed, number  # each domain is shuffled by its own stream
+        self.seed, self.number = recipe.seed, number  # each domain has its own shuffle
         self._kept, self._room = dict[Path, Tensor](), KEPT
 
     def load(self, k: int) -> tuple[Tensor, list[str]]:
@@ -62,7 +62,7 @@ class Domain:
         )
 
     def _read(self, path: Path) -> Tensor:
-        """Reads a picture; the first are kept while there is room, for all come round alike."""
+        """Reads a picture, caching the first ones while there is room."""
         if path in self._kept:
             return self._kept[path]
         picture = shrink(load_picture(path), _size(self.data, self.number == 1))
@@ -103,13 +103,13 @@ def find_pictures(folder: Path) -> list[Path]:
 
 
 def target_folder(data: DataSection) -> Path:
-    """Returns where the target pictures are: where the sources are, or in a folder of their own."""
+    """Returns the folder of target pictures: that of the sources, or their own."""
     apart = data.mode == "unaligned" or (data.mode == "aligned" and data.target)
     return data.root / (data.target if apart else data.source)
 
 
 def holds_pairs(data: DataSection) -> bool:
-    """Whether each picture of one folder is both: source and target, side by side or grey."""
+    """Whether each picture holds source and target: side by side, or grey and coloured."""
     return data.mode == "colorization" or (data.mode == "aligned" and not data.target)
 
 
@@ -127,7 +127,7 @@ def load_picture(path: Path) -> Tensor:
 
 
 def load_source(path: Path, data: DataSection) -> Tensor:
-    """Reads a whole picture of ``data.source`` as a generator is given it: uint8 RGB (3, H, W)."""
+    """Reads a whole picture of ``data.source`` as a generator's input: uint8 RGB (3, H, W)."""
     picture = shrink(load_picture(path), _size(data, target=False))
     picture = _together((path,), [picture], data)[0]
     return to_grey(picture) if data.mode == "colorization" else picture
@@ -140,12 +140,12 @@ def load_target(path: Path, data: DataSection) -> Tensor:
 
 
 def _size(data: DataSection, target: bool) -> int | None:
-    """What the shorter side of a source or target is scaled down to when it is read."""
+    """Returns the length that a picture's shorter side is scaled down to when it is read."""
     return data.target_size if target else data.source_size
 
 
 def mix(*numbers: int) -> int:
-    """Hashes numbers to a seed, so that neighbouring inputs give unrelated streams."""
+    """Hashes numbers to a seed; similar inputs give unrelated seeds."""
     h = 0xCBF29CE484222325
     for number in numbers:
         h = ((h ^ number) * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
@@ -195,7 +195,7 @@ def _together(files: Entry, pictures: list[Tensor], data: DataSection) -> Tensor
             for path, p in zip(files, pictures, strict=True)
         ]
         raise TrainingError(f"{' but '.join(sizes)}; a pair's pictures must have the same size")
-    # The channels stay last in memory: so they are resized in half the time.
+    # Channels stay last in memory, which halves the time to resize.
     return torch.stack([picture.movedim(0, -1) for picture in pictures]).movedim(-1, 1)
 
 

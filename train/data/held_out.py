@@ -1,4 +1,4 @@
-"""The pictures that a generator is shown, evaluated and calibrated with, read as in training."""
+"""Pictures for samples, evaluation and calibration, read as in training."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def held_out_pictures(
     """Returns pictures to translate, and pictures of the domain that they are translated to.
 
     Args:
-        recipe: Where they lie, and what is done to them: turned grey, cut in two.
-        count: At most so many of each.
-        reverse: For the way back: the two change places.
-        source: Folder of the first under ``data.root``; "" takes the recipe's.
-        target: Folder of the second; "" takes the recipe's.
+        recipe: Names the folders, and how pictures are read: in grey, or one half.
+        count: The largest number of each.
+        reverse: Whether to swap them, for the reverse direction.
+        source: Folder of the first under ``data.root``; "" for the recipe's.
+        target: Folder of the second; "" for the recipe's.
 
     Raises:
         UsageError: A folder does not exist or holds fewer than two pictures.
@@ -38,13 +38,13 @@ def held_out_pictures(
 
 
 def are_pairs(recipe: Recipe, pictures: PictureFolder, targets: PictureFolder) -> bool:
-    """Whether each picture shall become the target of the same number, and of the same name."""
+    """Whether pictures and targets are pairs, by number and by name."""
     names, others = ([path.stem for path in folder.paths] for folder in (pictures, targets))
     return recipe.data.mode in ("aligned", "colorization") and names == others
 
 
 def held_out_folder(recipe: Recipe, reverse: bool) -> Path:
-    """Returns where the recipe keeps pictures of the source domain, or of the target's."""
+    """Returns the recipe's folder of source pictures, or of target pictures."""
     source, target = recipe.evaluate.source, recipe.evaluate.target
     if holds_pairs(recipe.data):
         source, target = source or target, target or source
@@ -53,14 +53,14 @@ def held_out_folder(recipe: Recipe, reverse: bool) -> Path:
 
 
 def sample_folder(data: DataSection, reverse: bool = False) -> Path:
-    """Returns where the pictures of sample grids lie, of the way there or of the way back."""
+    """Returns the folder of sample pictures, for the forward or reverse direction."""
     if reverse and not holds_pairs(data):
         return target_folder(data)
     return data.root / (data.samples or data.source)
 
 
 def read_for(data: DataSection, reverse: bool, path: Path) -> Pixels:
-    """Reads a picture as a generator is given it, of the way there or of the way back."""
+    """Reads a picture as a generator's input, for the forward or reverse direction."""
     load = load_target if reverse else load_source
     pixels: Pixels = load(path, data).permute(1, 2, 0).contiguous().numpy()
     return pixels

@@ -1,7 +1,7 @@
 """Training batches, drawn so that a run can be resumed exactly.
 
-The k-th item of a run is a pure function of the seed and k: which pictures, which crops, which
-flips. A run that resumes at step s simply goes on with item ``s * batch``; nothing else is state.
+The k-th item of a run is a pure function of the seed and k: its pictures, crops and flips. A run
+that resumes at step s continues with item ``s * batch``; there is no other state.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ __all__ = ["Batch", "TrainingPictures", "find_pictures", "load_picture", "make_l
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops (B, 3, crop, crop) in [-1, 1], and which files could not be read on the way."""
+    """Crops (B, 3, crop, crop) in [-1, 1], with the names of unreadable files."""
 
     source: Tensor
     target: Tensor | None  # none in mode single
     unreadable: tuple[str, ...] = ()
 
     def pin_memory(self) -> Batch:
-        """Returns a copy in page-locked memory; what a DataLoader calls."""
+        """Returns a copy in page-locked memory; called by DataLoader."""
         target = None if self.target is None else self.target.pin_memory()
         return Batch(self.source.pin_memory(), target, self.unreadable)
 
 
 class TrainingPictures:
-    """All items of a run; ``total`` is the number of picture files they are made of."""
+    """All items of a run; ``total`` is the number of picture files."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe, self.domains = recipe, find_domains(recipe)
@@ -64,7 +64,7 @@ class TrainingPictures:
             scale = data.target_scale if domain.number and data.target_scale else data.scale
             cuts.append(cut(pictures, data, scale, rng))
             unreadable += bad
-        # Not of pairs: their target would not follow, and a generator learn to undo the jitter.
+        # Not for pairs, whose targets would not change: a generator would learn to undo it.
         if data.jitter and data.mode in ("unaligned", "single"):
             cuts[0] = jitter(cuts[0], data.jitter, rng)
         if data.mode == "colorization":
@@ -75,8 +75,8 @@ class TrainingPictures:
 class _Batches(Dataset[Any]):
     """Element i: the i-th batch of one of ``world`` processes, or the error it ended with.
 
-    At each i they take consecutive items, so together they see what one process with the
-    ``world``-fold batch would.
+    At each i the processes take consecutive items: together the batch of one process, ``world``
+    times as large.
     """
 
     def __init__(self, recipe: Recipe, rank: int, world: int) -> None:
@@ -95,7 +95,7 @@ class _Batches(Dataset[Any]):
 
 
 class Loader:
-    """Raises what a worker met here, in its own words; DataLoader would add a traceback to them."""
+    """Raises a worker's error in this process, without the traceback that DataLoader adds."""
 
     def __init__(self, batches: DataLoader[Batch | TrainingError]) -> None:
         self._batches = batches
@@ -130,16 +130,16 @@ def make_loader(recipe: Recipe, first_step: int, rank: int = 0, world: int = 1) 
         num_workers=recipe.data.workers,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_leave_group,
-        # A DataLoader draws a base seed from the global generator; ours is left alone for resume.
+        # DataLoader draws a seed from the global generator, which must not change, for resume.
         generator=torch.Generator().manual_seed(recipe.seed),
     )
     return Loader(loader)
 
 
 def _leave_group(_: int) -> None:
-    """Ctrl-C and SIGTERM may go to a whole group: a run saves itself first, and needs its loaders.
+    """Leaves the process group: Ctrl-C may signal all of it, and a run needs loaders to save.
 
-    They are not told to ignore signals, because by one they are ended.
+    Loaders do not ignore signals, because a signal ends them.
     """
     if hasattr(os, "setpgrp"):
         os.setpgrp()

@@ -1,7 +1,7 @@
-"""What becomes of a picture before it is trained on: scaled, cropped, mirrored, its colours varied.
+"""Augmentation of training pictures: scale, crop, flip and colour jitter.
 
-Every random number comes from the generator that is handed in: torchvision's own transforms draw
-from the global one, and then a run could not be resumed exactly.
+Random numbers come from a given generator. Transforms of torchvision draw from the global one, so a
+run could not be resumed exactly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..recipe import DataSection
 def cut(
     pictures: Tensor, data: DataSection, scale: tuple[float, float], rng: torch.Generator
 ) -> Tensor:
-    """Scales, crops and mirrors pictures that belong together, all of them alike.
+    """Scales, crops and flips corresponding pictures, all alike.
 
     Args:
         pictures: uint8 (N, 3, H, W).
@@ -33,7 +33,7 @@ def cut(
     """
     side, shorter = data.crop, min(pictures.shape[-2:])
     wanted = max(side, round((data.load_size or shorter) * _factor(scale, rng)))
-    # Not rounded but cut off, as torchvision does it.
+    # Truncated, not rounded, as in torchvision.
     height, width = (wanted * length // shorter for length in pictures.shape[-2:])
     top = int(torch.randint(height - side + 1, (), generator=rng))
     left = int(torch.randint(width - side + 1, (), generator=rng))
@@ -57,10 +57,9 @@ def shrink(picture: Tensor, shorter: int | None) -> Tensor:
 def _crop_of_resized(
     pictures: Tensor, size: tuple[int, int], corner: tuple[int, int], side: int
 ) -> Tensor:
-    """What a square of ``side`` pixels at ``corner`` would hold if the pictures had ``size``.
+    """Returns a square of ``side`` pixels at ``corner`` of the pictures resized to ``size``.
 
-    Only that square is computed, from what lies under it and what the antialiasing filter sees
-    around it.
+    Only the square is computed, from the pixels that the antialiasing filter needs.
     """
     box, reads = [], []  # in each direction: the square, and the pixels that it is made of
     for length, wanted, start in zip(pictures.shape[-2:], size, corner, strict=True):
@@ -84,7 +83,7 @@ def _crop_of_resized(
 
 def jitter(pictures: Tensor, amount: float, rng: torch.Generator) -> Tensor:
     """Multiplies brightness, contrast and saturation, each by its own factor in 1 +- ``amount``."""
-    floats = pictures.float() / 255  # on bytes torchvision cuts off: each step would darken
+    floats = pictures.float() / 255  # torchvision truncates bytes, so each step would darken
     for adjust in (TF.adjust_brightness, TF.adjust_contrast, TF.adjust_saturation):
         floats = adjust(floats, _factor((1 - amount, 1 + amount), rng))
     return (floats * 255).round().to(torch.uint8)
@@ -92,7 +91,7 @@ def jitter(pictures: Tensor, amount: float, rng: torch.Generator) -> Tensor:
 
 def to_grey(picture: Tensor) -> Tensor:
     """Returns the luma of ITU-R BT.601 as three equal channels; uint8 (..., 3, H, W), as it was."""
-    # In floats and rounded: on bytes torchvision cuts off, and white would come out as 254.
+    # In float and rounded: torchvision truncates bytes, and white would become 254.
     grey: Tensor = TF.rgb_to_grayscale(picture.float(), 3)
     return grey.round().to(torch.uint8)
 
@@ -103,6 +102,6 @@ def to_range(picture: Tensor) -> Tensor:
 
 
 def _factor(between: tuple[float, float], rng: torch.Generator) -> float:
-    """Draws evenly; a range of one number draws nothing, so that leaving it out changes nothing."""
+    """Draws uniformly; a range of one number draws nothing."""
     low, high = between
     return low if low == high else low + (high - low) * float(torch.rand((), generator=rng))

@@ -1,7 +1,6 @@
-"""What a CycleGAN minimises (Zhu et al. 2017): one module for each side of the game.
+"""The losses of a CycleGAN (Zhu et al. 2017): one module for generators, one for discriminators.
 
-``GeneratorLosses`` holds both generators, ``DiscriminatorLosses`` all discriminators. Each is one
-call forward and one backward, which is what distributed data parallel training needs.
+Each has a single forward and backward pass, as distributed data parallel training requires.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from .terms import OBJECTIVES, MeanGramStyle
 Weights = Mapping[str, float]
 Terms = dict[str, Tensor]
 
-KEPT = 32 * 2**20  # bytes; what is larger, glibc asks of the system anew each time, page by page
+KEPT = 32 * 2**20  # bytes; glibc maps larger blocks anew each time, page by page
 
 
 class Draw(NamedTuple):
-    """What chance decides in one step."""
+    """The random choices of one step."""
 
     dy: int  # shift down in pixels
     dx: int  # shift to the right
@@ -40,22 +39,22 @@ class Draw(NamedTuple):
 
 
 class Made(NamedTuple):
-    """What the generators made in one step, detached, and their weighted losses."""
+    """The generators' detached results in one step, and their weighted losses."""
 
     terms: Terms
-    fake_target: Tensor | None  # none while a plan is learned that nobody paints
+    fake_target: Tensor | None  # None while only plans are learned
     fake_source: Tensor | None  # none if no loss needs it
     features: list[Tensor]  # of fake_target, for the discriminators on features
 
 
 class GeneratorLosses(nn.Module):
-    """The generators and the sum that they minimise.
+    """The generators and their weighted losses.
 
     Args:
         recipe: Which losses.
         generator: Source -> target.
         reverse: Target -> source, if that is trained.
-        discriminators: The discriminators; they are asked, not trained, here.
+        discriminators: The discriminators, which are not trained here.
         vgg: Feature network, if a loss needs one.
         style: The mean Gram loss, if it is on.
     """
@@ -73,7 +72,7 @@ class GeneratorLosses(nn.Module):
         self.generator, self.reverse = generator, reverse
         self.recipe, self.loss = recipe, recipe.loss
         self.objective = OBJECTIVES[recipe.loss.objective]
-        # In a tuple, so that they are no submodules: what is here is trained by this optimizer.
+        # In a tuple, so that they are no submodules: this optimizer trains all submodules.
         self.others = (discriminators, vgg, style)
 
     def forward(
@@ -84,14 +83,14 @@ class GeneratorLosses(nn.Module):
         draw: Draw,
         weight: Weights,
     ) -> Made:
-        """Translates a batch and weighs what came out.
+        """Translates a batch and computes the weighted losses.
 
         Args:
             source: (B, 3, H, W) in [-1, 1].
             target: The same, of the other domain.
-            teacher_output: What a teacher makes of ``source``, if there is one.
-            draw: What chance decided.
-            weight: Of each loss, now.
+            teacher_output: A teacher's painting of ``source``, if there is a teacher.
+            draw: The random choices of this step.
+            weight: The current weight of each loss.
         """
         discriminators, vgg, _ = self.others
         terms: Terms = {}
@@ -108,7 +107,7 @@ class GeneratorLosses(nn.Module):
             fake_target, same_target = forward_batched(self.generator, source, target)
         else:
             fake_target = self.generator(source)
-        fake_target = fake_target.float()  # autocast stops here: losses are of small differences
+        fake_target = fake_target.float()  # losses are computed in float32
         if "target" in discriminators:
             scores = discriminators["target"](fake_target)
             terms["g_target"] = weight["adversarial"] * self.objective.generator(scores)
@@ -128,7 +127,7 @@ class GeneratorLosses(nn.Module):
         return Made(terms, fake_target.detach(), detached, [f.detach() for f in features])
 
     def _plan(self, terms: Terms, weight: Weights, source: Tensor) -> Tensor:
-        """Makes a plan, and adds how far it is from the one made by hand."""
+        """Computes a plan, and adds its losses against the handmade one."""
         assert isinstance(self.generator, StrokeGenerator)
         plan: Tensor = self.generator.network(source)
         with torch.no_grad(), losses.full_precision(source):
@@ -139,11 +138,11 @@ class GeneratorLosses(nn.Module):
         return plan
 
     def _paint(self, plan: Tensor) -> tuple[Tensor, Tensor]:
-        """Paints a plan twice: for the game, and for what a painting shall keep.
+        """Paints a plan twice: for adversarial and cycle losses, and for content losses.
 
-        The game and the cycle teach colours alone: they want marks alike in colour, small and many.
-        What it shall keep teaches where marks are needed, and nothing else: it wants a photograph's
-        colours, and marks combed along every line.
+        Adversarial and cycle losses train colours only; they would prefer many small marks of
+        similar colours. Content losses train only where marks are needed; they would prefer a
+        photograph's colours, and marks along every line.
         """
         assert isinstance(self.generator, StrokeGenerator)
         layers = plan.shape[1] // KINDS
@@ -180,11 +179,11 @@ class GeneratorLosses(nn.Module):
         return painted.get("fake")
 
     def _reduced(self, pictures: Tensor) -> Tensor:
-        """Brings pictures to the size that the way back works at."""
+        """Scales pictures to the size of the reverse direction."""
         return reduce(pictures, self.loss.reduced)
 
     def _paint_back(self, source: Tensor, target: Tensor, fake_target: Tensor) -> dict[str, Tensor]:
-        """Returns what the reverse generator makes of those pictures that a loss needs."""
+        """Returns the reverse generator's paintings of those pictures that a loss needs."""
         assert self.reverse is not None
         loss, pictures = self.loss, dict[str, Tensor]()
         if loss.cycle:
@@ -198,7 +197,7 @@ class GeneratorLosses(nn.Module):
     def _add_losses_of_fakes(
         self, terms: Terms, weight: Weights, source: Tensor, target: Tensor, fake_source: Tensor
     ) -> None:
-        """Adds the losses of what the reverse generator made of the target."""
+        """Adds the losses of the reverse generator's painting of the target."""
         discriminators = self.others[0]
         if "source" in discriminators:
             scores = discriminators["source"](fake_source)
@@ -215,7 +214,7 @@ class GeneratorLosses(nn.Module):
     def _add_regularisers(
         self, terms: Terms, weight: Weights, source: Tensor, painted: Tensor, draw: Draw
     ) -> None:
-        """Adds what a painting shall keep, and what it shall not depend on."""
+        """Adds content losses, and consistency under shifts and noise."""
         if self.loss.colour:
             terms["colour"] = weight["colour"] * losses.low_frequency_colour(source, painted)
         if self.loss.ssim:
@@ -260,7 +259,7 @@ class GeneratorLosses(nn.Module):
 
 
 class DiscriminatorLosses(nn.Module):
-    """The discriminators and the sum that they minimise."""
+    """The discriminators and their weighted losses."""
 
     def __init__(self, recipe: Recipe, discriminators: nn.ModuleDict) -> None:
         super().__init__()
@@ -275,12 +274,12 @@ class DiscriminatorLosses(nn.Module):
         fake_features: Sequence[Tensor],
         mix: Tensor | None,
     ) -> Terms:
-        """Judges real and painted pictures.
+        """Scores real and painted pictures.
 
         Args:
             real: Pictures (B, 3, H, W) by domain, ``source`` and ``target``.
             fake: Painted ones, detached, from the pools.
-            real_features: VGG's of the real target pictures, for the judges of features.
+            real_features: VGG's of the real target pictures, for the discriminators on features.
             fake_features: Of the painted ones.
             mix: (B, 1, 1, 1), for the gradient penalty.
         """
@@ -320,10 +319,10 @@ def make_discriminators(recipe: Recipe) -> nn.ModuleDict:
 
 
 def forward_batched(network: nn.Module, *batches: Tensor) -> Sequence[Tensor]:
-    """Passes several batches through a network at once: its weights are fetched once.
+    """Passes several batches through a network at once, so that its weights are read once.
 
-    With batch normalisation a picture's result would depend on its company; then one by one. So
-    too where results would be so large that a CPU's memory is slower than the passes.
+    They go one by one with batch normalisation, which would mix them, and on a CPU where results
+    are so large that allocating them costs more.
     """
     normed = any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
     on_cpu = batches[0].device.type == "cpu"
@@ -333,7 +332,7 @@ def forward_batched(network: nn.Module, *batches: Tensor) -> Sequence[Tensor]:
 
 
 def _first_result(network: nn.Module, batches: Sequence[Tensor]) -> int:
-    """Bytes of what the first convolution makes of all pictures, mostly the largest layer's."""
+    """Returns the bytes of the first convolution's result, usually the largest."""
     first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
     pixels = sum(batch[:, 0].numel() for batch in batches)
     values = pixels // math.prod(first.stride) * first.out_channels
@@ -341,7 +340,7 @@ def _first_result(network: nn.Module, batches: Sequence[Tensor]) -> int:
 
 
 def reduce(pictures: Tensor, factor: int) -> Tensor:
-    """Makes one pixel of ``factor`` x ``factor``."""
+    """Averages blocks of ``factor`` x ``factor`` pixels."""
     return avg_pool2d(pictures, factor) if factor > 1 else pictures
 
 

@@ -1,4 +1,4 @@
-"""Distillation: a student learns to paint what its teacher paints, without discriminators.
+"""Distillation: a student learns a teacher's paintings, without discriminators.
 
 Ren et al. 2021 (Online Multi-Granularity Distillation) found that structure, features and style of
 the teacher's picture are enough; a student's own game against a discriminator adds nothing.
@@ -21,14 +21,14 @@ def distil_terms(
     vgg: VGG16 | None,
     layers: LossSection,
 ) -> dict[str, Tensor]:
-    """Weighs how far a student's painting is from its teacher's.
+    """Returns the weighted losses of a student's painting against its teacher's.
 
     Args:
         weight: Of each term; 0 leaves one out.
         painted: The student's, (B, 3, H, W) in [-1, 1].
         teacher_output: The teacher's, detached.
         vgg: Feature network, if ``content`` or ``style`` is on.
-        layers: Says which of its layers they look at.
+        layers: Names the layers that they use.
     """
     terms: dict[str, Tensor] = {}
     if weight.pixel:
@@ -53,7 +53,7 @@ def distil_terms(
 
 
 class StudentLosses(nn.Module):
-    """A student beside a teacher that is still in training, and the sum that it minimises."""
+    """A student of a teacher that is still in training, and its weighted losses."""
 
     def __init__(self, recipe: Recipe, student: nn.Module, vgg: VGG16 | None) -> None:
         super().__init__()
@@ -61,6 +61,6 @@ class StudentLosses(nn.Module):
         self.others = (vgg,)  # in a tuple: not trained
 
     def forward(self, source: Tensor, teacher_output: Tensor) -> dict[str, Tensor]:
-        """Paints ``source`` (B, 3, H, W) and compares with what the teacher made of it."""
+        """Paints ``source`` (B, 3, H, W) and compares with the teacher's painting."""
         painted, recipe = self.student(source), self.recipe
         return distil_terms(recipe.distil, painted, teacher_output, self.others[0], recipe.loss)

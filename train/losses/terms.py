@@ -1,7 +1,7 @@
 """Losses, each a small function with its formula and source.
 
-Pictures are (B, 3, H, W) in [-1, 1]; every loss returns a scalar. ``D`` is what a discriminator
-answers: patch scores (B, 1, h, w), or one for each picture (B, 1).
+Pictures are (B, 3, H, W) in [-1, 1]; every loss returns a scalar. ``D`` is the output of a
+discriminator: patch scores (B, 1, h, w), or one score for each picture (B, 1).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 @dataclass(frozen=True)
 class Objective:
-    """One way to play the game: what the discriminator minimises, and what the generator."""
+    """An adversarial objective: the losses of discriminator and generator."""
 
     discriminator: Callable[[Tensor, Tensor], Tensor]  # of D(real), D(fake)
     generator: Callable[[Tensor], Tensor]  # of D(fake)
@@ -86,8 +86,8 @@ def gradient_penalty(
 ) -> Tensor:
     """``(|grad D(x)| - 1)^2`` at points between real and fake (Gulrajani et al. 2017, eq. 3).
 
-    In float32 also under autocast: the gradient is part of the loss, taken before loss scaling
-    lifts small values into float16's range.
+    It is in float32 even under autocast: the gradient is part of the loss and is not scaled into
+    float16's range.
 
     Args:
         discriminator: The discriminator.
@@ -103,7 +103,7 @@ def gradient_penalty(
 
 
 def full_precision(like: Tensor) -> torch.autocast:
-    """Returns a context in which autocast lets float32 be."""
+    """Returns a context without autocast."""
     return torch.autocast(like.device.type, enabled=False)
 
 
@@ -147,10 +147,10 @@ def low_frequency_colour(original: Tensor, painted: Tensor, patch: int = 16) -> 
 
 
 def massing(original: Tensor, painted: Tensor, factor: int = 4, window: int = 9) -> Tensor:
-    """``1 - (2 cov + c) / (var + var' + c)`` of brightness in windows: what SSIM calls structure.
+    """``1 - (2 cov + c) / (var + var' + c)`` of brightness in windows: the structure of SSIM.
 
-    ``factor`` x ``factor`` pixels are one, so that marks do not count; brightness itself may
-    change, which SSIM's first term would not let it.
+    Blocks of ``factor`` x ``factor`` pixels are averaged, so that marks do not count. Brightness
+    may change, unlike with SSIM's first term.
     """
     x, y = (F.avg_pool2d(p, factor).mean(1, keepdim=True) for p in (original, painted))
     mean_x, mean_y = _box(x, window), _box(y, window)
@@ -161,10 +161,10 @@ def massing(original: Tensor, painted: Tensor, factor: int = 4, window: int = 9)
 
 
 def plan_marks(plan: Tensor, by_hand: Tensor) -> Tensor:
-    """Distance between what two plans (B, 8 * layers, h, w) say of marks: all but their colour.
+    """Distance between two plans (B, 8 * layers, h, w) in all values except colours.
 
-    L1 of differences in lightness and hue and of needs, which count one and a half times, and 12
-    times the square of directions: most places have none, and L1 would leave the rest without.
+    L1 of lightness, hue and needs (weighted 1.5), and 12 times the squared error of directions.
+    Most places have no direction, and L1 would suppress those of the others.
     """
     apart = (plan - by_hand).unflatten(1, (8, -1))
     weight = plan.new_tensor((1, 1, 1.5)).view(3, 1, 1, 1)
@@ -179,12 +179,12 @@ def plan_colour(plan: Tensor, by_hand: Tensor) -> Tensor:
 
 
 def plan_detail(plan: Tensor, by_hand: Tensor, window: int = 17, noise: float = 0.06) -> Tensor:
-    """``plan_colour`` of what no light over the picture explains.
+    """``plan_colour`` of the differences that no light over the picture explains.
 
-    Light may change colours at no price, by what is linear in their brightness from place to place:
-    it is fitted to the colours of broad marks in ``window`` x ``window`` cells (a guided filter, He
-    et al. 2010, with ``noise`` as what counts as flat), so it may end at an edge, and is the same
-    for the marks of all layers. A mark that leaves its surroundings may not.
+    Light is a change of colour that is linear in brightness within ``window`` x ``window`` cells.
+    It is fitted to the broad marks by a guided filter (He et al. 2010), in which contrasts below
+    ``noise`` count as flat. So it may end at an edge, and it is the same for the marks of all
+    layers. A mark that differs from its surroundings in another way has a price.
     """
     hand = _colours(by_hand).unflatten(1, (3, -1))
     apart = _colours(plan).unflatten(1, (3, -1)) - hand
@@ -213,8 +213,8 @@ def shift_differences(
     """Differences between the painting of a shifted picture and the shifted painting.
 
     A generator that works at 1/8 of the resolution paints a picture differently when it moves by a
-    few pixels: on video that is flicker. Shifts that are no multiple of 8 train it away, and large
-    ones train away what a generator paints along borders, where it sees its zero padding.
+    few pixels, which flickers on video. Shifts that are no multiple of 8 reduce that. Large shifts
+    also reduce what a generator paints along borders, where it sees its zero padding.
 
     Args:
         generator: The generator that made ``painted`` from ``original``.
@@ -233,15 +233,14 @@ def shift_differences(
 
 
 def added_detail(original: Tensor, painted: Tensor, window: int = 33, free: float = 0.95) -> Tensor:
-    """Price of the detail that painting added where the picture is flat, (B, 3, H, W).
+    """Penalty for detail that was added where the picture is flat, (B, 3, H, W).
 
     ``flat^2 (e^2 + 0.15 |e|)`` with ``e = d - free blur(d)``, ``d = painted - original`` and a box
-    of ``window`` pixels: large areas may take another tint for next to nothing. The
-    discriminator asks for the strokes of paintings everywhere; without this they come as blotches
-    where there is nothing to paint. The square alone leaves many faint marks, in rows, for near
-    zero it costs nothing; the absolute value alone leaves few and bright ones.
-    ``flat`` is the flattest place within 4 pixels: a horizon between sky and sea counts too. Its
-    square leaves foliage free.
+    of ``window`` pixels, so that large areas may take another tint. The discriminator asks for
+    strokes everywhere; without this loss they appear as blotches in flat areas. The square alone
+    leaves rows of faint marks, since it is nearly free around zero; the absolute value alone leaves
+    few bright ones. ``flat`` is the flattest place within 4 pixels, so that a horizon between sky
+    and sea counts too. Its square exempts foliage.
     """
     change = painted - original
     square = (change - free * _box(change, window)).square()
@@ -258,11 +257,11 @@ def _box(x: Tensor, window: int) -> Tensor:
 
 
 def flatness(original: Tensor, window: int = 17, scale: float = 0.06) -> Tensor:
-    """Says how flat a picture is around each pixel, (B, 1, H, W): 1 is a clear sky, 0 is foliage.
+    """Returns the flatness around each pixel, (B, 1, H, W): 1 is a clear sky, 0 is foliage.
 
     ``exp(-deviation / scale)`` of the brightness in a window. A discriminator asks for brushwork
-    everywhere, and where a picture has nothing to hang it on a strided generator answers with a
-    lattice of its stride's period. There shift consistency has to weigh more.
+    everywhere; in flat areas a strided generator answers with a checkerboard of its stride's
+    period. There shift consistency needs a larger weight.
     """
     grey = original.mean(1, keepdim=True)
     variance = (_box(grey.square(), window) - _box(grey, window).square()).clamp(min=0)
@@ -290,20 +289,20 @@ def gram(features: Tensor) -> Tensor:
     """Gram matrices of features (B, C, h, w) about their mean, ``F F^T / n - m m^T``: (B, C, C).
 
     F are the features as (C, n) with n = h w, m their mean. Gatys et al. 2016 do not subtract it.
-    Here it is left out, so that the matrix speaks of texture alone: a mean is brightness and tint,
-    which differ from one photograph to the next, and a generator that chases them swings from batch
-    to batch.
+    Here it is subtracted, so that the matrix describes texture alone. Means are brightness and
+    tint, which differ between photographs; a generator that follows them oscillates between
+    batches.
     """
     product: Tensor = _Gram.apply(features)
     return product
 
 
 class _Gram(torch.autograd.Function):
-    """Never makes the centred features, which are many times larger than the matrix.
+    """Computes it without centred features, which are many times larger than the matrix.
 
-    The matrix is of float32, since it is a difference. The gradient is ``S (F - m) / n``, with
-    ``S`` the incoming one plus its transpose, and is multiplied in the features' own type, but for
-    float16: there it could leave the range.
+    The matrix is float32, since it is a difference. The gradient is ``S (F - m) / n``, where ``S``
+    is the incoming gradient plus its transpose. It is computed in the features' type, except in
+    float16, whose range it could leave.
     """
 
     @staticmethod
@@ -341,10 +340,10 @@ def content(original: Tensor, painted: Tensor) -> Tensor:
 class MeanGramStyle(nn.Module):
     """Pulls the mean Gram matrix of what is painted towards that of *all* paintings.
 
-    One batch of paintings is a noisy target; the mean over the whole set is not. What is painted
-    is averaged over time too: ``R <- m R + (1 - m) G(batch)``, so a single photograph is free to
-    differ from the average painting. The loss is ``sum_l |R_l - T_l|^2 / |T_l|^2``; its gradient
-    reaches the batch as if ``R`` were the batch's own Gram matrix (else it would shrink by 1 - m).
+    One batch of paintings is a noisy target; the mean over all of them is not. Results are averaged
+    over time too: ``R <- m R + (1 - m) G(batch)``, so a single photograph may differ from the
+    average painting. The loss is ``sum_l |R_l - T_l|^2 / |T_l|^2``; its gradient reaches the batch
+    as if ``R`` were the batch's own Gram matrix (else it would shrink by 1 - m).
 
     The targets and running means are buffers, so they are part of a checkpoint.
     """

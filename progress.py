@@ -1,0 +1,8 @@
+"""How long work reports its progress: by counts, or by lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Progress = Callable[[int, int], None]  # steps done, steps in all
+Say = Callable[[str], None]  # a sentence
