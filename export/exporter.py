@@ -218,7 +218,7 @@ def _plan(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[Targe
     return plan
 
 
-def _check_libraries(plan: Sequence[tuple[Target, str]], progress: Progress) -> None:
+def _check_libraries(plan: Sequence[tuple[Target, str]], progress: Say) -> None:
     """Says which targets lack a library before anything takes time."""
     rows = dict.fromkeys(row for row, _ in plan)
     lacks = {row: f"{row.name} needs {row.library}; run: {row.install}" for row in rows}

@@ -84,9 +84,6 @@ class NodeWriter:
         )
         return [self.flat(part) for part in parts]
 
-    def _name(self) -> str:
-        return f"{self.prefix}_{len(self.nodes)}"
-
     def real(self, value: float) -> str:
         """A float constant."""
         return self._constant(np.array(value, np.float32))
