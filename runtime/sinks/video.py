@@ -123,9 +123,7 @@ class VideoSink(Sink):
             # Encoders refuse a time that comes twice.
             self.last_pts = pts if self.last_pts is None else max(pts, self.last_pts + 1)
             picture.pts, picture.time_base = self.last_pts, time_base
-            picture.duration = (
-                frame.duration if frame.pts is not None else 0
-            )
+            picture.duration = frame.duration if frame.pts is not None else 0
             self.packets += self.context.encode(picture)
             self.frames += 1
             if self.frames == LENGTH:
@@ -154,6 +152,7 @@ class VideoSink(Sink):
     def discard(self) -> None:
         """Leaves nothing but what a next run can go on from."""
         self._clean_up()
+        self.done = max(self.done, self.segments.count())  # one may just have got its name
         if not (self.resumable and self.done):
             self._forget()
 
