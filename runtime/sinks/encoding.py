@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -13,6 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 from ...errors import UsageError, unknown_name
 from ..colour import Colour
 
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells of errors only, and not of all it does
 # Codec -> its encoder in software.
 CODECS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
 # Makers of encoders in hardware: FFmpeg names them codec_maker.

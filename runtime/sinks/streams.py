@@ -32,13 +32,13 @@ class StreamCopy:
     def __init__(
         self, source: VideoSource, out: av.container.OutputContainer, tracks: Iterable[Track]
     ) -> None:
-        self.source, self.container = source, open_container(source.path)
+        self.source, self.container = source, _before(source.path, source.start_time)
         streams = [self.container.streams[track.index] for track in tracks]
         self.writers = {
             track.index: _WRITERS[track.kind, track.is_copied](source, stream, out, track.becomes)
             for track, stream in zip(tracks, streams, strict=True)
         }
-        self.packets: Iterator[Any] = self._from_start(streams)
+        self.packets: Iterator[Any] = packets_of(self.container, *streams)
         self.waiting = self._next()
 
     @classmethod
@@ -72,16 +72,6 @@ class StreamCopy:
                 " not be kept"
             )
 
-    def _from_start(self, streams: list[Any]) -> Iterator[Any]:
-        """Packets from the start of the painted part on, or from somewhere before."""
-        start = self.source.start_time
-        if start is not None and not may_leap(self.container):
-            try:
-                self.container.seek(int((start - _ADVANCE) * 1e6))
-            except (av.error.FFmpegError, OSError):
-                self.container.seek(0)
-        return packets_of(self.container, *streams)
-
     def _next(self) -> Any:
         """The next packet; None at the end, be it that of a damaged file."""
         try:
@@ -92,6 +82,18 @@ class StreamCopy:
     def close(self) -> None:
         """Closes this view of the source."""
         self.container.close()
+
+
+def _before(path: str, start: float | None) -> av.container.InputContainer:
+    """Opens a file a little before a time; at its beginning, where that cannot be sought."""
+    container = open_container(path)
+    if start is not None and not may_leap(container):
+        try:
+            container.seek(int((start - _ADVANCE) * 1e6))
+        except (av.error.FFmpegError, OSError):  # it gives nothing more then
+            container.close()
+            return open_container(path)
+    return container
 
 
 def chapters_of(source: VideoSource) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import av
 from av.stream import Disposition
 
-from ..sources.media import is_cover, packets_of
+from ..sources.media import codec_of, is_cover, packets_of
 
 MATROSKA = "matroska"
 _FORMATS = {".mkv": MATROSKA, ".mov": "mov", ".mp4": "mp4", ".m4v": "mp4"}
@@ -78,7 +78,7 @@ def plan_tracks(source: av.container.InputContainer, container: str) -> tuple[Tr
     for stream in list(source.streams):  # reading on may find others
         if stream.type not in ("audio", "subtitle"):
             continue
-        codec = stream.codec_context.name if stream.codec_context else ""
+        codec = codec_of(stream)
         becomes = _sound(source, stream, container) if stream.type == "audio" else ""
         if stream.type == "subtitle":
             becomes = _subtitles(codec, stream, container)
@@ -104,15 +104,17 @@ def _sound(source: av.container.InputContainer, stream: Any, container: str) -> 
     """Tries whether the container takes its packets, since no list knows all refusals."""
     if stream.codec_context is None or not stream.codec_context.sample_rate:
         return ""
-    return str(stream.codec_context.name) if _is_taken(source, stream, container) else "aac"
+    return codec_of(stream) if _is_taken(source, stream, container) else "aac"
 
 
 def _is_taken(source: av.container.InputContainer, stream: Any, container: str) -> bool:
+    is_second = stream is not source.streams.audio[0]  # some files cannot be read twice
     out = av.open(io.BytesIO(), "w", format=container)
     try:
         copy = out.add_stream_from_template(stream)
         out.start_encoding()
-        source.seek(source.start_time or 0)
+        if is_second:
+            source.seek(source.start_time or 0)
         packets = islice(packets_of(source, *_watched(source)), _LOOKED_AT)
         for packet in islice((p for p in packets if p.stream is stream and p.size), _TRIED):
             packet.stream = copy

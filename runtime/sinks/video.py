@@ -123,7 +123,7 @@ class VideoSink(Sink):
             # Encoders refuse a time that comes twice.
             self.last_pts = pts if self.last_pts is None else max(pts, self.last_pts + 1)
             picture.pts, picture.time_base = self.last_pts, time_base
-            picture.duration = frame.duration
+            picture.duration = frame.duration if frame.pts is not None else 0
             self.packets += self.context.encode(picture)
             self.frames += 1
             if self.frames == LENGTH:

@@ -151,7 +151,7 @@ class WebPFrames:
             raise OSError(errno.EIO, str(error)) from error
         self.name, self.waiting = str(path), bytearray()
         self.durations, self.index, self.time = list(_durations(path)), 0, 0
-        self.out = av.open(self, "w", format=STREAM)
+        self.out = av.open(self, "w", format=STREAM, options={"allow_raw_vfw": "1"})  # of RGB
         mean = Fraction(sum(self.durations), max(1, len(self.durations))) / 1000 or _MILLI
         stream: Any = self.out.add_stream("rawvideo", rate=(1 / mean).limit_denominator(1001))
         stream.width, stream.height = self.picture.size

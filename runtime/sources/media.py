@@ -23,6 +23,7 @@ from .animation import WEBP
 from .clock import has_flag
 from .edits import Edit, edits_of
 
+_FASTEST = 1000  # frames a second
 _EDITED = "mp4"  # in FFmpeg's name of the formats that have edit lists
 _DOLBY_TAGS = frozenset({"dvh1", "dvhe", "dav1", "dva1", "dvav"})
 
@@ -144,16 +145,23 @@ def probe(
 
 
 def _stream(stream: Any) -> StreamInfo:
-    context = stream.codec_context
     start = None if stream.start_time is None else stream.start_time * stream.time_base
     return StreamInfo(
         index=stream.index,
         kind=stream.type,
-        codec=context.name if context else "",
+        codec=codec_of(stream),
         language=stream.language,
         start=start,
         is_cover=is_cover(stream),
     )
+
+
+def codec_of(stream: Any) -> str:
+    """FFmpeg's name of a stream's codec, of sound without its decoder's; empty if it knows none."""
+    context = stream.codec_context
+    if context is None:
+        return ""
+    return str(context.codec.canonical_name if stream.type == "audio" else context.name)
 
 
 def is_cover(stream: Any) -> bool:
@@ -186,7 +194,10 @@ def rate_of(container: av.container.InputContainer, stream: av.VideoStream) -> F
     """Returns a stream's frames a second, if known."""
     if has_flag(container, Flags.no_timestamps):
         return stream.guessed_rate or stream.average_rate  # the average is FFmpeg's own, 25
-    return stream.average_rate or stream.guessed_rate
+    rate = stream.average_rate or stream.guessed_rate
+    if rate and rate > _FASTEST:  # that of the clock, as raw DV says
+        return stream.guessed_rate or rate
+    return rate
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:

@@ -69,6 +69,19 @@ def is_even(before: Any, after: Any) -> None:
     assert after.numbers == ALL
     assert np.abs(np.diff(after.times) - 1 / 24).max() < 0.0015
     assert after.times[0] < 0.03
+    assert after.seconds == pytest.approx(1, abs=0.05)
+
+
+def is_dv(before: Any, after: Any) -> None:
+    assert after.numbers == ALL
+    assert np.abs(np.diff(after.times) - 1 / 25).max() < 0.0015
+    assert after.seconds == pytest.approx(24 / 25, abs=0.05)
+
+
+def is_part_in_step(before: Any, after: Any) -> None:
+    is_part(before, after)
+    in_step(before, after)
+    assert after.packets > 10
 
 
 def is_part(before: Any, after: Any) -> None:
@@ -305,6 +318,32 @@ ROWS = [
         ".h264",
         (".mp4",),
         is_even,
+    ),
+    Row(
+        "rate of the clock",
+        "raw DV, which says that it has 60,000 frames a second",
+        "25 a second",
+        {
+            "codec": "dvvideo",
+            "size": (720, 576),
+            "rate": Fraction(25),
+            "aspect": Fraction(16, 15),
+            "format": "dv",
+        },
+        ".dv",
+        (".mp4",),
+        is_dv,
+        said="its fields will become whole frames, as many a second",
+    ),
+    Row(
+        "part of a film without an index",
+        "`--start 0.375 --end 0.75` of an FLV with MP3, in which nothing can be sought",
+        "frames 9 to 17, sound in step",
+        {"codec": "flv", "sound": "libmp3lame", "heard": (44100, "mono")},
+        ".flv",
+        (".mp4", ".mkv"),
+        is_part_in_step,
+        {"start": 0.375, "end": 0.75},
     ),
 ]
 

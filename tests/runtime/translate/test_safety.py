@@ -242,7 +242,7 @@ def test_a_recording_has_one_owner(tmp_path, demo_clip):
     out = tmp_path / "o.mp4"
     with Owner(out), pytest.raises(BusyError):
         live(str(demo_clip), str(out), **WAY, duration=0.1)
-    live(str(demo_clip), str(out), **WAY, duration=0.5)
+    live(str(demo_clip), str(out), **WAY, duration=2)
     with pytest.raises(UsageError, match="exists"):
         live(str(demo_clip), str(out), **WAY, duration=0.1)
     assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
