@@ -68,6 +68,9 @@ def bench_run(
     scale: Annotated[
         bool, typer.Option("--scale", help="Measure more sizes, up to 4K, and fewer threads too.")
     ] = False,
+    film: Annotated[
+        bool, typer.Option("--film", help="Measure the stages of translate too, on --clip.")
+    ] = False,
     submit: Annotated[
         Path | None, typer.Option(help="Write what a table of devices needs to this JSON file.")
     ] = None,
@@ -103,6 +106,7 @@ def bench_run(
         targets,
         peers,
         scale,
+        film,
         overwrite,
         wait,
         Settings(seconds=duration, frames=frames, fps=fps, cores=first_cores(threads)),
