@@ -56,6 +56,7 @@ def bench(
     targets: str | Path | None = None,
     peers: bool = False,
     scale: bool = False,
+    film: bool = False,
     quick: bool = False,
     settings: Settings | None = None,
     overwrite: bool = False,
@@ -78,6 +79,7 @@ def bench(
         targets: Folder of paintings, for KID.
         peers: Measure plain code, benchmark_app and resnet_9blocks too.
         scale: Measure more sizes, up to 4K, and fewer threads too.
+        film: Measure the stages of ``translate`` too, on ``clip``.
         quick: Less than a minute: enough to rank backends, not to compare two versions.
         settings: The method's numbers, if not the usual ones.
         overwrite: Whether existing results may be replaced.
@@ -106,6 +108,7 @@ def bench(
         _path(targets),
         peers,
         scale,
+        film,
         overwrite,
         wait,
         settings or Settings(),

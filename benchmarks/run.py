@@ -22,12 +22,14 @@ from ..owners import Owner
 from ..private import without_folders
 from ..progress import Progress
 from ..runtime.backends import BACKENDS
+from ..runtime.sources.demo_clip import DEMO_CLIP
 from . import benchmark_app, loadgen
 from .cases import DEFAULT_SIZES, SCENARIOS, Case, Variant, plan_cases, plan_variants
 from .drift import Drift, DriftMeter, Painted, measure_all
 from .load_monitor import LoadMonitor
 from .machine import describe_bundle, describe_machine, describe_software
 from .pictures import BenchInputs, frames_for, gather
+from .process import WorkerProcess
 from .report.html import write_report
 from .results.file import (
     SCHEMA,
@@ -68,6 +70,7 @@ class Request:
     targets: Path | None = None
     peers: bool = False
     scale: bool = False
+    film: bool = False  # measure where the time of a film goes
     overwrite: bool = False
     wait: bool = False  # while another process writes the same results
     settings: Settings = field(default_factory=Settings)
@@ -101,6 +104,7 @@ class Bench:
         self.drifts: dict[Variant, Drift] = {}
         self.painted: dict[Variant, Painted] = {}
         self.reference: tuple[Variant, Painted] | None = None
+        self.films: list[dict[str, Any]] = []
         self.partial = True
         self.style = _style(request)
         self.inputs = gather(
@@ -116,6 +120,7 @@ class Bench:
             with tempfile.TemporaryDirectory(prefix="pleinair-bench-") as folder:
                 self._measure_drift(Path(folder))  # seconds, and the first thing to know
                 self._time(Path(folder))
+                self._measure_films()
             self.partial = False
         except KeyboardInterrupt:
             pass  # what there is is reported, marked as partial
@@ -157,6 +162,7 @@ class Bench:
             "drift": [rounded(drift.row()) for drift in self.drifts.values()],
             "inspected": inspected(self.measurements),
             "scale": rounded(self._scale()),
+            "films": rounded(self.films),
             "skipped": [skipped.row() for skipped in self.skipped],
         }
 
@@ -196,6 +202,30 @@ class Bench:
 
     def _largest(self) -> tuple[int, int]:
         return max(self.sizes, key=lambda size: size[0] * size[1])
+
+    def _measure_films(self) -> None:
+        """Paints a clip with each backend's first precision, each in a process of its own."""
+        clip = self.request.clip or DEMO_CLIP
+        first = {v.backend: v for v in reversed(self.variants) if v.backend in BACKENDS}
+        for variant in reversed(first.values()) if self.request.film else ():
+            row: dict[str, Any] = {
+                "backend": variant.backend,
+                "precision": variant.precision,
+                "clip": clip.name,
+            }
+            with WorkerProcess(self.settings.timeout) as worker:
+                try:
+                    row |= worker.ask(
+                        "film",
+                        bundle=str(self.bundle.root),
+                        backend=variant.backend,
+                        precision=variant.precision,
+                        clip=str(clip),
+                        cores=self.settings.cores,
+                    )
+                except BackendError as error:
+                    row["error"] = str(error)
+            self.films.append(row)
 
     def _roofs(self, folder: Path) -> dict[str, list[Path]]:
         """Graphs of large convolutions; none where onnx, which makes them, is not installed."""

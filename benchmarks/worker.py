@@ -37,6 +37,7 @@ class Worker:
             "loadgen": self.loadgen,
             "layers": self.layers,
             "roof": self.roof,
+            "film": self.film,
         }
 
     def open(
@@ -131,6 +132,16 @@ class Worker:
 
         picture = self.painter.pictures[0]
         return {"layers": profile(self.backend.name, self.path, picture, self.canvases)}
+
+    def film(
+        self, bundle: str, backend: str, precision: str, clip: str, cores: list[int]
+    ) -> dict[str, Any]:
+        """Measures the stages of ``translate``; needs nothing opened before."""
+        _pin(cores)
+        from ..bundle.bundle import Bundle
+        from .film import measure_film
+
+        return measure_film(Bundle.open(bundle), backend, precision, Path(clip))
 
     def roof(self, graphs: list[str], seconds: float) -> dict[str, Any]:
         """Measures what a large convolution reaches in the same library."""

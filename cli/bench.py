@@ -74,6 +74,9 @@ def bench_run(
             "--quick", help="Less than a minute: one size and scenario, few frames; no LoadGen."
         ),
     ] = False,
+    film: Annotated[
+        bool, typer.Option("--film", help="Measure the stages of translate too, on --clip.")
+    ] = False,
     submit: Annotated[
         Path | None, typer.Option(help="Write what a table of devices needs to this JSON file.")
     ] = None,
@@ -110,6 +113,7 @@ def bench_run(
             targets=targets,
             peers=peers,
             scale=scale,
+            film=film,
             quick=quick,
             settings=settings,
             overwrite=overwrite,

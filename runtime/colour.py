@@ -20,8 +20,8 @@ from .hdr import HLG, PQ, USUAL_PEAK, ToneMap
 from .planes import are_planes, planes_of, rgb_of
 
 # Chroma by its nearest sample going up and by areas going down: together they change nothing.
-_UP = Interpolation.POINT | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-_DOWN = Interpolation.AREA | Interpolation.ACCURATE_RND
+SWSCALE_UP = Interpolation.POINT | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+SWSCALE_DOWN = Interpolation.AREA | Interpolation.ACCURATE_RND
 # FFmpeg's number of a matrix -> swscale's; all others are BT.601's.
 _MATRICES = {
     1: Colorspace.ITU709,
@@ -129,7 +129,7 @@ class Decoded:
             format=pix_fmt,
             src_colorspace=None if is_rgb else matrix.matrix,
             src_color_range=None if is_rgb else matrix.range,
-            interpolation=_UP,
+            interpolation=SWSCALE_UP,
         )
 
 
@@ -177,5 +177,5 @@ class Encodable:
             format=self.pix_fmt,
             dst_colorspace=self.colour.matrix,
             dst_color_range=self.colour.range,
-            interpolation=_DOWN,
+            interpolation=SWSCALE_DOWN,
         )

@@ -15,16 +15,14 @@ from collections.abc import Callable
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 from pleinair.pictures import Pixels
-from pleinair.runtime.colour import Colour
+from pleinair.runtime.colour import SWSCALE_DOWN, SWSCALE_UP, Colour
 from pleinair.runtime.memory import keep_memory
 from pleinair.runtime.planes import planes_of, rgb_of
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
 
 _TIMES = 60
-_UP = Interpolation.POINT | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-_DOWN = Interpolation.AREA | Interpolation.ACCURATE_RND
 
 
 def main() -> None:
@@ -41,10 +39,10 @@ def main() -> None:
     i420 = frame.to_ndarray(format="yuv420p")
     ways: dict[str, Callable[[], object]] = {
         "swscale, to RGB": lambda: up.reformat(
-            frame, format="rgb24", src_colorspace=meant.matrix, interpolation=_UP
+            frame, format="rgb24", src_colorspace=meant.matrix, interpolation=SWSCALE_UP
         ),
         "swscale, from RGB": lambda: down.reformat(
-            packed, format="yuv420p", dst_colorspace=meant.matrix, interpolation=_DOWN
+            packed, format="yuv420p", dst_colorspace=meant.matrix, interpolation=SWSCALE_DOWN
         ),
         "OpenCV's I420, to RGB": lambda: cv2.cvtColor(i420, cv2.COLOR_YUV2RGB_I420),
         "OpenCV's I420, from RGB": lambda: cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420),
@@ -56,7 +54,7 @@ def main() -> None:
     for name, work in ways.items():
         print(f"{name:28} {_core_ms(work):.2f} core-ms")
     swscaled: Pixels = up.reformat(
-        frame, format="rgb24", src_colorspace=meant.matrix, interpolation=_UP
+        frame, format="rgb24", src_colorspace=meant.matrix, interpolation=SWSCALE_UP
     ).to_ndarray()
     apart = np.abs(rgb.astype(int) - swscaled)
     print(f"swscale and planes.py are apart by {apart.max()} grey levels at most", end="")

@@ -15,7 +15,7 @@ from ..pictures import BenchInputs
 from ..results.file import Results, size_of, skipped_of, write_text
 from ..results.ratios import ratio_table
 from ..results.summary import fastest, headline_group, ours, summarize_run
-from ..results.tables import number
+from ..results.tables import film_table, number
 from . import charts
 from .depth import layers, roofs
 from .gallery import make_gallery
@@ -103,6 +103,7 @@ def _context(results: Results, gallery: dict[str, Any] | None) -> dict[str, Any]
         "roofs": roofs(results["inspected"], rows),
         "layers": layers(results["inspected"]),
         "scaling": scaling(results["scale"]),
+        "films": film_table(results["films"]) if results.get("films") else None,
         "startup": charts.bars(headline, _STARTUP),
         "startup_size": size_of(headline[0]) if headline else "",
         "gallery": gallery,

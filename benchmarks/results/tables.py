@@ -21,6 +21,10 @@ _CSV = (
     "strokes", "quarter_db", "flicker_ratio", "kid", "error",
 )  # fmt: skip
 _TERMINAL = ("variant", "p50 ms", "p99 ms", "fps", "first ms", "peak MB", "PSNR dB", "note")
+_STAGES = {
+    "decode": "decode", "to_rgb": "to RGB", "prepare": "hold, before", "paint": "paint",
+    "finish": "hold, after", "from_rgb": "from RGB", "encode": "encode",
+}  # fmt: skip
 _HEADINGS = ("backend", "precision", "size", "scenario", "p50 ms", "p90 ms", "p99 ms", "fps",
             "load ms", "first ms", "peak MB", "PSNR dB", "CIEDE2000", "note")  # fmt: skip
 
@@ -44,6 +48,7 @@ def to_markdown(results: Results) -> str:
     for scenario in dict.fromkeys(row["scenario"] for row in rows):
         lines += [f"**{scenario}**", ""]
         lines += [*_markdown_table([row for row in rows if row["scenario"] == scenario]), ""]
+    lines += films_to_markdown(results.get("films", []))
     lines += [f"- not measured: {one}" for one in skipped_of(results)]
     environment = results["environment"]
     lines += ["", f"Measured with `{environment['command']}`, {environment['when']}."]
@@ -64,7 +69,46 @@ def terminal_tables(results: Results) -> list[Table]:
         figures += [number(row[name], 3) for name in ("first_ms", "rss_mb", "psnr_db")]
         line = (f"{row['backend']} {row['precision']}", *figures, note(row))
         table.add_row(*map(Text, line))
-    return list(tables.values())
+    films = results.get("films", [])
+    return [*tables.values(), *([_terminal_films(films)] if films else [])]
+
+
+def _terminal_films(films: Sequence[dict[str, Any]]) -> Table:
+    """Upright: a line a stage, a column a backend."""
+    head, lines = film_table(films)
+    title = f"translate, {films[0]['clip']}, core-ms a frame"
+    columns = [line[0] for line in lines]
+    table = Table("", *columns, title=title, title_justify="left", box=SIMPLE)
+    for index, name in enumerate(head[1:], 1):
+        if any(line[index] for line in lines):
+            table.add_row(Text(name), *(Text(line[index]) for line in lines))
+    return table
+
+
+def film_table(films: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Where a film's time goes: the head of a table and its lines, core-ms a frame."""
+    head = ["variant", *_STAGES.values(), "to and from RGB by swscale", "all", "fps", "overhead"]
+    head += ["J a frame", "note"]
+    return head, [_film_cells(row) for row in films]
+
+
+def films_to_markdown(films: Sequence[dict[str, Any]]) -> list[str]:
+    """The same in Markdown; nothing where no film was measured."""
+    if not films:
+        return []
+    head, lines = film_table(films)
+    rows = [head, ["---"] * len(head), *lines]
+    table = [f"| {' | '.join(cell.replace('|', ' ') for cell in row)} |" for row in rows]
+    return [f"**translate, {films[0]['clip']}**, core-ms a frame", "", *table, ""]
+
+
+def _film_cells(row: dict[str, Any]) -> list[str]:
+    name = f"{row['backend']} {row['precision']}"
+    if "error" in row:
+        return [name, *["-"] * (len(_STAGES) + 5), row["error"]]
+    figures = [*(row["stages_ms"][stage] for stage in _STAGES), sum(row["swscale_ms"].values())]
+    figures += [row["core_ms"], row["fps"], row["overhead"], row["joules"]]
+    return [name, *(number(value, 3) for value in figures), ""]
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 from pleinair.errors import MediaError, UsageError
-from pleinair.runtime.sinks.encoding import CODECS, Encoding, hardware_encoders
+from pleinair.runtime.sinks.encoding import CODECS, PRESETS, Encoding, hardware_encoders
 from pleinair.runtime.sources.source import open_source
 from pleinair.runtime.translate.translate import translate
 
@@ -140,6 +140,19 @@ def test_quality_changes_the_size(demo_clip, tmp_path):
         translate(demo_clip, out, **FAST, end=0.5, encoding=Encoding(quality=quality))
         sizes.append(out.stat().st_size)
     assert sizes[0] > 2 * sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "preset"),
+    [
+        (Encoding(), "superfast"),
+        (Encoding("hevc"), "veryfast"),
+        (Encoding("av1"), str(12 - PRESETS.index("veryfast"))),
+        (Encoding("h264", preset="slow"), "slow"),
+    ],
+)
+def test_a_preset_that_is_not_given_is_the_codecs_own(encoding, preset):
+    assert encoding.options(encoding.encoder)["preset"] == preset
 
 
 @pytest.mark.parametrize(

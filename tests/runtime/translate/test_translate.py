@@ -74,6 +74,16 @@ def test_strength_0_keeps_the_colours(tmp_path, make_video, colorspace, size):
         assert out.streams.video[0].codec_context.colorspace == colorspace
 
 
+def test_opencv_has_its_threads_again(tmp_path, make_video):
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        translate(make_video(tmp_path / "in.mp4", frames=3), tmp_path / "out.mp4", **FAST)
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
+
+
 def test_one_frame_without_sound(tmp_path, make_video):
     source = make_video(tmp_path / "in.mp4", frames=1)
     assert translate(source, tmp_path / "out.mp4", **FAST).report.frames == 1

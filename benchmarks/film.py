@@ -1,0 +1,167 @@
+"""Where a film's time goes: the stages of ``translate``, in milliseconds of one core a frame.
+
+Each stage is measured alone, on one frame after the other, by the processor time of the whole
+process; beside it runs the pipeline, which does all of them at once.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from ..bundle.bundle import Bundle
+from ..errors import MediaError
+from ..pictures import Pixels
+from ..runtime.colour import SWSCALE_DOWN, SWSCALE_UP, Decoded, Encodable, coded
+from ..runtime.pipeline import Pipeline
+from ..runtime.sinks.encoding import DEFAULT, configure
+from ..runtime.sinks.output import plan_output
+from ..runtime.sinks.video import VideoSink
+from ..runtime.sources.source import VideoSource
+from ..runtime.stylizer import Stylizer, load
+from ..runtime.translate.translate import frames_at_once
+from ..runtime.video_painter import VideoPainter
+from .energy import EnergyMeter
+
+STAGES = ("decode", "to_rgb", "prepare", "paint", "finish", "from_rgb", "encode")
+FRAMES = 60
+_SETTLING = 4  # frames that are painted before any counts
+T = TypeVar("T")
+
+
+def measure_film(bundle: Bundle, backend: str, precision: str, clip: Path) -> dict[str, Any]:
+    """Measures the stages, the conversions in planes and by swscale, and the whole.
+
+    Returns:
+        ``{size, frames, stages_ms, swscale_ms, core_ms, fps, overhead, joules}``: times are a
+        frame's. ``core_ms`` is what the whole pipeline takes of all cores, ``overhead`` its wall
+        time over the stages' sum shared by the cores, ``joules`` a frame's energy or None.
+
+    Raises:
+        PleinairError: The clip cannot be read or written, or the backend fails.
+    """
+    cv2.setNumThreads(1)  # as translate does
+    with VideoSource(str(clip)) as source:
+        assert source.size
+        end = float(FRAMES / (source.fps or Fraction(30)))
+    size = source.size[::-1]
+    stylizer = load(
+        bundle, backend, precision, "rgb", in_flight=frames_at_once(), size=size, wrap=True
+    )
+    stages, swscale = _alone(clip, end, stylizer)
+    whole = _whole(clip, end, stylizer)
+    ideal = sum(stages.values()) / (os.cpu_count() or 1)
+    return {
+        "size": list(source.size),
+        "frames": whole.pop("frames"),
+        "stages_ms": stages,
+        "swscale_ms": swscale,
+        **whole,
+        "overhead": 1000 / whole["fps"] / ideal,
+    }
+
+
+def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float], dict[str, float]]:
+    """Each stage's core-ms a frame, and those of the conversions by swscale."""
+    clock, sws = _Clock(), _Clock()
+    to_rgb, painter = Decoded(), VideoPainter(stylizer)
+    up, down = VideoReformatter(), VideoReformatter()
+    source = VideoSource(str(clip), end=end)
+    with source:
+        assert source.first is not None  # it was opened
+        form = plan_output(source, clip.with_suffix(".mp4"), DEFAULT).form
+        encodable = Encodable(form.size, form.pix_fmt, form.colour)
+        encoder: Any = av.CodecContext.create(DEFAULT.encoder, "w")
+        configure(encoder, DEFAULT, form)
+        frames = list(clock.each("decode", chain([source.first], islice(source.decoder, FRAMES))))
+    for decoded in frames:
+        rgb = clock.of("to_rgb", to_rgb, decoded)
+        sws.of("to_rgb", _from_planes, up, decoded)
+        prepared = clock.of("prepare", painter.prepare, rgb)
+        painted = clock.of("paint", painter.paint, prepared)
+        shown = clock.of("finish", painter.finish, prepared, painted)
+        planes = clock.of("from_rgb", encodable, shown)
+        sws.of("from_rgb", _to_planes, down, shown, encodable)
+        planes.pts, planes.time_base = decoded.pts, decoded.time_base
+        clock.of("encode", encoder.encode, planes)
+    clock.of("encode", encoder.encode, None)
+    stages = {name: clock.a_frame(name, len(frames)) for name in STAGES}
+    return stages, {name: sws.a_frame(name, len(frames)) for name in ("to_rgb", "from_rgb")}
+
+
+def _from_planes(up: VideoReformatter, decoded: av.VideoFrame) -> av.VideoFrame:
+    matrix = coded(decoded).matrix
+    return up.reformat(decoded, format="rgb24", src_colorspace=matrix, interpolation=SWSCALE_UP)
+
+
+def _to_planes(down: VideoReformatter, rgb: Pixels, encodable: Encodable) -> av.VideoFrame:
+    packed = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), format="rgb24")
+    matrix, (width, height) = encodable.colour.matrix, encodable.size
+    return down.reformat(
+        packed,
+        width,
+        height,
+        encodable.pix_fmt,
+        dst_colorspace=matrix,
+        interpolation=SWSCALE_DOWN,
+    )
+
+
+def _whole(clip: Path, end: float, stylizer: Stylizer) -> dict[str, Any]:
+    """All stages at once, into a file."""
+    with (
+        tempfile.TemporaryDirectory(prefix="pleinair-bench-") as folder,
+        VideoSource(str(clip), end=end) as source,
+        VideoSink(Path(folder, "out.mp4"), source, DEFAULT) as sink,
+    ):
+        meter, start = EnergyMeter(), time.process_time()
+        painter = VideoPainter(stylizer)
+        report = Pipeline(source, painter, frames_at_once()).run(sink)
+        core_ms, joules = 1000 * (time.process_time() - start), meter.joules()
+    if not report.frames:
+        raise MediaError(f"{clip} holds no frame that can be decoded")
+    frames = report.frames
+    return {
+        "frames": frames,
+        "core_ms": core_ms / frames,
+        "fps": report.fps,
+        "joules": None if joules is None else joules / frames,
+    }
+
+
+class _Clock:
+    """Takes the processor time of stages."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, list[float]] = {}
+
+    def of(self, stage: str, work: Callable[..., T], *given: Any) -> T:
+        """Does work, and notes what it took."""
+        start = time.process_time()
+        done = work(*given)
+        self.times.setdefault(stage, []).append(1000 * (time.process_time() - start))
+        return done
+
+    def each(self, stage: str, items: Iterator[T]) -> Iterator[T]:
+        """Passes items on, and notes what it took to get each."""
+        while (item := self.of(stage, next, items, None)) is not None:
+            yield item
+
+    def a_frame(self, stage: str, frames: int) -> float:
+        """Returns a stage's time a frame: of what hands over many at once, the mean."""
+        times = self.times[stage]
+        if stage in ("decode", "encode"):
+            return sum(times) / frames
+        return statistics.median(times[_SETTLING:] or times)
