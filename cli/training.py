@@ -60,9 +60,11 @@ def train(
 ) -> None:
     """Train a generator, or go on with a run that was interrupted. Also under torchrun."""
     from ..bundle.resolve import Kind, resolve
+    from ..train.shipped import find_recipe
 
+    find_recipe(recipe)  # what is wrong with a name is said before torch is imported
     if init:
-        resolve(init, Kind.RUN, Kind.CHECKPOINT)  # before torch is imported
+        resolve(init, Kind.RUN, Kind.CHECKPOINT)
     with needs("train"):
         from ..api.train import train as run
 
