@@ -29,7 +29,7 @@ _MEANT: Final = {
     "mlmodel": ("coreml",),
     "mlpackage": ("coreml",),
     "neuralengine": ("coreml",),
-    "browser": ("web",),
+    "browser": ("web", "http"),
     "html": ("web",),
     "wasm": ("web",),
     "webgpu": ("web",),
@@ -69,6 +69,19 @@ _MEANT: Final = {
     "vincent": ("van-gogh",),
     "impressionist": ("monet",),
     "pointillism": ("seurat",),
+    "screen": ("window",),
+    "display": ("window",),
+    "preview": ("window",),
+    "page": ("http",),
+    "server": ("http",),
+    "webcam": ("virtual-camera",),
+    "camera": ("virtual-camera",),
+    "vcam": ("virtual-camera",),
+    "obs": ("virtual-camera", "http"),
+    "zoom": ("virtual-camera",),
+    "meet": ("virtual-camera",),
+    "teams": ("virtual-camera",),
+    "none": ("null",),
     "cyclegan": ("monet2photo", "unpaired"),
     "pix2pix": ("paired",),
 }
@@ -115,6 +128,15 @@ def shown(value: object, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """Returns which known names may be meant, by what a word means or else by its spelling."""
+    known = list(known)
+    # What a word means comes before how it is spelled: "ort" is no misspelling of "torch".
+    meant = _MEANT.get(re.sub(r"[^a-z0-9]", "", name.lower()), ())
+    near = [word for word in meant if word.partition(":")[0] in known]
+    return near or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Returns the sentence for an unknown name, with the nearest known ones.
 
@@ -124,11 +146,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
         known: Every valid name.
     """
     known = sorted(known)
-    # What a word means comes before how it is spelled: "ort" is no misspelling of "torch".
-    meant = _MEANT.get(re.sub(r"[^a-z0-9]", "", name.lower()), ())
-    near = [word for word in meant if word.partition(":")[0] in known]
-    near = near or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    if near:
+    if near := near_names(name, known):
         return f"unknown {kind} {name!r}; did you mean {' or '.join(map(repr, near))}?"
     return f"unknown {kind} {name!r}; known: {', '.join(known) or 'none'}"
 

@@ -69,7 +69,7 @@ def bench(
     Args:
         bundle: A shipped model's name, or a bundle.
         out: Folder for the results.
-        backends: Names; all that are here if none.
+        backends: Names, also with a device, ``"openvino:gpu"``; all that are here if none.
         precisions: ``int8``, ``fp16``, ``fp32``; all that the bundle has if none.
         sizes: (width, height) of frames; three usual ones if none, one if ``quick``.
         scenarios: ``single-stream``, ``offline``, ``live``; all if none, the first if ``quick``.

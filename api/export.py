@@ -8,6 +8,7 @@ from pathlib import Path
 from ..bundle.manifest import Manifest
 from ..bundle.resolve import EXPORTABLE, resolve
 from ..errors import needs
+from ..export.targets import find_target
 
 
 def export(
@@ -60,6 +61,8 @@ def export(
         BundleError: ``out`` exists or cannot be written.
     """
     resolve(source, *EXPORTABLE)  # what is wrong with it is said before torch is imported
+    for target in targets:
+        find_target(target)
     out = Path(out)
     if list(targets) == ["web"] and not (calibration or max_drift or input_range or fine):
         from ..export.targets.web.own_graphs import export_site

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
 from ..bundle.bundle import Bundle
-from ..errors import BackendError
+from ..errors import BackendError, UsageError, unknown_name
 from ..pictures import Frames
+from ..runtime import backends
 from ..runtime.backends import Backend, Engine, find_backend, mapped_errors
+from ..runtime.strokes.canvases import Canvases
 
 BASELINE: Final = "resnet_9blocks"  # CycleGAN's generator in PyTorch
 _NO_INT8 = "PyTorch has no INT8 convolutions for a Q/DQ graph: it would compute in float"
@@ -130,10 +132,33 @@ PEERS = {
 }
 
 
+@dataclass(frozen=True)
+class _OnDevice(Backend):
+    """A backend on one of its devices, or in one of its ways to use the cores."""
+
+    way: str = ""
+
+    def load(
+        self, path: Path, in_flight: int = 1, way: str = "", canvases: Canvases | None = None
+    ) -> Engine:
+        """Loads an artifact for the device."""
+        return super().load(path, in_flight, way or self.way, canvases)
+
+
 def find_runner(name: str) -> Backend | Peer:
-    """Returns a backend or a peer by name.
+    """Returns a backend or a peer by name; ``openvino:gpu`` is a backend on one of its devices.
 
     Raises:
-        UsageError: There is none of this name.
+        UsageError: There is none of this name, or no such device here.
     """
-    return PEERS[name] if name in PEERS else find_backend(name)
+    if name in PEERS:
+        return PEERS[name]
+    kind, _, way = name.partition(":")
+    row = find_backend(kind)
+    if not way:
+        return row
+    if row.available and way not in (ways := row.ways()):
+        raise UsageError(unknown_name(f"device of backend {kind!r}", way, filter(None, ways)))
+    values = {one.name: getattr(row, one.name) for one in fields(row)}
+    module = row.module or f"{backends.__name__}.{kind}.engine"
+    return _OnDevice(**values | {"name": name, "module": module}, way=way)

@@ -193,7 +193,7 @@ class Bench:
         """Says what there is to measure, and how long that takes at least."""
         cases = len(self.measurements) + len(self.scaled)
         each = self.settings.seconds + self.settings.warmup + _OPENING
-        least = cases * each
+        least = cases * each + (len(self.variants) + 1) * _OPENING
         about = f"{least / 60:.0f} minutes" if least >= 90 else f"{least:.0f} seconds"
         return (
             f"drift of {len(self.variants)} variants first, then the time of {cases} cases: about"

@@ -36,7 +36,8 @@ def bench_run(
     bundle: Annotated[str, typer.Argument(help="A shipped model's name, or a bundle.")],
     out: Annotated[Path, typer.Option(help="Folder for results.json, CSV, Markdown, report.html.")],
     backend: Annotated[
-        list[str] | None, typer.Option(help="Repeat for several; all if none.")
+        list[str] | None,
+        typer.Option(help="Also with a device: openvino:gpu; repeat for several; all if none."),
     ] = None,
     precision: Annotated[
         list[str] | None, typer.Option(help="int8, fp16 or fp32; repeat for several; all if none.")

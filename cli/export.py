@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..bundle.manifest import Artifact
 from ..export.targets import TARGETS
 from .app import Json, Overwrite, Wait, app
 from .console import add_row, end_with, print_line, say, warn
 from .parse import parse_range
+
+if TYPE_CHECKING:
+    from ..bundle.manifest import Artifact
 
 USUAL = [row.name for row in TARGETS.values() if row.by_default]
 OTHERS = [row.name for row in TARGETS.values() if not row.by_default]

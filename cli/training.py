@@ -60,9 +60,11 @@ def train(
 ) -> None:
     """Train a generator, or go on with a run that was interrupted. Also under torchrun."""
     from ..bundle.resolve import PAINTERS, resolve
+    from ..train.shipped import find_recipe
 
+    find_recipe(recipe)  # what is wrong with a name is said before torch is imported
     if init:
-        init = resolve(init, *PAINTERS).path  # before torch is imported
+        init = resolve(init, *PAINTERS).path
     with needs("train"):
         from ..api.train import train as run
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from pleinair.errors import unknown_name
 from pleinair.export.targets import TARGETS
@@ -44,6 +47,10 @@ def test_spelling_counts_where_a_word_has_no_meaning():
         (("translate", "photo.jpg", "o.jpg", "--backend", "trt"), "'tensorrt'"),
         (("translate", "photo.jpg", "o.jpg", "--precision", "half"), "'fp16'"),
         (("translate", "clip.mp4", "o.mp4", "--codec", "h265"), "'hevc'"),
+        (("live", "clip.mp4", "--sink", "windw"), "'window'"),
+        (("live", "clip.mp4", "--sink", "webcam"), "'virtual-camera'"),
+        (("live", "clip.mp4", "--sink", "browser"), "'http'"),
+        (("live", "clip.mp4", "--sink", "virtual_camera"), "'virtual-camera'"),
     ],
 )
 def test_verbs_answer(cli, tmp_path, monkeypatch, photos, make_video, command, meant):
@@ -75,3 +82,29 @@ def test_recipes_are_listed_without_a_path(cli):
     run = cli("train", "--list")
     assert run.code == 0
     assert {"hand", "smoke", "unpaired", "paired"} <= set(run.out.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("export", "monet-conv", "--out", "b", "--target", "tflite"),
+        ("export", "mone", "--out", "b"),
+        ("train", "unpared", "--out", "r"),
+        ("live", "--sink", "http", "--sink", "http:1"),
+        ("bench", "mone", "--out", "b"),
+    ],
+)
+def test_what_is_wrong_with_a_name_is_said_before_torch_is_imported(tmp_path, command):
+    code = f"""
+import sys
+sys.argv = ["pleinair", *{command!r}]
+from pleinair.cli import main
+try:
+    main()
+except SystemExit as end:
+    print(end.code, "torch" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout == "2 False\n", done.stderr

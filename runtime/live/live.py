@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ...bundle.resolve import shipped_models
-from ...errors import MediaError, PleinairError, UsageError
+from ...errors import MediaError, PleinairError, UsageError, near_names
 from ...owners import Owner
 from ...pictures import Pixels
 from ..address import shown
@@ -21,7 +21,7 @@ from ..controls import Controls
 from ..memory import kept_memory
 from ..models import open_model
 from ..pipeline import Pipeline, Report
-from ..sinks.opening import SCREENS, is_screen, open_sinks, registered
+from ..sinks.opening import SCREENS, check_sinks, is_screen, open_sinks, registered
 from ..sinks.video import VIDEO_SUFFIXES
 from ..sources.cameras import AS_IT_IS, CameraMode
 from ..sources.reconnect import open_live
@@ -203,6 +203,7 @@ def live(
     others = (n for n in shipped_models() if n not in (controls.style, *_OF_PAINTINGS))
     controls.styles = [controls.style, *others]
     sinks = [sink] if isinstance(sink, str) else list(sink)
+    check_sinks(sinks)
     with contextlib.ExitStack() as until_done:
         for file in (one for one in sinks if not is_screen(one)):
             until_done.enter_context(_recording(file, source, overwrite, wait))
@@ -245,7 +246,9 @@ def _recording(sink: str, source: str, overwrite: bool, wait: bool) -> Owner:
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         names, suffixes = [*SCREENS, *registered()], sorted(VIDEO_SUFFIXES)
         known = f"{', '.join(names)}, or a video file ({', '.join(suffixes)})"
-        raise UsageError(f"sink {shown(sink)!r} is none of {known}")
+        near = near_names(sink.partition(":")[0], names)
+        meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise UsageError(f"sink {shown(sink)!r} is none of {known}{meant}")
     if path.is_dir():
         raise UsageError(f"sink {sink} is a folder; give the name of a video")
     if path.exists() and path.resolve() == Path(source).resolve():

@@ -49,8 +49,7 @@ def open_sinks(
         UsageError: There is none, or one is named twice.
         MediaError: One cannot be opened; those opened before it are closed.
     """
-    if not specs or len({*map(_kind, specs)}) < len(specs):
-        raise UsageError(f"sinks must differ, got {', '.join(specs) or 'none'}")
+    check_sinks(specs)
     controls = controls or Controls()
     with ExitStack() as opened:
         sinks: list[Sink] = []
@@ -62,6 +61,16 @@ def open_sinks(
                 recordings = Recordings(source, Controls())
         opened.pop_all()
     return sinks[0] if len(sinks) == 1 else SeveralSinks(sinks)
+
+
+def check_sinks(specs: Sequence[str]) -> None:
+    """Refuses no sink, and one that is named twice; opens nothing.
+
+    Raises:
+        UsageError: It is so.
+    """
+    if not specs or len({*map(_kind, specs)}) < len(specs):
+        raise UsageError(f"sinks must differ, got {', '.join(specs) or 'none'}")
 
 
 def _kind(spec: str) -> str:

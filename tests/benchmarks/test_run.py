@@ -294,3 +294,15 @@ def _wait_for_a_round(process, path) -> None:
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+def test_a_backend_is_measured_on_a_device(cli, quick, tmp_path):
+    pytest.importorskip("openvino")
+    found = quick("monet", tmp_path, backends=["openvino:cores"], precisions=["int8"])
+    [row] = found["results"]
+    assert (row["backend"], row["error"]) == ("openvino:cores", None)
+    assert row["psnr_db"] > 30  # of its plans: strokes have a drift, too
+    assert 0 < row["strokes"] < 0.2
+    run = cli("bench", "monet-conv", "--out", tmp_path / "o", "--backend", "onnxruntime:cuba")
+    assert run.error().startswith("unknown device of backend 'onnxruntime' 'cuba'; ")
+    assert run.code == 2

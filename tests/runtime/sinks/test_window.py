@@ -154,6 +154,8 @@ def test_the_virtual_camera_says_how_to_get_it(monkeypatch):
 
 
 class FakeCamera:
+    device = "/dev/video9"
+
     def __init__(self, width, height, fps, fmt):
         self.width, self.height, self.fps, self.fmt = width, height, fps, fmt
         self.sent: list[np.ndarray] = []
