@@ -61,7 +61,7 @@ def rows(bundle: Bundle, seconds: float) -> Iterator[list[str]]:
     skipped = {(one.target, one.precision): one.reason for one in bundle.manifest.skipped}
     for artifact in bundle.manifest.artifacts:
         takers = [one for one in BACKENDS.values() if artifact.target in one.takes(bundle)]
-        here = [one for one in takers if one.runs(artifact.device)]
+        here: list[Backend | None] = [one for one in takers if one.runs(artifact.device)]
         reason = takers[0].missing if takers else "no backend runs it"
         for backend in here or [None]:
             yield _row(bundle, artifact, backend, seconds, reason)
@@ -108,7 +108,8 @@ def measure(bundle: Bundle, artifact: Artifact, backend: Backend, seconds: float
 def _milliseconds(engine: Engine, frame: Frames, seconds: float) -> float:
     engine.prepare(*frame.shape[1:3])
     engine(frame)
-    times, end = [], time.perf_counter() + seconds
+    times: list[float] = []
+    end = time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < end:
         started = time.perf_counter()
         engine(frame)
