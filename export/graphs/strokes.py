@@ -335,7 +335,9 @@ class _Head(NodeWriter):
         return self.op("Reshape", values, self.op("Concat", self.whole([1, 1]), size, axis=0))
 
     def _rounded(self, value: str) -> str:
-        return self.op("Round", self.op("Clip", value, self.real(0), self.real(255)))
+        """To whole numbers within 0..255; ONNX Runtime's WebGPU has no Round, but it has Floor."""
+        clipped = self.op("Clip", value, self.real(0), self.real(255))
+        return self.op("Floor", self.add(clipped, self.real(0.5)))
 
     def _byte(self, value: str) -> str:
         return self.op("Cast", self._rounded(value), to=TensorProto.UINT8)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ...bundle.bundle import Bundle
 from ...bundle.manifest import Strokes
 from ...canvas.hand import Hand
 from ...canvas.layout import Canvas, Inputs, Piece, canvas_inputs, lay_canvas, lay_torus, scale_of
-from ...errors import BundleError, UsageError
+from ...errors import BackendError, BundleError, UsageError
 from .torus import GAP
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -58,19 +59,29 @@ class Canvases:
         return canvas_inputs(len(self.strokes.hand.layers), self.strokes.step, stacked)
 
     def lay(self, height: int, width: int, piece: Piece | None = None) -> Canvas:
-        """Returns the canvas for frames of a size, in pixels, or for a piece of that size."""
+        """Returns the canvas for frames of a size, in pixels, or for a piece of that size.
+
+        Raises:
+            BackendError: There is no memory for it.
+        """
         what = self._what(height, width, piece)
-        if piece:  # which is painted once, and large
-            return lay_canvas(*what, piece)
-        with _TURN:  # who comes second finds it laid
-            return _lay(self.wrap, *what)
+        with _within_memory(height, width):
+            if piece:  # which is painted once, and large
+                return lay_canvas(*what, piece)
+            with _TURN:  # who comes second finds it laid
+                return _lay(self.wrap, *what)
 
     def __call__(self, height: int, width: int, piece: Piece | None = None) -> Arrays:
-        """Returns what a graph takes beside frames of a size, by the names of its inputs."""
-        if piece:
-            return self.lay(height, width, piece).arrays()
-        with _TURN:
-            return _arrays(self.wrap, *self._what(height, width, None))
+        """Returns what a graph takes beside frames of a size, by the names of its inputs.
+
+        Raises:
+            BackendError: There is no memory for it.
+        """
+        with _within_memory(height, width):
+            if piece:
+                return self.lay(height, width, piece).arrays()
+            with _TURN:
+                return _arrays(self.wrap, *self._what(height, width, None))
 
     def _what(
         self, height: int, width: int, piece: Piece | None
@@ -83,6 +94,17 @@ class Canvases:
             rows = height - GAP - 16  # of the frame, about
         scale = scale_of(rows, self.stroke)
         return strokes.hand, height, width, strokes.step, scale, strokes.seed
+
+
+@contextmanager
+def _within_memory(height: int, width: int) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise BackendError(
+            f"there is not enough memory for the canvas of {width}x{height} pixels; paint smaller"
+            " pictures, or let other programs go"
+        ) from error
 
 
 def check_inputs(

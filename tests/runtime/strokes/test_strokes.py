@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -143,6 +145,33 @@ def test_canvases_are_laid_once_a_size(stroke_bundle, monkeypatch):
         for _ in range(2):
             paint(np.zeros((*size, 3), np.uint8))
     assert laid == [(64, 288), (288, 64)]
+
+
+LITTLE_MEMORY = """
+import resource
+from pleinair.bundle.manifest import Strokes
+from pleinair.canvas.hand import MONET
+from pleinair.errors import BackendError
+from pleinair.runtime.strokes.canvases import Canvases
+
+canvases = Canvases(Strokes(hand=MONET, step=1), "test")
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 200_000_000,) * 2)
+try:
+    canvases(4096, 4096)
+except BackendError as error:
+    print(error)
+assert canvases(64, 64)["cell"].any()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+def test_a_canvas_for_which_there_is_no_memory():
+    done = subprocess.run(
+        [sys.executable, "-c", LITTLE_MEMORY], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "not enough memory for the canvas of 4096x4096 pixels; paint smaller" in done.stdout
 
 
 def test_only_backends_that_can_are_offered(stroke_bundle):
