@@ -67,15 +67,14 @@ class HttpSink(Sink):
     ) -> None:
         self.controls, self.recordings, self.what = controls, recordings, what
         self.meter, self.size = Meter(), (0, 0)
-        address, _, token = address.partition("/")
-        self.token = _check_token(token) if token else secrets.token_urlsafe(16)
+        host, port, token = parse_address(address)
+        self.token = token or secrets.token_urlsafe(16)
         self.newest: tuple[int, Any] = (0, None)  # number and pixels
         self.encoded: tuple[int, bytes] = (0, b"")
         self.changed = threading.Condition()
         self.encoding = threading.Lock()
         self.viewers = 0
         self.closed = False
-        host, port = _parse(address)
         self.server = _serve(host, port, self)
         port = self.server.server_address[1]
         everywhere = host in ("0.0.0.0", "")
@@ -253,14 +252,25 @@ def _serve(host: str, port: int, sink: HttpSink) -> LimitedServer:
         ) from error
 
 
-def _check_token(token: str) -> str:
+def parse_address(address: str) -> tuple[str, int, str]:
+    """Returns host, port and token of ``PORT``, ``HOST:PORT`` or these with ``/TOKEN``.
+
+    Raises:
+        UsageError: There is no port in it, or the token could be guessed.
+    """
+    place, _, token = address.partition("/")
+    if token:
+        _check_token(token)
+    return *_parse(place), token
+
+
+def _check_token(token: str) -> None:
     """Refuses a token that is short or that an address would not hold as it is."""
     if not re.fullmatch(rf"[A-Za-z0-9_-]{{{_SHORTEST},64}}", token):
         raise UsageError(
             f"a token is {_SHORTEST} to 64 letters, digits, - and _; who guesses it sees the"
             f" picture, so take one like {secrets.token_urlsafe(12)}"
         )
-    return token
 
 
 def _shared(host: str, port: int, token: str) -> str:
@@ -272,7 +282,7 @@ def _shared(host: str, port: int, token: str) -> str:
 
 
 def _parse(address: str) -> tuple[str, int]:
-    host, _, port = address.strip("/").rpartition(":")
+    host, _, port = address.rpartition(":")
     if not address:
         return "127.0.0.1", PORT
     if not port.isdecimal() or len(port) > 5 or int(port) > 65535:

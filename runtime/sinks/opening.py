@@ -10,7 +10,7 @@ from pathlib import Path
 from ...errors import MediaError, PleinairError, UsageError
 from ..controls import Controls
 from ..sources.source import Source
-from .http import HttpSink
+from .http import HttpSink, parse_address
 from .recordings import Recordings
 from .several import SeveralSinks
 from .sink import NullSink, Sink
@@ -64,13 +64,16 @@ def open_sinks(
 
 
 def check_sinks(specs: Sequence[str]) -> None:
-    """Refuses no sink, and one that is named twice; opens nothing.
+    """Refuses no sink, one that is named twice, and a page's address that is none; opens nothing.
 
     Raises:
         UsageError: It is so.
     """
     if not specs or len({*map(_kind, specs)}) < len(specs):
         raise UsageError(f"sinks must differ, got {', '.join(specs) or 'none'}")
+    for spec in specs:
+        if _kind(spec) == "http":
+            parse_address(spec.partition(":")[2])
 
 
 def _kind(spec: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 
 from ...pictures import Pixels
@@ -31,7 +33,8 @@ def draw(rgb: Pixels, controls: Controls, meter: Meter, what: str) -> Pixels:
         f"{meter.fps:.0f} fps  {meter.delay_ms:.0f} ms  {width}x{height}  {what}"
         f"  strength {controls.strength:.1f}{state}"
     )
-    lines = [figures, controls.message or "h: help"]
+    coming = f"loading {Path(controls.loading).name} ..." if controls.loading else ""
+    lines = [figures, coming or controls.message or "h: help"]
     if controls.help:
         lines += [f"{key:>6}  {does}" for key, does in KEYS.items()]
     behind = rgb[: len(lines) * line + line // 2]

@@ -15,10 +15,12 @@ from pleinair.errors import MediaError, UsageError
 from pleinair.runtime.controls import Controls
 from pleinair.runtime.live.live import LivePainter, Look, live
 from pleinair.runtime.models import open_model
+from pleinair.runtime.sinks.meter import Meter
+from pleinair.runtime.sinks.overlay import draw
 from pleinair.runtime.sources import reconnect
 from pleinair.runtime.sources import source as sources
 from pleinair.runtime.sources.source import open_source
-from pleinair.runtime.stylizer import Choice, Stylizer
+from pleinair.runtime.stylizer import Choice, Stylizer, load
 
 FIELDS = {"frames", "seconds", "fps", "dropped", "latency_ms", "size", "backend", "precision"}
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
@@ -335,3 +337,33 @@ def test_strokes_follow_unless_they_are_not_to(demo_clip, monkeypatch, follow):
     monkeypatch.setattr(sys.modules[live.__module__], "load", load)
     live(str(demo_clip), "null", look=Look(size=(64, 36), follow=follow), duration=0.5)
     assert asked == [follow]
+
+
+def test_a_style_that_is_coming_is_shown_until_it_paints():
+    held = threading.Event()
+    first, second = (load("monet-conv", "onnxruntime", "int8", "rgb") for _ in range(2))
+
+    def load_style(name):
+        assert held.wait(30)
+        return second
+
+    controls = Controls(style="monet-conv", styles=["monet-conv", "other"])
+    painter = LivePainter(Look(), controls, load_style, first)
+    grey = np.full((48, 64, 3), 90, np.uint8)
+    plain = draw(grey, controls, Meter(), "")
+    controls.style = "other"
+    painter(grey)
+    assert (controls.loading, painter.style) == ("other", "monet-conv")
+    assert not np.array_equal(draw(grey, controls, Meter(), ""), plain)  # the window says so
+    held.set()
+    painter.coming[1].result(30)
+    painter(grey)
+    assert (controls.loading, painter.style) == ("", "other")
+
+
+def test_what_paints_paintings_is_no_style_of_a_camera(tmp_path, make_video):
+    controls = Controls()
+    source = str(make_video(tmp_path / "in.mp4"))
+    live(source, "null", "monet-conv", backend="onnxruntime", controls=controls)
+    assert {"monet", "seurat"} <= set(controls.styles)
+    assert "photo" not in controls.styles

@@ -227,3 +227,5 @@ def test_a_mode_is_for_cameras(tmp_path, make_video, cli):
     assert "--camera-size '640' is not of the form WxH" in run.error()
     run = cli("live", clip, "--token", "my-own-token", "--sink", "null")
     assert "--token is for the page" in run.error()
+    for sink in ("http:no", "http:1/short"):  # before a camera is opened
+        assert cli("live", "7", "--sink", sink).code == 2
