@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ...errors import PleinairError
 from ..frame import Frame
+from ..free_memory import give_back
 from .source import Source, open_source
 
 PATIENCE = 120.0  # seconds after which what has gone is given up
@@ -59,6 +60,7 @@ class ReconnectingSource(Source):
                 self.problems.append(f"{why}{waited}")
                 return
             self.inner = again
+            give_back()  # it may have another size
 
     def _wait(self, end: float) -> Source | None:
         while time.monotonic() < end and not self.ended.wait(min(_PAUSE, PATIENCE)):
