@@ -152,6 +152,7 @@ class VideoSink(Sink):
     def discard(self) -> None:
         """Leaves nothing but what a next run can go on from."""
         self._clean_up()
+        self.done = max(self.done, self.segments.count())  # one may just have got its name
         if not (self.resumable and self.done):
             self._forget()
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ...errors import PleinairError
 from ..frame import Frame
+from ..free_memory import give_back
 from .cameras import AS_IT_IS, CameraMode
 from .source import Source, open_source
 
@@ -60,6 +61,7 @@ class ReconnectingSource(Source):
                 self.problems.append(f"{why}{waited}")
                 return
             self.inner = again
+            give_back()  # it may have another size
 
     def _wait(self, end: float) -> Source | None:
         while time.monotonic() < end and not self.ended.wait(min(_PAUSE, PATIENCE)):

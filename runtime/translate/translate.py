@@ -18,6 +18,7 @@ from ...errors import BusyError, MediaError, PleinairError, UsageError, shown
 from ...owners import Owner
 from ...picture_size import MOST
 from ..colour import parse_colour
+from ..free_memory import give_back
 from ..job import Job, clear, folder_job, identity, job_folder, stamp
 from ..memory import kept_memory
 from ..models import open_model
@@ -460,6 +461,7 @@ class _Work:
             # Joining the segments belongs to it, and finds what is damaged of the sound.
             self.result.report.seconds += time.perf_counter() - painted
             self.result.problems += source.problems
+        give_back()  # the next one may have another size
 
     def _note(self, report: Report, stylizer: Stylizer, problems: list[str]) -> None:
         self.result.report.add(report)

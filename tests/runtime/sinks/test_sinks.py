@@ -7,6 +7,7 @@ from pleinair.errors import MediaError
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.sinks.encoding import Encoding
 from pleinair.runtime.sinks.opening import open_sink
+from pleinair.runtime.sinks.segments import LENGTH, Segments
 from pleinair.runtime.sinks.sink import FolderSink, NullSink
 from pleinair.runtime.sinks.video import VideoSink
 from pleinair.runtime.sources.source import EmptySource, open_source
@@ -60,6 +61,21 @@ def test_an_error_leaves_nothing_and_keeps_what_was_there(tmp_path, frames):
         raise KeyboardInterrupt
     assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
     assert (tmp_path / "x.mp4").read_text() == "old"
+
+
+def test_a_segment_that_just_got_its_name_is_kept(tmp_path, monkeypatch):
+    write = Segments.write
+
+    def interrupted(*arguments):
+        write(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Segments, "write", interrupted)
+    path = tmp_path / "x.mp4"
+    with pytest.raises(KeyboardInterrupt), VideoSink(path, EmptySource(), resumable=True) as sink:
+        for index in range(LENGTH):
+            sink.write(Frame(NOISE, index))
+    assert VideoSink(path, EmptySource(), resumable=True).frames_done == LENGTH
 
 
 def test_a_place_that_cannot_be_written_to_is_not_blamed_on_the_sound(tmp_path, make_video):
