@@ -336,7 +336,11 @@ def test_doctor_shows_whole_install_lines(cli, monkeypatch):
 
 def test_a_missing_extra_says_how_to_get_it(here, cli, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    for module in [m for m in sys.modules if m.startswith(("pleinair.train", "pleinair.export"))]:
+    for module in [
+        m
+        for m in sys.modules
+        if m.startswith(("pleinair.api", "pleinair.export", "pleinair.train"))
+    ]:
         monkeypatch.delitem(sys.modules, module)
     (here / "r.toml").write_text("")
     run = cli("train", "r.toml", "--out", "run")

@@ -29,7 +29,7 @@ NOT_RUN = {
     r"pre-commit |git |cd |source ": "sets up the checkout",
     r"sudo ": "changes the system",
     r"docker ": "needs Docker; CI runs it",
-    r"python -m pleinair.tools.attack": "takes hours: tests/tools/test_attack.py is a small part",
+    r"python -m pleinair.tools.(attack|soak)": "takes hours: tests/tools has small parts",
     r"pleinair .*--engine ray": "needs a cluster: tests/runtime/translate/test_ray.py",
     r"pleinair live .*virtual-camera": "needs a device: tests/runtime/sinks",
     r"pleinair live .*--camera": "needs a camera: tests/runtime/sources",
