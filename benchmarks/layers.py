@@ -80,7 +80,7 @@ def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
         {
             "name": name,
             "kind": kinds[name],
-            "ms": float(np.median(taken[_UNTIMED:])),
+            "ms": _median(taken),
             "macs": _macs(outs[name], weights.get(name)) if "Conv" in kinds[name] else None,
             "bytes": moved[name],
         }
@@ -137,12 +137,17 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
         {
             "name": name,
             "kind": kinds[name],
-            "ms": float(np.median(taken[_UNTIMED:])),
+            "ms": _median(taken),
             "macs": next((macs[n] for n in joined.get(name, [name]) if n in macs), None),
             "bytes": sum(moved.get(n, 0) for n in joined.get(name, [name])) or None,
         }
         for name, taken in times.items()
     ]
+
+
+def _median(taken: list[float]) -> float:
+    """Of the timed runs; 0 of a layer that is mostly too quick for the library's clock."""
+    return float(np.median(taken[_UNTIMED:] or [0.0]))
 
 
 PROFILED: Final[dict[str, Callable[[Path, Pixels, Arrays], list[Layer]]]] = {

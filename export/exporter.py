@@ -90,7 +90,6 @@ def export(
         BundleError: ``out`` exists or cannot be written.
     """
     plan, budget = _plan(targets, precisions), parse_budget(max_drift)
-    _check_libraries(plan, progress)
     with staging(out, wait, ExportError) as staged:
         base_bundle = _base_bundle(source, out, plan)
         check_out(out, overwrite or base_bundle is not None)
@@ -109,6 +108,8 @@ def export(
                 )
         elif budget and budget.strokes:
             raise UsageError(f"--max-drift strokes is for painters with strokes; {source} has none")
+        if not strokes or all(row.strokes for row, _ in plan):  # else each says what it cannot
+            _check_libraries(plan, progress)
         what = describe(trained.generator)
         photos = _photographs(trained, what.stride, calibration)
         if calibration is None and "data" not in trained.recipe:

@@ -26,9 +26,11 @@ LARGER = {
     "runtime/translate/demo.py run_demo": "the verb itself",
     "runtime/translate/ray_engine.py translate_corpus": "the verb itself, on several machines",
     "runtime/translate/translate.py": "to be split: pictures, films and folders",
+    "runtime/translate/translate.py preview": "the verb's dry run",
     "runtime/translate/translate.py translate": "the verb itself",
     "runtime/translate/translate.py _Work._paint_video": "goes with the split",
     "runtime/verify.py verify": "the verb itself",
+    "train/run.py": "to be split: a run and its checkpoints",
 }
 
 

@@ -134,12 +134,12 @@ def test_only_what_is_planned_is_quantized(stroke_bundle: Path) -> None:
     head = kinds.index("Split")
     assert not {"QuantizeLinear", "DequantizeLinear"} & {*kinds[head:]}
     assert "Gather" not in kinds
-    # Bytes that are activations as they are would be a convolution in float to OpenVINO.
+    # A frame's bytes are activations as they are; OpenVINO changes that when it loads the graph.
     makers = {output: node for node in graph.node for output in node.output}
     entrance = next(node for node in graph.node if node.op_type == "Conv")
     restored = makers[entrance.input[0]]
     assert restored.op_type == "DequantizeLinear"
-    assert makers[restored.input[0]].op_type == "QuantizeLinear"
+    assert makers[restored.input[0]].op_type == "Transpose"
     for path in stroke_bundle.glob("fp*.onnx"):
         heads = onnx.load(path).graph.node[-200:]
         assert not any(
@@ -189,7 +189,7 @@ def test_a_bundle_is_a_source_with_all_its_weights(
 def test_weights_lie_in_half_precision_and_lose_nothing(stroke_bundle: Path) -> None:
     sizes = {path.name: path.stat().st_size for path in stroke_bundle.iterdir()}
     assert sizes["generator.safetensors"] < 280_000
-    assert sizes["fp32.onnx"] < 330_000
+    assert sizes["fp32.onnx"] < 340_000
     model = onnx.load(stroke_bundle / "fp32.onnx")
     assert sum(node.input[0].endswith("_half") for node in model.graph.node if node.input) > 10
     artifact = Bundle.open(stroke_bundle).find("onnx", "fp32")

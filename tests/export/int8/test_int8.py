@@ -17,6 +17,7 @@ from pleinair.errors import ExportError, UsageError
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference
 from pleinair.export.exporter import export
+from pleinair.export.graphs.half_storage import restore_floats
 from pleinair.export.int8.observe import Histogram, Observed, observe
 from pleinair.export.int8.quantize import ONNXRUNTIME, OPENVINO, OPERATIONS, Quantizer
 from pleinair.export.int8.ranges import RULES
@@ -28,8 +29,11 @@ from ..conftest import assert_fewest_float_layers
 
 
 @pytest.fixture(scope="module")
-def quantizer(bundle: Path, photos: Path) -> Quantizer:
-    graph = bundle / "fp32.onnx"
+def quantizer(bundle: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Quantizer:
+    model = onnx.load(bundle / "fp32.onnx")
+    restore_floats(model)  # an export quantizes before it stores weights in half precision
+    graph = tmp_path_factory.mktemp("quantizer") / "fp32.onnx"
+    onnx.save(model, graph)
     return Quantizer(graph, observe(graph, load_frames(photos, 8, 4), OPERATIONS), {})
 
 

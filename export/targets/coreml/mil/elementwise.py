@@ -63,6 +63,8 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "identity": lambda x: x,
     "greater": lambda x, y: x > y,
     "greater_equal": lambda x, y: x >= y,
+    "equal": lambda x, y: x == y,
+    "not_equal": lambda x, y: x != y,
     "select": lambda cond, a, b: torch.where(torch.as_tensor(cond).bool(), *_tensors(a, b)),
     "relu": lambda x: x.relu(),
     "relu6": lambda x: x.clamp(0, 6),
