@@ -6,7 +6,7 @@ import pickle
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -41,7 +41,7 @@ def save_atomically(
 
     def put_aside(_: Path) -> None:
         if before and path.exists():
-            path.replace(before)
+            _name_also(path, before)
 
     try:
         writing = durable(path, replace=replace, ready=put_aside)
@@ -53,6 +53,15 @@ def save_atomically(
         raise TrainingError(f"checkpoint {path} cannot be written: {error}") from error
 
 
+def _name_also(path: Path, name: Path) -> None:
+    """Gives a file another name, or where the system cannot, that name alone."""
+    name.unlink(missing_ok=True)
+    try:
+        name.hardlink_to(path)  # so that a reader finds the file at any instant
+    except OSError:
+        path.replace(name)
+
+
 def load_state(path: Path) -> dict[str, Any]:
     """Reads a checkpoint, tensors and plain data only: a malicious file cannot run code.
 
@@ -60,9 +69,10 @@ def load_state(path: Path) -> dict[str, Any]:
         TrainingError: The file is missing, truncated or no checkpoint.
     """
     try:
-        with warnings.catch_warnings():  # of old pickles, which are refused below
-            warnings.simplefilter("ignore")
-            state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")  # of old pickles, which are refused below
+            state = torch.load(file, map_location="cpu", weights_only=True)
+            whole = _is_whole(file)
     except FileNotFoundError:
         raise TrainingError(f"checkpoint {path} does not exist") from None
     except pickle.UnpicklingError as error:
@@ -78,15 +88,15 @@ def load_state(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(state, dict):
         raise TrainingError(f"{path} is no pleinair checkpoint: it holds a {type(state).__name__}")
-    if str(state.get("format", "")).startswith("pleinair") and not _is_whole(path):
+    if str(state.get("format", "")).startswith("pleinair") and not whole:
         raise TrainingError(f"{path} is no readable checkpoint: its checksums are others")
     return state
 
 
-def _is_whole(path: Path) -> bool:
+def _is_whole(file: BinaryIO) -> bool:
     """Whether the checksums of a checkpoint's parts hold, which torch writes and does not check."""
     try:
-        with zipfile.ZipFile(path) as file:
-            return file.testzip() is None
+        with zipfile.ZipFile(file) as parts:
+            return parts.testzip() is None
     except Exception:  # zipfile raises half a dozen types for a damaged file
         return False
