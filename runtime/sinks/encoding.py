@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -124,6 +126,25 @@ def configure(context: VideoCodecContext, encoding: Encoding, form: Format) -> N
         context.global_quality = (
             of_100 * 118 if context.name.endswith("videotoolbox") else encoding.quality * 118
         )
+    if context.name == "libsvtav1":
+        _open_unhurried(context)
+
+
+def _open_unhurried(context: VideoCodecContext) -> None:
+    """Opens SVT-AV1, and takes back the priority that it gives itself where root runs it.
+
+    It makes the calling thread and its own ones real-time: as root in a container, two films would
+    keep everything else from running, and even wait for ever for threads that never run.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        context.open()
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    context.open()
+    if os.sched_getscheduler(0) != policy:
+        for thread in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(OSError):  # one that has ended
+                os.sched_setscheduler(int(thread.name), policy, priority)
 
 
 DEFAULT = Encoding()

@@ -135,7 +135,8 @@ def _check_encoder(path: Path, encoding: Encoding, form: Format) -> None:
         stream = out.add_stream(encoding.encoder, rate=form.rate)
         stream.time_base = form.time_base
         configure(stream.codec_context, encoding, form)
-        stream.codec_context.open()
+        if not stream.codec_context.is_open:
+            stream.codec_context.open()
         out.start_encoding()
     except (av.error.FFmpegError, ValueError, OverflowError, OSError) as error:
         if stream is not None and stream.codec_context.is_open:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -101,3 +104,16 @@ def test_frames_without_a_name_are_numbered(tmp_path):
         sink.write(Frame(NOISE, 7))
         sink.write(Frame(NOISE, 8, name="b.jpg"))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["000007.png", "b.jpg"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="needs Linux's scheduler")
+def test_an_encoder_does_not_take_the_machine(tmp_path):
+    """SVT-AV1 makes real-time threads of its own and its caller's where root runs it."""
+    before = os.sched_getscheduler(0)
+    with VideoSink(tmp_path / "x.mkv", EmptySource(), Encoding("av1", preset="ultrafast")) as sink:
+        sink.write(Frame(NOISE, 0))
+        threads = Path("/proc/self/task").iterdir()
+        assert {os.sched_getscheduler(int(thread.name)) for thread in threads} == {before}
+        sink.write(Frame(NOISE, 1))
+    with av.open(str(tmp_path / "x.mkv")) as video:
+        assert len(list(video.decode(video=0))) == 2
