@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,12 +58,17 @@ def kill() -> None:
 def in_child(act: Callable[[], None]) -> int:
     """Runs something in a child that may be killed on its way; returns its exit status."""
     if (child := os.fork()) == 0:
+        # What other tests left would wait, when it is freed here, for threads that are not here.
+        gc.disable()
+        signal.alarm(60)  # or the suite would wait for ever
         try:
             act()
         except BaseException:
             os._exit(1)
         os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status != -signal.SIGALRM, "the child hangs"
+    return status
 
 
 def tree(folder: Path) -> dict[str, bytes]:
