@@ -20,7 +20,7 @@ from ..runtime.stylizer import Choice, Stylizer
 
 CARD = "MODEL_CARD.md"
 STRIP = "strip.jpg"
-SIDE = 360  # pixels, of each part of the strip
+SIDE = 320  # pixels, of each part of the strip
 
 
 def model_card(manifest: Manifest) -> str:
