@@ -151,6 +151,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}; known: {', '.join(known) or 'none'}"
 
 
+def already_exists(path: object, others: int = 0) -> str:
+    """Returns the sentence for an output that exists, and for how many others do."""
+    more = f" (and {others} more)" if others else ""
+    return f"{path}{more} exists; add --overwrite to replace it"
+
+
 @contextmanager
 def needs(extra: str = "") -> Iterator[None]:
     """Turns a missing library into the line that installs it.

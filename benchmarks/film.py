@@ -31,7 +31,7 @@ from ..runtime.sinks.output import plan_output
 from ..runtime.sinks.video import VideoSink
 from ..runtime.sources.source import VideoSource
 from ..runtime.stylizer import Stylizer, load
-from ..runtime.translate.translate import frames_at_once
+from ..runtime.translate.videos import frames_at_once
 from ..runtime.video_painter import VideoPainter
 from .energy import EnergyMeter
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..bundle.bundle import Bundle
-from ..errors import BackendError, PleinairError, UsageError
+from ..errors import BackendError, PleinairError, UsageError, already_exists
 from ..files import PART
 from ..owners import Owner
 from ..private import without_folders
@@ -284,7 +284,7 @@ def _style(request: Request) -> Callable[[list[Any]], float] | None:
 def _make_folder(out: Path, overwrite: bool) -> None:
     taken = [out / name for name in WRITES if (out / name).exists()]
     if taken and not overwrite:
-        raise UsageError(f"{taken[0]} exists; add --overwrite to replace it")
+        raise UsageError(already_exists(taken[0]))
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,9 +44,11 @@ def demo(
 ) -> None:
     """Paint the bundled clip with the bundled model: a video and a before/after still."""
     from ..runtime.translate.demo import run_demo
+    from ..runtime.translate.options import Look, PaintOptions
 
+    options = PaintOptions(backend, precision, Look(stroke=stroke))
     with progress("painting the demo clip") as advance:
-        result, still = run_demo(out, model, backend, precision, overwrite, advance, stroke, wait)
+        result, still = run_demo(out, model, options, overwrite, wait, advance)
     stats = result.stats() | {"video": str(out), "still": str(still)}
     say(stats, as_json, f"{_summary(stats)}\nwrote {out} and {still}")
     end_with(result.problems)
@@ -119,64 +120,49 @@ def translate(
     """
     from ..runtime.address import shown
     from ..runtime.sinks.encoding import Encoding
-    from ..runtime.translate.ray_engine import preview_corpus
-    from ..runtime.translate.ray_engine import translate_corpus as run_corpus
-    from ..runtime.translate.translate import Look, preview
+    from ..runtime.translate.options import Look, PaintOptions
+    from ..runtime.translate.ray_engine import preview_corpus, translate_corpus
+    from ..runtime.translate.translate import preview
     from ..runtime.translate.translate import translate as run
 
     if skip_existing and engine == "ray":
         raise UsageError("--skip-existing is for --engine local")
     if engine not in ("local", "ray"):
         raise UsageError(unknown_name("engine", engine, ("local", "ray")))
-    part = {"start": parse_time("--start", start), "end": parse_time("--end", end)}
-    encoding = Encoding(codec, quality, preset, hardware)
     look = Look(
         strength,
         steady,
         follow,
-        **part,
-        stroke=stroke,
-        background=background,
-        keep_location=keep_location,
-        keep_profile=keep_profile,
+        parse_time("--start", start),
+        parse_time("--end", end),
+        stroke,
+        background,
+        keep_location,
+        keep_profile,
     )
+    encoding = Encoding(codec, quality, preset, hardware)
     if dry_run:
-        local = engine == "local"
         rows = (
-            preview(
-                source,
-                out,
-                **part,
-                encoding=encoding,
-                keep_location=keep_location,
-                keep_profile=keep_profile,
-                max_pixels=max_pixels,
-            )
-            if local
-            else preview_corpus(source, out)
+            preview_corpus(source, out)
+            if engine == "ray"
+            else preview(source, out, look, encoding, max_pixels)
         )
         say({"items": rows}, as_json, "\n".join(line for row in rows for line in _foreseen(row)))
         return
     if stats and (stats.is_dir() or not stats.parent.is_dir()):
         raise UsageError(f"--stats {stats} is no file in an existing folder")
+    options = PaintOptions(backend, precision, look, encoding)
     with progress(f"painting {shown(source)}") as advance:
-        painting: dict[str, Any] = {
-            "backend": backend,
-            "precision": precision,
-            "encoding": encoding,
-            "overwrite": overwrite,
-            "wait": wait,
-            "progress": advance,
-        }
+        writing: dict[str, Any] = {"overwrite": overwrite, "wait": wait, "progress": advance}
         result = (
-            run_corpus(source, out, model, look=look, **painting)
+            translate_corpus(source, out, model, options, **writing)
             if engine == "ray"
             else run(
                 source,
                 out,
                 model,
-                **asdict(look),
-                **painting,
+                **options.keywords(),
+                **writing,
                 skip_existing=skip_existing,
                 max_pixels=max_pixels,
                 say=print_line,

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from ..errors import TrainingError, UsageError
+from ..errors import TrainingError, UsageError, already_exists
 from ..files import NameTaken, durable
 
 LAST = "checkpoint.pt"
@@ -48,7 +48,7 @@ def save_atomically(
         with writing as temporary, temporary.open("r+b") as file:
             torch.save(state, file)
     except NameTaken:
-        raise UsageError(f"{path} exists; add --overwrite to replace it") from None
+        raise UsageError(already_exists(path)) from None
     except (OSError, RuntimeError) as error:
         raise TrainingError(f"checkpoint {path} cannot be written: {error}") from error
 

@@ -25,6 +25,17 @@ def keep_memory() -> bool:
     return bool(mallopt(_TRIM_THRESHOLD, (1 << 31) - 1))
 
 
+def give_back() -> None:
+    """Returns what glibc keeps of frames, which were of other sizes, to the system.
+
+    Without it a process that sees many sizes grows by a third in ten minutes, though nothing is
+    held.
+    """
+    trim = _glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
 @contextlib.contextmanager
 def kept_memory() -> Iterator[None]:
     """Keeps memory while frames are painted; what is free in the end goes back to the system."""
@@ -32,9 +43,7 @@ def kept_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        trim = _glibc("malloc_trim")
-        if trim is not None:
-            trim(0)
+        give_back()
 
 
 def _glibc(name: str) -> Any:

@@ -334,7 +334,7 @@ def test_nothing_is_unpickled(tmp_path, bundle, cli):
     """Neither checkpoints, nor states of videos, nor weights, wherever they are read."""
     from pleinair.files import write_record
     from pleinair.networks.checkpoint import load_state
-    from pleinair.runtime.sinks.video import VideoSink
+    from pleinair.runtime.sinks.video import VideoSink, WriteOptions
     from pleinair.runtime.sources.source import EmptySource
 
     mark = tmp_path / "ran"
@@ -344,7 +344,7 @@ def test_nothing_is_unpickled(tmp_path, bundle, cli):
     np.savez(tmp_path / "s.npz", state=planted)
     write_record(job / "000001.npz", (tmp_path / "s.npz").read_bytes())
     write_record(job / "000000.segment", b"")
-    sink = VideoSink(tmp_path / "o.mp4", EmptySource(), resumable=True, keep_state=True)
+    sink = VideoSink(tmp_path / "o.mp4", EmptySource(), writing=WriteOptions(True, True))
     assert sink.done == 0
     sink.discard()
     for data in (pickle.dumps(Planted(mark)), b"\x80\x05." * 9):

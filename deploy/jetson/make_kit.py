@@ -18,9 +18,10 @@ from ... import __version__
 from ...bundle.bundle import Bundle, move_folder, write_bundle
 from ...bundle.manifest import Artifact, Manifest
 from ...bundle.resolve import EXPORTABLE, Kind, resolve
-from ...errors import ExportError, UsageError
-from ...export.exporter import export
+from ...errors import ExportError, UsageError, already_exists
+from ...export.exporter import export_bundle
 from ...export.model_card import CARD, STRIP, model_card, strip
+from ...export.options import ExportOptions
 from ...export.targets.tensorrt.engine import Sizes
 from ...export.targets.tensorrt.trtexec import GRAPH, shape_options
 from ...files import staging
@@ -76,7 +77,7 @@ def write_kit(
     try:
         with staging(out, wait, ExportError) as staged:
             if out.exists() and not overwrite:
-                raise UsageError(f"{out} exists; add --overwrite to replace it")
+                raise UsageError(already_exists(out))
             manifest = _write_bundle(source, staged / BUNDLE, calibration, progress)
             progress("building the wheel of this pleinair")
             wheel = build_wheel(staged)
@@ -95,13 +96,13 @@ def _write_bundle(source: str, folder: Path, calibration: Path | None, progress:
     is_bundle = resolve(source, *EXPORTABLE).kind is Kind.BUNDLE
     found = Bundle.open(source) if is_bundle else None
     if found is None or not found.find("onnx", "fp32"):
-        return export(
-            source, folder, targets=["onnx", TARGET], calibration=calibration, progress=progress
-        )
+        options = ExportOptions(["onnx", TARGET], calibration=calibration)
+        return export_bundle(source, folder, options, progress=progress)
     graphs = found
     if not all(graph_for(found, precision) for precision in PRECISIONS):
         made = folder.with_name("graphs")
-        export(source, made, targets=[TARGET], calibration=calibration, progress=progress)
+        options = ExportOptions([TARGET], calibration=calibration)
+        export_bundle(source, made, options, progress=progress)
         graphs = Bundle.open(made)
     staged = folder.with_name("staged")
     staged.mkdir()

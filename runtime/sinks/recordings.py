@@ -15,7 +15,7 @@ from ...pictures import write_picture
 from ..controls import Controls
 from ..frame import Frame
 from ..sources.source import EmptySource, Source
-from .video import VideoSink
+from .video import VideoSink, WriteOptions
 
 
 class Recordings:
@@ -46,7 +46,9 @@ class Recordings:
             if controls.recording:
                 if self.video is None:
                     self.owner = self._new(".mp4")
-                    self.video = VideoSink(self.owner.output, self.clock, replace=False)
+                    self.video = VideoSink(
+                        self.owner.output, self.clock, writing=WriteOptions(replace=False)
+                    )
                 self.video.write(replace(frame, pts=None))
             else:
                 self.close()

@@ -8,7 +8,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,23 @@ _OWN_COLOUR, _OWN_TAGS = Colour(Colorspace.ITU709), (1, 1, 1)  # where the sourc
 AGAIN = "what is painted is kept: the same command goes on from there"
 
 
+@dataclass(frozen=True)
+class WriteOptions:
+    """How a video's file comes about.
+
+    Attributes:
+        resumable: Whether complete segments outlive a failure, for a next run to go on from.
+        keep_state: Whether the state after the last segment's last frame is kept beside it.
+        replace: Whether an existing file may be replaced.
+        ready: Called with the complete file just before it gets its name.
+    """
+
+    resumable: bool = False
+    keep_state: bool = False
+    replace: bool = True
+    ready: Callable[[Path], None] = lambda temporary: None
+
+
 class VideoSink(Sink):
     """Writes a video; times are those of the source, its sound and subtitles are copied.
 
@@ -47,11 +64,8 @@ class VideoSink(Sink):
         path: The file; its suffix chooses the container.
         source: What the frames come from.
         encoding: What to encode with.
-        resumable: Whether complete segments outlive a failure, for a next run to go on from.
-        keep_state: Whether the state after the last segment's last frame is kept beside it.
+        writing: Whether it can go on after a failure, and may replace a file.
         plan: What it will be; made here if not given.
-        replace: Whether an existing file may be replaced.
-        ready: Called with the complete file just before it gets its name.
     """
 
     def __init__(
@@ -59,23 +73,18 @@ class VideoSink(Sink):
         path: Path,
         source: Source,
         encoding: Encoding = FAST,
-        resumable: bool = False,
-        keep_state: bool = False,
+        writing: WriteOptions = WriteOptions(),
         plan: OutputPlan | None = None,
-        replace: bool = True,
-        ready: Callable[[Path], None] = lambda temporary: None,
     ) -> None:
-        self.path, self.source, self.encoding = path, source, encoding
+        self.path, self.source, self.encoding, self.writing = path, source, encoding, writing
         if plan is None and isinstance(source, VideoSource):
             plan = plan_output(source, path, encoding)
         self.plan = plan
-        self.resumable, self.keep_state = resumable, keep_state
-        self.replace, self.ready = replace, ready
         self.segments = Segments(job_folder(path))
-        if not resumable:
+        if not writing.resumable:
             self._forget()
         self.done = self.segments.count()  # segments
-        while keep_state and self.done and not self.state():
+        while writing.keep_state and self.done and not self.state():
             self.done -= 1
         self.segments.keep(self.done)
         self.temporary = self.segments.folder / f"{JOINED}{path.suffix}"
@@ -142,7 +151,7 @@ class VideoSink(Sink):
                 if self.context is not None:
                     self._end_segment(None)
                 self._join()
-                settle(self.temporary, self.path, self.replace, self.ready)
+                settle(self.temporary, self.path, self.writing.replace, self.writing.ready)
         except BaseException:
             self.discard()
             raise
@@ -153,7 +162,7 @@ class VideoSink(Sink):
         """Leaves nothing but what a next run can go on from."""
         self._clean_up()
         self.done = max(self.done, self.segments.count())  # one may just have got its name
-        if not (self.resumable and self.done):
+        if not (self.writing.resumable and self.done):
             self._forget()
 
     def _start_like(self, source: VideoSource) -> None:
@@ -191,7 +200,7 @@ class VideoSink(Sink):
     def _end_segment(self, state: dict[str, Array] | None) -> None:
         """Finishes the encoder and writes its packets; what is written now is safe."""
         self.packets += self.context.encode(None)
-        if self.keep_state and state:  # first, for a segment to go on from needs it
+        if self.writing.keep_state and state:  # first, for a segment to go on from needs it
             content = io.BytesIO()
             np.savez(content, allow_pickle=False, **state)
             write_record(self._state_path(self.done + 1), content.getvalue())
@@ -249,7 +258,7 @@ class VideoSink(Sink):
                 said = "the disk is full; make room"
             if isinstance(error, NameTaken):
                 said = "another program wrote a file of this name meanwhile; add --overwrite"
-            kept = f"; {AGAIN}" if self.resumable and self.done else ""
+            kept = f"; {AGAIN}" if self.writing.resumable and self.done else ""
             raise MediaError(f"{self.path} cannot be written: {said}{kept}") from error
 
     @contextlib.contextmanager

@@ -19,13 +19,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...errors import BackendError, UsageError
+from ...errors import BackendError
 from ..job import Job, folder_job, identity
 from ..models import open_model
-from ..sinks.encoding import DEFAULT, Encoding
 from .corpus import Piece, exists, find_pieces, is_remote
-from .ray_worker import Ledger, Order, paint_row
-from .translate import Look, Progress
+from .options import PaintOptions
+from .ray_worker import Ledger, paint_row
+from .work import Progress, refuse
 
 _BLOCKS = 1000  # pieces are handed out by so many blocks at most
 
@@ -76,11 +76,8 @@ def translate_corpus(
     source: str | Path | Sequence[str | Path],
     out: str | Path,
     model: str | Path = "monet",
+    options: PaintOptions = PaintOptions(),  # noqa: B008  # it is frozen
     *,
-    backend: str = "auto",
-    precision: str = "auto",
-    look: Look = Look(),  # noqa: B008  # it is frozen
-    encoding: Encoding = DEFAULT,
     overwrite: bool = False,
     wait: bool = False,
     progress: Progress = lambda done, total: None,
@@ -99,10 +96,7 @@ def translate_corpus(
             or addresses that fsspec knows.
         out: The output folder, local or an address.
         model: As for ``translate``.
-        backend: As for ``translate``.
-        precision: As for ``translate``.
-        look: Strength, steadiness, and which part of videos.
-        encoding: What videos are encoded with.
+        options: How each piece is painted and written.
         overwrite: Whether existing files may be replaced.
         wait: Whether to wait while the same is under way.
         progress: Called with the number of pieces done and in all.
@@ -116,8 +110,7 @@ def translate_corpus(
     pieces = find_pieces(source, out)
     model_hashes = sorted(a.sha256 for a in open_model(model).manifest.artifacts)
     name = str(Path(model).resolve()) if Path(model).exists() else str(model)
-    order = Order(name, backend, precision, look, encoding)
-    request = asdict(order) | {"model": model_hashes}
+    request = asdict(options) | {"model": model_hashes}
     with _job_of(pieces, out, request, wait) as job:
         notes = _Notes(pieces, job)
         notes.begin(overwrite)
@@ -126,7 +119,7 @@ def translate_corpus(
         try:
             if ours:
                 ray.init(log_to_driver=False, logging_level=logging.ERROR)
-            for number, report in _run(ray, notes.left, order):
+            for number, report in _run(ray, notes.left, name, options):
                 notes.take(number, report)
                 progress(len(notes.done), len(pieces))
         except (ray.exceptions.RayError, ConnectionError) as error:
@@ -183,9 +176,7 @@ class _Notes:
                 if piece.source in reports and exists(piece.target):
                     self.done[number] = reports[piece.source]
         taken = [p.target for p in self.pieces if exists(p.target)]
-        if taken and not (overwrite or resumed):
-            more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
-            raise UsageError(f"{taken[0]}{more} exists; add --overwrite to replace it")
+        refuse(taken, overwrite or resumed)
         if self.job:
             self.job.begin({})
 
@@ -232,7 +223,9 @@ def _import_ray() -> Any:
     return ray
 
 
-def _run(ray: Any, pieces: dict[int, Piece], order: Order) -> Iterator[tuple[int, dict[str, Any]]]:
+def _run(
+    ray: Any, pieces: dict[int, Piece], model: str, options: PaintOptions
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields the report of each piece, by its number, as they come."""
     if not pieces:
         return
@@ -247,7 +240,7 @@ def _run(ray: Any, pieces: dict[int, Piece], order: Order) -> Iterator[tuple[int
     ledger = beside_us.remote()
     rows = [{"number": number, **asdict(piece)} for number, piece in pieces.items()]
     painted = ray.data.from_items(rows, override_num_blocks=min(len(rows), _BLOCKS)).map(
-        functools.partial(paint_row, order=order, ledger=name),
+        functools.partial(paint_row, model=model, options=options, ledger=name),
         num_cpus=_share(ray),  # Ray starts tasks again without end; the ledger gives up
     )
     for row in painted.iter_rows():

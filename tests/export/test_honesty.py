@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pleinair import metrics
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle
 from pleinair.bundle.manifest import Drift
 from pleinair.errors import ExportError
@@ -49,14 +50,14 @@ def test_an_int8_that_misses_its_bars(cli, few: Path, tmp_path: Path, monkeypatc
 def test_nothing_is_painted_for_what_cannot_be_built(run: Path, tmp_path: Path) -> None:
     said: list[str] = []
     with pytest.raises(ExportError, match=r'litert needs .*; run: pip install "pleinair\[litert'):
-        exporter.export(run, tmp_path / "b", targets=["litert"], progress=said.append)
+        export(run, tmp_path / "b", targets=["litert"], progress=said.append)
     assert said == []
 
 
 def test_a_licence_is_what_somebody_states(run: Path, few: Path, tmp_path: Path) -> None:
     """Ours is that of the code: of weights only who made them can tell."""
     made = {"targets": ["onnx"], "precisions": ["fp32"], "calibration": few}
-    manifest = exporter.export(run, tmp_path / "b", **made)
+    manifest = export(run, tmp_path / "b", **made)
     assert manifest.licence == "not stated"
     assert "The weights: not stated." in (tmp_path / "b" / "MODEL_CARD.md").read_text()
 

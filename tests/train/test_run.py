@@ -18,8 +18,9 @@ from pleinair.errors import PleinairError, TrainingError, UsageError
 from pleinair.networks.checkpoint import load_state, save_atomically
 from pleinair.networks.load import load_painter
 from pleinair.train.data.corrupt import CorruptTally
+from pleinair.train.fabric import make_fabric
 from pleinair.train.recipe import Recipe
-from pleinair.train.run import _Loop, make_fabric, train
+from pleinair.train.run import _Loop, train
 from pleinair.train.stats import Stats
 from pleinair.train.trainer import Trainer
 

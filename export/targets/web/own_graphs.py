@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from ....runtime.backends import find_backend
 from ....runtime.sources.demo_clip import demo_still
 from ....runtime.strokes.canvases import Canvases
 from ...model_card import CARD, STRIP, model_card, strip
+from ...options import ExportOptions
 from . import onnxruntime_web
 from .site import TARGET, write_site
 
@@ -30,10 +30,8 @@ CHECKED = 256  # pixels a side, of the photograph that a site's browsers check t
 def export_site(
     source: str,
     out: Path,
+    options: ExportOptions = ExportOptions(),  # noqa: B008  # it is frozen
     *,
-    precisions: Sequence[str] = (),
-    licence: str = "",
-    description: str = "",
     overwrite: bool = False,
     wait: bool = False,
 ) -> Manifest | None:
@@ -42,9 +40,7 @@ def export_site(
     Args:
         source: A shipped model's name, a bundle's folder or zip.
         out: The site's folder; it appears only when everything in it is complete.
-        precisions: Some of ``PRECISIONS``; none takes all.
-        licence: Of the weights; the bundle's if empty.
-        description: A sentence or two; the bundle's if empty.
+        options: Precisions, some of ``PRECISIONS``; licence and description, the bundle's if empty.
         overwrite: Whether an existing folder may be replaced.
         wait: Whether to wait while another process writes ``out``.
 
@@ -61,24 +57,14 @@ def export_site(
     if resolve(source, *EXPORTABLE).kind is not Kind.BUNDLE:
         return None
     bundle = Bundle.open(source)
-    found = [bundle.find("onnx", precision) for precision in precisions or PRECISIONS]
+    found = [bundle.find("onnx", precision) for precision in options.precisions or PRECISIONS]
     graphs = [graph for graph in found if graph]
     reference = bundle.find("onnx", "fp32")
     if len(graphs) < len(found) or not reference:
         return None
     check_out(out, overwrite)
     onnxruntime_web.fetch()
-    manifest = bundle.manifest.model_copy(
-        update={
-            "licence": licence or bundle.manifest.licence,
-            "description": description or bundle.manifest.description,
-            "created": datetime.now(UTC).replace(microsecond=0),
-            "pleinair_version": __version__,
-            "artifacts": [_for_browsers(graph) for graph in graphs],
-            "skipped": [],
-            "weights": None,  # a browser has no use for them
-        }
-    )
+    manifest = _manifest(bundle, graphs, options)
     try:
         with staging(out, wait, ExportError) as staged:
             check_out(out, overwrite)  # another may have written it meanwhile
@@ -94,6 +80,22 @@ def export_site(
     except OSError as error:
         raise ExportError(f"site {out} cannot be written: {error}") from error
     return manifest
+
+
+def _manifest(bundle: Bundle, graphs: list[Artifact], options: ExportOptions) -> Manifest:
+    """Returns a bundle's manifest as that of its site."""
+    said = bundle.manifest
+    return said.model_copy(
+        update={
+            "licence": options.licence or said.licence,
+            "description": options.description or said.description,
+            "created": datetime.now(UTC).replace(microsecond=0),
+            "pleinair_version": __version__,
+            "artifacts": [_for_browsers(graph) for graph in graphs],
+            "skipped": [],
+            "weights": None,  # a browser has no use for them
+        }
+    )
 
 
 def check_photograph(stride: int) -> Pixels:

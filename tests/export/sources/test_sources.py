@@ -13,10 +13,10 @@ import onnxruntime as ort
 import pytest
 import torch
 from onnx import TensorProto, helper
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle, sha256_of
 from pleinair.errors import BundleError, ExportError, PleinairError, UsageError
 from pleinair.export.calibration import load_frames
-from pleinair.export.exporter import export
 from pleinair.export.sources.source import load_source
 from pleinair.networks.generators import create_generator
 from pleinair.networks.load import load_painter
