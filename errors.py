@@ -158,6 +158,20 @@ def already_exists(path: object, others: int = 0) -> str:
 
 
 @contextmanager
+def os_errors_as(kind: type[PleinairError], what: str) -> Iterator[None]:
+    """Turns an error of the system into one of ours, with the system's reason.
+
+    Args:
+        kind: What is raised in its place.
+        what: What cannot be done, e.g. ``"out.jpg cannot be written"``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what}: {error.strerror or error}") from error
+
+
+@contextmanager
 def needs(extra: str = "") -> Iterator[None]:
     """Turns a missing library into the line that installs it.
 

@@ -7,7 +7,7 @@ and stands in the manifest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ..bundle.bundle import Bundle
 from ..errors import BackendError, BundleError
 from ..evaluation.flicker import flicker
 from ..pictures import Pixels
+from ..progress import Progress
 from ..runtime.strokes.canvases import Canvases
 from ..runtime.strokes.drift import Painted as Stroked
 from ..runtime.strokes.drift import painted_errors
@@ -173,7 +174,7 @@ def measure_all(
     meter: DriftMeter,
     variants: Sequence[Variant],
     reference: tuple[Variant, Painted] | None,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Iterator[tuple[Drift, Painted | None]]:
     """Measures one variant after another; the baseline is another generator and has no drift."""
     same = [variant for variant in variants if variant.backend != BASELINE]

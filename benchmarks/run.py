@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from ..bundle.bundle import Bundle
-from ..errors import BackendError, PleinairError, UsageError, already_exists
+from ..errors import BackendError, PleinairError, UsageError, already_exists, os_errors_as
 from ..files import PART
 from ..owners import Owner
 from ..private import without_folders
-from ..progress import Progress
+from ..progress import Progress, Say
 from ..runtime.backends import BACKENDS
 from ..runtime.sources.demo_clip import DEMO_CLIP
 from . import benchmark_app, loadgen
@@ -48,7 +48,6 @@ from .scale import describe_scale, plan_scale
 from .settings import Settings
 from .style import load_style
 
-Say = Callable[[str], None]
 _SMALLEST = 16
 _OPENING = 2.0  # seconds that loading a case takes, about
 WRITES = ("results.json", "results.csv", "results.md", "report.html")
@@ -285,15 +284,11 @@ def _make_folder(out: Path, overwrite: bool) -> None:
     taken = [out / name for name in WRITES if (out / name).exists()]
     if taken and not overwrite:
         raise UsageError(already_exists(taken[0]))
-    try:
+    with os_errors_as(UsageError, f"folder {out} cannot be made"):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"folder {out} cannot be made: {error.strerror or error}") from error
     probe = out / f".{secrets.token_hex(8)}{PART}"
-    try:  # found out now and not after minutes of measuring
-        probe.touch()
-    except OSError as error:
-        raise UsageError(f"folder {out} cannot be written: {error.strerror or error}") from error
+    with os_errors_as(UsageError, f"folder {out} cannot be written"):
+        probe.touch()  # found out now and not after minutes of measuring
     probe.unlink()
 
 

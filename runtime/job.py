@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import BusyError, MediaError
+from ..errors import BusyError, MediaError, os_errors_as
 from ..files import PART, append_line, read_lines, read_record, write_record
 from ..owners import Owner, sibling, unlink
 from ..reading import Malformed, parse_json
@@ -67,7 +67,7 @@ class Job:
         clear(self.folder)
         self.notes = notes
         value = {"request": self.request, "notes": notes}
-        with self._writing():
+        with os_errors_as(MediaError, f"{self.output} cannot be written"):
             write_record(self.folder / _REQUEST, json.dumps(value, indent=2).encode())
 
     def done(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Job:
         Raises:
             MediaError: The note cannot be written.
         """
-        with self._writing():
+        with os_errors_as(MediaError, f"{self.output} cannot be written"):
             append_line(self.folder / _DONE, [name, facts])
 
     def remove(self) -> None:
@@ -99,13 +99,6 @@ class Job:
         except (Malformed, TypeError, KeyError, ValueError):
             return False, False
         return same, not same
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise MediaError(f"{self.output} cannot be written: {error.strerror}") from error
 
 
 @contextmanager

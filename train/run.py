@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import torch
 from lightning_fabric import Fabric
 
-from ..errors import TrainingError
+from ..errors import TrainingError, os_errors_as
 from ..files import write_durably
 from ..networks.checkpoint import BEFORE, BEST, LAST, generator_file, save_atomically
 from ..networks.painter import painter
@@ -103,18 +103,13 @@ def _train(
             start_from(trainer, init)
         trainer.measure_target()
         if first:
-            _write_recipe(recipe, out / "recipe.json")
+            path = out / "recipe.json"
+            with os_errors_as(TrainingError, f"{path} cannot be written"):
+                write_durably(path, recipe.model_dump_json(indent=2) + "\n")
     tally = CorruptTally(pictures.total, recipe.data.max_corrupt)
     with Stats(out, trainer.step, recipe.log, enabled=first) as stats:
         _Loop(trainer, out, stats, tally, report, say, evaluator).run()
     return out / generator_file(trainer.exported) if first else None
-
-
-def _write_recipe(recipe: Recipe, path: Path) -> None:
-    try:
-        write_durably(path, recipe.model_dump_json(indent=2) + "\n")
-    except OSError as error:
-        raise TrainingError(f"{path} cannot be written: {error.strerror}") from error
 
 
 class _Loop:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from ...errors import UsageError
+from ...errors import UsageError, os_errors_as
 from ...reading import Malformed, read_json, read_text
 from .file import Results, key_of, read_results, size_of, write_json, write_text
 from .submission import check_submission
@@ -103,9 +103,8 @@ def put_into(path: Path, table: str) -> None:
         UsageError: The file cannot be read, written, or has no such marks.
     """
     try:
-        text = read_text(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+        with os_errors_as(UsageError, f"{path} cannot be read"):
+            text = read_text(path)
     except Malformed as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
     head, begin, rest = text.partition(BEGIN)

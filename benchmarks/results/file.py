@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from ...bundle.bundle import Bundle
-from ...errors import PleinairError, UsageError
+from ...errors import PleinairError, UsageError, os_errors_as
 from ...files import write_durably
 from ...reading import Malformed, read_json, validate
 from ..cases import Variant, find_artifact
@@ -156,10 +156,8 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         UsageError: The folder cannot be written to.
     """
-    try:
+    with os_errors_as(UsageError, f"{path} cannot be written"):
         write_durably(path, text)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def read_results(path: Path) -> Results:
@@ -172,9 +170,8 @@ def read_results(path: Path) -> Results:
     if path.is_dir():
         path = path / "results.json"
     try:
-        values = read_json(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+        with os_errors_as(UsageError, f"{path} cannot be read"):
+            values = read_json(path)
     except Malformed as error:
         raise PleinairError(f"{path} is no results.json: {error}") from error
     if not isinstance(values, dict) or values.get("schema") != SCHEMA:

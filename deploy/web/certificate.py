@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ...errors import BackendError
+from ...errors import BackendError, os_errors_as
 from ...files import write_durably
 from ...runtime.address import network_address
 from ...runtime.cache import cache_path
@@ -109,8 +109,6 @@ def _write(path: Path, hosts: list[str]) -> x509.Certificate:
         serialization.NoEncryption(),
     )
     content = certificate.public_bytes(serialization.Encoding.PEM) + private
-    try:
+    with os_errors_as(BackendError, f"{path} cannot be written"):
         write_durably(path, content, mode=0o600)  # nobody else reads the key
-    except OSError as error:
-        raise BackendError(f"{path} cannot be written: {error.strerror}") from error
     return certificate

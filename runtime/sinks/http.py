@@ -22,6 +22,7 @@ from typing import Any
 import cv2
 
 from ...errors import MediaError, UsageError
+from ...progress import Say
 from ...reading import parse_json
 from ..address import network_address
 from ..controls import Controls
@@ -63,7 +64,7 @@ class HttpSink(Sink):
         controls: Controls,
         recordings: Recordings,
         what: Callable[[], str],
-        say: Callable[[str], None],
+        say: Say,
     ) -> None:
         self.controls, self.recordings, self.what = controls, recordings, what
         self.meter, self.size = Meter(), (0, 0)

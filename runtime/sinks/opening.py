@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from ...errors import MediaError, PleinairError, UsageError
+from ...progress import Say
 from ..controls import Controls
 from ..sources.source import Source
 from .http import HttpSink, parse_address
@@ -41,7 +42,7 @@ def open_sinks(
     source: Source,
     controls: Controls | None = None,
     what: Callable[[], str] = lambda: "",
-    say: Callable[[str], None] = lambda sentence: None,
+    say: Say = lambda sentence: None,
 ) -> Sink:
     """Opens one sink or several, which then get the same frames; else as ``open_sink``.
 
@@ -85,7 +86,7 @@ def open_sink(
     source: Source,
     controls: Controls | None = None,
     what: Callable[[], str] = lambda: "",
-    say: Callable[[str], None] = lambda sentence: None,
+    say: Say = lambda sentence: None,
 ) -> Sink:
     """Opens a sink.
 
@@ -110,7 +111,7 @@ def _open(
     controls: Controls,
     recordings: Recordings,
     what: Callable[[], str],
-    say: Callable[[str], None],
+    say: Say,
 ) -> Sink:
     kind, _, address = spec.partition(":")
     if kind not in SCREENS and (entry := registered().get(kind)):

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from ...errors import MediaError
+from ...errors import MediaError, os_errors_as
 from ...pictures import Pixels, write_picture
 from ..colour import WHITE
 from ..frame import Frame
@@ -88,10 +88,8 @@ class FolderSink(Sink):
     ) -> None:
         self.folder, self.ready, self.ground, self.replace = folder, ready, ground, replace
         self.is_new = not folder.exists()
-        try:
+        with os_errors_as(MediaError, f"folder {folder} cannot be made"):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise MediaError(f"folder {folder} cannot be made: {error.strerror}") from error
 
     def write(self, frame: Frame) -> bool:
         """Writes one picture; frames without a name are numbered."""

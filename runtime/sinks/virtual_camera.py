@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import cv2
 import numpy as np
 
 from ...errors import MediaError
+from ...progress import Say
 from ..frame import Frame
 from ..sources.source import Source
 from .sink import Sink
@@ -34,7 +34,7 @@ class VirtualCameraSink(Sink):
         MediaError: pyvirtualcam is not installed.
     """
 
-    def __init__(self, source: Source, say: Callable[[str], None] = lambda sentence: None) -> None:
+    def __init__(self, source: Source, say: Say = lambda sentence: None) -> None:
         try:
             import pyvirtualcam
         except ImportError as error:

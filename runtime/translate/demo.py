@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ...pictures import write_picture
+from ...progress import Progress
 from ..sources.demo_clip import DEMO_CLIP, demo_still
 from .options import PaintOptions
 from .translate import translate
-from .work import Progress, Translation, check_free
+from .work import Translation, check_free
 
 
 def run_demo(

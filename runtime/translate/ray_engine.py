@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import BackendError
+from ...progress import Progress
 from ..job import Job, folder_job, identity
 from ..models import open_model
 from .corpus import Piece, exists, find_pieces, is_remote
 from .options import PaintOptions
 from .ray_worker import Ledger, paint_row
-from .work import Progress, refuse
+from .work import refuse
 
 _BLOCKS = 1000  # pieces are handed out by so many blocks at most
 

@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import MediaError, UsageError
 from ...owners import Owner
 from ...picture_size import MOST
-from ...progress import Say
+from ...progress import Progress, Say
 from ..models import open_model
 from ..sinks.encoding import DEFAULT, Encoding
 from ..sinks.output import plan_output
@@ -19,7 +19,7 @@ from .options import Look, PaintOptions
 from .pictures import paint_pictures
 from .plan import Plan, make_plan, without_existing
 from .videos import open_video, paint_video
-from .work import Progress, Translation, Work
+from .work import Translation, Work
 
 
 def translate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,13 @@ import av
 
 from ...bundle.bundle import Bundle
 from ...errors import UsageError, already_exists
-from ...progress import Say
+from ...progress import Progress, Say
 from ..job import stamp
 from ..pipeline import Report
 from ..sinks.segments import LENGTH
 from ..stylizer import Choice, Stylizer
 from .options import PaintOptions
 from .plan import Item
-
-Progress = Callable[[int, int | None], None]  # frames done, frames in all if known
 
 
 @dataclass

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from ....errors import ExportError
+from ....errors import ExportError, os_errors_as
 from ....files import durable
 from ....runtime.cache import cache_path
 
@@ -98,11 +98,8 @@ def _pack(path: Path) -> None:
                 f"npm cannot fetch onnxruntime-web {VERSION} ({said}); connect to the network,"
                 f" {by_hand}"
             )
-        try:
-            with durable(path) as temporary:
-                shutil.copyfile(packed, temporary)
-        except OSError as error:
-            raise ExportError(f"{path} cannot be written: {error.strerror}") from error
+        with os_errors_as(ExportError, f"{path} cannot be written"), durable(path) as temporary:
+            shutil.copyfile(packed, temporary)
 
 
 # The package has no file with it. From the repository, github.com/microsoft/onnxruntime.
