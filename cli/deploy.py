@@ -58,11 +58,12 @@ def deploy_engines(
         list[Path], typer.Argument(help="int8.engine and fp16.engine, built on this device.")
     ],
     pictures: Annotated[
-        str | None, typer.Option(help="Pictures or a video to measure with; the demo clip if none.")
+        str | None,
+        typer.Option(help="Pictures or a video to measure with; default: the demo clip."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Take engines that trtexec built here into a bundle, their drift measured on this device."""
+    """Add engines that trtexec built here to a bundle, and measure their drift on this device."""
     from ..deploy.jetson.engines import take_engines
     from ..runtime.sources.demo_clip import DEMO_CLIP
 

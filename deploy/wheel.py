@@ -1,4 +1,4 @@
-"""The wheel of the pleinair that runs, to install it on a device that has no index with it."""
+"""The wheel of this pleinair, for devices that cannot get it from an index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def build_wheel(folder: Path) -> Path:
-    """Builds it with pip, from the checkout that runs or from where it was installed from.
+    """Builds it with pip, from this checkout or from where it was installed.
 
     Args:
         folder: Where to put it.
@@ -30,7 +30,7 @@ def build_wheel(folder: Path) -> Path:
     """
     source = _source()
     with tempfile.TemporaryDirectory(prefix="pleinair-") as temporary:
-        # Without this setuptools builds inside the checkout, and old modules stay in what it makes.
+        # Without this, setuptools builds inside the checkout and old modules stay in the wheel.
         settings = Path(temporary, "setup.cfg")
         settings.write_text(
             f"[build]\nbuild_base = {temporary}/build\n[egg_info]\negg_base = {temporary}\n",

@@ -308,7 +308,7 @@ def test_verbs_end_in_one_sentence(cli, tmp_path, monkeypatch, photos, make_vide
     make_video(tmp_path / "in.mp4", (64, 48))
     run = cli(*arguments)
     assert run.code in (1, 2)
-    assert "fault of pleinair" not in run.error()
+    assert "bug in pleinair" not in run.error()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jpg", "in.mp4"]
 
 
@@ -319,7 +319,7 @@ def test_what_nobody_foresaw_is_a_sentence_too(cli, monkeypatch):
     monkeypatch.setattr("pleinair.runtime.doctor.examine", surprise)
     run = cli("doctor")
     assert run.code == 1
-    assert "KeyError ('x'); this is a fault of pleinair" in run.error()
+    assert "KeyError ('x'); this is a bug in pleinair" in run.error()
 
 
 class Planted:

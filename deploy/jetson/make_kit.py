@@ -1,6 +1,6 @@
-"""A kit for NVIDIA's Jetsons: the bundle, what builds its engines there, and what runs it.
+"""A kit for NVIDIA's Jetsons: the bundle, scripts that build its engines, and what runs it.
 
-bundle/              the model: graphs for the CPU, and graphs that TensorRT makes engines of
+bundle/              the model: graphs for the CPU, and graphs that TensorRT builds engines from
 pleinair-*.whl       this pleinair
 requirements*.txt    what it needs, by version
 install.sh build.sh  run once on the Jetson
@@ -35,7 +35,7 @@ TARGET = "jetson"
 PRECISIONS = ("int8", "fp16")
 ON_ARM = ("onnx", "openvino")  # targets of a bundle that a Jetson's processor runs
 BUNDLE = "bundle"
-MARK = "pleinair.service"  # by which a folder is known as a kit
+MARK = "pleinair.service"  # identifies a folder as a kit
 _TEMPLATES = Path(__file__).with_name("kit")
 
 
@@ -60,9 +60,9 @@ def write_kit(
     """Writes a kit.
 
     Args:
-        source: What ``export`` takes: a shipped model's name, a bundle, a run, a checkpoint. Of a
-            bundle, the artifacts that a Jetson can run are taken along as they are.
-        out: The kit's folder; it appears only when everything in it is complete.
+        source: What ``export`` takes: a shipped model's name, a bundle, a run, a checkpoint. A
+            bundle's artifacts that a Jetson can run are copied as they are.
+        out: The kit's folder; it appears only when it is complete.
         calibration: Photographs or a video for INT8, as in ``export``.
         overwrite: Whether an existing folder may be replaced.
         wait: Whether to wait while another process writes ``out``.
@@ -134,7 +134,7 @@ def _copy(source: Path, to: Path) -> None:
 
 
 def _write_templates(folder: Path, manifest: Manifest, wheel: str) -> None:
-    """Copies the scripts, services and notes, with what is this kit's put in."""
+    """Copies the scripts, services and notes, and fills in what is this kit's."""
     bundle = Bundle(folder / BUNDLE, manifest)
     graphs = [a for a in (graph_for(bundle, precision) for precision in PRECISIONS) if a]
     words = {

@@ -1,4 +1,4 @@
-"""ExecuTorch's programs (.pte), all of it for XNNPACK: float, or INT8 by torchao."""
+"""ExecuTorch's programs (.pte), entirely for XNNPACK: float, or INT8 by torchao."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ def _pictures(frames: Sequence[Frames]) -> Iterator[Tensor]:
 
 
 def _check_delegation(graph: fx.GraphModule) -> None:
-    """Refuses what would run operator by operator, outside of XNNPACK."""
+    """Refuses operators that would run outside of XNNPACK."""
     calls = {str(node.target) for node in graph.graph.nodes if node.op == "call_function"}
     left = sorted(call.removeprefix("aten.") for call in calls if call.startswith("aten."))
     if left:
         raise ExportError(
             f"XNNPACK does not run {', '.join(left)}; generators of the edge family, edge_s, edge_m"
-            " and edge_l, do without"
+            " and edge_l, do not need it"
         )

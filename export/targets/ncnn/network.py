@@ -28,7 +28,9 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
         ExportError: pnnx fails, or leaves operations that ncnn does not have.
     """
     folder.mkdir()
-    small, large = (side * stride for side in (16, 24))  # two sizes: what differs is not fixed
+    small, large = (
+        side * stride for side in (16, 24)
+    )  # two sizes: dimensions that differ are not fixed
     with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
         trace = Path(shop, "graph.pt")
         try:
@@ -38,8 +40,8 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
                 )
         except Exception as error:  # many types, all with the same meaning here
             raise ExportError(f"torch cannot trace the generator for ncnn: {error}") from error
-        # The program, not the package's function: that one imports what pnnx writes besides, which
-        # is no Python where modules have numbers for names.
+        # The program, not the package's function: that imports the Python file that pnnx also
+        # writes, which is invalid where modules have numbers for names.
         command = [
             pnnx.EXEC_PATH,
             trace,
@@ -57,11 +59,11 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
 
 
 def _check_layers(param: Path) -> None:
-    """Refuses what pnnx did not know: it leaves torch's name for it, e.g. ``F.instance_norm``."""
+    """Refuses layers that pnnx does not know: these keep torch's name, e.g. ``F.instance_norm``."""
     kinds = [line.split(maxsplit=1)[0] for line in param.read_text().splitlines()[2:]]
     left = sorted({kind for kind in kinds if re.search(r"[.:]", kind)})
     if left:
         raise ExportError(
             f"ncnn has no {', '.join(left)}; generators of the edge family, edge_s, edge_m and"
-            " edge_l, do without"
+            " edge_l, do not need it"
         )

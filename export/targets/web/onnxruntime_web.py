@@ -1,7 +1,7 @@
-"""What runs graphs in browsers: onnxruntime-web's files, from its npm package.
+"""The runtime of graphs in browsers: onnxruntime-web's files, from its npm package.
 
-The package is fetched once, by npm, and kept; what it must be is pinned with its hash, which is the
-``integrity`` that npm's registry names. A browser later gets the files from beside the page.
+npm fetches the package once, and it is cached. It is pinned by its hash, the ``integrity`` in npm's
+registry. Browsers load the files from the site itself.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ FILES: Final = (
 
 
 def fetch() -> Path:
-    """Returns the package's file, from what is kept or from npm.
+    """Returns the package's file, from the cache or from npm.
 
     Raises:
-        ExportError: It is not kept and cannot be fetched, or is not the pinned one.
+        ExportError: It is not cached and cannot be fetched, or is not the pinned one.
     """
     path = cache_path(PACKAGE)
     if not path.exists():
@@ -56,7 +56,7 @@ def fetch() -> Path:
 
 
 def unpack(package: Path, folder: Path) -> None:
-    """Writes what browsers need of the package into a folder, and whose it is.
+    """Writes the files that browsers need into a folder, with their licence.
 
     Raises:
         ExportError: It lacks a file.
@@ -70,7 +70,7 @@ def unpack(package: Path, folder: Path) -> None:
                 with member, (folder / name).open("wb") as file:
                     shutil.copyfileobj(member, file)
     except (tarfile.TarError, KeyError) as error:
-        raise ExportError(f"{package} is no whole onnxruntime-web: {error}") from error
+        raise ExportError(f"{package} is not a complete onnxruntime-web: {error}") from error
     (folder / "LICENSE.txt").write_text(LICENCE, encoding="utf-8")
 
 
@@ -102,7 +102,7 @@ def _pack(path: Path) -> None:
             shutil.copyfile(packed, temporary)
 
 
-# The package has no file with it. From the repository, github.com/microsoft/onnxruntime.
+# The package has no file with its licence. This one is from github.com/microsoft/onnxruntime.
 LICENCE = """\
 The files in this folder are of onnxruntime-web, https://www.npmjs.com/package/onnxruntime-web.
 

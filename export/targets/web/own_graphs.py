@@ -24,7 +24,7 @@ from . import onnxruntime_web
 from .site import TARGET, write_site
 
 PRECISIONS = ("fp32", "fp16", "int8")
-CHECKED = 256  # pixels a side, of the photograph that a site's browsers check themselves with
+CHECKED = 256  # pixels a side of the photograph that browsers check their painting with
 
 
 def export_site(
@@ -35,24 +35,24 @@ def export_site(
     overwrite: bool = False,
     wait: bool = False,
 ) -> Manifest | None:
-    """Exports a bundle to a site, by the graphs that it has, with the drift measured of them.
+    """Exports a bundle to a site with the graphs that it has and their measured drift.
 
     Args:
         source: A shipped model's name, a bundle's folder or zip.
-        out: The site's folder; it appears only when everything in it is complete.
+        out: The site's folder; it appears only when it is complete.
         options: Precisions, some of ``PRECISIONS``; licence and description, the bundle's if empty.
         overwrite: Whether an existing folder may be replaced.
         wait: Whether to wait while another process writes ``out``.
 
     Returns:
-        The site's manifest; nothing if the source is no bundle with these graphs, which then have
-        to be built.
+        The site's manifest; None if the source is not a bundle with these graphs: they must be
+        built.
 
     Raises:
         UsageError: ``out`` exists, or there is no such source.
         BusyError: Another process writes ``out``.
         BundleError: The bundle is damaged, or the site cannot be written.
-        ExportError: onnxruntime-web cannot be had.
+        ExportError: onnxruntime-web cannot be fetched.
     """
     if resolve(source, *EXPORTABLE).kind is not Kind.BUNDLE:
         return None
@@ -67,7 +67,7 @@ def export_site(
     manifest = _manifest(bundle, graphs, options)
     try:
         with staging(out, wait, ExportError) as staged:
-            check_out(out, overwrite)  # another may have written it meanwhile
+            check_out(out, overwrite)  # another process may have written it meanwhile
             for graph, artifact in zip(graphs, manifest.artifacts, strict=True):
                 shutil.copyfile(bundle.path(graph), staged / artifact.path)
             (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
@@ -83,7 +83,7 @@ def export_site(
 
 
 def _manifest(bundle: Bundle, graphs: list[Artifact], options: ExportOptions) -> Manifest:
-    """Returns a bundle's manifest as that of its site."""
+    """Returns the manifest of a bundle's site."""
     said = bundle.manifest
     return said.model_copy(
         update={
@@ -99,7 +99,7 @@ def _manifest(bundle: Bundle, graphs: list[Artifact], options: ExportOptions) ->
 
 
 def check_photograph(stride: int) -> Pixels:
-    """Returns what a site's browsers check themselves with, uint8 [H, W, 3]."""
+    """Returns the photograph that browsers check their painting with, uint8 [H, W, 3]."""
     frame, side = demo_still(), max(CHECKED, 2 * stride)
     top, left = ((length - side) // 2 for length in frame.shape[:2])
     return np.ascontiguousarray(frame[top : top + side, left : left + side])
