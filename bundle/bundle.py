@@ -160,7 +160,7 @@ def check_out(out: Path, overwrite: bool, mark: str = MANIFEST) -> None:
         raise UsageError(already_exists(out))
     if not _is_ours(out, mark):
         raise UsageError(
-            f"{out} is no folder that pleinair wrote, and is not replaced; give another --out"
+            f"{out} is not a folder that pleinair wrote, and is not replaced; give another --out"
         )
 
 

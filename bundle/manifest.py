@@ -285,4 +285,6 @@ def read_manifest(root: Path, label: str) -> Manifest:
 
 def no_manifest(source: str | Path) -> str:
     """Returns the message for a folder or zip without a manifest."""
-    return f"{source} is no bundle: it has no {MANIFEST}; give the folder or zip that export wrote"
+    return (
+        f"{source} is not a bundle: it has no {MANIFEST}; give the folder or zip that export wrote"
+    )

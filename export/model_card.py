@@ -90,7 +90,7 @@ def save_scores(model: Path, scores: Mapping[str, float], scored: str) -> None:
         scored: How they were measured.
 
     Raises:
-        BundleError: It is no bundle, damaged, or cannot be written.
+        BundleError: It is not a bundle, damaged, or cannot be written.
     """
     with staging(model, failing=BundleError) as staged:
         _save_scores(model, staged, scores, scored)

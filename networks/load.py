@@ -71,10 +71,10 @@ def load_generator(path: Path) -> LoadedGenerator:
 
     Raises:
         UsageError: There is no such file.
-        TrainingError: It is no generator of pleinair, or does not fit its architecture.
+        TrainingError: It is not a generator of pleinair, or does not fit its architecture.
     """
     if not path.is_file():
-        raise UsageError(f"{path} does not exist or is no file; give a generator's checkpoint")
+        raise UsageError(f"{path} does not exist or is not a file; give a generator's checkpoint")
     state = load_state(path)
     if state.get("format") != FORMAT:
         raise TrainingError(
@@ -83,7 +83,7 @@ def load_generator(path: Path) -> LoadedGenerator:
         )
     for key in ("architecture", "state", "recipe", "step"):
         if key not in state:
-            raise TrainingError(f"{path} is no whole generator: it has no {key!r}")
+            raise TrainingError(f"{path} is not a complete generator: it has no {key!r}")
     try:
         check_limits({key: state.get(key) for key in ("options", "recipe")}, finite=False)
         found = validate(_File, state)

@@ -21,7 +21,7 @@ def network_address() -> str:
 def shown(address: str) -> str:
     """Returns an address without user, password and the values after ``?`` and ``#``.
 
-    What is no address, a path say, stays as it is.
+    What is not an address, a path say, stays as it is.
     """
     scheme, mark, rest = address.partition("://")
     if not mark:

@@ -48,7 +48,7 @@ def parse_colour(text: str) -> tuple[int, int, int]:
         red, green, blue = bytes.fromhex(text[1:])
         return red, green, blue
     if text not in _NAMED:
-        raise UsageError(f"{text!r} is no colour; write #rrggbb or {', '.join(_NAMED)}")
+        raise UsageError(f"{text!r} is not a colour; write #rrggbb or {', '.join(_NAMED)}")
     return _NAMED[text]
 
 

@@ -15,7 +15,7 @@ def open_model(model: str | Path | Bundle) -> Bundle:
     Raises:
         UsageError: There is no such thing.
         BundleError: The bundle is damaged.
-        TrainingError: The checkpoint is no generator.
+        TrainingError: The checkpoint is not a generator.
         BackendError: It is a checkpoint, and PyTorch is not installed.
     """
     if isinstance(model, Bundle):

@@ -163,7 +163,7 @@ def _check_graph(path: Path) -> str:
     for value in (*graph.input[:1], *graph.output[:1]):  # then come a canvas and a plan
         tensor = value.type.tensor_type
         if tensor.elem_type != onnx.TensorProto.UINT8 or len(tensor.shape.dim) != 4:
-            return f"{value.name} is no frame, uint8 [1, H, W, 3]"
+            return f"{value.name} is not a frame, uint8 [1, H, W, 3]"
     return "ok"
 
 

@@ -65,7 +65,7 @@ def resume(trainer: Trainer, out: Path, say: Say) -> None:
     except Exception as error:  # of whatever a damaged state makes torch and Python raise
         said = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
         raise TrainingError(
-            f"{path} is no whole checkpoint: {said}; take another --out, or an older copy of it"
+            f"{path} is not a complete checkpoint: {said}; take another --out, or an older copy"
         ) from error
 
 

@@ -46,7 +46,7 @@ class SiteServer:
 
     Raises:
         UsageError: There is no such folder.
-        BundleError: It is no site, or not whole.
+        BundleError: It is not a site, or not whole.
         MediaError: The port is in use.
     """
 
@@ -161,4 +161,4 @@ def _listen(host: str, port: int, handler: Callable[..., SimpleHTTPRequestHandle
             raise MediaError(f"port {port} is in use; give another with --port") from error
         raise MediaError(f"no site can be served at {host}:{port}: {error.strerror}") from error
     except OverflowError as error:
-        raise MediaError(f"{port} is no port; they end at 65535") from error
+        raise MediaError(f"{port} is not a port; they end at 65535") from error

@@ -73,7 +73,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf's own types, onnx's and the system's
         said = str(error).strip().splitlines() or ["unreadable"]
-        raise ExportError(f"{path} is no valid ONNX model: {said[0]}") from error
+        raise ExportError(f"{path} is not a valid ONNX model: {said[0]}") from error
     return model
 
 

@@ -51,7 +51,7 @@ def registered() -> Iterator[Backend]:
         try:
             backend = entry.load()
             if not isinstance(backend, Backend):
-                raise TypeError(f"{entry.value} is no pleinair.runtime.backends.Backend")
+                raise TypeError(f"{entry.value} is not a pleinair.runtime.backends.Backend")
             yield backend
         except Exception as error:
             why = f"backend {entry.name!r} of {entry.value} cannot be used: {error}; update it"

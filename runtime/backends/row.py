@@ -135,7 +135,7 @@ class Backend:
 
         Raises:
             UsageError: There is no such file.
-            TrainingError: It is no generator of pleinair.
+            TrainingError: It is not a generator of pleinair.
             BackendError: The library is missing.
         """
         bundle: Bundle = self._module().open_checkpoint(path)

@@ -24,7 +24,7 @@ GROUP = "pleinair.sinks"
 
 
 def is_screen(spec: str) -> bool:
-    """Whether a spelling is no file to record to."""
+    """Whether a spelling is not a file to record to."""
     return spec.partition(":")[0] in (*SCREENS, *registered())
 
 

@@ -130,7 +130,7 @@ def _of_list(files: list[str], out: str, label: str) -> list[Piece]:
         raise MediaError(f"{label} names no files")
     for path in files:
         if not paintable(Path(PurePosixPath(path).name)):
-            raise UsageError(f"{path} is no picture or video by its name")
+            raise UsageError(f"{path} is not a picture or video by its name")
         if not exists(path):
             raise UsageError(f"{path} does not exist")
     if is_remote(files[0]) or any(map(is_remote, files)):

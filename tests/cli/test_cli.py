@@ -310,7 +310,7 @@ def test_bad_bundles(cli, bundle, here, edit):
         archive.writestr("../evil", "x")
     assert "stay inside the bundle" in cli("verify", "b.zip").error()
     (here / "b.zip").write_bytes((here / "b.zip").read_bytes()[:-30])
-    assert "b.zip is no bundle" in cli("verify", "b.zip").error()
+    assert "b.zip is not a bundle" in cli("verify", "b.zip").error()
     assert "did you mean 'monet'" in cli("verify", "monte").error()
 
 

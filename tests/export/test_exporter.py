@@ -196,7 +196,7 @@ def test_sources_that_are_none(tmp_path: Path, photos: Path) -> None:
     for name, kind, said in (
         ("none.pt", UsageError, "does not exist"),
         ("other.pt", ExportError, "holds no generator"),
-        ("text.pt", PleinairError, "no readable checkpoint"),
+        ("text.pt", PleinairError, "not a readable checkpoint"),
     ):
         with pytest.raises(kind, match=said):
             export(tmp_path / name, tmp_path / "b", calibration=photos)

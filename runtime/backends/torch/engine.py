@@ -148,7 +148,7 @@ def open_checkpoint(source: Path) -> Bundle:
 
     Raises:
         UsageError: There is no such file.
-        TrainingError: It is no generator of pleinair.
+        TrainingError: It is not a generator of pleinair.
     """
     path = resolve(source, Kind.RUN, Kind.CHECKPOINT).checkpoint
     loaded = load_generator(path)

@@ -253,7 +253,7 @@ def test_onnx_files_that_are_something_else(
     larger = save_onnx(resized, tmp_path / "larger.onnx")
     for source, options, kind, said in (
         (tmp_path / "none.onnx", {}, UsageError, "does not exist"),
-        (tmp_path / "text.onnx", {}, ExportError, "no valid ONNX model"),
+        (tmp_path / "text.onnx", {}, ExportError, "not a valid ONNX model"),
         (larger, {}, ExportError, "does not return pictures of the size that it takes"),
         (bundle / "int8.onnx", {}, ExportError, "in INT8 already"),
         (bundle / "fp32.onnx", {"input_range": (0, 1)}, UsageError, "takes bytes"),

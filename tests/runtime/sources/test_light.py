@@ -133,7 +133,7 @@ def test_transparent_parts_lie_over_a_ground(
 
 
 def test_a_ground_that_is_no_colour(tmp_path, make_film) -> None:
-    with pytest.raises(UsageError, match="'reddish' is no colour; write #rrggbb or white"):
+    with pytest.raises(UsageError, match="'reddish' is not a colour; write #rrggbb or white"):
         translate(make_film(tmp_path / "in.mp4"), tmp_path / "o.mp4", **WAY, background="reddish")
 
 
