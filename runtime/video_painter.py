@@ -1,4 +1,4 @@
-"""A stylizer for video: each frame on its own, or as what was before asks for."""
+"""A stylizer for video: it paints frames independently, or depending on earlier ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 
 
 class Prepared(NamedTuple):
-    """A frame on its way."""
+    """A frame in progress."""
 
     rgb: Pixels
     strength: float
@@ -25,8 +25,7 @@ class Prepared(NamedTuple):
 class VideoPainter:
     """Paints a video's frames; a ``Painter`` for the pipeline, which paints several at once.
 
-    Where the stylizer paints strokes on canvases that go on over their borders, frames are laid on
-    an ``Easel``.
+    If the stylizer paints strokes on canvases that wrap around, frames are laid on an ``Easel``.
 
     Args:
         stylizer: Paints RGB.
@@ -58,7 +57,7 @@ class VideoPainter:
         return self.stylizer.paint(prepared.laid.picture)
 
     def finish(self, prepared: Prepared, painted: Pixels) -> Pixels:
-        """Returns what to show; in the order of the frames."""
+        """Returns the frame to show; called in the order of frames."""
         rgb, strength, laid = prepared
         if self.easel and laid and strength:
             painted = blended(self.easel.finish(laid, painted), rgb, strength)
@@ -68,14 +67,14 @@ class VideoPainter:
         return self.steady(rgb, painted) if self.steady else painted
 
     def state(self) -> dict[str, Array]:
-        """Returns all that goes on after the frame that was finished last."""
+        """Returns all state after the last finished frame."""
         state = dict(self.easel.state()) if self.easel else {}
         if self.steady:
             state |= {f"steady.{name}": value for name, value in self.steady.state().items()}
         return state
 
     def restore(self, state: dict[str, Array]) -> None:
-        """Goes on from a state, in another process say."""
+        """Continues from a state, which may be another process's."""
         if self.easel:
             self.easel.restore(state)
         if self.steady:

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 GROUP = "pleinair.backends"
-BACKENDS: dict[str, Backend]  # ours and third parties', made when it is first used
+BACKENDS: dict[str, Backend]  # ours and third parties'; built when first used
 
 
 @cache
@@ -59,7 +59,7 @@ def registered() -> Iterator[Backend]:
 
 
 def __getattr__(name: str) -> dict[str, Backend]:
-    """Makes the table when it is first used (PEP 562): third parties' modules may be heavy."""
+    """Builds the table when it is first used (PEP 562): third parties' modules may be heavy."""
     if name != "BACKENDS":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     table = {backend.name: backend for backend in registered()} | our_backends()  # ours win

@@ -1,4 +1,4 @@
-"""An inference library as a guest: its errors become ours, its chatter is kept from stderr."""
+"""Wraps an inference library: its errors become ours, its output is kept from stderr."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from types import TracebackType
 
 from ...errors import BackendError
 
-_STDERR = threading.RLock()  # whose turn it is to move it
+_STDERR = threading.RLock()  # held while stderr is redirected
 
 
 class mapped_errors:
     """Turns whatever an inference library raises into one ``BackendError``.
 
-    No generator: around each frame it would take longer.
+    Not a generator: that takes longer around each frame.
     """
 
     __slots__ = ("backend", "doing")
@@ -31,7 +31,7 @@ class mapped_errors:
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
-        """Raises the ``BackendError``, if anything was raised that is none."""
+        """Raises a ``BackendError`` for any other exception."""
         if not isinstance(error, Exception) or isinstance(error, BackendError):
             return
         lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -1,4 +1,4 @@
-"""Many pictures and videos into a folder; an interrupted run goes on with what is left."""
+"""Many pictures and videos into a folder; an interrupted run continues with the rest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def paint_folder(work: Work, items: list[Item], folder: Path) -> None:
         done = job.done() if job.resumed else {}
         left = [item for item in items if not is_done(item, done)]
         for item in items:
-            if item.is_video and item not in left:  # cut just before it was cleared away
+            if item.is_video and item not in left:  # interrupted just before its notes were removed
                 clear(job_folder(item.target))
         _check_left(work, left, done)
         work.result.kept = len(items) - len(left)
@@ -40,11 +40,11 @@ def paint_folder(work: Work, items: list[Item], folder: Path) -> None:
             raise
         done = job.done()
         if all(is_done(item, done) for item in items) or not done:
-            job.remove()  # else the same command goes on with what failed
+            job.remove()  # otherwise the same command tries again what failed
 
 
 def foresee(work: Work, items: list[Item]) -> list[Item]:
-    """Says of each item what will be left out; returns those that can be painted."""
+    """Says what will be left out of each item; returns those that can be painted."""
     good = []
     for item in items:
         try:
@@ -87,7 +87,7 @@ def _paint_all(work: Work, items: list[Item], folder: Path, job: Job) -> None:
 
 
 def _is_torn(item: Item) -> bool:
-    """Whether what stands under an item's name cannot be read."""
+    """Whether an item's output cannot be read."""
     try:
         with open_source(str(item.target)) as source:
             return next(source.frames(), None) is None
@@ -96,5 +96,5 @@ def _is_torn(item: Item) -> bool:
 
 
 def _ends_all(error: PleinairError) -> bool:
-    """Whether what failed would fail for all files: a full disk, say, and not a damaged video."""
+    """Whether all files would fail: a full disk, say, and not a damaged video."""
     return isinstance(error.__cause__, OSError) and "cannot be written" in str(error)

@@ -1,4 +1,4 @@
-"""What a translation is asked for, beside its source and output."""
+"""The options of a translation."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ LONGEST = 10**8  # seconds of a video: three years
 
 @dataclass(frozen=True)
 class Look:
-    """How a translation is to look, beside the model itself."""
+    """How a translation looks, besides the model."""
 
     strength: float = 1.0  # 1 is the painting, 0 the original
-    steady: bool = False  # whether a video's paint is kept from trembling, see ``Steady``
-    follow: bool = True  # whether strokes stay on what a video shows, see ``Easel``
+    steady: bool = False  # whether a video's flicker is reduced, see ``Steady``
+    follow: bool = True  # whether strokes follow what a video shows, see ``Easel``
     start: float | None = None  # where in videos to begin, in seconds
     end: float | None = None  # where in videos to end, in seconds
-    stroke: str = ""  # size of strokes: fine, medium or large; the model's if empty
-    background: str = "white"  # what transparent parts lie over where the output has none
-    keep_location: bool = False  # whether a video's output says where it was taken
-    keep_profile: bool = False  # whether pictures are written in their own colour profile
+    stroke: str = ""  # stroke size: fine, medium or large; the model's if empty
+    background: str = "white"  # under transparent parts, if the output format has none
+    keep_location: bool = False  # whether a video's output keeps the place where it was taken
+    keep_profile: bool = False  # whether pictures keep their own colour profile
 
     def __post_init__(self) -> None:
         parse_colour(self.background)

@@ -1,9 +1,9 @@
-"""Painting a corpus on a Ray cluster: Ray Data hands out the pieces and restarts what fails.
+"""Paints a corpus on a Ray cluster: Ray Data distributes the pieces and restarts failed ones.
 
-A ledger, an actor beside the caller, knows which piece was begun how often and which is done. So a
-piece whose worker died is painted again, one that was done before is not, and one that kills its
-workers is given up. Outputs appear whole under their names: there is one for each input. Should the
-caller die, its notes beside a local output folder (``Job``) say what the same request need not do.
+A ledger, an actor on the caller's machine, counts how often each piece was begun and knows which
+are done. So a piece whose worker died is painted again, a finished one is not, and one that kills
+its workers is given up. Outputs appear only when complete, one for each input. If the caller dies,
+the same request resumes from the notes beside a local output folder (``Job``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .options import PaintOptions
 from .ray_worker import Ledger, paint_row
 from .work import refuse
 
-_BLOCKS = 1000  # pieces are handed out by so many blocks at most
+_BLOCKS = 1000  # most blocks that the pieces are distributed in
 
 
 @dataclass
@@ -48,7 +48,7 @@ class CorpusResult:
 
     @property
     def problems(self) -> list[str]:
-        """What went wrong, a sentence each."""
+        """What went wrong, one sentence each."""
         return [
             said for row in self.rows for said in filter(None, [row["error"], *row["problems"]])
         ]
@@ -83,14 +83,13 @@ def translate_corpus(
     wait: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> CorpusResult:
-    """Paints a corpus on the Ray cluster that is there, or on this machine alone.
+    """Paints a corpus on a Ray cluster, or on this machine alone.
 
-    What was interrupted goes on with what is left when the same is asked for again, if the output
-    is local.
+    An interrupted request resumes when it is repeated, if the output is local.
 
     The cluster is the one that ``RAY_ADDRESS`` names or that runs on this machine; without one Ray
-    is started for the time being. Local paths must mean the same on all of its machines, and
-    pleinair must be installed there.
+    is started temporarily. Local paths must be the same on all of its machines, and pleinair must
+    be installed there.
 
     Args:
         source: A folder, pattern, file, a ``.txt`` that lists files, or the files themselves, local
@@ -99,7 +98,7 @@ def translate_corpus(
         model: As for ``translate``.
         options: How each piece is painted and written.
         overwrite: Whether existing files may be replaced.
-        wait: Whether to wait while the same is under way.
+        wait: Whether to wait while the same request is being painted.
         progress: Called with the number of pieces done and in all.
 
     Raises:
@@ -148,11 +147,11 @@ def _job_of(
 
 
 class _Notes:
-    """What is done; beside a local output folder kept for the next time.
+    """The finished pieces; beside a local output folder they are stored for the next time.
 
     Args:
         pieces: All of the corpus.
-        job: Where they are written down, if anywhere.
+        job: Where they are stored, if anywhere.
     """
 
     def __init__(self, pieces: list[Piece], job: Job | None) -> None:
@@ -161,14 +160,14 @@ class _Notes:
 
     @property
     def left(self) -> dict[int, Piece]:
-        """The pieces that are to be painted, by number."""
+        """The remaining pieces, by number."""
         return {n: piece for n, piece in enumerate(self.pieces) if n not in self.done}
 
     def begin(self, overwrite: bool) -> None:
-        """Recalls what is done; the same request's own outputs may be replaced.
+        """Recalls finished pieces; the same request's own outputs may be replaced.
 
         Raises:
-            UsageError: There are others.
+            UsageError: Other outputs exist.
         """
         resumed = self.job is not None and self.job.resumed
         if self.job and resumed:
@@ -188,7 +187,7 @@ class _Notes:
             self.job.mark(report["source"], report)
 
     def leave(self) -> None:
-        """Clears the notes away, unless there is something left that they are for."""
+        """Removes the notes, unless pieces are left."""
         if self.job and (not self.left or not self.done):
             self.job.remove()
 
@@ -212,7 +211,7 @@ def preview_corpus(
 
 
 def _import_ray() -> Any:
-    # Ray sends usage data unless kept from it.
+    # Ray sends usage data by default.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -242,7 +241,7 @@ def _run(
     rows = [{"number": number, **asdict(piece)} for number, piece in pieces.items()]
     painted = ray.data.from_items(rows, override_num_blocks=min(len(rows), _BLOCKS)).map(
         functools.partial(paint_row, model=model, options=options, ledger=name),
-        num_cpus=_share(ray),  # Ray starts tasks again without end; the ledger gives up
+        num_cpus=_share(ray),  # Ray restarts tasks without end; the ledger gives up
     )
     for row in painted.iter_rows():
         yield row["number"], row["report"]
@@ -250,6 +249,6 @@ def _run(
 
 
 def _share(ray: Any) -> float:
-    """Processors for each worker: all of the smallest machine, for painting uses all there are."""
+    """Processors per worker: all of the smallest machine, as painting uses all there are."""
     found = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
     return float(min(filter(None, found), default=1))

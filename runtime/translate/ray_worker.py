@@ -1,4 +1,4 @@
-"""What a worker of a cluster does: paints a piece of a corpus and reports, watched by a ledger."""
+"""A cluster's worker: paints a piece of a corpus and reports to a ledger."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .corpus import Piece, as_local, is_remote, to_be_written
 from .options import PaintOptions
 from .translate import translate
 
-ATTEMPTS = 3  # after which a piece is taken for what kills its workers
+ATTEMPTS = 3  # after which a piece is assumed to kill its workers
 
 
 class Ledger:
-    """Who began what how often, and what is done."""
+    """How often each piece was begun, and which are done."""
 
     def __init__(self) -> None:
         self.begun: dict[int, int] = {}
         self.done: dict[int, dict[str, Any]] = {}
 
     def begin(self, number: int) -> tuple[int, dict[str, Any] | None]:
-        """Returns which attempt this is, and what an earlier one has reported."""
+        """Returns the number of this attempt, and an earlier one's report."""
         if number not in self.done:
             self.begun[number] = self.begun.get(number, 0) + 1
         return self.begun[number], self.done.get(number)
@@ -40,7 +40,7 @@ class Ledger:
 def paint_row(
     row: dict[str, Any], model: str, options: PaintOptions, ledger: str
 ) -> dict[str, Any]:
-    """Paints one piece in a worker, unless an attempt before has."""
+    """Paints one piece in a worker, unless an earlier attempt did."""
     import ray
 
     book, number = ray.get_actor(ledger), row["number"]
@@ -62,7 +62,7 @@ def attempt(piece: Piece, model: str, options: PaintOptions, count: int) -> dict
     else:
         try:
             frames, problems, notes = _paint(piece, model, options)
-        except Exception as failure:  # whatever it is, it is this piece's end and not the corpus's
+        except Exception as failure:  # whatever it is, it ends this piece and not the corpus
             error = str(failure) or f"{piece.source}: {type(failure).__name__}"
     return {
         "source": piece.source,
@@ -94,11 +94,11 @@ def _paint(piece: Piece, model: str, options: PaintOptions) -> tuple[int, list[s
             target,
             model,
             **options.keywords(),
-            overwrite=True,  # what was there before was asked for at the start
+            overwrite=True,  # existing outputs were checked at the start
         )
         return result.report.frames + result.kept, result.problems, result.notes
 
 
-@functools.lru_cache(maxsize=1)  # a worker's process lives on from piece to piece
+@functools.lru_cache(maxsize=1)  # a worker's process paints many pieces
 def _stylizer(model: str, options: PaintOptions) -> Stylizer:
     return options.load(model)

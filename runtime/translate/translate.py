@@ -1,4 +1,4 @@
-"""Files to files: pictures, folders and videos, painted without losing anything."""
+"""Paints files to files: pictures, folders and videos."""
 
 from __future__ import annotations
 
@@ -48,33 +48,33 @@ def translate(
 ) -> Translation:
     """Paints a picture, a video, a folder of both, or what fits a pattern such as ``"*.jpg"``.
 
-    A job that was interrupted goes on from its last segment of 96 frames when the same is asked for
-    again, and ends with the same bits.
+    An interrupted job resumes from its last segment of 96 frames when the same is asked for again,
+    and gives the same bits.
 
     Args:
         source: What to paint.
-        out: Where to: a file of the same kind, or a folder, in which names and structure are kept.
+        out: A file of the same kind, or a folder, in which names and structure are kept.
         model: A shipped model's name, a bundle's folder or zip, or a checkpoint.
         backend: ``"auto"`` or a backend's name.
         precision: ``"auto"``, ``int8``, ``fp16`` or ``fp32``.
         strength: 1 is the painting, 0 the original.
-        steady: Whether a video's paint is kept from trembling, see ``Steady``; it takes time.
-        follow: Whether the strokes of models that have them stay on what a video shows.
+        steady: Whether a video's flicker is reduced, see ``Steady``; it is slower.
+        follow: Whether strokes follow what a video shows, with models that have them.
         start: Where in videos to begin, in seconds.
         end: Where in videos to end.
-        stroke: Size of strokes, ``fine``, ``medium`` or ``large``; the model's if empty.
-        background: ``white``, ``black``, ``grey`` or ``#rrggbb``: what transparent parts lie over
-            where the output has none.
-        keep_location: Whether a video's output says where it was taken.
-        keep_profile: Whether pictures are written in their own colour profile, and not in sRGB.
-        encoding: What videos are encoded with.
+        stroke: Stroke size, ``fine``, ``medium`` or ``large``; the model's if empty.
+        background: ``white``, ``black``, ``grey`` or ``#rrggbb``, under transparent parts if the
+            output format has none.
+        keep_location: Whether a video's output keeps the place where it was taken.
+        keep_profile: Whether pictures keep their own colour profile, in place of sRGB.
+        encoding: How videos are encoded.
         overwrite: Whether existing files may be replaced.
         skip_existing: Whether to leave existing files as they are and paint the others: for a
             folder that grew.
         wait: Whether to wait while another process writes the same output.
         max_pixels: How large pictures and frames may be; larger ones are refused by their headers.
         progress: Called after each frame.
-        say: Called with what is left out or changed, before it is painted.
+        say: Called with a sentence about what is left out or changed, before painting.
 
     Raises:
         UsageError: The request does not fit together.
@@ -87,11 +87,11 @@ def translate(
     if skip_existing:
         plan, there = without_existing(plan)
     if encoding.hardware:
-        _ = encoding.encoder  # says now if there is none
+        _ = encoding.encoder  # fails now if there is none
     kept = (keep_location, keep_profile)
     look = Look(strength, steady, follow, start, end, stroke, background, *kept)
     bundle = open_model(model)
-    Canvases.of(bundle, stroke)  # says now if there is no such size of strokes
+    Canvases.of(bundle, stroke)  # fails now if there is no such stroke size
     options = PaintOptions(backend, precision, look, encoding)
     work = Work(bundle, options, overwrite, wait, max_pixels, progress, say)
     if there:

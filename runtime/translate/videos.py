@@ -1,4 +1,4 @@
-"""A video to a video: painted in segments, so that an interrupted run goes on."""
+"""A video to a video, painted in segments, so that an interrupted run resumes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def job_of(work: Work, item: Item) -> Job:
 def paint_video(work: Work, item: Item, folder: Job | None = None) -> None:
     """Paints a video, whose target this process owns; notes it in the folder's job, if any."""
     job, result = job_of(work, item), work.result
-    if job.resumed and is_done(item, noted := job.done()):  # cut just after its rename
+    if job.resumed and is_done(item, noted := job.done()):  # interrupted just after its rename
         if folder:
             folder.mark(str(item.target), stamp(item.target))
         job.remove()
@@ -95,7 +95,7 @@ def paint_video(work: Work, item: Item, folder: Job | None = None) -> None:
             if not (report.frames or before):
                 raise MediaError("; ".join(source.problems) or f"{item.source} holds no frames")
             painted = time.perf_counter()
-        # Joining the segments belongs to it, and finds what is damaged of the sound.
+        # Joining the segments is part of it, and finds damaged sound.
         result.report.seconds += time.perf_counter() - painted
         result.problems += source.problems
     give_back()  # the next one may have another size
@@ -126,16 +126,16 @@ def _run(work: Work, source: VideoSource, stylizer: Stylizer, sink: VideoSink) -
 
 
 def frames_at_once() -> int:
-    """How many frames of a video are painted at once: one more than cores that it may use.
+    """How many frames of a video are painted at once: one more than the usable cores.
 
-    Frames are handed on in their order; the one more keeps a core from waiting for the other's.
+    Frames are passed on in order; the additional one keeps a core from waiting for another's.
     """
     return usable_cores() + 1
 
 
 @contextmanager
 def _one_thread_a_call() -> Iterator[None]:
-    """Has OpenCV use one thread: the cores paint other frames, and its threads wait spinning."""
+    """Has OpenCV use one thread: other frames use the cores, and its threads would spin."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -146,7 +146,7 @@ def _one_thread_a_call() -> Iterator[None]:
 
 @contextmanager
 def _going_on(sink: VideoSink) -> Iterator[None]:
-    """Says with an interruption that the same command goes on from there."""
+    """Tells an interrupted user that the same command resumes."""
     try:
         yield
     except KeyboardInterrupt:

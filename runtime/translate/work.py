@@ -1,4 +1,4 @@
-"""One translation under way: what was asked for, and what came of it so far."""
+"""A translation in progress: its options, and its result so far."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .plan import Item
 
 @dataclass
 class Translation:
-    """What was done, and what went wrong along the way.
+    """What was painted, and what went wrong.
 
     Attributes:
-        report: Times and counts of what was painted now.
-        stylizer: What painted.
-        kept: Frames and pictures that an interrupted run had painted before.
-        problems: What could not be read, or only in part.
+        report: Times and counts of this run.
+        stylizer: The painter.
+        kept: Frames and pictures that an interrupted run painted before.
+        problems: Files that could not be read, or only in part.
         notes: What was left out on purpose.
     """
 
@@ -62,7 +62,7 @@ class Translation:
 
 @dataclass
 class Work:
-    """What pictures, videos and folders of one translation share."""
+    """The state that pictures, videos and folders of one translation share."""
 
     bundle: Bundle
     options: PaintOptions
@@ -94,7 +94,7 @@ class Work:
         check_free(targets, self.overwrite)
 
     def request(self) -> dict[str, Any]:
-        """All that the output depends on, beside the source."""
+        """All that the output depends on, besides the source."""
         from ... import __version__
 
         return {

@@ -106,7 +106,9 @@ def test_another_kind_says_what_to_do(bundle, checkpoint, tmp_path):
         resolve(checkpoint, Kind.BUNDLE)
     with pytest.raises(UsageError, match=r"is not a bundle but an ONNX model; export it first"):
         Bundle.open(bundle / "fp32.onnx")
-    with pytest.raises(UsageError, match=r"is no run or checkpoint but a bundle; give a run or ch"):
+    with pytest.raises(
+        UsageError, match=r"is not a run or checkpoint but a bundle; give a run or ch"
+    ):
         resolve("monet", Kind.RUN, Kind.CHECKPOINT)
 
 

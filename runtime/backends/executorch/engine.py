@@ -1,6 +1,6 @@
 """The backend ``executorch``: a .pte by ExecuTorch's Python runtime, XNNPACK as on a phone.
 
-It stands above the runtime, which knows its name only: ExecuTorch's runtime takes torch's tensors.
+The rest of the runtime knows only its name: ExecuTorch's runtime takes torch's tensors.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ExecuTorchEngine:
             self.method = self.program.load_method("forward")
 
     def prepare(self, height: int, width: int) -> None:
-        """Nothing to do: a method takes any size up to its largest."""
+        """Does nothing: a method takes any size up to its largest."""
 
     def __call__(self, frames: Frames) -> Frames:
         """Paints uint8 RGB [1, H, W, 3]."""
@@ -48,7 +48,7 @@ class ExecuTorchEngine:
 
 
 def _runtime() -> Any:
-    """Imports ExecuTorch without its warnings, which are about itself."""
+    """Imports ExecuTorch without the warnings about itself."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
