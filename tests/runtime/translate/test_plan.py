@@ -92,7 +92,7 @@ def test_one_bad_video_among_good_ones(album, tmp_path):
 @pytest.mark.parametrize(
     ("source", "out", "kind", "message"),
     [
-        ("none/*.jpg", "out", UsageError, "does not exist, and nothing fits it"),
+        ("none/*.jpg", "out", UsageError, "does not exist, and as a pattern"),
         ("in/*.txt", "out", MediaError, "holds no pictures or videos"),
         ("in", "out.mp4", UsageError, "the output must be one too"),
         ("in/*", "out.jpg", UsageError, "the output must be a folder"),
