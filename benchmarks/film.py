@@ -6,7 +6,6 @@ The pipeline, which runs all stages at once, is measured as well.
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 import time
@@ -22,6 +21,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from ..bundle.bundle import Bundle
+from ..cores import usable_cores
 from ..errors import MediaError
 from ..pictures import Pixels
 from ..runtime.colour import SWSCALE_DOWN, SWSCALE_UP, Decoded, Encodable, coded
@@ -56,13 +56,13 @@ def measure_film(bundle: Bundle, backend: str, precision: str, clip: Path) -> di
     with VideoSource(str(clip)) as source:
         assert source.size
         end = float(FRAMES / (source.fps or Fraction(30)))
-    size = source.size[::-1]
+    at_once, height_width = frames_at_once(), source.size[::-1]
     stylizer = load(
-        bundle, backend, precision, "rgb", in_flight=frames_at_once(), size=size, wrap=True
+        bundle, backend, precision, "rgb", in_flight=at_once, size=height_width, wrap=True
     )
     stages, swscale = _alone(clip, end, stylizer)
     whole = _whole(clip, end, stylizer)
-    ideal = sum(stages.values()) / (os.cpu_count() or 1)
+    ideal = sum(stages.values()) / usable_cores()
     return {
         "size": list(source.size),
         "frames": whole.pop("frames"),

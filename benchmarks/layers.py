@@ -8,7 +8,6 @@ so its time comes with the bytes that it moves.
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from collections import defaultdict
@@ -18,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..cores import usable_cores
 from ..errors import BackendError
 from ..pictures import Pixels
 from ..runtime.strokes.canvases import Arrays, Canvases
@@ -54,7 +54,7 @@ def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
 
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = os.cpu_count() or 1
+    options.intra_op_num_threads = usable_cores()
     options.enable_profiling = True
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder, "profile"))
@@ -117,7 +117,7 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
         "PERF_COUNT": True,
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": os.cpu_count() or 1,
+        "INFERENCE_NUM_THREADS": usable_cores(),
     }
     compiled = core.compile_model(model, "CPU", options)
     joined = {

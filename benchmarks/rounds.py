@@ -54,7 +54,7 @@ class ExternalTools:
     loadgen: Path | None = None  # folder of the logs of MLPerf's LoadGen; None leaves it out
     benchmark_app: bool = False  # whether OpenVINO's program runs after each turn of its backend
     roofs: Mapping[str, Sequence[Path]] = field(default_factory=dict)  # graphs by precision
-    look_at: tuple[int, int] | None = None  # the size whose layers are profiled
+    look_at: tuple[int, int] | None = None  # (width, height) whose layers are profiled
 
 
 class Rounds:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import av
 
 from ...bundle.bundle import Bundle
+from ...cores import allowed_cores
 from ...errors import UsageError, already_exists
 from ...progress import Progress, Say
 from ..job import stamp
@@ -100,7 +100,7 @@ class Work:
         return {
             "pleinair": __version__,
             "av": av.__version__,
-            "cores": os.cpu_count(),
+            "cores": len(allowed_cores()),  # FFmpeg's encoders start as many threads
             "segment": LENGTH,
             "model": sorted(artifact.sha256 for artifact in self.bundle.manifest.artifacts),
             **asdict(self.options),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....canvas.layout import lay_canvas
 from ....runtime.strokes.canvases import Canvases
 
-Size = tuple[int, int]
+Size = tuple[int, int]  # (height, width)
 Shapes = tuple[tuple[int, ...], ...]  # the smallest, the usual and the largest
 
 _SCALES = (0.375, 3.0)  # the smallest and largest scale of marks, see ``scale_of``
