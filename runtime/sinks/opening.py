@@ -44,10 +44,18 @@ def open_sinks(
     what: Callable[[], str] = lambda: "",
     say: Say = lambda sentence: None,
 ) -> Sink:
-    """Opens one sink or several, which get the same frames; arguments as for ``open_sink``.
+    """Opens one sink or several, which then get the same frames.
+
+    Args:
+        specs: ``"window"``, ``"http"``, ``"http:HOST:PORT"``, ``"virtual-camera"``, ``"null"`` or
+            a video's path.
+        source: What the frames come from.
+        controls: What the viewer can change.
+        what: Returns model, backend and precision.
+        say: Called with what the viewer should know, such as the address of the page.
 
     Raises:
-        UsageError: There is none, or one is named twice.
+        UsageError: There is none, one is named twice, or a page's address is invalid.
         MediaError: One cannot be opened; those opened before it are closed.
     """
     check_sinks(specs)
@@ -79,30 +87,6 @@ def check_sinks(specs: Sequence[str]) -> None:
 
 def _kind(spec: str) -> str:
     return spec.partition(":")[0] if is_screen(spec) else spec
-
-
-def open_sink(
-    spec: str,
-    source: Source,
-    controls: Controls | None = None,
-    what: Callable[[], str] = lambda: "",
-    say: Say = lambda sentence: None,
-) -> Sink:
-    """Opens a sink.
-
-    Args:
-        spec: ``"window"``, ``"http"`` or ``"http:HOST:PORT"``, ``"virtual-camera"``, ``"null"``, or
-            a video's path.
-        source: What the frames come from.
-        controls: What the viewer can change.
-        what: Returns model, backend and precision.
-        say: Called with what the viewer should know, such as the address of the page.
-
-    Raises:
-        UsageError: The address is invalid.
-        MediaError: It cannot be opened.
-    """
-    return open_sinks([spec], source, controls, what, say)
 
 
 def _open(

@@ -9,7 +9,7 @@ import pytest
 from pleinair.errors import MediaError
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.sinks.encoding import Encoding
-from pleinair.runtime.sinks.opening import open_sink
+from pleinair.runtime.sinks.opening import open_sinks
 from pleinair.runtime.sinks.segments import LENGTH, Segments
 from pleinair.runtime.sinks.sink import FolderSink, NullSink
 from pleinair.runtime.sinks.video import VideoSink, WriteOptions
@@ -21,8 +21,8 @@ NOISE = np.random.default_rng(0).integers(0, 256, (96, 168, 3), np.uint8)
 
 def test_what_a_spelling_opens(tmp_path):
     source = EmptySource()
-    assert isinstance(open_sink("null", source), NullSink)
-    video = open_sink(str(tmp_path / "x.mkv"), source)
+    assert isinstance(open_sinks(["null"], source), NullSink)
+    video = open_sinks([str(tmp_path / "x.mkv")], source)
     assert isinstance(video, VideoSink)
     video.discard()
 
