@@ -151,6 +151,21 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}; known: {', '.join(known) or 'none'}"
 
 
+def first_line(said: BaseException | str) -> str:
+    """Returns the first line of what a library or program says; never empty."""
+    return _lines(said)[0]
+
+
+def last_line(said: BaseException | str) -> str:
+    """Returns the last line of what a library or program says, which often has the reason."""
+    return _lines(said)[-1].strip()
+
+
+def _lines(said: BaseException | str) -> list[str]:
+    silent = "no reason given" if isinstance(said, str) else type(said).__name__
+    return str(said).strip().splitlines() or [silent]
+
+
 def already_exists(path: object, others: int = 0) -> str:
     """Returns the sentence for an output that exists, and for how many others do."""
     more = f" (and {others} more)" if others else ""

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..errors import BackendError
+from ..errors import BackendError, last_line
 
 _CODE = "from openvino.tools.benchmark.main import main; main()"
 
@@ -53,8 +53,8 @@ def median_ms(
                 preexec_fn=None if sys.platform == "win32" else lambda: _pin(cores),
             )
         except subprocess.CalledProcessError as error:
-            said = (error.stdout + error.stderr).strip().splitlines()
-            raise BackendError(f"benchmark_app: {said[-1] if said else error}") from error
+            said = last_line(error.stdout + error.stderr or str(error))
+            raise BackendError(f"benchmark_app: {said}") from error
         except subprocess.TimeoutExpired as error:
             raise BackendError(f"benchmark_app did not end within {timeout:g} seconds") from error
         report = next(Path(folder).glob("*.json"))

@@ -164,8 +164,7 @@ def main() -> None:
         try:
             answer = worker.answers[request.pop("do")](**request)
         except Exception as error:  # whatever it is, it is the result of this case
-            said = str(error).strip().splitlines()
-            answer = {"error": said[-1] if said else type(error).__name__}
+            answer = {"error": last_line(error)}
         print(json.dumps(answer), file=answers, flush=True)
 
 

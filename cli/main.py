@@ -11,7 +11,7 @@ from typing import Any, NoReturn, cast
 
 import typer
 
-from ..errors import PleinairError, UsageError, missing_library
+from ..errors import PleinairError, UsageError, first_line, missing_library
 from .app import app
 from .console import complain, console, interrupted
 
@@ -78,10 +78,9 @@ def _failed(error: Exception) -> int:
         case OSError():  # what no room caught: a name too long, a disk that fails
             complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         case _:  # a bug of ours, in one sentence too
-            said = str(error).strip().splitlines() or ["no message"]
             complain(
-                f"{type(error).__name__} ({said[0]}); this is a bug in pleinair: please report it"
-                " with the output of pleinair --debug and the same command"
+                f"{type(error).__name__} ({first_line(str(error))}); this is a bug in pleinair:"
+                " please report it with the output of pleinair --debug and the same command"
             )
     return 2 if isinstance(error, UsageError) else 1
 

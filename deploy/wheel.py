@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from .. import __version__
-from ..errors import ExportError
+from ..errors import ExportError, last_line
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -47,10 +47,9 @@ def build_wheel(folder: Path) -> Path:
         )
         wheels = list(made.glob("pleinair-*.whl"))
         if done.returncode or len(wheels) != 1:
-            said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
             raise ExportError(
-                f"pip cannot build a wheel of {source} ({said}); connect to the network, or run"
-                " this in a checkout of pleinair"
+                f"pip cannot build a wheel of {source} ({last_line(done.stderr)});"
+                " connect to the network, or run this in a checkout of pleinair"
             )
         path = folder / wheels[0].name
         path.write_bytes(wheels[0].read_bytes())

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from ..errors import TrainingError, UsageError, already_exists
+from ..errors import TrainingError, UsageError, already_exists, first_line
 from ..files import NameTaken, durable
 
 LAST = "checkpoint.pt"
@@ -81,8 +81,7 @@ def load_state(path: Path) -> dict[str, Any]:
             " plain values, which is not read since it could run code"
         ) from error
     except Exception as error:  # torch raises half a dozen types for a damaged file
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        reason = said[0].split(". ")[0]
+        reason = first_line(error).split(". ")[0]
         raise TrainingError(
             f"{path} is not a readable checkpoint: it is cut short, or something else ({reason})"
         ) from error

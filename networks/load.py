@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..bundle.bundle import Bundle
 from ..bundle.resolve import PAINTERS, Kind, resolve
-from ..errors import BundleError, TrainingError, UsageError
+from ..errors import BundleError, TrainingError, UsageError, last_line
 from ..reading import Malformed, check_limits, validate
 from .checkpoint import load_state
 from .generators import create_generator
@@ -95,8 +95,8 @@ def load_generator(path: Path) -> LoadedGenerator:
     except UsageError as error:
         raise TrainingError(f"{path}: {error}") from error
     except Exception as error:  # torch and the generators raise many types
-        last = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
-        raise TrainingError(f"{path} does not fit {found.architecture}: {last}") from error
+        said = last_line(error)
+        raise TrainingError(f"{path} does not fit {found.architecture}: {said}") from error
     return LoadedGenerator(
         generator.eval(),
         found.architecture,
@@ -144,7 +144,7 @@ def load_bundle(bundle: Bundle) -> LoadedGenerator:
             make = partial(StrokeGenerator, strokes.hand, strokes.step, strokes.stroke)
         generator = _fitting(make, state)
     except Exception as error:  # JSON, torch and the generators raise many types
-        said = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+        said = last_line(error)
         raise BundleError(f"{bundle.label}: {path.name} cannot be used: {said}") from error
     about = {"description": manifest.description}
     return LoadedGenerator(

@@ -14,7 +14,7 @@ import cv2
 from .. import metrics
 from ..bundle.bundle import Bundle, RefusedArtifact
 from ..bundle.manifest import Artifact, Drift
-from ..errors import BackendError, BundleError, MediaError
+from ..errors import BackendError, BundleError, MediaError, first_line
 from ..pictures import Pixels
 from .backends import BACKENDS, Backend
 from .probe import probe
@@ -159,7 +159,7 @@ def _check_graph(path: Path) -> str:
         onnx.checker.check_model(path, full_check=True)
         graph = onnx.load(path).graph
     except Exception as error:  # protobuf's types, onnx's and the system's
-        return (str(error).strip().splitlines() or ["unreadable"])[0]
+        return first_line(error)
     for value in (*graph.input[:1], *graph.output[:1]):  # canvas and plan follow
         tensor = value.type.tensor_type
         if tensor.elem_type != onnx.TensorProto.UINT8 or len(tensor.shape.dim) != 4:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bundle.resolve import PAINTERS, Kind, resolve
-from ..errors import TrainingError
+from ..errors import TrainingError, last_line
 from ..networks.checkpoint import BEFORE, LAST, generator_file, load_state
 from ..networks.load import load_painter
 from ..progress import Say
@@ -37,8 +37,8 @@ def _load_into(trainer: Trainer, name: str, path: Path, architecture: str) -> No
     try:
         trainer.networks[name].load_state_dict(state)
     except RuntimeError as error:
-        last = str(error).strip().splitlines()[-1].strip()
-        raise TrainingError(f"--init {path} has other [model] options: {last}") from error
+        said = last_line(error)
+        raise TrainingError(f"--init {path} has other [model] options: {said}") from error
     trainer.averages[name].module.load_state_dict(state)
 
 
@@ -63,7 +63,7 @@ def resume(trainer: Trainer, out: Path, say: Say) -> None:
     except TrainingError:
         raise
     except Exception as error:  # of whatever a damaged state makes torch and Python raise
-        said = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+        said = last_line(error)
         raise TrainingError(
             f"{path} is not a complete checkpoint: {said}; take another --out, or an older copy"
         ) from error

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import torch
 from lightning_fabric import Fabric
 
-from ..errors import TrainingError, os_errors_as
+from ..errors import TrainingError, first_line, os_errors_as
 from ..files import write_durably
 from ..networks.checkpoint import BEFORE, BEST, LAST, generator_file, save_atomically
 from ..networks.painter import painter
@@ -145,7 +145,7 @@ class _Loop:
                     raise
                 raise TrainingError(
                     "another process of this run has ended, and so does this one; why, it says"
-                    f" itself ({str(error).splitlines()[0]})"
+                    f" itself ({first_line(error)})"
                 ) from error
 
     def _stop(self, *_: object) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from ...errors import BackendError
+from ...errors import BackendError, last_line
 
 _STDERR = threading.RLock()  # held while stderr is redirected
 
@@ -34,9 +34,8 @@ class mapped_errors:
         """Raises a ``BackendError`` for any other exception."""
         if not isinstance(error, Exception) or isinstance(error, BackendError):
             return
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise BackendError(
-            f"{self.backend} failed to {self.doing}: {lines[-1].strip()};"
+            f"{self.backend} failed to {self.doing}: {last_line(error)};"
             " try another --backend or --precision"
         ) from error
 

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...errors import BackendError
+from ...errors import BackendError, first_line
 from ...progress import Progress
 from ..job import Job, folder_job, identity
 from ..models import open_model
@@ -123,8 +123,8 @@ def translate_corpus(
                 notes.take(number, report)
                 progress(len(notes.done), len(pieces))
         except (ray.exceptions.RayError, ConnectionError) as error:
-            said = str(error).strip().splitlines() or [type(error).__name__]
-            raise BackendError(f"Ray failed: {said[0]}; see the logs of its cluster") from error
+            said = first_line(error)
+            raise BackendError(f"Ray failed: {said}; see the logs of its cluster") from error
         finally:
             notes.leave()
             if ours:

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from ....errors import ExportError
+from ....errors import ExportError, last_line
 from .tools import ct, silent
 
 DATED = "com.github.apple.coremltools.conversion_date"
@@ -47,10 +47,8 @@ def weights_folder(path: Path) -> Path:
 
 def damaged(path: Path, error: Exception) -> ExportError:
     """Returns the error for a package that cannot be read."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return ExportError(
-        f"{path} is not a complete Core ML package: {lines[-1].strip()}; export it again"
-    )
+    said = last_line(error)
+    return ExportError(f"{path} is not a complete Core ML package: {said}; export it again")
 
 
 def _tidy_model(path: Path) -> None:

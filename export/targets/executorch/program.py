@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ....errors import ExportError
+from ....errors import ExportError, first_line
 from ....pictures import Frames
 from ...silence import silent
 
@@ -48,8 +48,8 @@ def program(graph: nn.Module, stride: int, frames: Sequence[Frames] = ()) -> byt
     except ExportError:
         raise
     except Exception as error:  # many types, all with the same meaning here
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise ExportError(f"executorch cannot convert the generator: {said[0]}") from error
+        said = first_line(error)
+        raise ExportError(f"executorch cannot convert the generator: {said}") from error
 
 
 def _exported(graph: nn.Module, stride: int) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ....errors import ExportError
+from ....errors import ExportError, first_line
 from ....pictures import Frames
 from ....runtime.backends.litert.engine import resized
 from ...silence import silent
@@ -50,8 +50,8 @@ def convert(graph: nn.Module, height: int, width: int) -> bytes:
             model = litert_torch.convert(last.eval(), (torch.zeros(1, height, width, 3),))
             return bytes(model.model_content())
     except Exception as error:  # many types, all with the same meaning here
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise ExportError(f"litert-torch cannot convert the generator: {said[0]}") from error
+        said = first_line(error)
+        raise ExportError(f"litert-torch cannot convert the generator: {said}") from error
 
 
 def check_operators(program: bytes) -> None:

@@ -11,7 +11,7 @@ import pnnx
 import torch
 from torch import nn
 
-from ....errors import ExportError
+from ....errors import ExportError, last_line
 from ....runtime.backends.ncnn.engine import PARAM, WEIGHTS
 from ...graphs.float_onnx import quiet
 
@@ -53,8 +53,8 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
         ]
         done = subprocess.run(command, cwd=shop, capture_output=True, text=True, check=False)
     if done.returncode or not (folder / WEIGHTS).exists():
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        raise ExportError(f"pnnx cannot convert the generator: {said[-1]}")
+        said = last_line(done.stderr or done.stdout)
+        raise ExportError(f"pnnx cannot convert the generator: {said}")
     _check_layers(folder / PARAM)
 
 

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from ....errors import ExportError, os_errors_as
+from ....errors import ExportError, last_line, os_errors_as
 from ....files import durable
 from ....runtime.cache import cache_path
 
@@ -93,7 +93,7 @@ def _pack(path: Path) -> None:
         )
         packed = Path(folder, PACKAGE)
         if done.returncode or not packed.exists():
-            said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            said = last_line(done.stderr)
             raise ExportError(
                 f"npm cannot fetch onnxruntime-web {VERSION} ({said}); connect to the network,"
                 f" {by_hand}"
