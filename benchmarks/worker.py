@@ -21,6 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..errors import last_line
 from ..runtime.memory import keep_memory
 from .memory import peak_mb
 from .pictures import save_arrays
