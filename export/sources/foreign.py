@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ...checks import check_onnx
 from ...errors import BackendError, ExportError, first_line, last_line
 from ...networks.onnx_module import CONTROL_FLOW, OPSET, to_module
-from ..graphs.float_onnx import quiet
+from ...runtime.backends import quiet
 
 Array = npt.NDArray[Any]
 STRIDES = tuple(2**i for i in range(10))

@@ -36,7 +36,7 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """
     import torch
 
-    from ..graphs.float_onnx import quiet
+    from ...runtime.backends import quiet
     from ..graphs.frame import frame_graph
 
     half = precision == "fp16"

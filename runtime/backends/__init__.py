@@ -11,7 +11,7 @@ from functools import cache
 
 from ...errors import UsageError, unknown_name
 from ...rows import rows_in
-from .library import mapped_errors, muted
+from .library import mapped_errors, muted, quiet
 from .protocols import Engine, StrokeEngine
 from .row import CHECKPOINT, Backend
 
@@ -26,6 +26,7 @@ __all__ = [
     "mapped_errors",
     "muted",
     "our_backends",
+    "quiet",
     "registered",
 ]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -38,6 +40,19 @@ class mapped_errors:
             f"{self.backend} failed to {self.doing}: {last_line(error)};"
             " try another --backend or --precision"
         ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silences a library's warnings and log messages."""
+    before = logging.root.manager.disable
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(before)
 
 
 @contextmanager

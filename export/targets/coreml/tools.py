@@ -9,7 +9,7 @@ import contextlib
 import io
 from collections.abc import Iterator
 
-from ...graphs.float_onnx import quiet
+from ....runtime.backends import quiet
 
 
 @contextlib.contextmanager

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from ....errors import ExportError, last_line
+from ....runtime.backends import quiet
 from ....runtime.backends.ncnn.engine import PARAM, WEIGHTS
-from ...graphs.float_onnx import quiet
 
 
 def write_network(graph: nn.Module, stride: int, folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import sys
 import threading
 import warnings
@@ -16,7 +15,7 @@ from ....canvas.layout import Piece
 from ....errors import BackendError
 from ....pictures import Frames
 from ...strokes.canvases import Canvases, Plans
-from ..library import mapped_errors
+from ..library import mapped_errors, quiet
 from ..protocols import Engine
 
 OTHERS = 4  # other sizes than the package's that stay loaded
@@ -123,13 +122,7 @@ def device() -> str:
 def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
     """Loads a .mlpackage."""
     device()
-    logging.disable(
-        logging.WARNING
-    )  # coremltools warns about every library that it no longer supports
-    try:
-        with mapped_errors("coreml", "be imported"):
-            import coremltools
-            from PIL import Image
-    finally:
-        logging.disable(logging.NOTSET)
+    with mapped_errors("coreml", "be imported"), quiet():  # it warns of libraries that it ignores
+        import coremltools
+        from PIL import Image
     return CoreMLEngine(path, coremltools, Image, canvases)

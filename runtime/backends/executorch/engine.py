@@ -5,9 +5,7 @@ The rest of the runtime knows only its name: ExecuTorch's runtime takes torch's 
 
 from __future__ import annotations
 
-import logging
 import threading
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import torch
 
 from ....errors import BackendError
 from ....pictures import Frames
-from ..library import mapped_errors, muted
+from ..library import mapped_errors, muted, quiet
 from ..protocols import Engine
 
 
@@ -49,15 +47,10 @@ class ExecuTorchEngine:
 
 def _runtime() -> Any:
     """Imports ExecuTorch without the warnings about itself."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from executorch.runtime import Runtime
+    with quiet():
+        from executorch.runtime import Runtime
 
-            return Runtime.get()
-    finally:
-        logging.disable(logging.NOTSET)
+        return Runtime.get()
 
 
 def load(path: Path, in_flight: int) -> Engine:
