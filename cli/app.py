@@ -34,6 +34,9 @@ Follow = Annotated[
         "--follow/--no-follow", help="Strokes follow what they paint; for models with strokes."
     ),
 ]
+MeasureWith = Annotated[
+    str | None, typer.Option(help="Pictures or a video to measure with; default: the demo clip.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 Wait = Annotated[
     bool, typer.Option("--wait", help="Wait for another process that writes the same output.")

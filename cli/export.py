@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..export.targets import TARGETS
-from .app import Json, Overwrite, Wait, app
+from .app import Json, MeasureWith, Overwrite, Wait, app
 from .console import add_row, end_with, print_line, say, warn
 from .parse import parse_range
 
@@ -139,10 +139,7 @@ def _missed(artifact: Artifact) -> str:
 @app.command()
 def verify(
     bundle: Annotated[str, typer.Argument(help="A shipped model's name, or a bundle.")],
-    pictures: Annotated[
-        str | None,
-        typer.Option(help="Pictures or a video to measure with; default: the demo clip."),
-    ] = None,
+    pictures: MeasureWith = None,
     as_json: Json = False,
 ) -> None:
     """Check a bundle's manifest, hashes and graphs, and measure its drift on this machine."""
