@@ -83,29 +83,10 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
     rows, problems = [], _weights_problems(bundle)
     notes: list[str] = []
     for artifact in bundle.manifest.artifacts:
-        row: VerifiedArtifact = {
-            "target": artifact.target,
-            "precision": artifact.precision,
-            "path": artifact.path,
-            "hash": "ok",
-            "graph": "",
-            "manifest": artifact.drift.model_dump(),
-            "measured": [],
-        }
+        row, is_whole = _row_of(bundle, artifact, problems)
         rows.append(row)
-        try:
-            bundle.path(artifact)
-        except RefusedArtifact as error:
-            row["graph"] = str(error)
-            problems.append(str(error))
+        if not is_whole:
             continue
-        except BundleError as error:
-            row["hash"] = str(error)
-            problems.append(str(error))
-            continue
-        row["graph"] = _check_graph(bundle.path(artifact))
-        if row["graph"] not in ("ok", ""):
-            problems.append(f"{artifact.path}: {row['graph']}; export it again")
         for backend, found in _measure(bundle, artifact, frames, reference):
             row["measured"] += [found] if len(found) > 1 else []
             fails = "error" in found or _may_be_chosen(backend, artifact)
@@ -118,6 +99,31 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         "notes": notes,
         "artifacts": rows,
     }
+
+
+def _row_of(
+    bundle: Bundle, artifact: Artifact, problems: list[str]
+) -> tuple[VerifiedArtifact, bool]:
+    """Returns an artifact's row with hash and graph checked, and whether it can be measured."""
+    row: VerifiedArtifact = {
+        "target": artifact.target,
+        "precision": artifact.precision,
+        "path": artifact.path,
+        "hash": "ok",
+        "graph": "",
+        "manifest": artifact.drift.model_dump(),
+        "measured": [],
+    }
+    try:
+        path = bundle.path(artifact)
+    except BundleError as error:
+        row["graph" if isinstance(error, RefusedArtifact) else "hash"] = str(error)
+        problems.append(str(error))
+        return row, False
+    row["graph"] = _check_graph(path)
+    if row["graph"] not in ("ok", ""):
+        problems.append(f"{artifact.path}: {row['graph']}; export it again")
+    return row, True
 
 
 def _weights_problems(bundle: Bundle) -> list[str]:

@@ -21,7 +21,6 @@ LARGER = {
     "runtime/sources/source.py": "to be split: cameras, files and pictures",
     "runtime/stylizer.py load": "the verb itself",
     "runtime/translate/translate.py translate": "the verb itself",
-    "runtime/verify.py verify": "the verb itself",
 }
 
 
