@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from .. import __version__
-from ..errors import ExportError, last_line
+from ..children import run_child
+from ..errors import ExportError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,18 +38,15 @@ def build_wheel(folder: Path) -> Path:
         )
         made = Path(temporary, "made")
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-        done = subprocess.run(
-            [*command, "--no-deps", "--wheel-dir", str(made), source],
+        said = run_child(
+            [*command, "--no-deps", "--wheel-dir", made, source],
             env=os.environ | {"DIST_EXTRA_CONFIG": str(settings)},
-            capture_output=True,
-            text=True,
-            check=False,
         )
         wheels = list(made.glob("pleinair-*.whl"))
-        if done.returncode or len(wheels) != 1:
+        if said or len(wheels) != 1:
             raise ExportError(
-                f"pip cannot build a wheel of {source} ({last_line(done.stderr)});"
-                " connect to the network, or run this in a checkout of pleinair"
+                f"pip cannot build a wheel of {source} ({said or 'it made none'}); connect to the"
+                " network, or run this in a checkout of pleinair"
             )
         path = folder / wheels[0].name
         path.write_bytes(wheels[0].read_bytes())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import pnnx
 import torch
 from torch import nn
 
-from ....errors import ExportError, last_line
+from ....children import run_child
+from ....errors import ExportError
 from ....runtime.backends import quiet
 from ....runtime.backends.ncnn.engine import PARAM, WEIGHTS
 
@@ -28,9 +28,7 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
         ExportError: pnnx fails, or leaves operations that ncnn does not have.
     """
     folder.mkdir()
-    small, large = (
-        side * stride for side in (16, 24)
-    )  # two sizes: dimensions that differ are not fixed
+    small, large = 16 * stride, 24 * stride  # two sizes: dimensions that differ are not fixed
     with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
         trace = Path(shop, "graph.pt")
         try:
@@ -51,10 +49,9 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
             f"ncnnparam={folder / PARAM}",
             f"ncnnbin={folder / WEIGHTS}",
         ]
-        done = subprocess.run(command, cwd=shop, capture_output=True, text=True, check=False)
-    if done.returncode or not (folder / WEIGHTS).exists():
-        said = last_line(done.stderr or done.stdout)
-        raise ExportError(f"pnnx cannot convert the generator: {said}")
+        said = run_child(command, shop)
+    if said or not (folder / WEIGHTS).exists():
+        raise ExportError(f"pnnx cannot convert the generator: {said or 'no reason given'}")
     _check_layers(folder / PARAM)
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from ....errors import ExportError, last_line, os_errors_as
+from ....children import run_child
+from ....errors import ExportError, os_errors_as
 from ....files import durable
 from ....runtime.cache import cache_path
 
@@ -84,19 +84,12 @@ def _pack(path: Path) -> None:
             f" installed; install Node.js, {by_hand}"
         )
     with tempfile.TemporaryDirectory(prefix="pleinair-") as folder:
-        done = subprocess.run(
-            [npm, "pack", "--silent", f"onnxruntime-web@{VERSION}"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        said = run_child([npm, "pack", "--silent", f"onnxruntime-web@{VERSION}"], folder)
         packed = Path(folder, PACKAGE)
-        if done.returncode or not packed.exists():
-            said = last_line(done.stderr)
+        if said or not packed.exists():
             raise ExportError(
-                f"npm cannot fetch onnxruntime-web {VERSION} ({said}); connect to the network,"
-                f" {by_hand}"
+                f"npm cannot fetch onnxruntime-web {VERSION} ({said or 'it wrote no file'});"
+                f" connect to the network, {by_hand}"
             )
         with os_errors_as(ExportError, f"{path} cannot be written"), durable(path) as temporary:
             shutil.copyfile(packed, temporary)
