@@ -1,4 +1,4 @@
-"""A stylizer for video: it paints frames independently, or depending on earlier ones."""
+"""A stylizer for video: each frame on its own, or as what was before asks for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 
 
 class Prepared(NamedTuple):
-    """A frame in progress."""
+    """A frame on its way."""
 
     rgb: Pixels
     strength: float
@@ -25,7 +25,8 @@ class Prepared(NamedTuple):
 class VideoPainter:
     """Paints a video's frames; a ``Painter`` for the pipeline, which paints several at once.
 
-    If the stylizer paints strokes on canvases that wrap around, frames are laid on an ``Easel``.
+    Where the stylizer paints strokes on canvases that go on over their borders, frames are laid on
+    an ``Easel``.
 
     Args:
         stylizer: Paints RGB.
@@ -57,7 +58,7 @@ class VideoPainter:
         return self.stylizer.paint(prepared.laid.picture)
 
     def finish(self, prepared: Prepared, painted: Pixels) -> Pixels:
-        """Returns the frame to show; called in the order of frames."""
+        """Returns what to show; in the order of the frames."""
         rgb, strength, laid = prepared
         if self.easel and laid and strength:
             painted = blended(self.easel.finish(laid, painted), rgb, strength)
@@ -67,14 +68,14 @@ class VideoPainter:
         return self.steady(rgb, painted) if self.steady else painted
 
     def state(self) -> dict[str, Array]:
-        """Returns all state after the last finished frame."""
+        """Returns all that goes on after the frame that was finished last."""
         state = dict(self.easel.state()) if self.easel else {}
         if self.steady:
             state |= {f"steady.{name}": value for name, value in self.steady.state().items()}
         return state
 
     def restore(self, state: dict[str, Array]) -> None:
-        """Continues from a state, which may be another process's."""
+        """Goes on from a state, in another process say."""
         if self.easel:
             self.easel.restore(state)
         if self.steady:

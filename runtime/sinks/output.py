@@ -16,7 +16,7 @@ from ..sources.source import VideoSource, open_container
 from .encoding import Encoding, Format, configure
 from .tracks import MATROSKA, Track, container_of, left_out, plan_tracks
 
-# Where cameras note the place.
+# Where the cameras that know it note the place.
 _PLACES = ("location", "location-eng", "com.apple.quicktime.location.ISO6709", "xyz")
 
 

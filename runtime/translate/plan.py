@@ -209,12 +209,12 @@ def video_name(name: str) -> str:
 
 
 def is_film(path: Path) -> bool:
-    """Whether a file is painted as a video: by its name, or because it is an animation."""
+    """Whether a file is painted as a video: by its name, or as it is a picture that moves."""
     return not is_picture(path) or is_animation(path)
 
 
 def painted_name(path: Path) -> str:
-    """Returns a painted file's name."""
+    """What a painted file is called."""
     if is_film(path):
         return video_name(path.name)
     return f"{path.name}.jpg" if path.suffix.lower() in READ_ONLY else path.name
