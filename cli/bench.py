@@ -88,7 +88,7 @@ def bench_run(
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a bundle on this machine: a table, results.json, a report; Ctrl-C reports so far."""
+    """Measure a bundle on this machine: a table, results.json, a report; Ctrl-C ends it early."""
     from ..bundle.resolve import Kind, resolve
 
     resolve(bundle, Kind.BUNDLE)

@@ -32,7 +32,9 @@ def export(
             help="A run, a generator.pt, a shipped model's name, a bundle, or a float .onnx."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The bundle's folder; SOURCE's own folder adds to it.")],
+    out: Annotated[
+        Path, typer.Option(help="The bundle's folder; give SOURCE's own folder to add to it.")
+    ],
     target: Annotated[
         list[str] | None,
         typer.Option(

@@ -202,7 +202,7 @@ def live(
         typer.Option(
             help="window, http (a page for browsers; http:PORT, http:HOST:PORT),"
             " virtual-camera, null, or a video file to record to. Repeat for several; default:"
-            " none."
+            " window."
         ),
     ] = None,
     token: Annotated[
