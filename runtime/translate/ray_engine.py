@@ -26,7 +26,7 @@ from ..models import open_model
 from .corpus import Piece, exists, find_pieces, is_remote
 from .options import PaintOptions
 from .ray_worker import Ledger, paint_row
-from .work import refuse
+from .work import refuse_existing
 
 _BLOCKS = 1000  # most blocks that the pieces are distributed in
 
@@ -176,7 +176,7 @@ class _Notes:
                 if piece.source in reports and exists(piece.target):
                     self.done[number] = reports[piece.source]
         taken = [p.target for p in self.pieces if exists(p.target)]
-        refuse(taken, overwrite or resumed)
+        refuse_existing(taken, overwrite or resumed)
         if self.job:
             self.job.begin({})
 

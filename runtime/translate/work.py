@@ -113,10 +113,10 @@ def check_free(targets: Iterable[Path], overwrite: bool) -> None:
     Raises:
         UsageError: One exists.
     """
-    refuse([str(path) for path in targets if path.exists()], overwrite)
+    refuse_existing([str(path) for path in targets if path.exists()], overwrite)
 
 
-def refuse(taken: list[str], overwrite: bool) -> None:
+def refuse_existing(taken: list[str], overwrite: bool) -> None:
     """Raises ``UsageError`` for outputs that are there, unless they may be replaced."""
     if taken and not overwrite:
         raise UsageError(already_exists(taken[0], len(taken) - 1))
