@@ -79,9 +79,9 @@ def paint_video(work: Work, item: Item, folder: Job | None = None) -> None:
                 one.mark(str(item.target), [*stamp(temporary), frames])
 
         keep = work.options.look.steady or stylizer.wraps
-        options = WriteOptions(True, keep, work.overwrite, note)
+        writing = WriteOptions(resumable=True, keep_state=keep, replace=work.overwrite, ready=note)
         try:
-            sink = VideoSink(item.target, source, work.options.encoding, options, plan)
+            sink = VideoSink(item.target, source, work.options.encoding, writing, plan)
         except MediaError:
             if not job.resumed:
                 job.remove()
