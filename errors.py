@@ -151,6 +151,41 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}; known: {', '.join(known) or 'none'}"
 
 
+def first_line(said: BaseException | str) -> str:
+    """Returns the first line of what a library or program says; never empty."""
+    return _lines(said)[0]
+
+
+def last_line(said: BaseException | str) -> str:
+    """Returns the last line of what a library or program says, which often has the reason."""
+    return _lines(said)[-1].strip()
+
+
+def _lines(said: BaseException | str) -> list[str]:
+    silent = "no reason given" if isinstance(said, str) else type(said).__name__
+    return str(said).strip().splitlines() or [silent]
+
+
+def already_exists(path: object, others: int = 0) -> str:
+    """Returns the sentence for an output that exists, and for how many others do."""
+    more = f" (and {others} more)" if others else ""
+    return f"{path}{more} exists; add --overwrite to replace it"
+
+
+@contextmanager
+def os_errors_as(kind: type[PleinairError], what: str) -> Iterator[None]:
+    """Turns an error of the system into one of ours, with the system's reason.
+
+    Args:
+        kind: What is raised in its place.
+        what: What cannot be done, e.g. ``"out.jpg cannot be written"``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what}: {error.strerror or error}") from error
+
+
 @contextmanager
 def needs(extra: str = "") -> Iterator[None]:
     """Turns a missing library into the line that installs it.

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .errors import MediaError
+from .errors import MediaError, os_errors_as
 from .files import NameTaken, durable
 from .heif import Grid, primary
 from .orientation import Orientation, stored_orientation
@@ -76,10 +76,8 @@ def read_picture(path: Path, max_pixels: int = MOST) -> tuple[Pixels, Alpha | No
     Raises:
         MediaError: The file is missing, empty, too large, or no picture that can be decoded.
     """
-    try:
+    with os_errors_as(MediaError, f"{path} cannot be read"):
         data = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise MediaError(f"{path} cannot be read: {error.strerror or error}") from error
     if not data.size:
         raise MediaError(f"{path} is empty")
     _check_size(path, data, max_pixels)

@@ -115,7 +115,7 @@ def _opened(data: bytes) -> Iterator[tuple[bytes, str, Any]]:
     """Yields a file's profile, Pillow's mode of its pixels, and the picture if Pillow knows it.
 
     Raises:
-        OSError: It has no profile, or is no picture.
+        OSError: It has no profile, or is not a picture.
     """
     from PIL import Image
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..bundle.manifest import Manifest
 from ..bundle.resolve import EXPORTABLE, resolve
 from ..errors import needs
+from ..export.options import ExportOptions
 from ..export.targets import find_target
+from ..progress import Say
 
 
 def export(
@@ -25,7 +27,7 @@ def export(
     description: str = "",
     overwrite: bool = False,
     wait: bool = False,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Say = lambda line: None,
 ) -> Manifest:
     """Exports a generator to each target in FP32, FP16 and INT8, the drift of each measured.
 
@@ -63,36 +65,24 @@ def export(
     resolve(source, *EXPORTABLE)  # what is wrong with it is said before torch is imported
     for target in targets:
         find_target(target)
+    options = ExportOptions(
+        targets,
+        precisions,
+        Path(calibration) if calibration else None,
+        max_drift,
+        input_range,
+        fine,
+        licence,
+        description,
+    )
     out = Path(out)
     if list(targets) == ["web"] and not (calibration or max_drift or input_range or fine):
         from ..export.targets.web.own_graphs import export_site
 
-        site = export_site(
-            str(source),
-            out,
-            precisions=precisions,
-            licence=licence,
-            description=description,
-            overwrite=overwrite,
-            wait=wait,
-        )
+        site = export_site(str(source), out, options, overwrite=overwrite, wait=wait)
         if site:
             return site
     with needs("export"):
-        from ..export.exporter import export as build
+        from ..export.exporter import export_bundle
 
-    return build(
-        source,
-        out,
-        targets=targets,
-        precisions=precisions,
-        calibration=Path(calibration) if calibration else None,
-        max_drift=max_drift,
-        input_range=input_range,
-        fine=fine,
-        licence=licence,
-        description=description,
-        overwrite=overwrite,
-        wait=wait,
-        progress=progress,
-    )
+    return export_bundle(source, out, options, overwrite=overwrite, wait=wait, progress=progress)

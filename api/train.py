@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..bundle.resolve import PAINTERS, resolve
 from ..errors import needs
+from ..progress import Progress, Say
 from ..train.hand import hand_changes
 from ..train.shipped import find_recipe
 from ..train.stages import Stage, load_stages, needed_stages, train_stages
@@ -35,8 +36,8 @@ def train(
     init: str | Path | None = None,
     device: str = "auto",
     wait: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-    say: Callable[[str], None] = lambda sentence: None,
+    progress: Progress = lambda done, total: None,
+    say: Say = lambda sentence: None,
 ) -> TrainResult:
     """Trains a generator, or goes on with a run that was interrupted. Also under torchrun.
 
@@ -94,7 +95,7 @@ def _announced(stages: Sequence[Stage], steps: int, out: Path) -> str:
 
 
 @contextmanager
-def _shipped_start(stage: Stage, say: Callable[[str], None]) -> Iterator[Path | None]:
+def _shipped_start(stage: Stage, say: Say) -> Iterator[Path | None]:
     """The weights of the shipped painter, if they are of strokes as the stage's are."""
     with ExitStack() as until_done:
         with needs("export"):

@@ -110,7 +110,7 @@ def _find(named: str) -> Source:
             return Source(Kind.BUNDLE, SHIPPED / named, named)
         there = bool(named) and path.exists()
     except ValueError as error:  # a null character
-        raise UsageError(f"{named!r} is no path: {error}") from error
+        raise UsageError(f"{named!r} is not a path: {error}") from error
     except OSError as error:
         raise BundleError(f"{named} cannot be read: {error.strerror}") from error
     if kind:
@@ -227,14 +227,14 @@ def _unknown_content(path: Path) -> PleinairError:
         return BundleError(f"{no_manifest(path)}; nor is it a run, which has {GENERATOR}")
     if path.suffix in (".pt", ".pth", ".safetensors"):
         return TrainingError(
-            f"{path} is no readable checkpoint: it is cut short, or something else; train or"
+            f"{path} is not a readable checkpoint: it is cut short, or something else; train or"
             " download it again"
         )
     if path.suffix == ".onnx":
-        return ExportError(f"{path} is no valid ONNX model; export or download it again")
+        return ExportError(f"{path} is not a valid ONNX model; export or download it again")
     return BundleError(
-        f"{path} is no bundle: neither a folder nor a whole zip file; nor is it a checkpoint or an"
-        f" ONNX model; {AGAIN}"
+        f"{path} is not a bundle: neither a folder nor a complete zip file; nor is it a checkpoint"
+        f" or an ONNX model; {AGAIN}"
     )
 
 
@@ -248,4 +248,4 @@ def _other_kind(found: Source, kinds: tuple[Kind, ...]) -> str:
         remedy = f"export it first: pleinair export {found.named} --out BUNDLE"
     else:
         remedy = f"give a {wanted}"
-    return f"{found.named} is no {wanted} but {article} {found.kind.value}; {remedy}"
+    return f"{found.named} is not a {wanted} but {article} {found.kind.value}; {remedy}"

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from ..errors import TrainingError, UsageError
+from ..errors import TrainingError, UsageError, already_exists, first_line
 from ..files import NameTaken, durable
 
 LAST = "checkpoint.pt"
@@ -48,7 +48,7 @@ def save_atomically(
         with writing as temporary, temporary.open("r+b") as file:
             torch.save(state, file)
     except NameTaken:
-        raise UsageError(f"{path} exists; add --overwrite to replace it") from None
+        raise UsageError(already_exists(path)) from None
     except (OSError, RuntimeError) as error:
         raise TrainingError(f"checkpoint {path} cannot be written: {error}") from error
 
@@ -77,19 +77,20 @@ def load_state(path: Path) -> dict[str, Any]:
         raise TrainingError(f"checkpoint {path} does not exist") from None
     except pickle.UnpicklingError as error:
         raise TrainingError(
-            f"{path} is no readable checkpoint: it is damaged, or holds more than tensors and plain"
-            " values, which is not read since it could run code"
+            f"{path} is not a readable checkpoint: it is damaged, or holds more than tensors and"
+            " plain values, which is not read since it could run code"
         ) from error
     except Exception as error:  # torch raises half a dozen types for a damaged file
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        reason = said[0].split(". ")[0]
+        reason = first_line(error).split(". ")[0]
         raise TrainingError(
-            f"{path} is no readable checkpoint: it is cut short, or something else ({reason})"
+            f"{path} is not a readable checkpoint: it is cut short, or something else ({reason})"
         ) from error
     if not isinstance(state, dict):
-        raise TrainingError(f"{path} is no pleinair checkpoint: it holds a {type(state).__name__}")
+        raise TrainingError(
+            f"{path} is not a pleinair checkpoint: it holds a {type(state).__name__}"
+        )
     if str(state.get("format", "")).startswith("pleinair") and not whole:
-        raise TrainingError(f"{path} is no readable checkpoint: its checksums are others")
+        raise TrainingError(f"{path} is not a readable checkpoint: its checksums are others")
     return state
 
 

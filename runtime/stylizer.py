@@ -242,11 +242,11 @@ def load(
 
 
 def _faithful(candidates: dict[Candidate, Artifact]) -> tuple[dict[Candidate, Artifact], str]:
-    """Leaves out what misses its bars of drift, unless there is nothing else; says so."""
+    """Leaves out what misses its drift limits, unless there is nothing else; says so."""
     missing = {a.path: a for a in candidates.values() if a.drift.missed}
     kept = {one: a for one, a in candidates.items() if a.path not in missing}
     told = "; ".join(
-        f"{a.target} {a.precision} misses its bars of drift ({a.drift.missed})"
+        f"{a.target} {a.precision} misses its drift limits ({a.drift.missed})"
         for a in missing.values()
     )
     if not missing or not kept:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ...errors import PleinairError
 from ..frame import Frame
-from ..free_memory import give_back
+from ..memory import give_back
 from .cameras import AS_IT_IS, CameraMode
 from .source import Source, open_source
 

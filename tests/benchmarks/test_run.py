@@ -232,7 +232,7 @@ def test_nothing_can_run(quick, tmp_path, monkeypatch):
     ("arguments", "code", "message"),
     [
         (["--size", "8x8"], 2, "size 8x8 is too small"),
-        (["--submit", "nowhere/x.json"], 2, "--submit nowhere/x.json is no file in an existing"),
+        (["--submit", "nowhere/x.json"], 2, "--submit nowhere/x.json is not a file in an existing"),
         (["--size", "8"], 2, "not of the form WxH"),
         (["--backend", "onnx"], 2, "unknown backend 'onnx'"),
         (["--threads", "4096"], 2, "4096 threads were asked for"),
