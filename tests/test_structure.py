@@ -21,7 +21,6 @@ LARGER = {
     "export/targets/web/own_graphs.py export_site": "the verb itself, for sites",
     "runtime/live/live.py live": "the verb itself",
     "runtime/sinks/video.py VideoSink.__init__": "to become a value, as that of its encoding",
-    "runtime/sources/source.py": "to be split: cameras, files and pictures",
     "runtime/stylizer.py load": "the verb itself",
     "runtime/translate/demo.py run_demo": "the verb itself",
     "runtime/translate/ray_engine.py translate_corpus": "the verb itself, on several machines",

@@ -12,7 +12,8 @@ from typing import Any
 import av
 
 from ...errors import MediaError
-from ..sources.source import VideoSource, open_container
+from ..sources.container import open_container
+from ..sources.video import VideoSource
 from .encoding import Encoding, Format, configure
 from .tracks import MATROSKA, Track, container_of, left_out, plan_tracks
 

@@ -28,8 +28,10 @@ from ..sinks.output import OutputPlan, plan_output
 from ..sinks.segments import LENGTH
 from ..sinks.sink import FolderSink, PictureSink
 from ..sinks.video import AGAIN, VideoSink
+from ..sources.opening import open_source
+from ..sources.pictures import PictureSource
 from ..sources.remarks import remarks
-from ..sources.source import PictureSource, VideoSource, open_source
+from ..sources.video import VideoSource
 from ..strokes.canvases import Canvases
 from ..stylizer import Choice, Stylizer, load
 from ..video_painter import VideoPainter
