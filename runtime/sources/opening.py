@@ -10,10 +10,10 @@ from pathlib import Path
 from ...errors import MediaError, UsageError
 from ...errors import shown as shortened
 from ...picture_size import MOST
-from ...pictures import SUFFIXES, is_picture, list_pictures
+from ...pictures import SUFFIXES, list_pictures
 from ..address import shown
 from ..colour import WHITE
-from .animation import is_animation
+from .animation import is_still
 from .camera import CameraSource
 from .cameras import AS_IT_IS, CameraMode
 from .pictures import PictureSource
@@ -64,7 +64,7 @@ def open_source(
         return PictureSource(pictures, str(path), max_pixels=max_pixels)
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty")
-    if is_picture(path) and not is_animation(path):
+    if is_still(path):
         return PictureSource([path], str(path), max_pixels=max_pixels)
     return VideoSource(str(path), realtime, start, end, ground, max_pixels)
 

@@ -18,7 +18,7 @@ from ..colour import WHITE, Colour, Decoded, tags_of
 from ..frame import Frame
 from ..hdr import USUAL_PEAK
 from .animation import count_frames, is_cut_off
-from .clock import PRIMING, FrameTimes, may_leap
+from .clock import PRIMING, FrameTimes, may_leap, settled
 from .container import key_frame_before, open_container, peak_of, reason_of, why_not_opened
 from .deinterlace import LOOK, deinterlaced, looks_interlaced, may_be_interlaced
 from .media import (
@@ -73,7 +73,7 @@ class VideoSource(Source):
         self.has_clock = "jpeg" not in self.container.format.name
         self.fps = rate_of(self.container, self.stream)
         self.count = self._count(start, end)
-        self.decoder = self._decode()
+        self.decoder = self._read()
         opening = next(self.decoder, None)  # it alone knows rotation, colours and when it is
         if opening is None:
             raise self._without_frames()
@@ -253,7 +253,7 @@ class VideoSource(Source):
             except (av.error.FFmpegError, OSError):
                 break
             self.times = FrameTimes(self.container, self.stream)
-            decoder = self._decode()
+            decoder = self._read()
             first = next(decoder, None)
             if first is not None and first.time is not None and first.time <= target:
                 return chain([first], decoder)
@@ -264,7 +264,7 @@ class VideoSource(Source):
         self._open()
         if clock is not None:
             self.times.clock = clock
-        return self._decode(skipped)
+        return self._read(skipped)
 
     def _count(self, start: float | None, end: float | None) -> int | None:
         """How many frames there should be."""
@@ -280,12 +280,18 @@ class VideoSource(Source):
         last = seconds if end is None else min(end, seconds)
         return max(1, round((last - (start or 0.0)) * self.fps))
 
-    def _decode(self, skipped: int = 0) -> Iterator[av.VideoFrame]:
-        """Yields what can be decoded, and notes as one problem what cannot.
+    def _read(self, skipped: int = 0) -> Iterator[av.VideoFrame]:
+        """Yields what can be decoded, with all times; a stream's frames at once, as they come.
 
         Args:
             skipped: How many packets not to decode.
         """
+        frames = self._decode(skipped)
+        has_clock = self.times.has_clock and not self.is_url
+        return settled(frames, self.times.interval) if has_clock else frames
+
+    def _decode(self, skipped: int = 0) -> Iterator[av.VideoFrame]:
+        """Yields what can be decoded, and notes as one problem what cannot."""
         packets = damaged = frames = 0
         end: float | None = None  # of the last frame, in seconds
         failure = ""

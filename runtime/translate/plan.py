@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ...errors import MediaError, UsageError
 from ...errors import shown as shortened
-from ...pictures import READ_ONLY, SUFFIXES, is_picture
+from ...pictures import SUFFIXES, is_picture
 from ..address import shown
 from ..sinks.video import VIDEO_SUFFIXES
-from ..sources.animation import is_animation
+from ..sources.animation import is_still
 from .names import LONGEST, Names, bytes_of
 
 # Videos that are read; those that are not written too become Matroska.
@@ -207,15 +207,15 @@ def video_name(name: str) -> str:
 
 
 def is_film(path: Path) -> bool:
-    """Whether a file is painted as a video: by its name, or as it is a picture that moves."""
-    return not is_picture(path) or is_animation(path)
+    """Whether a file is painted as a video: all that is not one picture."""
+    return not is_still(path)
 
 
 def painted_name(path: Path) -> str:
     """What a painted file is called."""
     if is_film(path):
         return video_name(path.name)
-    return f"{path.name}.jpg" if path.suffix.lower() in READ_ONLY else path.name
+    return path.name if path.suffix.lower() in SUFFIXES else f"{path.name}.jpg"
 
 
 def _is_no_input(source: Path, out: Path) -> None:
