@@ -62,11 +62,22 @@ def open_source(
         if not pictures:
             raise MediaError(f"folder {path} holds no pictures ({', '.join(sorted(SUFFIXES))})")
         return PictureSource(pictures, str(path), max_pixels=max_pixels)
+    check_regular(path)
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty")
     if is_still(path):
         return PictureSource([path], str(path), max_pixels=max_pixels)
     return VideoSource(str(path), realtime, start, end, ground, max_pixels)
+
+
+def check_regular(path: Path) -> None:
+    """Refuses pipes, sockets and devices, which never end, or are read only once.
+
+    Raises:
+        MediaError: It is one.
+    """
+    if path.exists() and not path.is_file():
+        raise MediaError(f"{path} is a pipe, socket or device, no file; save what it gives first")
 
 
 def _exists(spec: str) -> bool:

@@ -20,7 +20,7 @@ from ..hdr import USUAL_PEAK
 from .animation import count_frames, is_cut_off
 from .clock import PRIMING, FrameTimes, may_leap, settled
 from .container import key_frame_before, open_container, peak_of, reason_of, why_not_opened
-from .deinterlace import LOOK, deinterlaced, looks_interlaced, may_be_interlaced
+from .deinterlace import deinterlaced, look, may_be_interlaced
 from .media import (
     is_dolby_vision_5,
     orientation_of,
@@ -221,8 +221,7 @@ class VideoSource(Source):
         if ahead and ahead[0].interlaced_frame:
             self.is_interlaced = True
         elif ahead and not self.is_url and may_be_interlaced(ahead[0], codec, self.fps):
-            ahead += islice(frames, LOOK - 1)
-            self.is_interlaced = looks_interlaced(ahead)
+            ahead, self.is_interlaced = look(chain(ahead, frames))
         frames = chain(ahead, frames)
         return deinterlaced(frames) if self.is_interlaced else frames
 

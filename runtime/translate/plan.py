@@ -14,6 +14,7 @@ from ...pictures import SUFFIXES, is_picture
 from ..address import shown
 from ..sinks.video import VIDEO_SUFFIXES
 from ..sources.animation import is_still
+from ..sources.opening import check_regular
 from .names import LONGEST, Names, bytes_of
 
 # Videos that are read; those that are not written too become Matroska.
@@ -65,6 +66,13 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
         UsageError: There is no such source, or the output does not fit it.
         MediaError: There is nothing to paint in it.
     """
+    for what, given in (("source", source), ("output", out)):
+        if not str(given):
+            raise UsageError(f"the {what}'s name is empty")
+    if "://" in str(out):
+        raise UsageError(
+            f"output {shown(str(out))} is an address, no file; to show it painted use live --sink"
+        )
     path, out = Path(source), Path(out)
     if bytes_of(out.name) > LONGEST:
         raise MediaError(
@@ -114,6 +122,7 @@ def _check_name(path: Path) -> None:
 
 
 def _of_one(source: Path, out: Path) -> Plan:
+    check_regular(source)
     is_video = is_film(source)
     if out.is_dir():
         out = out / painted_name(source)
@@ -128,6 +137,8 @@ def _of_one(source: Path, out: Path) -> Plan:
     _is_no_input(source, out)
     if out.is_dir():
         raise UsageError(f"output {out} is a folder; give another name")
+    if out.exists() and not out.is_file():
+        raise UsageError(f"output {out} is a pipe or device; give another name")
     return Plan([Item(source, out, is_video)], None)
 
 

@@ -540,7 +540,7 @@ def _is_last_word(error: PleinairError) -> bool:
 
 
 def _check_free(targets: list[Path], overwrite: bool) -> None:
-    taken = [path for path in targets if path.exists()]
+    taken = [path for path in targets if os.path.lexists(path)]  # links to nowhere, too
     if taken and not overwrite:
         more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
         raise UsageError(f"{taken[0]}{more} exists; add --overwrite to replace it")
