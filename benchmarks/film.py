@@ -29,7 +29,7 @@ from ..runtime.pipeline import Pipeline
 from ..runtime.sinks.encoding import DEFAULT, configure
 from ..runtime.sinks.output import plan_output
 from ..runtime.sinks.video import VideoSink
-from ..runtime.sources.source import VideoSource
+from ..runtime.sources.video import VideoSource
 from ..runtime.stylizer import Stylizer, load
 from ..runtime.translate.videos import frames_at_once
 from ..runtime.video_painter import VideoPainter

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import MediaError
 from ..pictures import Pixels
 from ..runtime.sources.demo_clip import DEMO_CLIP
-from ..runtime.sources.source import open_source
+from ..runtime.sources.opening import open_source
 
 _DRIFT_SIDE = 640  # the size of pictures for the drift: large enough for every texture
 _CLIP_SIDE = 320

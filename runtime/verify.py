@@ -19,7 +19,7 @@ from ..pictures import Pixels
 from .backends import BACKENDS, Backend
 from .probe import probe
 from .sources.demo_clip import DEMO_CLIP
-from .sources.source import open_source
+from .sources.opening import open_source
 from .strokes.canvases import Canvases
 from .strokes.drift import Painted, painted_errors
 from .stylizer import Choice, Stylizer

@@ -18,7 +18,6 @@ LARGER = {
     "export/targets/coreml/mil/layers.py _conv_transpose": "MIL's inputs of the operation",
     "export/evaluate.py evaluate": "the verb itself",
     "runtime/live/live.py live": "the verb itself",
-    "runtime/sources/source.py": "to be split: cameras, files and pictures",
     "runtime/stylizer.py load": "the verb itself",
     "runtime/translate/translate.py translate": "the verb itself",
 }

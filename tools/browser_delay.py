@@ -34,7 +34,8 @@ from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.sinks.opening import open_sinks
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
-from pleinair.runtime.sources.source import EmptySource, open_source
+from pleinair.runtime.sources.opening import open_source
+from pleinair.runtime.sources.source import EmptySource
 from pleinair.tools.stream_server import mark
 
 FPS = 30

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from pleinair.evaluation.flicker import flicker
 from pleinair.pictures import Pixels, write_picture
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.steady import Steady
 from pleinair.runtime.strokes.easel import Easel, Laid
 from pleinair.runtime.strokes.still import Still

@@ -12,12 +12,13 @@ from typing import Any
 import av
 
 from ...errors import MediaError
-from ..sources.source import VideoSource, open_container
+from ..sources.container import open_container
+from ..sources.video import VideoSource
 from .encoding import Encoding, Format, configure
 from .tracks import MATROSKA, Track, container_of, left_out, plan_tracks
 
-# Where the cameras that know it note the place.
-_PLACES = ("location", "location-eng", "com.apple.quicktime.location.ISO6709", "xyz")
+# In the keys under which cameras and programs note the place, in small or capital letters.
+_PLACES = ("location", "gps", "xyz", "loci", "latitude", "longitude")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def plan_output(
             notes += left_out(file, source.stream.index)
     metadata = source.metadata
     if not keep_location:
-        places = [key for key in metadata if key in _PLACES]
+        places = [key for key in metadata if any(word in key.lower() for word in _PLACES)]
         metadata = {key: value for key, value in metadata.items() if key not in places}
         if places:
             notes.append("where it was taken will not be kept; --keep-location keeps it")

@@ -11,8 +11,9 @@ import av
 from av.subtitles.subtitle import SubtitleSet
 
 from ..sources.clock import Clock, may_leap
+from ..sources.container import open_container
 from ..sources.media import packets_of
-from ..sources.source import VideoSource, open_container
+from ..sources.video import VideoSource
 from .tracks import Track
 
 _MILLI = Fraction(1, 1000)

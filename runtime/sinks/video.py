@@ -23,7 +23,8 @@ from ...files import NameTaken, read_record, settle, write_record
 from ..colour import Colour, Encodable
 from ..frame import Frame
 from ..job import JOINED, clear, job_folder
-from ..sources.source import Source, VideoSource
+from ..sources.source import Source
+from ..sources.video import VideoSource
 from .encoding import Encoding, Format, configure
 from .output import OutputPlan, plan_output
 from .segments import LENGTH, Segments

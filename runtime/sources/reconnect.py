@@ -11,7 +11,8 @@ from ...errors import PleinairError
 from ..frame import Frame
 from ..memory import give_back
 from .cameras import AS_IT_IS, CameraMode
-from .source import Source, open_source
+from .opening import open_source
+from .source import Source
 
 PATIENCE = 120.0  # seconds after which what has gone is given up
 _PAUSE = 1.0  # seconds between two tries

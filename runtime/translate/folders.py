@@ -9,8 +9,8 @@ from ...errors import BusyError, MediaError, PleinairError, UsageError
 from ...owners import Owner
 from ..job import Job, clear, folder_job, identity, job_folder
 from ..sinks.video import AGAIN
+from ..sources.opening import open_source
 from ..sources.remarks import remarks
-from ..sources.source import open_source
 from .pictures import paint_pictures
 from .plan import Item
 from .videos import job_of, open_item, paint_video

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..job import Job, stamp
 from ..pipeline import Pipeline
 from ..sinks.sink import FolderSink, PictureSink
-from ..sources.source import PictureSource
+from ..sources.pictures import PictureSource
 from .plan import Item
 from .work import Work
 

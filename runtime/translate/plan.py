@@ -10,10 +10,11 @@ from pathlib import Path
 
 from ...errors import MediaError, UsageError
 from ...errors import shown as shortened
-from ...pictures import READ_ONLY, SUFFIXES, is_picture
+from ...pictures import SUFFIXES, is_picture
 from ..address import shown
 from ..sinks.video import VIDEO_SUFFIXES
-from ..sources.animation import is_animation
+from ..sources.animation import is_still
+from ..sources.opening import check_regular
 from .names import LONGEST, Names, bytes_of
 
 # Formats of videos that are read; those that are not written become Matroska.
@@ -65,6 +66,13 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
         UsageError: There is no such source, or the output does not fit it.
         MediaError: There is nothing to paint in it.
     """
+    for what, given in (("source", source), ("output", out)):
+        if not str(given):
+            raise UsageError(f"the {what}'s name is empty")
+    if "://" in str(out):
+        raise UsageError(
+            f"output {shown(str(out))} is an address, no file; to show it painted use live --sink"
+        )
     path, out = Path(source), Path(out)
     if bytes_of(out.name) > LONGEST:
         raise MediaError(
@@ -114,6 +122,7 @@ def _check_name(path: Path) -> None:
 
 
 def _of_one(source: Path, out: Path) -> Plan:
+    check_regular(source)
     is_video = is_film(source)
     if out.is_dir():
         out = out / painted_name(source)
@@ -130,6 +139,8 @@ def _of_one(source: Path, out: Path) -> Plan:
     _is_no_input(source, out)
     if out.is_dir():
         raise UsageError(f"output {out} is a folder; give another name")
+    if out.exists() and not out.is_file():
+        raise UsageError(f"output {out} is a pipe or device; give another name")
     return Plan([Item(source, out, is_video)], None)
 
 
@@ -209,15 +220,15 @@ def video_name(name: str) -> str:
 
 
 def is_film(path: Path) -> bool:
-    """Whether a file is painted as a video: by its name, or as it is a picture that moves."""
-    return not is_picture(path) or is_animation(path)
+    """Whether a file is painted as a video: all that is not one picture."""
+    return not is_still(path)
 
 
 def painted_name(path: Path) -> str:
     """What a painted file is called."""
     if is_film(path):
         return video_name(path.name)
-    return f"{path.name}.jpg" if path.suffix.lower() in READ_ONLY else path.name
+    return path.name if path.suffix.lower() in SUFFIXES else f"{path.name}.jpg"
 
 
 def _is_no_input(source: Path, out: Path) -> None:

@@ -17,7 +17,8 @@ from ..memory import give_back, kept_memory
 from ..pipeline import Pipeline, Report
 from ..sinks.output import OutputPlan, plan_output
 from ..sinks.video import AGAIN, VideoSink, WriteOptions
-from ..sources.source import VideoSource, open_source
+from ..sources.opening import open_source
+from ..sources.video import VideoSource
 from ..stylizer import Stylizer
 from ..video_painter import VideoPainter
 from .options import Look

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pleinair.errors import MediaError, UsageError
 from pleinair.runtime.sinks.encoding import CODECS, PRESETS, Encoding, hardware_encoders
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.translate.translate import translate
 
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}

@@ -13,7 +13,8 @@ from pleinair.runtime.sinks.opening import open_sinks
 from pleinair.runtime.sinks.segments import LENGTH, Segments
 from pleinair.runtime.sinks.sink import FolderSink, NullSink
 from pleinair.runtime.sinks.video import VideoSink, WriteOptions
-from pleinair.runtime.sources.source import EmptySource, open_source
+from pleinair.runtime.sources.opening import open_source
+from pleinair.runtime.sources.source import EmptySource
 
 KEPT = WriteOptions(resumable=True)
 NOISE = np.random.default_rng(0).integers(0, 256, (96, 168, 3), np.uint8)

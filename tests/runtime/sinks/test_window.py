@@ -13,7 +13,8 @@ from pleinair.runtime.frame import Frame
 from pleinair.runtime.sinks.meter import Meter
 from pleinair.runtime.sinks.opening import open_sinks
 from pleinair.runtime.sinks.overlay import draw
-from pleinair.runtime.sources.source import EmptySource, open_source
+from pleinair.runtime.sources.opening import open_source
+from pleinair.runtime.sources.source import EmptySource
 
 GREY = np.full((240, 320, 3), 90, np.uint8)
 

@@ -12,7 +12,7 @@ from pleinair.errors import MediaError
 from pleinair.runtime.live.live import Look, live
 from pleinair.runtime.sources import cameras, reconnect
 from pleinair.runtime.sources.cameras import CameraMode
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
 

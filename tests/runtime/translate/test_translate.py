@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from pleinair.errors import MediaError, UsageError
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.translate.translate import translate
 from pleinair.runtime.translate.videos import frames_at_once
 
