@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_USUAL = 1 << 17  # bytes, both of them by default
 
 
 def keep_memory() -> bool:
@@ -37,11 +38,19 @@ def give_back() -> None:
 
 @contextlib.contextmanager
 def kept_memory() -> Iterator[None]:
-    """Keeps memory while frames are painted, and returns it to the system in the end."""
+    """Keeps memory while frames are painted; what is free in the end goes back to the system.
+
+    So does what decoders and encoders free after it: ``malloc_trim`` does not reach the ends of the
+    heaps that threads have, only a later ``free`` does.
+    """
     keep_memory()
     try:
         yield
     finally:
+        mallopt = _glibc("mallopt")
+        if mallopt is not None:
+            mallopt(_TRIM_THRESHOLD, _USUAL)
+            mallopt(_MMAP_THRESHOLD, _USUAL)
         give_back()
 
 

@@ -159,6 +159,7 @@ def settled(frames: Iterator[av.VideoFrame], interval: int) -> Iterator[av.Video
     """
     untimed: list[av.VideoFrame] = []
     held: av.VideoFrame | None = None
+    lengths = _Lengths()
     for frame in frames:
         if frame.pts is None and held is None:
             untimed.append(frame)
@@ -171,11 +172,35 @@ def settled(frames: Iterator[av.VideoFrame], interval: int) -> Iterator[av.Video
             yield from untimed
             untimed = []
         elif held is not None:
-            if frame.pts is not None and held.pts is not None and frame.pts > held.pts:
-                held.duration = frame.pts - held.pts
+            lengths.set_by_next(held, frame)
             yield held
         held = frame
+        lengths.add(frame)
     yield from untimed
     if held is not None:
+        lengths.set_last(held)
         yield held
     yield from frames
+
+
+class _Lengths:
+    """How long frames last, where packets say it in the order of their coding."""
+
+    def __init__(self) -> None:
+        self.said: set[int] = set()
+        self.left = 0  # of all that was said, behind the frame at hand's time
+
+    def add(self, frame: av.VideoFrame) -> None:
+        self.said.add(frame.duration)
+        self.left += frame.duration
+
+    def set_by_next(self, frame: av.VideoFrame, following: av.VideoFrame) -> None:
+        if frame.pts is None or following.pts is None or following.pts <= frame.pts:
+            return
+        frame.duration = following.pts - frame.pts
+        self.left -= frame.duration
+
+    def set_last(self, frame: av.VideoFrame) -> None:
+        """All lengths together are the film's, so the last one is what the others have left."""
+        if min(self.said) <= self.left <= max(self.said):
+            frame.duration = self.left

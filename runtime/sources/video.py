@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -17,10 +16,17 @@ from ..address import shown
 from ..colour import WHITE, Colour, Decoded, tags_of
 from ..frame import Frame
 from ..hdr import USUAL_PEAK
-from .animation import count_frames, is_cut_off
+from .animation import count_frames
 from .clock import PRIMING, FrameTimes, may_leap, settled
-from .container import key_frame_before, open_container, peak_of, reason_of, why_not_opened
+from .container import (
+    key_frame_before,
+    open_container,
+    peak_of,
+    reason_of,
+    why_not_opened,
+)
 from .deinterlace import deinterlaced, look, may_be_interlaced
+from .ending import Came, is_cut_off
 from .media import (
     is_dolby_vision_5,
     orientation_of,
@@ -33,8 +39,6 @@ from .media import (
 from .source import Source
 
 _BACK = (0.0, 2.0, 20.0)  # seconds before a time where its key frame is sought
-_EMPTY = 3  # frames at the end of an AVI that need not be there
-_ANNOUNCE = ("flv", "asf")  # formats whose head says how long they are
 
 
 class VideoSource(Source):
@@ -314,7 +318,7 @@ class VideoSource(Source):
             failure = reason_of(error)
         if failure:
             self.problems.append(f"{self.label} stopped after {frames} frames: {failure}")
-        elif not self.is_url and self._is_cut_off(packets, frames, end):
+        elif self._is_cut_off(Came(packets, frames, end)):
             of = f" of {self.count}" if (self.count or 0) > frames else ""
             self.problems.append(f"{self.label} is truncated: {frames}{of} frames could be decoded")
         elif damaged:
@@ -323,25 +327,11 @@ class VideoSource(Source):
                 f" {damaged} packets could not"
             )
 
-    def _is_cut_off(self, packets: int, frames: int, end: float | None) -> bool:
-        """Whether the file announced more: by its index (MP4), or by its duration (Matroska)."""
-        if self.start_time is not None:  # the index tells of all frames, not of the part's
+    def _is_cut_off(self, came: Came) -> bool:
+        """Whether the file announced more; its index tells of all frames, not of a part's."""
+        if self.is_url or self.start_time is not None:
             return False
-        name = self.container.format.name
-        if is_cut_off(Path(self.path), frames) or packets < len(self.stream.index_entries):
-            return True
-        if name == "avi" and end is not None and self.fps:  # some of its frames may be empty
-            return end * self.fps < self.stream.frames - _EMPTY
-        if name in _ANNOUNCE and self.container.duration and end is not None:
-            begins = (self.container.start_time or 0) / 1e6
-            return end - begins < self.container.duration / 1e6 - 0.5
-        announced = re.fullmatch(
-            r"(\d+):(\d+):(\d+\.?\d*)", self.stream.metadata.get("DURATION", "")
-        )
-        if not announced or end is None:
-            return False
-        hours, minutes, seconds = map(float, announced.groups())
-        return end < 3600 * hours + 60 * minutes + seconds - 0.5
+        return is_cut_off(Path(self.path), self.container, self.stream, self.fps, came)
 
     def _free(self) -> None:
         self.container.close()
