@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..bundle.manifest import Manifest
-from ..bundle.resolve import EXPORTABLE, resolve
 from ..errors import needs
-from ..export.targets import find_target
+from ..export.request import check_paths, parse_budget, plan_of
 
 
 def export(
@@ -60,10 +59,10 @@ def export(
         ExportError: Nothing of what was asked for can be built.
         BundleError: ``out`` exists or cannot be written.
     """
-    resolve(source, *EXPORTABLE)  # what is wrong with it is said before torch is imported
-    for target in targets:
-        find_target(target)
-    out = Path(out)
+    out, photographs = Path(out), Path(calibration) if calibration else None
+    plan_of(targets, precisions)  # what is wrong is said before torch is imported
+    parse_budget(max_drift)
+    check_paths(source, out, photographs, overwrite)
     if list(targets) == ["web"] and not (calibration or max_drift or input_range or fine):
         from ..export.targets.web.own_graphs import export_site
 
@@ -86,7 +85,7 @@ def export(
         out,
         targets=targets,
         precisions=precisions,
-        calibration=Path(calibration) if calibration else None,
+        calibration=photographs,
         max_drift=max_drift,
         input_range=input_range,
         fine=fine,

@@ -59,14 +59,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a generator, or go on with a run that was interrupted. Also under torchrun."""
-    from ..bundle.resolve import PAINTERS, resolve
-    from ..train.shipped import find_recipe
-
-    find_recipe(recipe)  # what is wrong with a name is said before torch is imported
-    if init:
-        init = resolve(init, *PAINTERS).path
-    with needs("train"):
-        from ..api.train import train as run
+    from ..api.train import train as run
 
     with progress(f"training {recipe.stem}") as advance:
         found = run(

@@ -39,6 +39,7 @@ from .data.domains import find_pictures
 from .data.held_out import held_out_pictures, sample_folder
 from .data.loader import TrainingPictures, make_loader
 from .recipe import ComputeSection, Recipe
+from .request import check_device
 from .samples import save_samples
 from .stats import Stats
 from .trainer import FORMAT, Trainer
@@ -125,13 +126,13 @@ def make_fabric(compute: ComputeSection, device: str) -> Fabric:
     """Creates the Fabric; torchrun's environment takes precedence over the recipe.
 
     Raises:
+        UsageError: There is no device of this name.
         TrainingError: A device or precision that is not there.
     """
+    check_device(device)
     kind, _, index = device.partition(":")
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "cpu"
-    if kind not in ("cpu", "cuda", "mps") or (index and not index.isdecimal()):
-        raise TrainingError(f"unknown device {device!r}; known: auto, cpu, cuda, cuda:1 ..., mps")
     if compute.precision == "fp16" and kind == "cpu":
         raise TrainingError("compute.precision fp16 needs a GPU; on CPU take bf16 or fp32")
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", compute.devices))
