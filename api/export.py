@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..bundle.manifest import Manifest
-from ..bundle.resolve import EXPORTABLE, resolve
 from ..errors import needs
 from ..export.options import ExportOptions
-from ..export.targets import find_target
+from ..export.request import check_paths, parse_budget, plan_of
 from ..progress import Say
 
 
@@ -62,20 +61,20 @@ def export(
         ExportError: Nothing of what was asked for can be built.
         BundleError: ``out`` exists or cannot be written.
     """
-    resolve(source, *EXPORTABLE)  # what is wrong with it is said before torch is imported
-    for target in targets:
-        find_target(target)
+    out, photographs = Path(out), Path(calibration) if calibration else None
+    plan_of(targets, precisions)  # what is wrong is said before torch is imported
+    parse_budget(max_drift)
+    check_paths(source, out, photographs, overwrite)
     options = ExportOptions(
         targets,
         precisions,
-        Path(calibration) if calibration else None,
+        photographs,
         max_drift,
         input_range,
         fine,
         licence,
         description,
     )
-    out = Path(out)
     if list(targets) == ["web"] and not (calibration or max_drift or input_range or fine):
         from ..export.targets.web.own_graphs import export_site
 

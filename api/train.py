@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..bundle.resolve import PAINTERS, resolve
 from ..errors import needs
 from ..progress import Progress, Say
-from ..train.hand import hand_changes
+from ..train.request import check_request
 from ..train.shipped import find_recipe
-from ..train.stages import Stage, load_stages, needed_stages, train_stages
+
+if TYPE_CHECKING:
+    from ..train.stages import Stage
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,14 @@ def train(
     """
     start = resolve(init, *PAINTERS).path if init else None
     file = find_recipe(Path(recipe))
-    overrides = [f"data.root={json.dumps(str(data), ensure_ascii=False)}"] if data else []
+    root, paintings, photographs = (Path(f) if f else None for f in (data, pictures, photos))
+    folders = {"--data": root, "--pictures": paintings, "--photos": photographs}
+    check_request(file, Path(out), folders, hand, changes, device)
+    with needs("train"):
+        from ..train.hand import hand_changes
+        from ..train.stages import load_stages, needed_stages, train_stages
+    overrides = [f"data.root={json.dumps(str(root), ensure_ascii=False)}"] if root else []
     if pictures or photos or hand:
-        paintings, photographs = (Path(folder) if folder else None for folder in (pictures, photos))
         overrides += hand_changes(file, paintings, photographs, hand)
     stages = load_stages(file, [*overrides, *changes])
     with ExitStack() as until_done:

@@ -151,16 +151,18 @@ def find_artifact(bundle: Bundle, variant: Variant) -> Artifact | None:
 
 
 def _variant(bundle: Bundle, row: Backend | Peer, precision: str) -> Variant | Skipped:
+    kinds = row.takes(bundle)
+    if bundle.manifest.strokes and not kinds:  # whatever is installed
+        peer = "as a peer takes frames alone, and strokes need a canvas"
+        reason = f"{row.name} {peer if isinstance(row, Peer) else 'cannot paint strokes'}"
+        return Skipped(row.name, precision, reason)
     lacks = row.missing or (isinstance(row, Peer) and row.lacks(precision))
     if lacks:
         return Skipped(row.name, precision, lacks)
-    found = (bundle.find(target, precision, row.runs) for target in row.takes(bundle))
+    found = (bundle.find(target, precision, row.runs) for target in kinds)
     artifact = next(filter(None, found), None)
     if artifact is None:
-        kinds = " or ".join(row.takes(bundle))
-        reason = f"the bundle has no {kinds} artifact in {precision} that runs here"
-        if bundle.manifest.strokes and not kinds:
-            reason = f"{row.name} cannot paint strokes"
+        reason = f"the bundle has no {' or '.join(kinds)} artifact in {precision} that runs here"
         return Skipped(row.name, precision, reason)
     return Variant(row.name, precision, artifact.target, artifact.device or ANY_DEVICE)
 

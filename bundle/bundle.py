@@ -156,12 +156,12 @@ def check_out(out: Path, overwrite: bool, mark: str = MANIFEST) -> None:
     """
     if not (out.exists() or out.is_symlink()):
         return
-    if not overwrite:
-        raise UsageError(already_exists(out))
     if not _is_ours(out, mark):
         raise UsageError(
             f"{out} is not a folder that pleinair wrote, and is not replaced; give another --out"
         )
+    if not overwrite:
+        raise UsageError(already_exists(out))
 
 
 def _is_ours(out: Path, mark: str) -> bool:

@@ -225,7 +225,9 @@ def _varint(file: BinaryIO) -> int | None:
 def _unknown_content(path: Path) -> PleinairError:
     if path.is_dir():
         return BundleError(f"{no_manifest(path)}; nor is it a run, which has {GENERATOR}")
-    if path.suffix in (".pt", ".pth", ".safetensors"):
+    if instead := _what_instead(path):
+        return BundleError(f"{path} is {instead}")
+    if path.suffix in (".ckpt", ".pt", ".pth", ".safetensors"):
         return TrainingError(
             f"{path} is not a readable checkpoint: it is cut short, or something else; train or"
             " download it again"
@@ -238,14 +240,26 @@ def _unknown_content(path: Path) -> PleinairError:
     )
 
 
+def _what_instead(path: Path) -> str:
+    """What a download left in place of a file, with the remedy; "" if it is none of that."""
+    with path.open("rb") as file:
+        start = file.read(64).lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page, as a link to a page leaves it; download the file itself"
+    if start.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS and not the file; run: git lfs pull"
+    return ""
+
+
 def _other_kind(found: Source, kinds: tuple[Kind, ...]) -> str:
     *others, last = (kind.value for kind in kinds)
     wanted = f"{', '.join(others)} or {last}" if others else last
     article = "an" if found.kind is Kind.ONNX else "a"
     if found.kind is Kind.WEIGHTS:
         remedy = "give the bundle or checkpoint that they belong to"
-    elif Kind.BUNDLE in kinds:
-        remedy = f"export it first: pleinair export {found.named} --out BUNDLE"
+    elif Kind.BUNDLE in kinds or found.kind is Kind.ONNX:
+        first = " first" if Kind.BUNDLE in kinds else ""
+        remedy = f"export it{first}: pleinair export {found.named} --out BUNDLE"
     else:
         remedy = f"give a {wanted}"
     return f"{found.named} is not a {wanted} but {article} {found.kind.value}; {remedy}"

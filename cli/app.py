@@ -8,8 +8,11 @@ import typer
 
 from .. import __version__
 from ..runtime.backends import our_backends
+from .wrong import Verbs
 
 app = typer.Typer(
+    cls=Verbs,
+    context_settings={"help_option_names": ["--help", "-h"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

@@ -22,7 +22,7 @@ class _RunByDefault(TyperGroup):
     """``bench BUNDLE`` is short for ``bench run BUNDLE``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in (*self.commands, "--help"):
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 

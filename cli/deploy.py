@@ -11,8 +11,9 @@ from rich.table import Table
 from ..errors import needs
 from .app import Json, MeasureWith, Overwrite, Wait, app
 from .console import add_row, end_with, print_line, say
+from .wrong import Verbs
 
-deploy = typer.Typer(no_args_is_help=True)
+deploy = typer.Typer(cls=Verbs, no_args_is_help=True)
 app.add_typer(deploy, name="deploy", help="Write what a device needs to paint.")
 
 

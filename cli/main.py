@@ -14,6 +14,7 @@ import typer
 from ..errors import PleinairError, UsageError, first_line, missing_library
 from .app import app
 from .console import complain, console, interrupted
+from .wrong import usage
 
 # The base of typer's errors of usage; they are click's, or those of typer's own copy of click.
 _WrongUsage = cast(type[Exception], typer.BadParameter.__bases__[0])
@@ -34,7 +35,7 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt) as end:
         status, left = 130, str(end)
     except _WrongUsage as error:
-        complain(_usage(error))
+        complain(usage(error))
         status = 2
     except Exception as error:
         if debug:
@@ -95,12 +96,3 @@ def _unraisable(problem: Any) -> None:
     """Prints what Python could not raise; an interrupt is noted already."""
     if problem.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(problem)
-
-
-def _usage(error: Exception) -> str:
-    """Returns the sentence for a command line that does not parse; empty if help was shown."""
-    said: str = cast(Any, error).format_message().rstrip(".")
-    context = getattr(error, "ctx", None)
-    verb = context.command_path if context else "pleinair"
-    joined = " See" if said.endswith("?") else "; see"
-    return f"{said}{joined} {verb} --help" if said else ""

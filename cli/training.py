@@ -62,14 +62,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a generator, or resume an interrupted run. Works under torchrun, too."""
-    from ..bundle.resolve import PAINTERS, resolve
-    from ..train.shipped import find_recipe
-
-    find_recipe(recipe)  # wrong names fail before torch is imported
-    if init:
-        init = resolve(init, *PAINTERS).path
-    with needs("train"):
-        from ..api.train import train as run
+    from ..api.train import train as run
 
     with progress(f"training {recipe.stem}") as advance:
         found = run(

@@ -25,7 +25,7 @@ from ..bundle.manifest import (
     Weights,
 )
 from ..bundle.resolve import EXPORTABLE, Kind, resolve
-from ..errors import ExportError, UsageError, unknown_name
+from ..errors import ExportError, UsageError
 from ..files import staging
 from ..metrics import DriftLimits
 from ..networks.describe import describe, strokes_of
@@ -38,19 +38,19 @@ from ..train.data.held_out import held_out_folder, read_for
 from ..train.recipe import validate_recipe
 from .build import Build
 from .calibration import load_frames
-from .drift import parse_budget, reference_pictures
+from .drift import reference_pictures
 from .graph_store import About
 from .model_card import CARD, STRIP, model_card, strip
 from .options import ExportOptions
+from .request import parse_budget, plan_of
 from .sources.checkpoints import Trained
 from .sources.foreign import ForeignGenerator
 from .sources.source import load_source
-from .targets import TARGETS, Target, find_target
+from .targets import Target
 from .targets.web.own_graphs import check_photograph
 from .targets.web.site import TARGET, write_site
 
 PHOTOGRAPHS = 600  # half of them calibrate, half of them measure drift
-PRECISIONS = ("fp32", "fp16", "w8", "int8")
 
 
 def export_bundle(
@@ -63,7 +63,7 @@ def export_bundle(
     progress: Say = lambda _: None,
 ) -> Manifest:
     """Exports a generator to a bundle; arguments and errors are those of ``pleinair.export``."""
-    plan = _plan(options.targets, options.precisions)
+    plan = plan_of(options.targets, options.precisions)
     budget = parse_budget(options.max_drift)
     with staging(out, wait, ExportError) as staged:
         base_bundle = _base_bundle(source, out, plan)
@@ -207,20 +207,6 @@ def _finer(trained: Trained, source: str | Path) -> Trained:
     return replace(trained, recipe={**trained.recipe, **named})
 
 
-def _plan(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[Target, str]]:
-    """Returns what to build: the named targets and precisions, or all usual ones."""
-    for precision in precisions:
-        if precision not in PRECISIONS:
-            raise UsageError(unknown_name("precision", precision, PRECISIONS))
-    usual = [row.name for row in TARGETS.values() if row.by_default]
-    rows = [find_target(name) for name in targets or usual]
-    plan = [(row, p) for row in rows for p in precisions or PRECISIONS if p in row.precisions]
-    if not plan:
-        named = f"{' and '.join(targets)} in {' or '.join(precisions)}"
-        raise UsageError(f"there is no {named}; precisions are {_precisions(rows)}")
-    return plan
-
-
 def _check_libraries(plan: Sequence[tuple[Target, str]], progress: Say) -> None:
     """Says which targets lack a library before anything takes time."""
     rows = dict.fromkeys(row for row, _ in plan)
@@ -230,10 +216,6 @@ def _check_libraries(plan: Sequence[tuple[Target, str]], progress: Say) -> None:
         raise ExportError("; ".join(f"target {why}" for why in lacks.values()))
     for why in lacks.values():
         progress(f"will not be built: {why}")
-
-
-def _precisions(rows: Sequence[Target]) -> str:
-    return "; ".join(f"of {row.name} {', '.join(row.precisions)}" for row in rows)
 
 
 def _about(trained: Trained, licence: str, description: str) -> About:

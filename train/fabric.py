@@ -13,19 +13,20 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 
 from ..errors import TrainingError
 from .recipe import ComputeSection
+from .request import check_device
 
 
 def make_fabric(compute: ComputeSection, device: str) -> Fabric:
     """Creates the Fabric; torchrun's environment takes precedence over the recipe.
 
     Raises:
+        UsageError: There is no device of this name.
         TrainingError: A device or precision that is not there.
     """
+    check_device(device)
     kind, _, index = device.partition(":")
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "cpu"
-    if kind not in ("cpu", "cuda", "mps") or (index and not index.isdecimal()):
-        raise TrainingError(f"unknown device {device!r}; known: auto, cpu, cuda, cuda:1 ..., mps")
     if compute.precision == "fp16" and kind == "cpu":
         raise TrainingError("compute.precision fp16 needs a GPU; on CPU take bf16 or fp32")
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", compute.devices))

@@ -11,6 +11,7 @@ from ...errors import MediaError, UsageError
 from ...errors import shown as shortened
 from ...picture_size import MOST
 from ...pictures import SUFFIXES, list_pictures
+from ...words import near_names
 from ..address import shown
 from ..colour import WHITE
 from .animation import is_still
@@ -56,7 +57,9 @@ def open_source(
         return VideoSource(spec, max_pixels=max_pixels)
     path = Path(spec)
     if not _exists(spec):
-        raise UsageError(f"{shortened(spec, 200)} does not exist")
+        camera_meant = "cameras" in near_names(spec, ["cameras"])
+        number = "; a camera is named by its number, which pleinair cameras lists"
+        raise UsageError(f"{shortened(spec, 200)} does not exist{number * camera_meant}")
     if path.is_dir():
         pictures = list_pictures(path)
         if not pictures:

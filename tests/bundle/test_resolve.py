@@ -125,6 +125,20 @@ def test_any_bytes_are_told_or_refused(tmp_path, start, rest):
         assert found.kind is not Kind.RUN
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<!DOCTYPE html><html>", "is a web page, as a link to a page leaves it; download"),
+        (b"version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS and not the file"),
+    ],
+)
+@pytest.mark.parametrize("name", ["latest_net_G.pth", "model.onnx", "bundle.zip"])
+def test_what_a_download_left_instead(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BundleError, match=said):
+        resolve(tmp_path / name)
+
+
 VERBS = {
     "translate": ("translate", "in.png", "out.png", "--model", "{}"),
     "live": ("live", "--source", "in.mp4", "--sink", "null", "--model", "{}"),
