@@ -15,8 +15,9 @@ from .patches import TURNS, due_of
 Array = npt.NDArray[Any]
 
 _UNLIKE = 6  # grey levels that the original may be off by from the one that was painted
-_LAGS = 25  # the same on average over a small mark: what is more is seen to lag for a frame
-_MARK = (5, 5)  # cells
+# Cells a side of a small mark and a larger one, and what either may be off by on average, in grey
+# levels, without being seen to lag for a frame.
+_LAGS = ((5, 25), (9, 20))
 _WAIT = 1  # frames in a row that are not painted
 _SMALLEST = 64  # rows and columns of a canvas below which nothing is held
 
@@ -33,9 +34,9 @@ class Motion(NamedTuple):
 class Watch:
     """Finds motion, by optical flow, and follows what each cell was painted from.
 
-    A picture is not painted if the one before it was, and nowhere as much of it as a small mark is
-    much unlike what its paint was painted from: then all paint goes along with what moves. Pictures
-    come in their order.
+    A picture is not painted if the one before it was, and nowhere as much of it as a mark is much
+    unlike what its paint was painted from: then all paint goes along with what moves. Pictures come
+    in their order.
     """
 
     def __init__(self) -> None:
@@ -57,8 +58,8 @@ class Watch:
         apart = cv2.subtract(source, small, dtype=cv2.CV_16S)
         red, green, blue = cv2.split(np.abs(cv2.blur(apart, (3, 3))))
         off = cv2.max(cv2.max(red, green), blue)
-        lag = cv2.blur(off, _MARK).max()
-        if self.waiting < _WAIT and lag <= _LAGS:
+        lags = any(cv2.blur(off, (side, side)).max() > most for side, most in _LAGS)
+        if self.waiting < _WAIT and not lags:
             self.source, self.waiting = source, self.waiting + 1
             return Motion(flow, painted=False)
         anew = cv2.dilate(mask_of(off > _UNLIKE), AROUND)
