@@ -182,3 +182,12 @@ def test_a_frame_that_is_shown_unpainted_is_not_held() -> None:
     easel.skip(easel.prepare(frame, skipped=True))
     assert not any(name.startswith("hold.") for name in easel.state())
     assert np.array_equal(easel(frame), Easel(marks_on)(frame))
+
+
+def test_what_comes_after_a_skipped_frame_is_painted_though_it_was_prepared_before_that() -> None:
+    easel, frame = Easel(marks_on), view(scene(), 0, 0)
+    easel(frame)
+    skipped, ahead = easel.prepare(frame, skipped=True), easel.prepare(frame)
+    easel.skip(skipped)
+    assert ahead.motion.painted
+    assert np.array_equal(easel.finish(ahead, easel.paint(ahead)), Easel(marks_on)(frame))
