@@ -32,7 +32,7 @@ from ..runtime.sinks.video import VideoSink
 from ..runtime.sources.video import VideoSource
 from ..runtime.stylizer import Stylizer, load
 from ..runtime.translate.videos import frames_at_once
-from ..runtime.video_painter import VideoPainter
+from ..runtime.video_painter import Prepared, VideoPainter
 from .energy import EnergyMeter
 
 STAGES = ("decode", "to_rgb", "prepare", "paint", "finish", "from_rgb", "encode")
@@ -90,7 +90,7 @@ def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float]
         rgb = clock.of("to_rgb", to_rgb, decoded)
         sws.of("to_rgb", _from_planes, up, decoded)
         prepared = clock.of("prepare", painter.prepare, rgb)
-        painted = clock.of("paint", painter.paint, prepared)
+        painted = clock.of("paint", _painted, painter, prepared)
         shown = clock.of("finish", painter.finish, prepared, painted)
         planes = clock.of("from_rgb", encodable, shown)
         sws.of("from_rgb", _to_planes, down, shown, encodable)
@@ -99,6 +99,10 @@ def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float]
     clock.of("encode", encoder.encode, None)
     stages = {name: clock.a_frame(name, len(frames)) for name in STAGES}
     return stages, {name: sws.a_frame(name, len(frames)) for name in ("to_rgb", "from_rgb")}
+
+
+def _painted(painter: VideoPainter, prepared: Prepared) -> Pixels | None:
+    return painter.paint(prepared) if painter.is_painted(prepared) else None
 
 
 def _from_planes(up: VideoReformatter, decoded: av.VideoFrame) -> av.VideoFrame:
@@ -160,8 +164,8 @@ class _Clock:
             yield item
 
     def a_frame(self, stage: str, frames: int) -> float:
-        """Returns a stage's time per frame: the mean, where it hands over many at once."""
+        """Returns a stage's mean time a frame: some frames are not painted, and some are flushed."""
         times = self.times[stage]
         if stage in ("decode", "encode"):
             return sum(times) / frames
-        return statistics.median(times[_SETTLING:] or times)
+        return statistics.fmean(times[_SETTLING:] or times)

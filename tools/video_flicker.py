@@ -35,9 +35,9 @@ Way = Callable[[Pixels], Pixels]
 class Unstilled(Easel):
     """An easel that follows the camera and smooths nothing."""
 
-    def prepare(self, rgb: Pixels) -> Laid:
+    def prepare(self, rgb: Pixels, skipped: bool = False) -> Laid:
         """Lays a frame as it is."""
-        laid = super().prepare(rgb)
+        laid = super().prepare(rgb, skipped)
         return laid._replace(picture=laid.torus.lay(rgb, laid.place))
 
 
