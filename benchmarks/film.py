@@ -164,7 +164,7 @@ class _Clock:
             yield item
 
     def a_frame(self, stage: str, frames: int) -> float:
-        """Returns a stage's mean time a frame: some frames are not painted, and some are flushed."""
+        """Returns a stage's mean time a frame; some frames are not painted."""
         times = self.times[stage]
         if stage in ("decode", "encode"):
             return sum(times) / frames
