@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from .runtime.sinks.encoding import Encoding
     from .runtime.sources.cameras import CameraMode
     from .runtime.stylizer import Stylizer, load
-    from .runtime.translate.translate import Translation, translate
+    from .runtime.translate.translate import translate
+    from .runtime.translate.work import Translation
     from .runtime.verify import Verification, verify
 
 __version__ = "0.1.0"
@@ -84,7 +85,7 @@ _WHERE = {
     "PleinairError": (".errors", ""),
     "Stylizer": (".runtime.stylizer", ""),
     "TrainResult": (".api.train", "train"),
-    "Translation": (".runtime.translate.translate", ""),
+    "Translation": (".runtime.translate.work", ""),
     "Verification": (".runtime.verify", ""),
     "bench": (".api.bench", "bench"),
     "evaluate": (".export.evaluate", "train"),

@@ -6,85 +6,12 @@ prints it as one sentence; ``--debug`` shows the traceback that led to it.
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final
 
-# Words that people try, without signs between letters, and ours for them, of whatever kind.
-_PHONE: Final = ("litert", "executorch", "ncnn", "ort")
-_MEANT: Final = {
-    "android": _PHONE,
-    "phone": (*_PHONE, "coreml"),
-    "tflite": ("litert",),
-    "pte": ("executorch",),
-    "apple": ("coreml",),
-    "ios": ("coreml",),
-    "ipad": ("coreml",),
-    "iphone": ("coreml",),
-    "mac": ("coreml",),
-    "macos": ("coreml",),
-    "mlmodel": ("coreml",),
-    "mlpackage": ("coreml",),
-    "neuralengine": ("coreml",),
-    "browser": ("web", "http"),
-    "html": ("web",),
-    "wasm": ("web",),
-    "webgpu": ("web",),
-    "website": ("web",),
-    "jetson": ("jetson", "tensorrt"),
-    "nvidia": ("tensorrt", "onnxruntime:cuda"),
-    "trt": ("tensorrt",),
-    "cpu": ("openvino", "onnxruntime"),
-    "cuda": ("onnxruntime:cuda", "tensorrt"),
-    "directml": ("onnxruntime:directml",),
-    "gpu": ("openvino:gpu", "onnxruntime:cuda", "tensorrt"),
-    "intel": ("openvino",),
-    "npu": ("openvino:npu",),
-    "onnx": ("onnxruntime",),
-    "onnxruntime": ("onnx",),
-    "ort": ("onnxruntime",),
-    "ov": ("openvino",),
-    "cv2": ("opencv",),
-    "pytorch": ("torch", "pt2"),
-    "torch": ("pt2",),
-    "torchscript": ("pt2",),
-    "8bit": ("int8",),
-    "i8": ("int8",),
-    "quantized": ("int8",),
-    "uint8": ("int8",),
-    "float16": ("fp16",),
-    "half": ("fp16",),
-    "float": ("fp32",),
-    "float32": ("fp32",),
-    "full": ("fp32",),
-    "avc": ("h264",),
-    "x264": ("h264",),
-    "h265": ("hevc",),
-    "x265": ("hevc",),
-    "gogh": ("van-gogh",),
-    "vangogh": ("van-gogh",),
-    "vincent": ("van-gogh",),
-    "impressionist": ("monet",),
-    "pointillism": ("seurat",),
-    "screen": ("window",),
-    "display": ("window",),
-    "preview": ("window",),
-    "page": ("http",),
-    "server": ("http",),
-    "webcam": ("virtual-camera",),
-    "camera": ("virtual-camera",),
-    "vcam": ("virtual-camera",),
-    "obs": ("virtual-camera", "http"),
-    "zoom": ("virtual-camera",),
-    "meet": ("virtual-camera",),
-    "teams": ("virtual-camera",),
-    "none": ("null",),
-    "cyclegan": ("monet2photo", "unpaired"),
-    "pix2pix": ("paired",),
-}
+from .words import near_names
 
 
 class PleinairError(Exception):
@@ -128,15 +55,6 @@ def shown(value: object, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
-def near_names(name: str, known: Iterable[str]) -> list[str]:
-    """Returns which known names may be meant, by what a word means or else by its spelling."""
-    known = list(known)
-    # What a word means comes before how it is spelled: "ort" is no misspelling of "torch".
-    meant = _MEANT.get(re.sub(r"[^a-z0-9]", "", name.lower()), ())
-    near = [word for word in meant if word.partition(":")[0] in known]
-    return near or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-
-
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Returns the sentence for an unknown name, with the nearest known ones.
 
@@ -146,9 +64,47 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
         known: Every valid name.
     """
     known = sorted(known)
+    several = [part for part in re.split(r"[\s,;+]+", name) if part]
+    if len(several) > 1 and all(part in known for part in several):
+        return f"{name!r} is no {kind}; give each by itself: {', '.join(several)}"
     if near := near_names(name, known):
         return f"unknown {kind} {name!r}; did you mean {' or '.join(map(repr, near))}?"
     return f"unknown {kind} {name!r}; known: {', '.join(known) or 'none'}"
+
+
+def first_line(said: BaseException | str) -> str:
+    """Returns the first line of what a library or program says; never empty."""
+    return _lines(said)[0]
+
+
+def last_line(said: BaseException | str) -> str:
+    """Returns the last line of what a library or program says, which often has the reason."""
+    return _lines(said)[-1].strip()
+
+
+def _lines(said: BaseException | str) -> list[str]:
+    silent = "no reason given" if isinstance(said, str) else type(said).__name__
+    return str(said).strip().splitlines() or [silent]
+
+
+def already_exists(path: object, others: int = 0) -> str:
+    """Returns the sentence for an output that exists, and for how many others do."""
+    more = f" (and {others} more)" if others else ""
+    return f"{path}{more} exists; add --overwrite to replace it"
+
+
+@contextmanager
+def os_errors_as(kind: type[PleinairError], what: str) -> Iterator[None]:
+    """Turns an error of the system into one of ours, with the system's reason.
+
+    Args:
+        kind: What is raised in its place.
+        what: What cannot be done, e.g. ``"out.jpg cannot be written"``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what}: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import PleinairError
+from .errors import PleinairError, os_errors_as
 from .owners import Owner, close, lock, unlink
 
 if sys.platform == "darwin":
@@ -262,10 +262,8 @@ def staging(
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
         staged = out.with_name(f".{out.name}.{secrets.token_hex(8)}{PART}")
-        try:
+        with os_errors_as(failing, f"{out} cannot be written"):
             staged.mkdir()
-        except OSError as error:
-            raise failing(f"{out} cannot be written: {error.strerror}") from error
         try:
             yield staged
         finally:

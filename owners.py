@@ -65,7 +65,10 @@ class Owner:
                 time.sleep(_EVERY)
         except OSError as error:
             self._remove_empty()
-            raise failing(f"{output} cannot be written: {error.strerror or error}") from error
+            said = error.strerror or str(error)
+            if isinstance(error, FileExistsError):  # where a folder should be
+                said = os.strerror(errno.ENOTDIR)
+            raise failing(f"{output} cannot be written: {said}") from error
 
     def release(self) -> None:
         """Lets others in."""

@@ -19,12 +19,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .errors import MediaError
+from .errors import MediaError, os_errors_as
 from .files import NameTaken, durable
 from .heif import Grid, primary
 from .orientation import Orientation, stored_orientation
 from .picture_size import MOST, picture_size
 from .profiles import from_srgb, to_srgb
+from .rare_pictures import TIFF, by_pillow, grey_alpha, is_inverted, is_rare
 from .reading import Malformed
 
 # uint8 RGB [H, W, 3]. The element type is left open, as OpenCV's own annotations leave it.
@@ -33,6 +34,9 @@ Frames = npt.NDArray[Any]  # uint8 RGB [1, H, W, 3], what a frame graph takes an
 Alpha = npt.NDArray[Any]
 Thing = TypeVar("Thing")
 _PNG = b"\x89PNG\r\n\x1a\n"
+_HEADS = (b"\xff\xd8\xff", _PNG, *TIFF)
+_BRANDS = frozenset({b"avif", b"heic", b"heix", b"mif1"})
+_DECODED = frozenset({b"tRNS", b"acTL", b"fcTL", b"fdAT"})  # beside what every PNG has
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 _KEEPS_ALPHA = frozenset({".png", ".webp", ".tif", ".tiff"})
 KEEPS_PROFILE = _KEEPS_ALPHA | {".jpg", ".jpeg"}
@@ -45,7 +49,7 @@ _PILLOWS: dict[str, dict[str, Any]] = {
 }
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-READ_ONLY = frozenset({".heic", ".heif", ".avif"})
+READ_ONLY = frozenset({".heic", ".heif", ".avif", ".jfif", ".jpe", ".mpo"})
 # What is wrong with a file or camera is said by our own errors.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -53,6 +57,18 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 def is_picture(path: Path) -> bool:
     """Says by its name whether a file is a picture."""
     return path.suffix.lower() in SUFFIXES | READ_ONLY and not path.name.startswith(".")
+
+
+def holds_picture(path: Path) -> bool:
+    """Whether a file begins as a picture does, whatever its name."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    if head[4:8] == b"ftyp":
+        return head[8:] in _BRANDS
+    return head.startswith(_HEADS) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -76,27 +92,25 @@ def read_picture(path: Path, max_pixels: int = MOST) -> tuple[Pixels, Alpha | No
     Raises:
         MediaError: The file is missing, empty, too large, or no picture that can be decoded.
     """
-    try:
+    with os_errors_as(MediaError, f"{path} cannot be read"):
         data = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise MediaError(f"{path} cannot be read: {error.strerror or error}") from error
     if not data.size:
         raise MediaError(f"{path} is empty")
     _check_size(path, data, max_pixels)
-    is_jpeg = data[:2].tobytes() == b"\xff\xd8"  # which has no alpha: no need to look for it
-    pixels = None if is_jpeg else _decode(data, cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.ndim == 2 or pixels.shape[2] != 4:
-        pixels = _decode(data, _AS_STORED)
-    if pixels is None and data[4:8].tobytes() == b"ftyp":
-        pixels = _decode_heif(data.tobytes(), path, max_pixels)
+    file = data.tobytes()
+    pixels = _decode(data, file)
+    if pixels is None and file[4:8] == b"ftyp":
+        pixels = _decode_heif(file, path, max_pixels)
     if pixels is None:
-        raise MediaError(f"{path} cannot be decoded as a picture; it may be damaged")
-    file, pixels = data.tobytes(), _to_8_bit(pixels)
+        raise MediaError(
+            f"{path} cannot be decoded as a picture; it may be damaged, or of a rare kind: save it"
+            " as PNG"
+        )
+    pixels = _to_8_bit(pixels)
     alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
     rgb = to_srgb(file, cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB))
-    # OpenCV turns TIFF pictures itself, whatever it is asked for.
-    is_tiff = file[:4] in (b"II*\0", b"MM\0*")
-    turn = Orientation() if is_tiff else stored_orientation(file)
+    # OpenCV and Pillow turn TIFF pictures themselves, whatever they are asked for.
+    turn = Orientation() if file[:4] in TIFF else stored_orientation(file)
     return turn(rgb), None if alpha is None else np.ascontiguousarray(turn(alpha))
 
 
@@ -183,9 +197,32 @@ def _encode(suffix: str, rgb: Pixels, alpha: Alpha | None, profile: bytes) -> by
     return data.tobytes()
 
 
-def _decode(data: Alpha, flags: int) -> npt.NDArray[Any] | None:
-    if data[:8].tobytes() == _PNG and not _is_whole_png(data.tobytes()):
-        return None  # libpng would say so on stderr
+def _decode(data: Alpha, file: bytes) -> npt.NDArray[Any] | None:
+    """Decodes all but HEIC and AVIF: BGR or BGRA [H, W, C] of 8 or 16 bits, or float."""
+    if file[:8] == _PNG:
+        whole = _bare_png(file)
+        if whole is None:
+            return None
+        file, data = whole, np.frombuffer(whole, np.uint8)
+    if is_rare(file):
+        return by_pillow(file)
+    is_jpeg = file[:2] == b"\xff\xd8"  # which has no alpha: no need to look for it
+    pixels = None if is_jpeg else _by_opencv(data, cv2.IMREAD_UNCHANGED)
+    if pixels is not None and pixels.ndim == 2 and file[:8] == _PNG:
+        return _as_colour(pixels, grey_alpha(file, pixels))
+    if pixels is None or pixels.ndim == 2 or pixels.shape[2] != 4:
+        pixels = _by_opencv(data, _AS_STORED)
+    if pixels is None:
+        return by_pillow(file)
+    return ~pixels if pixels.dtype == np.uint16 and is_inverted(file) else pixels
+
+
+def _as_colour(grey: Pixels, alpha: Pixels | None) -> Pixels:
+    """Grey [H, W] as BGR, or BGRA where it has alpha."""
+    return np.dstack([grey] * 3 + ([] if alpha is None else [alpha]))
+
+
+def _by_opencv(data: Alpha, flags: int) -> npt.NDArray[Any] | None:
     try:
         return cv2.imdecode(data, flags)
     except cv2.error:
@@ -248,19 +285,25 @@ def _put_together(grid: Grid, tiles: dict[int, npt.NDArray[Any]]) -> npt.NDArray
     return whole
 
 
-def _is_whole_png(data: bytes) -> bool:
-    """Whether its chunks reach the last one, with good check sums."""
-    at = len(_PNG)
+def _bare_png(data: bytes) -> bytes | None:
+    """A PNG without the chunks that do not change how it is decoded, of whose faults libpng tells.
+
+    Returns:
+        None if its chunks do not reach the last one, each with a good check sum.
+    """
+    at, kept = len(_PNG), [_PNG]
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 8 + length
         (checksum,) = struct.unpack_from(">I", data, end) if end + 4 <= len(data) else (None,)
         if zlib.crc32(data[at + 4 : end]) != checksum:
-            return False
+            return None
+        if kind[:1].isupper() or kind in _DECODED:
+            kept.append(data[at : end + 4])
         if kind == b"IEND":
-            return True
+            return b"".join(kept)
         at = end + 4
-    return False
+    return None
 
 
 def _to_8_bit(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -20,6 +20,7 @@ Pixels = npt.NDArray[Any]
 
 # How the formats mark a profile: JPEG, PNG, WebP; in TIFF and elsewhere its own signature.
 _MARKS = (b"ICC_PROFILE\0", b"iCCP", b"ICCP", b"acsp")
+_EARLY = 4096  # bytes of a PNG in which its profile begins, as it stands before the pixels
 MISSING = (
     "has a colour profile, which this Pillow cannot apply: install PyPI's, which has Little CMS;"
     " its colours are taken as sRGB"
@@ -110,12 +111,38 @@ def own_profile(data: bytes) -> tuple[bytes, str]:
         return b"", ""
 
 
+def is_taken(data: bytes) -> bool:
+    """Whether the profile that a picture's file holds can be read, and is one for its pixels."""
+    from PIL import Image
+
+    try:
+        with _opened(data) as (icc, mode, _):
+            return mode == "LAB" or _fits(icc, mode)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return b"iCCP" not in data[:_EARLY]  # else it only looked like one
+
+
+def _fits(icc: bytes, mode: str) -> bool:
+    """Whether a profile can convert pixels of one of Pillow's modes."""
+    from PIL import Image, ImageCms
+
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        space, dot = profile.profile.xcolor_space.strip(), np.zeros((1, 1, 3), np.uint8)
+        stored = _as_stored(space, mode, dot, Image.new("CMYK", (1, 1)))
+        if stored is not None:
+            _converted(stored, profile, ImageCms.createProfile("sRGB"))
+        return stored is not None
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return False
+
+
 @contextlib.contextmanager
 def _opened(data: bytes) -> Iterator[tuple[bytes, str, Any]]:
     """Yields a file's profile, Pillow's mode of its pixels, and the picture if Pillow knows it.
 
     Raises:
-        OSError: It has no profile, or is no picture.
+        OSError: It has no profile, or is not a picture.
     """
     from PIL import Image
 

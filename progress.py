@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-Progress = Callable[[int, int], None]  # steps done, steps in all
+Progress = Callable[[int, int | None], None]  # how much is done, and of how much if that is known
 Say = Callable[[str], None]  # a sentence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from ..benchmarks.run import Request
 from ..benchmarks.run import bench as measure
 from ..benchmarks.settings import Settings
 from ..bundle.resolve import Kind, resolve
+from ..progress import Progress, Say
 from ..reading import validate
 
 QUICK_SIZE: Final = (640, 360)
@@ -61,8 +62,8 @@ def bench(
     settings: Settings | None = None,
     overwrite: bool = False,
     wait: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-    say: Callable[[str], None] = lambda sentence: None,
+    progress: Progress = lambda done, total: None,
+    say: Say = lambda sentence: None,
 ) -> BenchResult:
     """Measures a bundle on this machine, and writes the results and a report.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..bundle.manifest import Manifest
-from ..bundle.resolve import EXPORTABLE, resolve
 from ..errors import needs
-from ..export.targets import find_target
+from ..export.options import ExportOptions
+from ..export.request import check_paths, parse_budget, plan_of
+from ..progress import Say
 
 
 def export(
@@ -25,7 +26,7 @@ def export(
     description: str = "",
     overwrite: bool = False,
     wait: bool = False,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Say = lambda line: None,
 ) -> Manifest:
     """Exports a generator to each target in FP32, FP16 and INT8, the drift of each measured.
 
@@ -60,39 +61,27 @@ def export(
         ExportError: Nothing of what was asked for can be built.
         BundleError: ``out`` exists or cannot be written.
     """
-    resolve(source, *EXPORTABLE)  # what is wrong with it is said before torch is imported
-    for target in targets:
-        find_target(target)
-    out = Path(out)
+    out, photographs = Path(out), Path(calibration) if calibration else None
+    plan_of(targets, precisions)  # what is wrong is said before torch is imported
+    parse_budget(max_drift)
+    check_paths(source, out, photographs, overwrite)
+    options = ExportOptions(
+        targets,
+        precisions,
+        photographs,
+        max_drift,
+        input_range,
+        fine,
+        licence,
+        description,
+    )
     if list(targets) == ["web"] and not (calibration or max_drift or input_range or fine):
         from ..export.targets.web.own_graphs import export_site
 
-        site = export_site(
-            str(source),
-            out,
-            precisions=precisions,
-            licence=licence,
-            description=description,
-            overwrite=overwrite,
-            wait=wait,
-        )
+        site = export_site(str(source), out, options, overwrite=overwrite, wait=wait)
         if site:
             return site
     with needs("export"):
-        from ..export.exporter import export as build
+        from ..export.exporter import export_bundle
 
-    return build(
-        source,
-        out,
-        targets=targets,
-        precisions=precisions,
-        calibration=Path(calibration) if calibration else None,
-        max_drift=max_drift,
-        input_range=input_range,
-        fine=fine,
-        licence=licence,
-        description=description,
-        overwrite=overwrite,
-        wait=wait,
-        progress=progress,
-    )
+    return export_bundle(source, out, options, overwrite=overwrite, wait=wait, progress=progress)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..bundle.resolve import PAINTERS, resolve
 from ..errors import needs
-from ..train.hand import hand_changes
+from ..progress import Progress, Say
+from ..train.request import check_request
 from ..train.shipped import find_recipe
-from ..train.stages import Stage, load_stages, needed_stages, train_stages
+
+if TYPE_CHECKING:
+    from ..train.stages import Stage
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ def train(
     init: str | Path | None = None,
     device: str = "auto",
     wait: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-    say: Callable[[str], None] = lambda sentence: None,
+    progress: Progress = lambda done, total: None,
+    say: Say = lambda sentence: None,
 ) -> TrainResult:
     """Trains a generator, or goes on with a run that was interrupted. Also under torchrun.
 
@@ -64,9 +68,14 @@ def train(
     """
     start = resolve(init, *PAINTERS).path if init else None
     file = find_recipe(Path(recipe))
-    overrides = [f"data.root={json.dumps(str(data), ensure_ascii=False)}"] if data else []
+    root, paintings, photographs = (Path(f) if f else None for f in (data, pictures, photos))
+    folders = {"--data": root, "--pictures": paintings, "--photos": photographs}
+    check_request(file, Path(out), folders, hand, changes, device)
+    with needs("train"):
+        from ..train.hand import hand_changes
+        from ..train.stages import load_stages, needed_stages, train_stages
+    overrides = [f"data.root={json.dumps(str(root), ensure_ascii=False)}"] if root else []
     if pictures or photos or hand:
-        paintings, photographs = (Path(folder) if folder else None for folder in (pictures, photos))
         overrides += hand_changes(file, paintings, photographs, hand)
     stages = load_stages(file, [*overrides, *changes])
     with ExitStack() as until_done:
@@ -94,7 +103,7 @@ def _announced(stages: Sequence[Stage], steps: int, out: Path) -> str:
 
 
 @contextmanager
-def _shipped_start(stage: Stage, say: Callable[[str], None]) -> Iterator[Path | None]:
+def _shipped_start(stage: Stage, say: Say) -> Iterator[Path | None]:
     """The weights of the shipped painter, if they are of strokes as the stage's are."""
     with ExitStack() as until_done:
         with needs("export"):

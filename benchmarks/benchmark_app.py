@@ -1,7 +1,7 @@
 """OpenVINO's own benchmark_app on the same artifact, shape and threads: a second opinion.
 
-It runs as the program that it is, after each turn of a case of ours, so both meet the same machine.
-It times inference alone, on a frame that it fills once; ours times frames in, frames out.
+It runs as a program of its own after each turn of our case, so both see the same machine. It times
+inference alone, on a frame that it fills once; we time frames in, frames out.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..errors import BackendError
+from ..errors import BackendError, last_line
 
 _CODE = "from openvino.tools.benchmark.main import main; main()"
 
 
 def installed() -> bool:
-    """Whether it came with OpenVINO."""
+    """Whether OpenVINO brought it along."""
     try:
         return importlib.util.find_spec("openvino.tools.benchmark") is not None
     except ModuleNotFoundError:
@@ -30,10 +30,10 @@ def installed() -> bool:
 def median_ms(
     path: Path, size: tuple[int, int], frames: int, cores: list[int], timeout: float
 ) -> float:
-    """Runs it, synchronously, for so many frames; returns the median that it reports.
+    """Runs it synchronously for a number of frames; returns the median that it reports.
 
     Raises:
-        BackendError: It failed; says why.
+        BackendError: It failed, with the reason.
     """
     model = path / "model.xml" if path.is_dir() else path
     with tempfile.TemporaryDirectory() as folder:
@@ -53,10 +53,10 @@ def median_ms(
                 preexec_fn=None if sys.platform == "win32" else lambda: _pin(cores),
             )
         except subprocess.CalledProcessError as error:
-            said = (error.stdout + error.stderr).strip().splitlines()
-            raise BackendError(f"benchmark_app: {said[-1] if said else error}") from error
+            said = last_line(error.stdout + error.stderr or str(error))
+            raise BackendError(f"benchmark_app: {said}") from error
         except subprocess.TimeoutExpired as error:
-            raise BackendError(f"benchmark_app: no end within {timeout:g} seconds") from error
+            raise BackendError(f"benchmark_app did not end within {timeout:g} seconds") from error
         report = next(Path(folder).glob("*.json"))
         found = json.loads(report.read_text(encoding="utf-8"))
     return float(found["execution_results"]["latency (ms)"])

@@ -14,11 +14,11 @@ from ..runtime.backends import BACKENDS, Backend
 from ..runtime.stylizer import PRECISIONS
 from .peers import BASELINE, PEERS, Peer, find_runner
 
-# The scenario decides what is asked: how long one frame takes, how many frames a second go through,
-# or how old a camera's frame is when its painting is there.
+# A scenario is a question: how long one frame takes, how many frames go through in a second, or how
+# old a camera's frame is when its painting is ready.
 SCENARIOS: Final = ("single-stream", "offline", "live")
 _BASELINE_PIXELS: Final = 256 * 256
-ANY_DEVICE: Final = "cpu"  # where artifacts that are for no special device run
+ANY_DEVICE: Final = "cpu"  # where artifacts for any device run
 DEFAULT_SIZES: Final = ((256, 256), (640, 360), (1280, 720))
 
 
@@ -33,7 +33,7 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """How people call it."""
+        """Its name in tables and messages."""
         return f"{self.backend} {self.precision}"
 
 
@@ -44,11 +44,11 @@ class Case:
     variant: Variant
     size: tuple[int, int]
     scenario: str
-    threads: int | None = None  # fewer than the run's, to see how it scales
+    threads: int | None = None  # fewer than the run's, to measure scaling
 
     @property
     def label(self) -> str:
-        """How people call it."""
+        """Its name in tables and messages."""
         return f"{self.variant.label} {self.size[0]}x{self.size[1]} {self.scenario}"
 
 
@@ -71,16 +71,16 @@ def plan_variants(
     precisions: Sequence[str] = (),
     peers: bool = False,
 ) -> tuple[list[Variant], list[Skipped]]:
-    """Pairs a bundle's artifacts with the backends that are installed.
+    """Pairs a bundle's artifacts with the installed backends.
 
     Args:
         bundle: What is measured.
         backends: Names; all if none.
         precisions: Names; those that the bundle has if none.
-        peers: Whether those peers take part too that are not measured by default.
+        peers: Whether to include the peers that are not measured by default.
 
     Returns:
-        What can run, and what cannot with its reason.
+        What can run; and what cannot, with the reason.
 
     Raises:
         UsageError: Unknown backend or precision.
@@ -136,7 +136,7 @@ def plan_cases(
 
 
 def _is_small(size: tuple[int, int]) -> bool:
-    """Whether the baseline is measured at a size: at larger ones it takes seconds a frame."""
+    """Whether the baseline is measured at a size: at larger ones a frame takes seconds."""
     return size[0] * size[1] <= _BASELINE_PIXELS
 
 
@@ -151,22 +151,24 @@ def find_artifact(bundle: Bundle, variant: Variant) -> Artifact | None:
 
 
 def _variant(bundle: Bundle, row: Backend | Peer, precision: str) -> Variant | Skipped:
+    kinds = row.takes(bundle)
+    if bundle.manifest.strokes and not kinds:  # whatever is installed
+        peer = "as a peer takes frames alone, and strokes need a canvas"
+        reason = f"{row.name} {peer if isinstance(row, Peer) else 'cannot paint strokes'}"
+        return Skipped(row.name, precision, reason)
     lacks = row.missing or (isinstance(row, Peer) and row.lacks(precision))
     if lacks:
         return Skipped(row.name, precision, lacks)
-    found = (bundle.find(target, precision, row.runs) for target in row.takes(bundle))
+    found = (bundle.find(target, precision, row.runs) for target in kinds)
     artifact = next(filter(None, found), None)
     if artifact is None:
-        kinds = " or ".join(row.takes(bundle))
-        reason = f"the bundle has no {kinds} artifact in {precision} that runs here"
-        if bundle.manifest.strokes and not kinds:
-            reason = f"{row.name} cannot paint strokes"
+        reason = f"the bundle has no {' or '.join(kinds)} artifact in {precision} that runs here"
         return Skipped(row.name, precision, reason)
     return Variant(row.name, precision, artifact.target, artifact.device or ANY_DEVICE)
 
 
 def _without_backend(bundle: Bundle, precisions: Sequence[str]) -> list[Skipped]:
-    """Artifacts of targets that no backend here runs: other devices' formats."""
+    """Artifacts of targets that no backend here runs: formats of other devices."""
     known = {target for row in BACKENDS.values() for target in row.targets}
     return [
         Skipped(a.target, a.precision, f"no backend on this machine runs target {a.target}")

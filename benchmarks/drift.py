@@ -1,13 +1,13 @@
-"""How far each variant's pictures are from the FP32 reference, on the same real photographs.
+"""How far each variant's paintings are from the FP32 reference, on the same real photographs.
 
 The reference is the bundle's FP32 graph in PyTorch (``networks/onnx_module.py``). Without PyTorch
-it is the same graph in ONNX Runtime: how far that is from PyTorch was measured at export
-and stands in the manifest.
+it is the same graph in ONNX Runtime; its distance from PyTorch was measured at export and
+is in the manifest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ..bundle.bundle import Bundle
 from ..errors import BackendError, BundleError
 from ..evaluation.flicker import flicker
 from ..pictures import Pixels
+from ..progress import Progress
 from ..runtime.strokes.canvases import Canvases
 from ..runtime.strokes.drift import Painted as Stroked
 from ..runtime.strokes.drift import painted_errors
@@ -38,7 +39,7 @@ _WORST = 3
 
 @dataclass
 class Painted:
-    """What a variant made of the material."""
+    """What a variant painted of the inputs."""
 
     pictures: dict[str, Pixels]
     clip: list[Pixels]
@@ -47,7 +48,7 @@ class Painted:
 
 @dataclass
 class Drift:
-    """One variant's distance from the reference; figures are None where there is none."""
+    """One variant's distance from the reference; None where it could not be measured."""
 
     variant: Variant
     images: int = 0
@@ -61,7 +62,7 @@ class Drift:
     strokes: float | None = None  # share of pixels that take another stroke
     quarter_db: float | None = None  # PSNR at a quarter of the size
     flicker_ratio: float | None = None
-    kid: float | None = None  # of the painted set to paintings, where features are given
+    kid: float | None = None  # from the painted set to paintings, if features are given
     exported_psnr_db: float | None = None  # against FP32 PyTorch, from the manifest
     worst: list[dict[str, Any]] = field(default_factory=list)  # pictures, the worst first
     warning: str = ""
@@ -96,7 +97,7 @@ class DriftMeter:
         self.lpips = load_lpips()
 
     def reference(self) -> tuple[Variant, Painted] | None:
-        """Paints the reference; None if this bundle or machine has none."""
+        """Paints the reference; None if the bundle or the machine has none."""
         if self.bundle.find("onnx", "fp32") is None:
             return None
         for variant in REFERENCES:
@@ -105,15 +106,15 @@ class DriftMeter:
                 continue
             try:
                 return variant, self.paint(variant)
-            except (BackendError, BundleError):  # its own row will say so
+            except (BackendError, BundleError):  # its own row says so
                 continue
         return None
 
     def paint(self, variant: Variant) -> Painted:
-        """Paints all of the material in a process of its own.
+        """Paints all inputs in a process of its own.
 
         Raises:
-            BackendError: It failed; says why.
+            BackendError: It failed, with the reason.
         """
         target = self.folder / "painted.npz"
         with WorkerProcess(self.settings.timeout) as worker:
@@ -173,7 +174,7 @@ def measure_all(
     meter: DriftMeter,
     variants: Sequence[Variant],
     reference: tuple[Variant, Painted] | None,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Iterator[tuple[Drift, Painted | None]]:
     """Measures one variant after another; the baseline is another generator and has no drift."""
     same = [variant for variant in variants if variant.backend != BASELINE]
@@ -183,7 +184,7 @@ def measure_all(
 
 
 def error_map(reference: Pixels, painted: Pixels, full: int) -> Pixels:
-    """Colours the largest channel's absolute error of each pixel, black at 0, bright at ``full``.
+    """Colours each pixel by its channels' largest absolute error: black at 0, bright at ``full``.
 
     Args:
         reference: uint8 RGB [H, W, 3].
@@ -219,6 +220,6 @@ def _compare(
     if metrics.is_worse(drift.psnr_db, drift.exported_psnr_db or 0.0, _TOLERANCE, _CAP):
         drift.warning = (
             f"{drift.variant.label} paints {drift.psnr_db:.1f} dB from the reference here, but its"
-            f" export measured {drift.exported_psnr_db:.1f} dB: this backend or artifact does"
-            " something else than it did then"
+            f" export measured {drift.exported_psnr_db:.1f} dB: this backend or artifact now"
+            " computes something else"
         )

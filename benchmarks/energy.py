@@ -1,4 +1,4 @@
-"""The energy that processors use, where the kernel tells (RAPL); most let only root read it."""
+"""The energy that processors use, by the kernel's counters (RAPL), which often only root reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _ZONES = Path("/sys/class/powercap")
 
 
 class EnergyMeter:
-    """Counts from when it is made.
+    """Counts from its creation.
 
     Args:
         zones: Where the kernel keeps its counters.
@@ -20,14 +20,14 @@ class EnergyMeter:
         self.before = self._read()
 
     def joules(self) -> float | None:
-        """Returns what all packages used since then; None where that is not known."""
+        """Returns the joules that all packages used since then; None if they are not known."""
         before, now = self.before, self._read()
         if not before or len(before) != len(now):
             return None
         used = 0
         for package, first, last in zip(self.packages, before, now, strict=True):
             used += last - first
-            if last < first:  # it begins anew
+            if last < first:  # the counter wrapped
                 used += int((package / "max_energy_range_uj").read_text())
         return used / 1e6
 

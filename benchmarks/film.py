@@ -1,12 +1,11 @@
-"""Where a film's time goes: the stages of ``translate``, in milliseconds of one core a frame.
+"""Where a video's time goes: the stages of ``translate``, in core-milliseconds per frame.
 
-Each stage is measured alone, on one frame after the other, by the processor time of the whole
-process; beside it runs the pipeline, which does all of them at once.
+Each stage is measured alone, one frame after the other, by the processor time of the whole process.
+The pipeline, which runs all stages at once, is measured as well.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 import time
@@ -22,6 +21,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from ..bundle.bundle import Bundle
+from ..cores import usable_cores
 from ..errors import MediaError
 from ..pictures import Pixels
 from ..runtime.colour import SWSCALE_DOWN, SWSCALE_UP, Decoded, Encodable, coded
@@ -29,15 +29,15 @@ from ..runtime.pipeline import Pipeline
 from ..runtime.sinks.encoding import DEFAULT, configure
 from ..runtime.sinks.output import plan_output
 from ..runtime.sinks.video import VideoSink
-from ..runtime.sources.source import VideoSource
+from ..runtime.sources.video import VideoSource
 from ..runtime.stylizer import Stylizer, load
-from ..runtime.translate.translate import frames_at_once
-from ..runtime.video_painter import VideoPainter
+from ..runtime.translate.videos import frames_at_once
+from ..runtime.video_painter import Prepared, VideoPainter
 from .energy import EnergyMeter
 
 STAGES = ("decode", "to_rgb", "prepare", "paint", "finish", "from_rgb", "encode")
 FRAMES = 60
-_SETTLING = 4  # frames that are painted before any counts
+_SETTLING = 4  # frames that are painted before timing starts
 T = TypeVar("T")
 
 
@@ -45,9 +45,9 @@ def measure_film(bundle: Bundle, backend: str, precision: str, clip: Path) -> di
     """Measures the stages, the conversions in planes and by swscale, and the whole.
 
     Returns:
-        ``{size, frames, stages_ms, swscale_ms, core_ms, fps, overhead, joules}``: times are a
-        frame's. ``core_ms`` is what the whole pipeline takes of all cores, ``overhead`` its wall
-        time over the stages' sum shared by the cores, ``joules`` a frame's energy or None.
+        ``{size, frames, stages_ms, swscale_ms, core_ms, fps, overhead, joules}``: times are
+        per frame. ``core_ms`` is the whole pipeline's time on all cores; ``overhead`` is its wall
+        time divided by the stages' sum per core; ``joules`` is the energy of a frame, or None.
 
     Raises:
         PleinairError: The clip cannot be read or written, or the backend fails.
@@ -56,13 +56,13 @@ def measure_film(bundle: Bundle, backend: str, precision: str, clip: Path) -> di
     with VideoSource(str(clip)) as source:
         assert source.size
         end = float(FRAMES / (source.fps or Fraction(30)))
-    size = source.size[::-1]
+    at_once, height_width = frames_at_once(), source.size[::-1]
     stylizer = load(
-        bundle, backend, precision, "rgb", in_flight=frames_at_once(), size=size, wrap=True
+        bundle, backend, precision, "rgb", in_flight=at_once, size=height_width, wrap=True
     )
     stages, swscale = _alone(clip, end, stylizer)
     whole = _whole(clip, end, stylizer)
-    ideal = sum(stages.values()) / (os.cpu_count() or 1)
+    ideal = sum(stages.values()) / usable_cores()
     return {
         "size": list(source.size),
         "frames": whole.pop("frames"),
@@ -74,7 +74,7 @@ def measure_film(bundle: Bundle, backend: str, precision: str, clip: Path) -> di
 
 
 def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float], dict[str, float]]:
-    """Each stage's core-ms a frame, and those of the conversions by swscale."""
+    """Core-ms per frame of each stage, and of the conversions by swscale."""
     clock, sws = _Clock(), _Clock()
     to_rgb, painter = Decoded(), VideoPainter(stylizer)
     up, down = VideoReformatter(), VideoReformatter()
@@ -90,7 +90,7 @@ def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float]
         rgb = clock.of("to_rgb", to_rgb, decoded)
         sws.of("to_rgb", _from_planes, up, decoded)
         prepared = clock.of("prepare", painter.prepare, rgb)
-        painted = clock.of("paint", painter.paint, prepared)
+        painted = clock.of("paint", _painted, painter, prepared)
         shown = clock.of("finish", painter.finish, prepared, painted)
         planes = clock.of("from_rgb", encodable, shown)
         sws.of("from_rgb", _to_planes, down, shown, encodable)
@@ -99,6 +99,10 @@ def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float]
     clock.of("encode", encoder.encode, None)
     stages = {name: clock.a_frame(name, len(frames)) for name in STAGES}
     return stages, {name: sws.a_frame(name, len(frames)) for name in ("to_rgb", "from_rgb")}
+
+
+def _painted(painter: VideoPainter, prepared: Prepared) -> Pixels | None:
+    return painter.paint(prepared) if painter.is_painted(prepared) else None
 
 
 def _from_planes(up: VideoReformatter, decoded: av.VideoFrame) -> av.VideoFrame:
@@ -142,26 +146,26 @@ def _whole(clip: Path, end: float, stylizer: Stylizer) -> dict[str, Any]:
 
 
 class _Clock:
-    """Takes the processor time of stages."""
+    """Measures the processor time of stages."""
 
     def __init__(self) -> None:
         self.times: dict[str, list[float]] = {}
 
     def of(self, stage: str, work: Callable[..., T], *given: Any) -> T:
-        """Does work, and notes what it took."""
+        """Does work, and notes its time."""
         start = time.process_time()
         done = work(*given)
         self.times.setdefault(stage, []).append(1000 * (time.process_time() - start))
         return done
 
     def each(self, stage: str, items: Iterator[T]) -> Iterator[T]:
-        """Passes items on, and notes what it took to get each."""
+        """Passes items on, and notes the time to get each."""
         while (item := self.of(stage, next, items, None)) is not None:
             yield item
 
     def a_frame(self, stage: str, frames: int) -> float:
-        """Returns a stage's time a frame: of what hands over many at once, the mean."""
+        """Returns a stage's mean time a frame; some frames are not painted."""
         times = self.times[stage]
         if stage in ("decode", "encode"):
             return sum(times) / frames
-        return statistics.median(times[_SETTLING:] or times)
+        return statistics.fmean(times[_SETTLING:] or times)

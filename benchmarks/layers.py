@@ -1,14 +1,13 @@
-"""Where a frame's time goes, layer by layer, as the library itself tells.
+"""Where a frame's time goes, layer by layer, as the library itself reports.
 
-Layers here are what the library runs: it joins several of the graph's into one. A convolution has
-its multiply-adds beside its time, so that one far from the roof is seen; a gather, which computes
-nothing, the bytes that it moves.
+Layers are those that the library runs: it fuses several of the graph's into one. A convolution's
+time comes with its multiply-adds, which shows those far from the roof; a gather computes nothing,
+so its time comes with the bytes that it moves.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from collections import defaultdict
@@ -18,12 +17,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..cores import usable_cores
 from ..errors import BackendError
 from ..pictures import Pixels
 from ..runtime.strokes.canvases import Arrays, Canvases
 
 _FRAMES, _UNTIMED = 12, 3
-# {"name", "kind", "ms", "macs", "bytes"}: macs are None but of convolutions, bytes but of gathers
+# {"name", "kind", "ms", "macs", "bytes"}: macs only of convolutions, bytes only of gathers
 Layer = dict[str, Any]
 _SIZES = {"uint8": 1, "int8": 1, "float16": 2, "float": 4, "int32": 4, "int64": 8}
 
@@ -37,24 +37,24 @@ def profile(
         backend: One of ``PROFILED``.
         path: The artifact.
         picture: uint8 RGB [H, W, 3]; H and W multiples of the bundle's stride.
-        canvases: What an artifact that paints strokes takes beside it.
+        canvases: The canvas that an artifact with strokes takes as well.
 
     Raises:
-        BackendError: This backend tells nothing of its layers.
+        BackendError: This backend reports no times of layers.
     """
     if backend not in PROFILED:
-        raise BackendError(f"backend {backend} tells nothing of its layers")
+        raise BackendError(f"backend {backend} reports no times of layers")
     canvas = canvases(*picture.shape[:2]) if canvases else {}
     return PROFILED[backend](path, picture, canvas)
 
 
 def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
-    """By ONNX Runtime's own profile."""
+    """Reads ONNX Runtime's own profile."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = os.cpu_count() or 1
+    options.intra_op_num_threads = usable_cores()
     options.enable_profiling = True
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder, "profile"))
@@ -89,7 +89,7 @@ def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
 
 
 def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
-    """By OpenVINO's performance counters."""
+    """Reads OpenVINO's performance counters."""
     import openvino as ov
 
     from ..runtime.backends.openvino.model import adapt, fix_inputs
@@ -117,7 +117,7 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
         "PERF_COUNT": True,
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": os.cpu_count() or 1,
+        "INFERENCE_NUM_THREADS": usable_cores(),
     }
     compiled = core.compile_model(model, "CPU", options)
     joined = {
@@ -146,7 +146,7 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
 
 
 def _median(taken: list[float]) -> float:
-    """Of the timed runs; 0 of a layer that is mostly too quick for the library's clock."""
+    """The median of the timed runs; 0 for a layer that is too quick for the library's clock."""
     return float(np.median(taken[_UNTIMED:] or [0.0]))
 
 
@@ -157,7 +157,7 @@ PROFILED: Final[dict[str, Callable[[Path, Pixels, Arrays], list[Layer]]]] = {
 
 
 def _moved(said: dict[str, Any]) -> int | None:
-    """Of a gather in ONNX Runtime's profile: bytes of indices, and of values read and written."""
+    """The bytes that a gather moves: indices, values read and written."""
     if not said["op_name"].startswith("Gather"):
         return None
     sizes = [
@@ -169,7 +169,7 @@ def _moved(said: dict[str, Any]) -> int | None:
 
 
 def _macs(out: list[int], weights: list[int] | None) -> int | None:
-    """Of a convolution: its positions times its weights.
+    """A convolution's multiply-adds: its positions times its weights.
 
     Args:
         out: Its output's shape; channels second, and then perhaps padded, or last.
@@ -183,7 +183,7 @@ def _macs(out: list[int], weights: list[int] | None) -> int | None:
 
 
 def _weights(path: Path) -> dict[str, list[int]]:
-    """Shapes of the convolutions' weights, by each name that a layer made of one may bear."""
+    """Shapes of the convolutions' weights, by every name that a layer made of one may have."""
     import onnx
 
     graph = onnx.load(path).graph
@@ -200,7 +200,7 @@ def _weights(path: Path) -> dict[str, list[int]]:
 
 
 def _joined(value: str, nodes: Sequence[Any]) -> list[str]:
-    """A value and those that are made of it alone, which may be one layer with it."""
+    """A value and those made of it alone, which may be fused with it."""
     names = [value]
     while True:
         users = [node for node in nodes if names[-1] in node.input]

@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 import psutil
 
-_BUSY = 0.1  # cores that others may use before it is said
+_BUSY = 0.1  # cores that others may use before a warning
 _STEAL = 0.02  # share of time that a hypervisor may take
 _DRIFT = 1.1  # how much slower the same work may become
-_SIDE = 192  # of the matrices of the yardstick: a few milliseconds on one core
+_SIDE = 192  # side of the reference work's matrices: a few milliseconds on one core
 
 
 class LoadMonitor:
-    """Looks at the machine before, between and after turns."""
+    """Samples the machine before, between and after turns."""
 
     def __init__(self) -> None:
         self.load_before = load()
         self.began = time.perf_counter()
         self.cpu_before = psutil.cpu_times()
-        self.yardsticks: list[float] = []  # seconds that the same work took
+        self.yardsticks: list[float] = []  # seconds that the reference work took
         self.megahertz: list[float] = []
-        self.children: dict[int, float] = {}  # seconds of processor time, also of ended ones
+        self.children: dict[int, float] = {}  # seconds of processor time, ended children included
         self.own_before = _seconds(psutil.Process().cpu_times(), "user", "system")
         self.look()
 
@@ -38,7 +38,7 @@ class LoadMonitor:
         self._count_children()
 
     def finish(self) -> dict[str, Any]:
-        """Returns what was seen, for the environment."""
+        """Returns the findings, for the environment in results."""
         self.look()
         now, before = psutil.cpu_times(), self.cpu_before
         seconds = max(1e-9, time.perf_counter() - self.began)
@@ -67,7 +67,7 @@ class LoadMonitor:
         """Seconds of processor time that this process and its children took since the start."""
         times = psutil.Process().cpu_times()
         own = _seconds(times, "user", "system") - self.own_before
-        # Of children that ended only some systems tell, but then also of those that no look met.
+        # Only some systems report ended children, but then also those that no sample met.
         ended = max(
             sum(self.children.values()), _seconds(times, "children_user", "children_system")
         )
@@ -79,7 +79,7 @@ def _seconds(times: Any, *names: str) -> float:
 
 
 def warnings(found: dict[str, Any]) -> list[str]:
-    """Says in sentences what makes figures doubtful."""
+    """Returns a sentence for each thing that makes figures doubtful."""
     said = []
     if found["other_cores"] > _BUSY:
         said.append(
@@ -104,7 +104,7 @@ def warnings(found: dict[str, Any]) -> list[str]:
 
 
 def load() -> list[float]:
-    """Load averages of 1, 5 and 15 minutes; none where the system has none."""
+    """Load averages of 1, 5 and 15 minutes; None where the system has none."""
     return [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else []
 
 
@@ -117,7 +117,7 @@ def _frequency() -> float | None:
 
 
 def _yardstick() -> float:
-    """The best of a few times that some fixed work takes, in seconds."""
+    """The best of a few times of the reference work, in seconds."""
     a = np.linspace(0, 1, _SIDE * _SIDE, dtype=np.float32).reshape(_SIDE, _SIDE)
     times = []
     for _ in range(5):

@@ -1,7 +1,7 @@
-"""MLPerf's LoadGen drives a case: a second opinion, by the load generator of the field's benchmark.
+"""MLPerf's LoadGen drives a case: a second opinion, by the field's own load generator.
 
-LoadGen asks for frames, takes the times itself, and says whether the run was VALID by its rules for
-the floors that it was given. Its floors here are ours, not those of an MLPerf submission.
+LoadGen asks for frames, measures the times itself, and says whether the run was VALID by its rules
+for the minimum duration and count that it was given. These are ours, not those of a submission.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 
 from .scenarios import Painter
 
-_LEAST = 64  # queries: fewer, and LoadGen's early stopping cannot vouch for a 90th percentile
-_MARGIN = 1.25  # offline it makes all queries beforehand: so many more than the floor asks for
+_LEAST = 64  # queries; with fewer, LoadGen's early stopping cannot vouch for a 90th percentile
+_MARGIN = 1.25  # offline it makes all queries beforehand: so many times the minimum
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def drive(
         painter: What is asked to paint.
         scenario: ``"single-stream"`` or ``"offline"``.
         in_flight: Frames painted at once, offline.
-        seconds: LoadGen's floor on duration.
-        frames: LoadGen's floor on count.
+        seconds: The minimum duration.
+        frames: The minimum count.
         folder: For its logs.
         expected_ms: What a frame is expected to take, for its schedule.
     """
@@ -67,7 +67,7 @@ def drive(
     with ThreadPoolExecutor(in_flight) as pool:
 
         def issue(queries: Sequence[Any]) -> None:
-            if len(queries) == 1:  # single-stream: no hand-over to another thread in the time
+            if len(queries) == 1:  # single-stream: the time includes no hand-over to another thread
                 _answer(lg, painter, queries[0])
             else:
                 for query in queries:
@@ -99,7 +99,7 @@ def _settings(lg: Any, scenario: str, seconds: float, frames: int, expected_ms: 
 
 def _answer(lg: Any, painter: Painter, query: Any) -> None:
     painter(query.index)
-    nothing = array.array("B", [0])  # results are checked by the drift, not here
+    nothing = array.array("B", [0])  # the drift checks results, not LoadGen
     address, length = nothing.buffer_info()
     lg.QuerySamplesComplete([lg.QuerySampleResponse(query.id, address, length)])
 

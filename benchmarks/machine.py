@@ -1,4 +1,4 @@
-"""What was measured on: the machine, the libraries and the bundle, as far as they tell."""
+"""The environment of a run: machine, libraries and bundle, as far as they are known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..cores import CGROUP, cgroup_cores
 from ..rows import versions_of
 from ..runtime.backends import BACKENDS
 
-# Instructions that decide how fast INT8, FP16 and BF16 are, as Linux spells them.
+# Instructions that decide the speed of INT8, FP16 and BF16, as Linux spells them.
 _TELLING = (
     "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16",
     "amx_int8", "amx_bf16", "neon", "asimd", "asimddp", "asimdhp", "fphp", "i8mm", "bf16", "sve",
@@ -50,7 +50,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def describe_software() -> dict[str, Any]:
-    """Returns the versions of what can take part, and the providers that it offers."""
+    """Returns the versions of the libraries, and the providers that they offer."""
     versions = versions_of(_LIBRARIES)
     for backend in BACKENDS.values():
         versions |= backend.versions
@@ -82,7 +82,7 @@ def _system() -> str:
 
 
 def _container() -> str | None:
-    """The kind of container or virtual machine around us, where there are signs of one."""
+    """The kind of container or virtual machine that this runs in, where there are signs of one."""
     if Path("/.dockerenv").exists():
         return "docker"
     if Path("/run/.containerenv").exists():
@@ -93,7 +93,7 @@ def _container() -> str | None:
 
 
 def _providers() -> dict[str, Any]:
-    """What the inference libraries could run on. Asked in a process of its own: it loads them."""
+    """The devices of the inference libraries, asked in a process of its own, as it loads them."""
     code = {
         "onnxruntime": "import onnxruntime as o; v = o.get_available_providers()",
         "openvino": "import openvino as o; c = o.Core();"
@@ -119,7 +119,7 @@ def _nvidia() -> list[dict[str, str]]:
 
 
 def _output(program: str, *arguments: str) -> str | None:
-    """What a program prints, or None if it fails; "python" runs code in this interpreter's like."""
+    """What a program prints, or None if it fails; "python" means this interpreter."""
     import sys
 
     command = [sys.executable, "-c"] if program == "python" else [program]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def peak_mb() -> float:
-    """Returns the most that was ever resident, in MB (10^6 bytes).
+    """Returns the peak resident memory, in MB (10^6 bytes).
 
-    On Linux the kernel's high-water mark of this program, not ``ru_maxrss``: that one starts at
-    what the parent had when it started us.
+    On Linux this is the kernel's high-water mark of this program, not ``ru_maxrss``: that starts
+    at what the parent had when it started this process.
     """
     if sys.platform == "linux":
         status = Path("/proc/self/status").read_text(encoding="utf-8")

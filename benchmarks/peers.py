@@ -1,8 +1,8 @@
-"""What our backends must be worth: the same artifact in other hands, and the field's baseline.
+"""What our backends are compared with: plain code with the same artifact, and the field's baseline.
 
 ``torch`` is always measured where it is installed, the others with ``--peers``. All take part in
-the same rounds as the backends, so what may be quoted is a ratio from one run. A call here runs one
-frame at a time, as such code does; other scenarios they have no answer to.
+the same rounds as the backends, so ratios from one run may be quoted. A call runs one frame at a
+time, as such code does; so peers have no figures in other scenarios.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _NO_INT8 = "PyTorch has no INT8 convolutions for a Q/DQ graph: it would compute 
 
 
 class PlainEngine:
-    """A function from frames to frames as an engine."""
+    """Makes an engine of a function from frames to frames."""
 
     def __init__(self, name: str, paint: Callable[[Frames], Frames]) -> None:
         self.name, self.paint = name, paint
 
     def prepare(self, height: int, width: int) -> None:
-        """Nothing: it is what plain code leaves out."""
+        """Does nothing: plain code prepares nothing."""
 
     def __call__(self, frames: Frames) -> Frames:
         """Paints uint8 RGB [1, H, W, 3]."""
@@ -41,18 +41,18 @@ class PlainEngine:
 
 @dataclass(frozen=True)
 class Peer:
-    """One row of the table; what it has in common with a backend has the same name."""
+    """One row of the table; names are those of ``Backend`` where they mean the same."""
 
     name: str
     targets: tuple[str, ...]
-    library: str  # what must be importable; "this and that" where it takes both
+    library: str  # what must be importable; "this and that" if it needs both
     make: Callable[[Path], Callable[[Frames], Frames]]
     usual: bool = False  # whether it is measured without --peers
-    without: Mapping[str, str] = field(default_factory=dict)  # precisions that it has not, and why
+    without: Mapping[str, str] = field(default_factory=dict)  # precisions that it lacks, and why
 
     @property
     def missing(self) -> str:
-        """What keeps it from running here; empty if nothing does."""
+        """Why it cannot run here; empty if it can."""
         for library in self.library.split(" and "):
             if importlib.util.find_spec(library.split(".", maxsplit=1)[0]) is None:
                 return f"{library} is not installed"
@@ -63,7 +63,7 @@ class Peer:
         return self.without.get(precision, "")
 
     def takes(self, bundle: Bundle) -> tuple[str, ...]:
-        """Returns which of a bundle's targets it runs: none that takes more than a frame."""
+        """Returns which of a bundle's targets it runs: those that take a frame only."""
         return () if bundle.manifest.strokes else self.targets
 
     def runs(self, device: str) -> bool:
@@ -134,7 +134,7 @@ PEERS = {
 
 @dataclass(frozen=True)
 class _OnDevice(Backend):
-    """A backend on one of its devices, or in one of its ways to use the cores."""
+    """A backend on one of its devices, or with one of its ways to use the cores."""
 
     way: str = ""
 

@@ -1,7 +1,7 @@
 """LPIPS (Zhang et al. 2018): how different two pictures look to a network, 0 if they are the same.
 
-Its own few weights come with torchmetrics, those of AlexNet below it do not. Where PyTorch's cache
-has them they are used; nothing is fetched for it.
+Its own few weights come with torchmetrics; those of AlexNet below it do not. They are used if
+PyTorch's cache has them; nothing is downloaded.
 """
 
 from __future__ import annotations

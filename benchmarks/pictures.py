@@ -1,4 +1,4 @@
-"""What is painted: real photographs for the drift, frames of them for the timing, a clip."""
+"""The inputs: real photographs for the drift, frames of them for the timing, a clip."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import numpy as np
 from ..errors import MediaError
 from ..pictures import Pixels
 from ..runtime.sources.demo_clip import DEMO_CLIP
-from ..runtime.sources.source import open_source
+from ..runtime.sources.opening import open_source
 
-_DRIFT_SIDE = 640  # pictures are brought to it for the drift: large enough for every texture
+_DRIFT_SIDE = 640  # the size of pictures for the drift: large enough for every texture
 _CLIP_SIDE = 320
-_TIMED = 4  # different frames a case: enough that none is painted from a cache, small in memory
+_TIMED = 4  # different frames per case: enough to defeat caches, small in memory
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def gather(pictures: Path | None, clip: Path | None, count: int, clip_frames: in
 
 
 def frames_for(pictures: Sequence[Pixels], size: tuple[int, int]) -> Pixels:
-    """Returns a few pictures cut and scaled to (width, height), stacked as [N, H, W, 3]."""
+    """Returns a few pictures scaled and cropped to (width, height), stacked as [N, H, W, 3]."""
     chosen = [pictures[i * len(pictures) // _TIMED] for i in range(_TIMED)]
     return np.stack([_cover(picture, size) for picture in chosen])
 
@@ -91,7 +91,7 @@ def _shrink(picture: Pixels, side: int) -> Pixels:
 
 
 def _cover(picture: Pixels, size: tuple[int, int]) -> Pixels:
-    """Scales until the size is covered and cuts out the middle."""
+    """Scales until the size is covered, and crops the middle."""
     height, width = picture.shape[:2]
     scale = max(size[0] / width, size[1] / height)
     scaled = (max(size[0], round(width * scale)), max(size[1], round(height * scale)))

@@ -1,4 +1,4 @@
-"""A worker as its parent sees it."""
+"""A worker process, as its parent sees it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import BackendError
 
 
 class WorkerProcess:
-    """A running worker; asks it one thing after another.
+    """A running worker, which answers one request after another.
 
     Args:
         timeout: Seconds that one answer may take.
@@ -37,7 +37,7 @@ class WorkerProcess:
         """Sends a request and waits for its answer.
 
         Raises:
-            BackendError: The worker failed, died or took too long; says why.
+            BackendError: The worker failed, died or took too long, with the reason.
         """
         assert self.process.stdin and self.process.stdout
         late = threading.Timer(self.timeout, self.process.kill)

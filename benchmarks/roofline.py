@@ -1,8 +1,8 @@
-"""The roof: what a large convolution reaches on this machine in the same library and precision.
+"""The roof: the speed of a large convolution on this machine in the same library and precision.
 
-A case's multiply-adds a second, as a share of it, say how much a better graph could still gain. The
-roof is the difference of two graphs that differ by eight equal 3x3 convolutions: so the way in and
-out, which any graph has, is not in it.
+A case's multiply-adds per second, as a share of the roof, show what a better graph could gain. The
+roof is measured by two graphs that differ by eight equal 3x3 convolutions, so it does not include
+input and output, which any graph has.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MACS: Final = (_LONG - _SHORT) * _CHANNELS**2 * 9 * (SIDE // _FOLD) ** 2
 
 
 def write_roof_graphs(precision: str, folder: Path) -> list[Path]:
-    """Writes the short and the long graph, frames in.
+    """Writes the short and the long graph, both with frames as input.
 
     Raises:
         ModuleNotFoundError: ``onnx`` is not installed.
@@ -40,12 +40,12 @@ def write_roof_graphs(precision: str, folder: Path) -> list[Path]:
 
 
 def reached(engines: Sequence[Engine], seconds: float) -> float:
-    """Returns the multiply-adds a second, in 10^9, that the engines of the two graphs differ by.
+    """Returns the multiply-adds per second, in 10^9, by the two graphs' difference.
 
-    The best of many runs in turn: a roof is what is possible.
+    It takes the best of many alternating runs: a roof is what is possible.
 
     Raises:
-        BackendError: They do not differ.
+        BackendError: The times do not differ.
     """
     frame = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, 3), np.uint8)
     best = [float("inf")] * 2
@@ -64,7 +64,7 @@ def reached(engines: Sequence[Engine], seconds: float) -> float:
 
 
 def _graph(precision: str, convolutions: int) -> Any:
-    """The frame folded into channels, then so many convolutions, then one number a channel."""
+    """The frame folded into channels, a number of convolutions, then one number per channel."""
     from onnx import TensorProto, helper, numpy_helper
 
     random = np.random.default_rng(0)

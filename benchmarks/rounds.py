@@ -1,7 +1,7 @@
-"""Every case has its turn in every round, so that a drifting machine hits all alike.
+"""Every case has a turn in every round, so that a drifting machine affects all alike.
 
-Second opinions are taken here too, for they need the same machine and the same processes:
-benchmark_app after each turn, LoadGen and the look into layers and roofs after all rounds.
+Second opinions are taken here too, as they need the same machine and processes: benchmark_app
+after each turn; LoadGen, layers and roofs after all rounds.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from .process import WorkerProcess
 from .scenarios import Turn
 from .settings import Settings
 
-_LEAST = 20  # frames of benchmark_app: it does not warm up
-_KEEP_FREE = 0.1  # of the machine's memory, while cases wait in theirs
+_LEAST = 20  # frames of benchmark_app, which does not warm up
+_KEEP_FREE = 0.1  # share of the machine's memory that waiting cases may take
 
 
 @dataclass
 class Measurement:
-    """All that one case gave."""
+    """All measurements of one case."""
 
     case: Case
     opening: dict[str, float] = field(default_factory=dict)
@@ -49,12 +49,12 @@ class Measurement:
 
 @dataclass(frozen=True)
 class ExternalTools:
-    """What is asked beside our own timing."""
+    """Which second opinions to take."""
 
-    loadgen: Path | None = None  # where MLPerf's LoadGen puts its logs; None leaves it out
+    loadgen: Path | None = None  # folder of the logs of MLPerf's LoadGen; None leaves it out
     benchmark_app: bool = False  # whether OpenVINO's program runs after each turn of its backend
     roofs: Mapping[str, Sequence[Path]] = field(default_factory=dict)  # graphs by precision
-    look_at: tuple[int, int] | None = None  # the size whose layers are looked into
+    look_at: tuple[int, int] | None = None  # (width, height) whose layers are profiled
 
 
 class Rounds:
@@ -64,8 +64,8 @@ class Rounds:
         bundle: What is measured.
         frames: An .npy file of pictures for each size.
         settings: The method's numbers.
-        monitor: Looks at the machine between turns.
-        external_tools: What is asked beside.
+        monitor: Samples the machine between turns.
+        external_tools: Which second opinions to take.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class Rounds:
     def run(
         self, measurements: Sequence[Measurement], progress: Progress
     ) -> Iterator[Sequence[Measurement]]:
-        """Measures; yields after each round what there is so far.
+        """Measures; yields what there is after each round.
 
-        All cases are held in memory at once. Where that is too much, as many as fit take their
-        turns together, and then the next ones.
+        All cases are held in memory at once. If that is too much, as many as fit take their
+        turns together, then the next ones.
         """
         waiting, done = list(measurements), 0
         total = len(waiting) * (self.settings.rounds + 1)
@@ -112,7 +112,7 @@ class Rounds:
                 for at, measured in batch.items():
                     self._drive(measured, running[at])
                     self._look(measured, running[at])
-                self.monitor.look()  # before the processes end, whose time is not others'
+                self.monitor.look()  # before the processes end: their time is not that of others
                 yield measurements
 
     def _open(self, measured: Measurement, worker: WorkerProcess) -> None:
@@ -148,7 +148,7 @@ class Rounds:
             self._ask_benchmark_app(measured)
 
     def _ask_benchmark_app(self, measured: Measurement) -> None:
-        """Has OpenVINO's own program measure the same, now that the machine is as it was."""
+        """Has OpenVINO's own program measure the same, while the machine is in the same state."""
         case, last = measured.case, measured.turns[-1]
         wanted = (
             self.external_tools.benchmark_app,
@@ -162,7 +162,7 @@ class Rounds:
         if self.bundle.manifest.strokes:  # it would fill a canvas with noise
             return
         path, frames = self.bundle.path(artifact), max(_LEAST, len(last.latencies))
-        with contextlib.suppress(BackendError):  # it cannot; ours stands alone
+        with contextlib.suppress(BackendError):  # it cannot: our figure has no second opinion
             measured.benchmark_app.append(
                 benchmark_app.median_ms(
                     path, padded(case.size, self.bundle), frames, self.settings.cores,
@@ -171,7 +171,7 @@ class Rounds:
             )  # fmt: skip
 
     def _drive(self, measured: Measurement, worker: WorkerProcess) -> None:
-        """Has LoadGen run the case once more, after all rounds: it cannot take turns."""
+        """Has LoadGen run the case once more, after all rounds, as it cannot take turns."""
         case, folder = measured.case, self.external_tools.loadgen
         if measured.error or not measured.turns or not folder:
             return
@@ -187,11 +187,11 @@ class Rounds:
                 folder=str(folder),
                 expected_ms=1000 * taken / frames,
             )
-        except BackendError as error:  # its own figures stay
+        except BackendError as error:  # the case keeps its own figures
             measured.loadgen = {"valid": False, "why_invalid": str(error)}
 
     def _look(self, measured: Measurement, worker: WorkerProcess) -> None:
-        """Asks for the roof and the layers of the case at the size in question."""
+        """Measures roof and layers of a case, if it has the size for that."""
         case = measured.case
         where = (self.external_tools.look_at, "single-stream", None)
         if measured.error or (case.size, case.scenario, case.threads) != where:
@@ -205,16 +205,16 @@ class Rounds:
             if case.variant.backend in PROFILED:
                 measured.layers = worker.ask("layers")["layers"]
         except BackendError:
-            pass  # its own figures stay
+            pass  # the case keeps its own figures
 
 
 def in_flight(case: Case, settings: Settings) -> int:
-    """How many frames are painted at once; offline one a core, and at least two."""
+    """How many frames are painted at once; offline one per core, at least two."""
     return max(2, settings.threads) if case.scenario == "offline" else 1
 
 
 def padded(size: tuple[int, int], bundle: Bundle) -> tuple[int, int]:
-    """The size that the artifact gets for frames of a size (width, height)."""
+    """The size that the artifact is given for frames of a size (width, height)."""
     multiple = bundle.manifest.frame.multiple_of
     width, height = (-(-side // multiple) * multiple for side in size)
     return width, height

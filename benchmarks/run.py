@@ -1,4 +1,4 @@
-"""The whole of ``pleinair bench``: plan, measure drift, time in rounds, write as it goes."""
+"""All of ``pleinair bench``: plans, measures drift, times in rounds, writes as it goes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from ..bundle.bundle import Bundle
-from ..errors import BackendError, PleinairError, UsageError
+from ..errors import BackendError, PleinairError, UsageError, already_exists, os_errors_as
 from ..files import PART
 from ..owners import Owner
 from ..private import without_folders
-from ..progress import Progress
+from ..progress import Progress, Say
 from ..runtime.backends import BACKENDS
 from ..runtime.sources.demo_clip import DEMO_CLIP
 from . import benchmark_app, loadgen
@@ -48,15 +48,14 @@ from .scale import describe_scale, plan_scale
 from .settings import Settings
 from .style import load_style
 
-Say = Callable[[str], None]
 _SMALLEST = 16
-_OPENING = 2.0  # seconds that loading a case takes, about
+_OPENING = 2.0  # seconds to load a case, about
 WRITES = ("results.json", "results.csv", "results.md", "report.html")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What shall be measured, and where the results go."""
+    """What to measure, and where the results go."""
 
     bundle: str
     out: Path
@@ -70,14 +69,14 @@ class Request:
     targets: Path | None = None
     peers: bool = False
     scale: bool = False
-    film: bool = False  # measure where the time of a film goes
+    film: bool = False  # measure the stages of translate on the clip
     overwrite: bool = False
     wait: bool = False  # while another process writes the same results
     settings: Settings = field(default_factory=Settings)
 
 
 class Bench:
-    """One run; holds what was measured so far, so that it can be written at any time.
+    """One run; it holds what was measured so far, which can be written at any time.
 
     Raises:
         UsageError: The request does not fit together, or the folder cannot be written to.
@@ -90,7 +89,7 @@ class Bench:
         self.variants, self.skipped = plan_variants(
             self.bundle, request.backends, request.precisions, request.peers
         )
-        # Peers alone are no benchmark of ours, unless they were asked for by name.
+        # Peers alone are no benchmark of ours, unless they were named.
         if not any(v.backend in (request.backends or BACKENDS) for v in self.variants):
             raise BackendError(_nothing_runs(self.bundle, self.skipped))
         self.sizes = list(request.sizes or DEFAULT_SIZES)
@@ -123,7 +122,7 @@ class Bench:
                 self._measure_films()
             self.partial = False
         except KeyboardInterrupt:
-            pass  # what there is is reported, marked as partial
+            pass  # what was measured is reported, marked as partial
         return self.write()
 
     def write(self) -> Results:
@@ -137,7 +136,7 @@ class Bench:
         return results
 
     def results(self) -> Results:
-        """The object of ``results.json``, as far as things are measured."""
+        """The object of ``results.json``, as far as it is measured."""
         warnings = [*self.monitored["warnings"]]
         warnings += [d.warning for d in self.drifts.values() if d.warning]
         warnings += [
@@ -146,7 +145,7 @@ class Bench:
             if d.error
         ]
         if self.partial:
-            warnings.insert(0, "this run was interrupted: its figures are of what it had measured")
+            warnings.insert(0, "this run was interrupted: its figures are incomplete")
         rows = make_rows(self.bundle, self.measurements, self.drifts, self.settings.seed)
         warnings += beside_benchmark_app(rows)
         found: Results = without_folders(self._results(rows, warnings))
@@ -190,7 +189,7 @@ class Bench:
             self.monitored = monitor.finish()
 
     def announce(self) -> str:
-        """Says what there is to measure, and how long that takes at least."""
+        """Says what will be measured, and how long that takes at least."""
         cases = len(self.measurements) + len(self.scaled)
         each = self.settings.seconds + self.settings.warmup + _OPENING
         least = cases * each + (len(self.variants) + 1) * _OPENING
@@ -228,7 +227,7 @@ class Bench:
             self.films.append(row)
 
     def _roofs(self, folder: Path) -> dict[str, list[Path]]:
-        """Graphs of large convolutions; none where onnx, which makes them, is not installed."""
+        """Graphs of large convolutions; none if onnx, which makes them, is not installed."""
         if not self.settings.roof or importlib.util.find_spec("onnx") is None:
             return {}
         precisions = dict.fromkeys(variant.precision for variant in self.variants)
@@ -284,16 +283,12 @@ def _style(request: Request) -> Callable[[list[Any]], float] | None:
 def _make_folder(out: Path, overwrite: bool) -> None:
     taken = [out / name for name in WRITES if (out / name).exists()]
     if taken and not overwrite:
-        raise UsageError(f"{taken[0]} exists; add --overwrite to replace it")
-    try:
+        raise UsageError(already_exists(taken[0]))
+    with os_errors_as(UsageError, f"folder {out} cannot be made"):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"folder {out} cannot be made: {error.strerror or error}") from error
     probe = out / f".{secrets.token_hex(8)}{PART}"
-    try:  # found out now and not after minutes of measuring
-        probe.touch()
-    except OSError as error:
-        raise UsageError(f"folder {out} cannot be written: {error.strerror or error}") from error
+    with os_errors_as(UsageError, f"folder {out} cannot be written"):
+        probe.touch()  # fails now and not after minutes of measuring
     probe.unlink()
 
 

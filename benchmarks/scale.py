@@ -1,4 +1,4 @@
-"""How latency grows with pixels and shrinks with threads, and where 30 frames a second end."""
+"""How latency grows with pixels and shrinks with threads, and the largest size at 30 fps."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _BUDGET_MS: Final = 1000 / 30
 
 
 def plan_scale(variants: Sequence[Variant], threads: int, known: Sequence[Case]) -> list[Case]:
-    """Returns the cases that are not measured anyway: each backend's first precision.
+    """Returns the additional cases: each backend's first precision at more sizes and fewer threads.
 
     Args:
         variants: What can run here, each backend's smallest precision first.
-        threads: Of the run; fewer are powers of two below it.
+        threads: Of the run; fewer are the powers of two below.
         known: Cases that are measured anyway.
     """
     first: dict[str, Variant] = {}
@@ -43,14 +43,15 @@ def plan_scale(variants: Sequence[Variant], threads: int, known: Sequence[Case])
 def describe_scale(
     measurements: Iterable[Measurement], scaled: Sequence[Measurement], threads: int, seed: int
 ) -> dict[str, Any] | None:
-    """Returns points and fits, or None where nothing was scaled.
+    """Returns points and fits, or None if there are no such cases.
 
     Returns:
         ``{"points": [{backend, precision, threads, size, p50_ms, p50_ci_ms}],
         "fits": [{backend, precision, threads, fixed_ms, ms_per_megapixel, off, limit_megapixels,
-        beyond}], "threads": [{backend, precision, size, serial}]}``: a frame takes ``fixed_ms`` and
-        ``ms_per_megapixel``, which misses the points by ``off`` (a share) at most; 30 frames a
-        second end at ``limit_megapixels``, which is ``beyond`` what was measured or within;
+        beyond}], "threads": [{backend, precision, size, serial}]}``: a frame takes ``fixed_ms``
+        plus ``ms_per_megapixel``; ``off`` is the fit's largest relative error;
+        ``limit_megapixels`` is the largest size at 30 frames per second, ``beyond`` whether that is
+        extrapolated;
         ``serial`` is the share of the work that more threads do not shorten (Amdahl).
     """
     variants = list(dict.fromkeys(m.case.variant for m in scaled))
@@ -81,7 +82,7 @@ def _point(m: Measurement, threads: int, seed: int) -> dict[str, Any]:
 
 
 def _fit(key: tuple[str, str, int], points: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """A line through the medians over pixels, by relative errors: small sizes count as much."""
+    """Fits a line to the medians over pixels, by relative errors, so that small sizes count too."""
     backend, precision, threads = key
     own = [p for p in points if (p["backend"], p["precision"], p["threads"]) == key]
     if len({tuple(p["size"]) for p in own}) < 3:

@@ -1,7 +1,7 @@
-"""The three ways to ask for frames. Each runs for a while in this process and returns its times.
+"""The three scenarios. Each runs for a while in this process and returns its times.
 
-Times are those of the whole painter: frames in, frames out. Preparing the frame and finishing the
-painting are inside, and noted apart.
+Times are those of the whole painter, frames in, frames out. They include preparing the frame and
+finishing the painting, which are also noted separately.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from ..runtime.sinks.sink import NullSink
 from ..runtime.sources.source import Source
 from ..runtime.stylizer import Stylizer
 
-_LIVE_FRAMES = 12  # that a camera gives in a turn at least: the first ones meet an idle pipeline
+_LIVE_FRAMES = 12  # least frames of a camera in a turn: the first ones meet an idle pipeline
 
 
 @dataclass
 class Turn:
-    """What one turn of one case measured."""
+    """The measurements of one turn of one case."""
 
     latencies: list[float] = field(default_factory=list)  # seconds of each frame
     stages: dict[str, float] = field(default_factory=dict)  # seconds in all, by stage
     seconds: float = 0.0  # from the first frame's start to the last one's end
-    dropped: int = 0  # frames of the camera that came to nothing
+    dropped: int = 0  # frames of the camera that were dropped
     own: list[float] = field(default_factory=list)  # seconds of each by the library's own clock
 
 
@@ -41,17 +41,17 @@ class Taken(NamedTuple):
     before: float
     within: float  # the engine
     after: float
-    own: float | None  # inference alone, if the library takes its own time
+    own: float | None  # inference alone, if the library measures it
 
 
 class TimedEngine:
-    """An engine that notes when it was entered and left, for each thread."""
+    """An engine that notes, for each thread, when it was entered and left."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.last = engine, threading.local()
 
     def prepare(self, height: int, width: int) -> None:
-        """Passes it on."""
+        """Passes the call on."""
         self.engine.prepare(height, width)
 
     def __call__(self, frames: Frames, *piece: Any) -> Frames:
@@ -63,7 +63,7 @@ class TimedEngine:
 
 
 class Painter:
-    """Paints one frame after another of a few, and takes the time of each."""
+    """Paints a few frames one after another, and times each."""
 
     def __init__(self, stylizer: Stylizer, pictures: Sequence[Pixels]) -> None:
         self.engine = TimedEngine(stylizer.engine)
@@ -95,7 +95,7 @@ def single_stream(painter: Painter, seconds: float, frames: int) -> Turn:
 
 
 def offline(painter: Painter, seconds: float, frames: int, in_flight: int) -> Turn:
-    """Several frames in flight at all times: how many go through."""
+    """Several frames in flight at all times: the throughput."""
     start = time.perf_counter()
     share = -(-frames // in_flight)
     with ThreadPoolExecutor(in_flight) as pool:
@@ -108,14 +108,14 @@ def offline(painter: Painter, seconds: float, frames: int, in_flight: int) -> Tu
 
 
 def live(painter: Painter, seconds: float, frames: int, fps: float) -> Turn:
-    """Frames come at a camera's pace through the live pipeline: delays and drops.
+    """Frames go through the live pipeline at a camera's rate: delays and drops.
 
     A latency here is a frame's age when its painting reaches the sink.
     """
     count = max(frames, round(seconds * fps), _LIVE_FRAMES)
     source = Metronome(painter.pictures, count, fps)
     report = Pipeline(source, painter.stylizer).run(NullSink())
-    # Between stages a frame waits: that is part of its age and of no stage.
+    # A frame waits between stages: that is part of its age, but of no stage.
     age, infer = sum(report.delays), report.infer.seconds
     return Turn(
         list(report.delays),
@@ -135,7 +135,7 @@ class Metronome(Source):
         self.pictures, self.count, self.interval = pictures, count, 1 / fps
 
     def frames(self) -> Iterator[Frame]:
-        """Yields each frame when it is due; a frame that is taken late is as old as it is."""
+        """Yields each frame when it is due; one that is taken late keeps its time of capture."""
         start = time.perf_counter()
         for index in range(self.count or 0):
             due = start + index * self.interval

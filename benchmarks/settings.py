@@ -1,4 +1,4 @@
-"""How measuring is done: the numbers of the method, in one place, recorded with every result."""
+"""The numbers of the method, in one place, recorded with every result."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ..errors import UsageError
 
 
 def first_cores(count: int | None) -> list[int]:
-    """The first so many of the allowed cores, or all of them.
+    """The first of the allowed cores, as many as asked for, or all.
 
     Raises:
-        UsageError: There are not so many.
+        UsageError: There are fewer.
     """
     cores = allowed_cores()
     if count and count > len(cores):
@@ -25,20 +25,20 @@ class Settings:
     """The method's numbers."""
 
     seconds: float = 2.0  # timed in each case, over all rounds
-    frames: int = 30  # timed in each case at least, however long they take: below it no tail
-    rounds: int = 10  # in each of which every case has its turn, in shuffled order
-    warmup: float = 0.5  # seconds before the first round; by time, for clocks rise by time
-    settle: int = 2  # untimed frames at the start of a turn: others have used the caches
+    frames: int = 30  # minimum timed in each case, however long they take: fewer have no tail
+    rounds: int = 10  # every case has a turn in each, in shuffled order
+    warmup: float = 0.5  # seconds before the first round; not frames, as clock rates rise with time
+    settle: int = 2  # untimed frames at the start of a turn, as other cases used the caches
     fps: float = 30.0  # of the camera in the live scenario
     seed: int = 0  # of the shuffles and of the bootstrap
     pictures: int = 12  # photographs to measure drift with
     clip_frames: int = 16  # consecutive frames to measure flicker with
-    loadgen: float = 0.25  # of those seconds, for LoadGen's own run of a case
-    roof: float = 1.0  # seconds to look for what large convolutions reach
+    loadgen: float = 0.25  # share of those seconds for LoadGen's own run of a case
+    roof: float = 1.0  # seconds to measure the roof
     timeout: float = 300.0  # seconds that one turn may take before its process is ended
-    cores: list[int] = field(default_factory=allowed_cores)  # that every case is pinned to
+    cores: list[int] = field(default_factory=allowed_cores)  # every case is pinned to them
 
     @property
     def threads(self) -> int:
-        """As many as cores: more would wait for each other."""
+        """As many as there are cores: more would wait for each other."""
         return len(self.cores)

@@ -1,4 +1,4 @@
-"""From times to figures: percentiles, spread, and how sure they are."""
+"""From times to figures: percentiles, spread, confidence intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def summarize(turns: Sequence[Turn], seed: int) -> dict[str, Any]:
     """Returns the figures of one case, in milliseconds and frames a second.
 
     Confidence intervals are 95 %, by bootstrap over rounds and not over frames: frames of one round
-    share what the machine did meanwhile, so there are fewer independent looks than frames.
+    share the machine's state, so there are fewer independent samples than frames.
     """
     rounds = [1000 * np.array(turn.latencies) for turn in turns if turn.latencies]
     times = np.concatenate(rounds)

@@ -1,4 +1,4 @@
-"""Does quantization change the style? KID of each painted set to a folder of paintings."""
+"""Whether quantization changes the style: KID of each painted set to a folder of paintings."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The process of one case: loads one artifact, waits for its turns, and takes the times.
+"""The process of one case: it loads one artifact, waits for its turns, and measures times.
 
-Each case has a process of its own, so that its peak memory is its own and that a crash is a row in
-the table instead of the end of the run. Parent and worker speak JSON, a line a message, over the
+Each case has a process of its own, so that its peak memory is its own, and a crash is a row in the
+table and not the end of the run. Parent and worker speak JSON, a line a message, over the
 worker's stdin and stdout: a request is ``{"do": name, ...}``, the reply its result or
 ``{"error": sentence}``.
 """
@@ -21,13 +21,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..errors import last_line
 from ..runtime.memory import keep_memory
 from .memory import peak_mb
 from .pictures import save_arrays
 
 
 class Worker:
-    """Answers requests; holds what the first one loaded."""
+    """Answers requests; keeps what the first one loaded."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Callable[..., dict[str, Any]]] = {
@@ -65,13 +66,11 @@ class Worker:
         pictures = list(np.load(frames))
         opened, backend = Bundle.open(bundle), find_runner(chosen.backend)
         artifact = find_artifact(opened, chosen)
-        path = (
-            opened.path(artifact) if artifact else Path()
-        )  # its hash is checked outside the timing
+        path = opened.path(artifact) if artifact else Path()  # checks its hash outside the timing
         canvases = Canvases.of(opened)
         canvas: Any = {"canvases": canvases} if canvases else {}
         clock = _Clock()
-        for library in re.split(" or | and ", backend.library):  # which is here it finds out
+        for library in re.split(" or | and ", backend.library):  # it finds out which is here
             with contextlib.suppress(ImportError):
                 importlib.import_module(library)
         clock.lap("import_ms")
@@ -100,14 +99,16 @@ class Worker:
         return {**asdict(turn), "rss_mb": peak_mb()}
 
     def paint(self, source: str, target: str) -> dict[str, Any]:
-        """Paints every picture of an .npz file into another; names are kept.
+        """Paints every picture of an .npz file into another, under the same names.
 
-        The plans of strokes come along, by the same names and ``-plan``.
+        Plans of strokes are added, with ``-plan`` behind the name.
         """
         import numpy as np
 
         stylizer = self.painter.stylizer
-        stylizer.engine = self.painter.engine.engine  # nothing is timed here, and it has the plan
+        stylizer.engine = (
+            self.painter.engine.engine
+        )  # nothing is timed here, and its plan is needed
         with np.load(source) as pictures:
             painted = {name: stylizer(pictures[name]) for name in pictures}
             if stylizer.bundle.manifest.strokes:
@@ -127,7 +128,7 @@ class Worker:
         return asdict(found)
 
     def layers(self) -> dict[str, Any]:
-        """Has the library tell where the time of a frame goes."""
+        """Has the library report where the time of a frame goes."""
         from .layers import profile
 
         picture = self.painter.pictures[0]
@@ -136,7 +137,7 @@ class Worker:
     def film(
         self, bundle: str, backend: str, precision: str, clip: str, cores: list[int]
     ) -> dict[str, Any]:
-        """Measures the stages of ``translate``; needs nothing opened before."""
+        """Measures the stages of ``translate``; needs no artifact opened before."""
         _pin(cores)
         from ..bundle.bundle import Bundle
         from .film import measure_film
@@ -144,7 +145,7 @@ class Worker:
         return measure_film(Bundle.open(bundle), backend, precision, Path(clip))
 
     def roof(self, graphs: list[str], seconds: float) -> dict[str, Any]:
-        """Measures what a large convolution reaches in the same library."""
+        """Measures the roof: a large convolution in the same library."""
         from .roofline import reached
 
         engines = [self.backend.load(Path(graph)) for graph in graphs]
@@ -153,8 +154,8 @@ class Worker:
 
 def main() -> None:
     """Answers until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to act upon
-    # Libraries that print must not get between the answers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    # What libraries print must not get between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     keep_memory()  # before any library takes some
@@ -163,14 +164,13 @@ def main() -> None:
         request = json.loads(line)
         try:
             answer = worker.answers[request.pop("do")](**request)
-        except Exception as error:  # whatever it is, it is this case's result
-            said = str(error).strip().splitlines()
-            answer = {"error": said[-1] if said else type(error).__name__}
+        except Exception as error:  # whatever it is, it is the result of this case
+            answer = {"error": last_line(error)}
         print(json.dumps(answer), file=answers, flush=True)
 
 
 class _Clock:
-    """Takes the time of one step after another."""
+    """Times one step after another."""
 
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
@@ -182,7 +182,7 @@ class _Clock:
 
 
 def _pin(cores: list[int]) -> None:
-    """Keeps this process on its cores and has libraries start as many threads as there are."""
+    """Pins this process to its cores, and has libraries start as many threads."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
     # What Python 3.13 calls -X cpu_count: the backends ask it how many threads to start.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..checks import check_artifact
-from ..errors import BundleError, PleinairError, UsageError, shown
+from ..errors import BundleError, PleinairError, UsageError, already_exists, shown
 from ..files import is_cut, recover_folder, replace_folder
 from ..owners import Owner
 from ..private import without_folders
@@ -156,12 +156,12 @@ def check_out(out: Path, overwrite: bool, mark: str = MANIFEST) -> None:
     """
     if not (out.exists() or out.is_symlink()):
         return
-    if not overwrite:
-        raise UsageError(f"{out} exists; add --overwrite to replace it")
     if not _is_ours(out, mark):
         raise UsageError(
-            f"{out} is no folder that pleinair wrote, and is not replaced; give another --out"
+            f"{out} is not a folder that pleinair wrote, and is not replaced; give another --out"
         )
+    if not overwrite:
+        raise UsageError(already_exists(out))
 
 
 def _is_ours(out: Path, mark: str) -> bool:

@@ -117,11 +117,11 @@ class Drift(_Part):
 
     @property
     def missed(self) -> str:
-        """What it misses of its bars; empty where it holds."""
+        """The limits that it misses; empty if it keeps all."""
         return self.verdict.partition("misses: ")[2]
 
-    def bars_told(self) -> str:
-        """Returns the bars as a table shows them; empty if they are not known."""
+    def limits_told(self) -> str:
+        """Returns the limits as a table shows them; empty if they are not known."""
         psnr = "PSNR" if self.strokes is None else "plan"
         forms = {
             "psnr": psnr + " >= {:g} dB",
@@ -285,4 +285,6 @@ def read_manifest(root: Path, label: str) -> Manifest:
 
 def no_manifest(source: str | Path) -> str:
     """Returns the message for a folder or zip without a manifest."""
-    return f"{source} is no bundle: it has no {MANIFEST}; give the folder or zip that export wrote"
+    return (
+        f"{source} is not a bundle: it has no {MANIFEST}; give the folder or zip that export wrote"
+    )

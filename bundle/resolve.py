@@ -110,7 +110,7 @@ def _find(named: str) -> Source:
             return Source(Kind.BUNDLE, SHIPPED / named, named)
         there = bool(named) and path.exists()
     except ValueError as error:  # a null character
-        raise UsageError(f"{named!r} is no path: {error}") from error
+        raise UsageError(f"{named!r} is not a path: {error}") from error
     except OSError as error:
         raise BundleError(f"{named} cannot be read: {error.strerror}") from error
     if kind:
@@ -225,17 +225,30 @@ def _varint(file: BinaryIO) -> int | None:
 def _unknown_content(path: Path) -> PleinairError:
     if path.is_dir():
         return BundleError(f"{no_manifest(path)}; nor is it a run, which has {GENERATOR}")
-    if path.suffix in (".pt", ".pth", ".safetensors"):
+    if instead := _what_instead(path):
+        return BundleError(f"{path} is {instead}")
+    if path.suffix in (".ckpt", ".pt", ".pth", ".safetensors"):
         return TrainingError(
-            f"{path} is no readable checkpoint: it is cut short, or something else; train or"
+            f"{path} is not a readable checkpoint: it is cut short, or something else; train or"
             " download it again"
         )
     if path.suffix == ".onnx":
-        return ExportError(f"{path} is no valid ONNX model; export or download it again")
+        return ExportError(f"{path} is not a valid ONNX model; export or download it again")
     return BundleError(
-        f"{path} is no bundle: neither a folder nor a whole zip file; nor is it a checkpoint or an"
-        f" ONNX model; {AGAIN}"
+        f"{path} is not a bundle: neither a folder nor a complete zip file; nor is it a checkpoint"
+        f" or an ONNX model; {AGAIN}"
     )
+
+
+def _what_instead(path: Path) -> str:
+    """What a download left in place of a file, with the remedy; "" if it is none of that."""
+    with path.open("rb") as file:
+        start = file.read(64).lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page, as a link to a page leaves it; download the file itself"
+    if start.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS and not the file; run: git lfs pull"
+    return ""
 
 
 def _other_kind(found: Source, kinds: tuple[Kind, ...]) -> str:
@@ -244,8 +257,9 @@ def _other_kind(found: Source, kinds: tuple[Kind, ...]) -> str:
     article = "an" if found.kind is Kind.ONNX else "a"
     if found.kind is Kind.WEIGHTS:
         remedy = "give the bundle or checkpoint that they belong to"
-    elif Kind.BUNDLE in kinds:
-        remedy = f"export it first: pleinair export {found.named} --out BUNDLE"
+    elif Kind.BUNDLE in kinds or found.kind is Kind.ONNX:
+        first = " first" if Kind.BUNDLE in kinds else ""
+        remedy = f"export it{first}: pleinair export {found.named} --out BUNDLE"
     else:
         remedy = f"give a {wanted}"
-    return f"{found.named} is no {wanted} but {article} {found.kind.value}; {remedy}"
+    return f"{found.named} is not a {wanted} but {article} {found.kind.value}; {remedy}"

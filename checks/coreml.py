@@ -21,7 +21,7 @@ def check_coreml(file: Path, folder: Path | None = None) -> None:
     data = file.read_bytes()
     numbers = {number for number, _ in fields(memoryview(data))}
     if not {1, 2} <= numbers:
-        raise Malformed("it is no model of Core ML")
+        raise Malformed("it is not a model of Core ML")
     for found in _WEIGHTS.finditer(data):
         path = re.split(rb"[^\w./-]", found[1])[0]
         if b".." in path or not (file.parent / path.decode()).is_file():

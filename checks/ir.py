@@ -85,4 +85,4 @@ def _numbers(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise Malformed(f"{text[:40]!r} is no list of numbers") from None
+        raise Malformed(f"{text[:40]!r} is not a list of numbers") from None

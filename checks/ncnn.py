@@ -21,7 +21,7 @@ def check_ncnn(file: Path, folder: Path | None = None) -> None:
     """
     lines = [line.split() for line in read_text(file).splitlines() if line.strip()]
     if len(lines) < 3 or lines[0] != [_MAGIC] or len(lines[1]) != 2:
-        raise Malformed("it is no network of ncnn")
+        raise Malformed("it is not a network of ncnn")
     layers, blobs = (_number(word) for word in lines[1])
     if layers != len(lines) - 2 or not 1 <= layers <= _MOST or not 1 <= blobs <= _MOST:
         raise Malformed(f"it says that it has {layers} layers, and has {len(lines) - 2}")
@@ -37,7 +37,7 @@ def check_ncnn(file: Path, folder: Path | None = None) -> None:
 def _check_layer(line: list[str], made: set[str]) -> set[str]:
     """Checks a layer; returns the blobs that it makes."""
     if len(line) < 4 or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.]*", line[0]):
-        raise Malformed("a line of it is no layer")
+        raise Malformed("a line of it is not a layer")
     taken, given = _number(line[2]), _number(line[3])
     if taken < 0 or given < 0 or 4 + taken + given > len(line):
         raise Malformed(f"layer {line[1]} says that it takes {taken} blobs and makes {given}")
@@ -57,5 +57,5 @@ def _check_layer(line: list[str], made: set[str]) -> set[str]:
 
 def _number(word: str) -> int:
     if not re.fullmatch(r"-?\d{1,9}", word):
-        raise Malformed(f"{word[:20]!r} is no number")
+        raise Malformed(f"{word[:20]!r} is not a number")
     return int(word)

@@ -218,7 +218,9 @@ class _Graphs:
         if not file.is_file() or any(
             part.is_symlink() for part in (file, *file.parents) if part.is_relative_to(self.folder)
         ):
-            raise Malformed(f"tensor {tensor.name!r} has its data in {location}, which is no file")
+            raise Malformed(
+                f"tensor {tensor.name!r} has its data in {location}, which is not a file"
+            )
         try:
             offset, length = int(said.get("offset", "0")), int(said.get("length", "-1"))
         except ValueError:

@@ -8,8 +8,11 @@ import typer
 
 from .. import __version__
 from ..runtime.backends import our_backends
+from .wrong import Verbs
 
 app = typer.Typer(
+    cls=Verbs,
+    context_settings={"help_option_names": ["--help", "-h"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -25,20 +28,21 @@ Backend = Annotated[
 Precision = Annotated[str, typer.Option(help="auto, int8, w8 (Core ML), fp16 or fp32.")]
 Strength = Annotated[float, typer.Option(min=0, max=1, help="1 paints, 0 leaves the original.")]
 Stroke = Annotated[
-    str, typer.Option(help="Size of strokes: fine, medium or large; the model's if none.")
+    str, typer.Option(help="Stroke size: fine, medium or large; default: the model's.")
 ]
-Steady = Annotated[
-    bool, typer.Option("--steady", help="Keep the paint from trembling; takes time.")
-]
+Steady = Annotated[bool, typer.Option("--steady", help="Reduce flicker of the paint; slower.")]
 Follow = Annotated[
     bool,
     typer.Option(
-        "--follow/--no-follow", help="Strokes stay on what they paint, for models with strokes."
+        "--follow/--no-follow", help="Strokes follow what they paint; for models with strokes."
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+MeasureWith = Annotated[
+    str | None, typer.Option(help="Pictures or a video to measure with; default: the demo clip.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 Wait = Annotated[
-    bool, typer.Option("--wait", help="Wait while another process writes the same output.")
+    bool, typer.Option("--wait", help="Wait for another process that writes the same output.")
 ]
 
 
@@ -57,4 +61,4 @@ def options(
     ] = False,
 ) -> None:
     """Options before the verb."""
-    # `main` looks for --debug itself: it must know even when parsing fails.
+    # `main` looks for --debug itself: it needs it even when parsing fails.

@@ -22,7 +22,7 @@ class _RunByDefault(TyperGroup):
     """``bench BUNDLE`` is short for ``bench run BUNDLE``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in (*self.commands, "--help"):
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -37,27 +37,29 @@ def bench_run(
     out: Annotated[Path, typer.Option(help="Folder for results.json, CSV, Markdown, report.html.")],
     backend: Annotated[
         list[str] | None,
-        typer.Option(help="Also with a device: openvino:gpu; repeat for several; all if none."),
+        typer.Option(help="Also with a device: openvino:gpu. Repeat for several; default: all."),
     ] = None,
     precision: Annotated[
-        list[str] | None, typer.Option(help="int8, fp16 or fp32; repeat for several; all if none.")
+        list[str] | None, typer.Option(help="int8, fp16 or fp32. Repeat for several; default: all.")
     ] = None,
     size: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="WxH", help="Repeat for several; 256x256, 640x360 and 1280x720 if none."
+            metavar="WxH", help="Repeat for several; default: 256x256, 640x360 and 1280x720."
         ),
     ] = None,
     scenario: Annotated[
         list[str] | None,
-        typer.Option(help="single-stream, offline or live; repeat for several; all if none."),
+        typer.Option(help="single-stream, offline or live. Repeat for several; default: all."),
     ] = None,
-    duration: Annotated[float, typer.Option(min=0.1, help="Seconds a case, at least.")] = 2.0,
-    frames: Annotated[int, typer.Option(min=2, help="Frames a case, at least.")] = 30,
-    threads: Annotated[int | None, typer.Option(min=1, help="Cores to use; all if none.")] = None,
-    fps: Annotated[float, typer.Option(min=1, help="Of the camera, in the live scenario.")] = 30.0,
+    duration: Annotated[float, typer.Option(min=0.1, help="Minimum seconds per case.")] = 2.0,
+    frames: Annotated[int, typer.Option(min=2, help="Minimum frames per case.")] = 30,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores to use; default: all.")] = None,
+    fps: Annotated[
+        float, typer.Option(min=1, help="Frame rate of the camera in the live scenario.")
+    ] = 30.0,
     pictures: Annotated[
-        Path | None, typer.Option(help="Photographs or a video; the demo clip if none.")
+        Path | None, typer.Option(help="Photographs or a video; default: the demo clip.")
     ] = None,
     clip: Annotated[Path | None, typer.Option(help="A video to measure flicker with.")] = None,
     features: Annotated[Path | None, typer.Option(help="Feature network, for KID.")] = None,
@@ -79,13 +81,14 @@ def bench_run(
         bool, typer.Option("--film", help="Measure the stages of translate too, on --clip.")
     ] = False,
     submit: Annotated[
-        Path | None, typer.Option(help="Write what a table of devices needs to this JSON file.")
+        Path | None,
+        typer.Option(help="Write the figures for a table of devices to this JSON file."),
     ] = None,
     overwrite: Overwrite = False,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a bundle here: a table, results.json and a report; Ctrl-C reports what there is."""
+    """Measure a bundle on this machine: a table, results.json, a report; Ctrl-C ends it early."""
     from ..bundle.resolve import Kind, resolve
 
     resolve(bundle, Kind.BUNDLE)
@@ -98,7 +101,7 @@ def bench_run(
         from ..benchmarks.settings import Settings, first_cores
 
     if submit and (submit.is_dir() or not submit.parent.is_dir()):
-        raise UsageError(f"--submit {submit} is no file in an existing folder")
+        raise UsageError(f"--submit {submit} is not a file in an existing folder")
     settings = Settings(seconds=duration, frames=frames, fps=fps, cores=first_cores(threads))
     with progress("measuring") as advance, needs("train"):  # KID alone needs that
         found = run(
@@ -134,9 +137,11 @@ def bench_run(
 @bench.command("compare")
 def bench_compare(
     before: Annotated[Path, typer.Argument(help="A results.json, or the folder of a run.")],
-    after: Annotated[Path, typer.Argument(help="Another: of a new version, or another machine.")],
+    after: Annotated[
+        Path, typer.Argument(help="A second one: of a new version or another machine.")
+    ],
     threshold: Annotated[
-        float, typer.Option(min=0, help="Share by which a case may become slower.")
+        float, typer.Option(min=0, help="Slowdown allowed for a case, as a share.")
     ] = 0.03,
     relative: Annotated[
         bool, typer.Option("--relative", help="Compare ratios within each run: for two machines.")
@@ -164,10 +169,10 @@ def bench_compare(
 @bench.command("table")
 def bench_table(
     results: Annotated[
-        list[Path], typer.Argument(help="One results.json a device, or what --json printed.")
+        list[Path], typer.Argument(help="One results.json per device, or the output of --json.")
     ],
     into: Annotated[
-        Path | None, typer.Option(help="A Markdown file whose marked table is replaced.")
+        Path | None, typer.Option(help="A Markdown file; the table between its marks is replaced.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -27,7 +27,7 @@ from rich.text import Text
 console = Console(stderr=True)
 # Some libraries swallow an interrupt that meets them while they are imported.
 interrupted = threading.Event()
-_SOON, _EVERY = 5.0, 30.0  # seconds to the first line of progress and between two, without a bar
+_SOON, _EVERY = 5.0, 30.0  # seconds to the first line of progress and between lines, without a bar
 
 
 def say(value: Any, as_json: bool, text: Any) -> None:
@@ -41,28 +41,28 @@ def say(value: Any, as_json: bool, text: Any) -> None:
 
 
 def add_row(table: Table, *cells: str) -> None:
-    """Adds a row; what is in brackets in it is no markup."""
+    """Adds a row; brackets in it are no markup."""
     table.add_row(*map(Text, cells))
 
 
 def print_line(sentence: str) -> None:
-    """Prints what happens along the way, on stderr."""
+    """Prints a message on stderr."""
     console.print(Text(sentence))
 
 
 def complain(sentence: str) -> None:
-    """Prints an error; what is in brackets in it is no markup."""
+    """Prints an error; brackets in it are no markup."""
     if sentence:
         console.print(Text.assemble(("error:", "red"), " ", sentence), soft_wrap=True)
 
 
 def warn(sentence: str) -> None:
-    """Prints a warning; what is in brackets in it is no markup."""
+    """Prints a warning; brackets in it are no markup."""
     console.print(Text.assemble(("warning:", "yellow"), " ", sentence), soft_wrap=True)
 
 
 def end_with(problems: list[str]) -> None:
-    """Says what went wrong along the way; exit status 1 if anything did."""
+    """Prints the problems; exits with status 1 if there are any."""
     for problem in problems:
         complain(problem)
     if problems:
@@ -79,7 +79,7 @@ def progress(title: str) -> Iterator[Any]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    first = os.environ.get("LOCAL_RANK", "0") == "0"  # of several processes, one tells
+    first = os.environ.get("LOCAL_RANK", "0") == "0"  # only one of several processes reports
     still = not (console.is_terminal and first)
     lines = _Lines(title)
     with Progress(*columns, console=console, transient=True, disable=still) as bar:
@@ -96,14 +96,14 @@ def progress(title: str) -> Iterator[Any]:
 
 
 class _Lines:
-    """Progress in a log file: soon a first line, then one now and then, with the time left."""
+    """Progress in a log file: a first line soon, then one at intervals, with the time left."""
 
     def __init__(self, title: str) -> None:
         self.title, self.due = title, time.monotonic() + _SOON
         self.done, self.began = 0, (0, time.monotonic())
 
     def note(self, done: int, total: int | None) -> None:
-        """Takes in how far it is; prints a line if one is due."""
+        """Notes the progress; prints a line if one is due."""
         now = time.monotonic()
         if done < self.done or not self.done:  # another part of the work, or the first step
             self.began = done, now
@@ -121,7 +121,7 @@ class _Lines:
 
 
 def duration(seconds: float) -> str:
-    """Returns a time as people say it."""
+    """Returns a duration in words."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

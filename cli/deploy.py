@@ -9,10 +9,11 @@ import typer
 from rich.table import Table
 
 from ..errors import needs
-from .app import Json, Overwrite, Wait, app
+from .app import Json, MeasureWith, Overwrite, Wait, app
 from .console import add_row, end_with, print_line, say
+from .wrong import Verbs
 
-deploy = typer.Typer(no_args_is_help=True)
+deploy = typer.Typer(cls=Verbs, no_args_is_help=True)
 app.add_typer(deploy, name="deploy", help="Write what a device needs to paint.")
 
 
@@ -57,12 +58,10 @@ def deploy_engines(
     engines: Annotated[
         list[Path], typer.Argument(help="int8.engine and fp16.engine, built on this device.")
     ],
-    pictures: Annotated[
-        str | None, typer.Option(help="Pictures or a video to measure with; the demo clip if none.")
-    ] = None,
+    pictures: MeasureWith = None,
     as_json: Json = False,
 ) -> None:
-    """Take engines that trtexec built here into a bundle, their drift measured on this device."""
+    """Add engines that trtexec built here to a bundle, and measure their drift on this device."""
     from ..deploy.jetson.engines import take_engines
     from ..runtime.sources.demo_clip import DEMO_CLIP
 

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..export.targets import TARGETS
-from .app import Json, Overwrite, Wait, app
+from .app import Json, MeasureWith, Overwrite, Wait, app
 from .console import add_row, end_with, print_line, say, warn
 from .parse import parse_range
 
@@ -32,36 +32,38 @@ def export(
             help="A run, a generator.pt, a shipped model's name, a bundle, or a float .onnx."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The bundle's folder; of SOURCE itself, to add to it.")],
+    out: Annotated[
+        Path, typer.Option(help="The bundle's folder; give SOURCE's own folder to add to it.")
+    ],
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"{', '.join(USUAL)}; built when named only: {', '.join(OTHERS)}; repeat for"
+            help=f"{', '.join(USUAL)}; built only when named: {', '.join(OTHERS)}. Repeat for"
             " several."
         ),
     ] = None,
     precision: Annotated[
         list[str] | None,
-        typer.Option(help=f"{', '.join(PRECISIONS)}; all that a target has if none; repeat."),
+        typer.Option(help=f"{', '.join(PRECISIONS)}; default: all that a target has. Repeat."),
     ] = None,
     calibration: Annotated[
         Path | None,
-        typer.Option(help="Real photographs, or a video; the recipe's, or the demo clip, if none."),
+        typer.Option(help="Real photographs or a video; default: the recipe's, or the demo clip."),
     ] = None,
     max_drift: Annotated[
         list[str] | None,
         typer.Option(
             metavar="MEASURE=NUMBER",
-            help="What INT8 must hold: psnr=38 (of the plan, if it paints strokes), ssim=0.98,"
-            " delta_e=1 or, of pixels with another stroke, strokes=8%; layers stay"
-            " float until it does. Repeat for several.",
+            help="Drift limit of INT8: psnr=38 (with strokes: of the plan), ssim=0.98,"
+            " delta_e=1 or strokes=8% (pixels that take another stroke); layers stay"
+            " float until INT8 keeps to it. Repeat for several.",
         ),
     ] = None,
     input_range: Annotated[
         str | None,
         typer.Option(
             metavar="BLACK,WHITE",
-            help="Of a float .onnx: -1,1 or 0,255 or 0,1; told by what it paints if none.",
+            help="Range of a float .onnx: -1,1 or 0,255 or 0,1; guessed by default.",
         ),
     ] = None,
     fine: Annotated[
@@ -71,14 +73,14 @@ def export(
         ),
     ] = False,
     licence: Annotated[
-        str, typer.Option(help="Of the weights; the bundle's, else 'not stated', if none.")
+        str, typer.Option(help="Licence of the weights; default: the source's, or 'not stated'.")
     ] = "",
     description: Annotated[str, typer.Option(help="For the manifest.")] = "",
     overwrite: Overwrite = False,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
-    """Export a generator to each target in FP32, FP16 and INT8, the drift of each measured."""
+    """Export a generator to each target in FP32, FP16 and INT8, and measure each one's drift."""
     from ..api.export import export as run
 
     manifest = run(
@@ -97,8 +99,8 @@ def export(
         progress=_tell,
     )
     heads = manifest.artifacts[0].drift.figures()
-    bars = {a.precision: told for a in manifest.artifacts if (told := a.drift.bars_told())}
-    caption = "\n".join(f"{one} holds: {told}" for one, told in bars.items()) or None
+    limits = {a.precision: told for a in manifest.artifacts if (told := a.drift.limits_told())}
+    caption = "\n".join(f"{one} holds: {told}" for one, told in limits.items()) or None
     table = Table("target", "precision", "kB", *heads, "verdict", "s", caption=caption)
     for a in manifest.artifacts:
         d, what = a.drift, f"{a.target} {a.device}".rstrip()
@@ -128,20 +130,18 @@ def _tell(line: str) -> None:
 def _missed(artifact: Artifact) -> str:
     """What an artifact misses, and what to do about it."""
     drift, what = artifact.drift, f"{artifact.target} {artifact.precision}"
-    told = f"{what} misses its bars of drift: {drift.missed}; auto does not take it"
+    told = f"{what} misses its drift limits: {drift.missed}; auto does not choose it"
     if artifact.precision not in ("int8", "w8"):
         return f"{told}; take another precision"
     named = [name for name in ("psnr", "ssim", "delta_e", "strokes") if name in drift.limits]
     limits = " ".join(f"--max-drift {name}={drift.limits[name]:g}" for name in named)
-    return f"{told}; to leave in float what costs most, add {limits}"
+    return f"{told}; to keep the costliest layers in float, add {limits}"
 
 
 @app.command()
 def verify(
     bundle: Annotated[str, typer.Argument(help="A shipped model's name, or a bundle.")],
-    pictures: Annotated[
-        str | None, typer.Option(help="Pictures or a video to measure with; the demo clip if none.")
-    ] = None,
+    pictures: MeasureWith = None,
     as_json: Json = False,
 ) -> None:
     """Check a bundle's manifest, hashes and graphs, and measure its drift on this machine."""
@@ -172,13 +172,13 @@ def verify(
 @app.command()
 def serve(
     site: Annotated[str, typer.Argument(help="What export --target web wrote.")],
-    port: Annotated[int, typer.Option(min=0, help="0 takes any that is free.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, help="0 picks a free one.")] = 8000,
     https: Annotated[
-        bool, typer.Option("--https", help="Serve phones in this network, by a certificate.")
+        bool, typer.Option("--https", help="Serve phones in this network too, with a certificate.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Serve a page that paints in browsers, until Ctrl-C; only to this machine but for --https."""
+    """Serve a page that paints in browsers, until Ctrl-C; to this machine only, or with --https."""
     from ..deploy.web.server import SiteServer
     from ..runtime.qr import qr_text
 
@@ -186,7 +186,8 @@ def serve(
     told = [f"open {address}" for address in server.addresses]
     if https:
         told.append(
-            f"browsers warn once: the certificate is made here, its SHA-256 is {server.fingerprint}"
+            "browsers warn once: this machine made the certificate; its SHA-256 is"
+            f" {server.fingerprint}"
         )
         told += [qr_text(address) for address in server.addresses[1:]]  # for a phone's camera
     say(

@@ -11,9 +11,10 @@ from typing import Any, NoReturn, cast
 
 import typer
 
-from ..errors import PleinairError, UsageError, missing_library
+from ..errors import PleinairError, UsageError, first_line, missing_library
 from .app import app
 from .console import complain, console, interrupted
+from .wrong import usage
 
 # The base of typer's errors of usage; they are click's, or those of typer's own copy of click.
 _WrongUsage = cast(type[Exception], typer.BadParameter.__bases__[0])
@@ -34,7 +35,7 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt) as end:
         status, left = 130, str(end)
     except _WrongUsage as error:
-        complain(_usage(error))
+        complain(usage(error))
         status = 2
     except Exception as error:
         if debug:
@@ -46,10 +47,10 @@ def main() -> None:
 
 
 def run() -> NoReturn:
-    """Runs the command line and ends the process, whatever threads still do.
+    """Runs the command line and ends the process, whatever its threads still do.
 
-    Python's own end stops a thread wherever it is, and one inside ONNX Runtime then aborts the
-    process (SIGABRT). Here all is cleared away, and then the process is gone.
+    When Python exits it stops threads wherever they are; one inside ONNX Runtime then aborts the
+    process (SIGABRT). So this cleans up and ends the process at once.
     """
     status = 130
     with contextlib.suppress(KeyboardInterrupt):  # a second one, while the first is answered
@@ -61,7 +62,7 @@ def run() -> NoReturn:
         signal.signal(number, signal.SIG_IGN)
     atexit._run_exitfuncs()  # temporary folders and children; there is no public way
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # who reads has gone
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # the reader is gone
             stream.flush()
     os._exit(status)
 
@@ -74,34 +75,24 @@ def _failed(error: Exception) -> int:
         case ImportError():  # of the base install, or of a library of the system's
             complain(missing_library(error))
         case BrokenPipeError():
-            pass  # who reads has gone
-        case OSError():  # what no room foresaw: a name too long, a disk that fails
+            pass  # the reader is gone
+        case OSError():  # what no room caught: a name too long, a disk that fails
             complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-        case _:  # a fault of ours, but no riddle
-            said = str(error).strip().splitlines() or ["without a word"]
+        case _:  # a bug of ours, in one sentence too
             complain(
-                f"{type(error).__name__} ({said[0]}); this is a fault of pleinair: please report it"
-                " with what pleinair --debug says of the same command"
+                f"{type(error).__name__} ({first_line(str(error))}); this is a bug in pleinair:"
+                " please report it with the output of pleinair --debug and the same command"
             )
     return 2 if isinstance(error, UsageError) else 1
 
 
 def _interrupt(*_: object) -> None:
-    """SIGTERM ends a verb as Ctrl-C does: what was half-written goes away."""
+    """Makes SIGTERM end a verb as Ctrl-C does: what is half-written is removed."""
     interrupted.set()
     raise KeyboardInterrupt
 
 
 def _unraisable(problem: Any) -> None:
-    """Says what Python could not raise, but for an interrupt, which is noted already."""
+    """Prints what Python could not raise; an interrupt is noted already."""
     if problem.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(problem)
-
-
-def _usage(error: Exception) -> str:
-    """The sentence for a command line that does not parse; nothing where help was shown instead."""
-    said: str = cast(Any, error).format_message().rstrip(".")
-    context = getattr(error, "ctx", None)
-    verb = context.command_path if context else "pleinair"
-    joined = " See" if said.endswith("?") else "; see"
-    return f"{said}{joined} {verb} --help" if said else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,9 +44,11 @@ def demo(
 ) -> None:
     """Paint the bundled clip with the bundled model: a video and a before/after still."""
     from ..runtime.translate.demo import run_demo
+    from ..runtime.translate.options import Look, PaintOptions
 
+    options = PaintOptions(backend, precision, Look(stroke=stroke))
     with progress("painting the demo clip") as advance:
-        result, still = run_demo(out, model, backend, precision, overwrite, advance, stroke, wait)
+        result, still = run_demo(out, model, options, overwrite, wait, advance)
     stats = result.stats() | {"video": str(out), "still": str(still)}
     say(stats, as_json, f"{_summary(stats)}\nwrote {out} and {still}")
     end_with(result.problems)
@@ -59,7 +60,9 @@ def translate(
         str,
         typer.Argument(metavar="IN", help="A picture, video, folder or pattern ('a/**/*.jpg')."),
     ],
-    out: Annotated[str, typer.Argument(metavar="OUT", help="A file like it, or a folder.")],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", help="A file of the same kind, or a folder.")
+    ],
     model: Model = "monet",
     backend: Backend = "auto",
     precision: Precision = "auto",
@@ -68,28 +71,29 @@ def translate(
     follow: Follow = True,
     stroke: Stroke = "",
     start: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Where videos begin: seconds or 1:02:03.5.")
+        str | None,
+        typer.Option(metavar="TIME", help="Where in videos to begin: seconds or 1:02:03.5."),
     ] = None,
-    end: Annotated[str | None, typer.Option(metavar="TIME", help="And where they end.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="Where in videos to end.")] = None,
     codec: Annotated[str, typer.Option(help="h264, hevc or av1.")] = "h264",
     quality: Annotated[
-        int, typer.Option(min=0, max=51, help="Of videos: lower is better and larger.")
+        int, typer.Option(min=0, max=51, help="Quality of videos: lower is better and larger.")
     ] = 21,
     preset: Annotated[
         str,
         typer.Option(
-            help="ultrafast ... medium ... slower: time for smaller files. If not given, superfast"
-            " for h264 and veryfast for others."
+            help="ultrafast ... medium ... slower: slower ones give smaller files. Default:"
+            " superfast for h264, veryfast for others."
         ),
     ] = "",
     hardware: Annotated[
         bool, typer.Option("--hardware", help="Encode on the graphics card.")
     ] = False,
     background: Annotated[
-        str, typer.Option(help="Under what is transparent: white, black, grey or #rrggbb.")
+        str, typer.Option(help="Colour under transparent parts: white, black, grey or #rrggbb.")
     ] = "white",
     keep_location: Annotated[
-        bool, typer.Option("--keep-location", help="Keep where videos were taken.")
+        bool, typer.Option("--keep-location", help="Keep the place where videos were taken.")
     ] = False,
     keep_profile: Annotated[
         bool,
@@ -97,14 +101,16 @@ def translate(
     ] = False,
     engine: Annotated[
         str,
-        typer.Option(help="local, or ray: a cluster; IN may be a .txt list or an fsspec address."),
+        typer.Option(
+            help="local, or ray for a cluster; IN may then be a .txt list or an fsspec address."
+        ),
     ] = "local",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be painted, and paint nothing.")
     ] = False,
     overwrite: Overwrite = False,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave what is there: for a folder that grew.")
+        bool, typer.Option("--skip-existing", help="Skip existing outputs: for a folder that grew.")
     ] = False,
     wait: Wait = False,
     max_pixels: Annotated[
@@ -115,68 +121,53 @@ def translate(
 ) -> None:
     """Paint pictures, videos and folders of them; sound, subtitles and timing are kept.
 
-    What was interrupted goes on where it was left when the same command is given again.
+    An interrupted job resumes when the same command is given again.
     """
     from ..runtime.address import shown
     from ..runtime.sinks.encoding import Encoding
-    from ..runtime.translate.ray_engine import preview_corpus
-    from ..runtime.translate.ray_engine import translate_corpus as run_corpus
-    from ..runtime.translate.translate import Look, preview
+    from ..runtime.translate.options import Look, PaintOptions
+    from ..runtime.translate.ray_engine import preview_corpus, translate_corpus
+    from ..runtime.translate.translate import preview
     from ..runtime.translate.translate import translate as run
 
     if skip_existing and engine == "ray":
         raise UsageError("--skip-existing is for --engine local")
     if engine not in ("local", "ray"):
         raise UsageError(unknown_name("engine", engine, ("local", "ray")))
-    part = {"start": parse_time("--start", start), "end": parse_time("--end", end)}
-    encoding = Encoding(codec, quality, preset, hardware)
     look = Look(
         strength,
         steady,
         follow,
-        **part,
-        stroke=stroke,
-        background=background,
-        keep_location=keep_location,
-        keep_profile=keep_profile,
+        parse_time("--start", start),
+        parse_time("--end", end),
+        stroke,
+        background,
+        keep_location,
+        keep_profile,
     )
+    encoding = Encoding(codec, quality, preset, hardware)
     if dry_run:
-        local = engine == "local"
         rows = (
-            preview(
-                source,
-                out,
-                **part,
-                encoding=encoding,
-                keep_location=keep_location,
-                keep_profile=keep_profile,
-                max_pixels=max_pixels,
-            )
-            if local
-            else preview_corpus(source, out)
+            preview_corpus(source, out)
+            if engine == "ray"
+            else preview(source, out, look, encoding, max_pixels)
         )
         say({"items": rows}, as_json, "\n".join(line for row in rows for line in _foreseen(row)))
         return
     if stats and (stats.is_dir() or not stats.parent.is_dir()):
-        raise UsageError(f"--stats {stats} is no file in an existing folder")
+        raise UsageError(f"--stats {stats} is not a file in an existing folder")
+    options = PaintOptions(backend, precision, look, encoding)
     with progress(f"painting {shown(source)}") as advance:
-        painting: dict[str, Any] = {
-            "backend": backend,
-            "precision": precision,
-            "encoding": encoding,
-            "overwrite": overwrite,
-            "wait": wait,
-            "progress": advance,
-        }
+        writing: dict[str, Any] = {"overwrite": overwrite, "wait": wait, "progress": advance}
         result = (
-            run_corpus(source, out, model, look=look, **painting)
+            translate_corpus(source, out, model, options, **writing)
             if engine == "ray"
             else run(
                 source,
                 out,
                 model,
-                **asdict(look),
-                **painting,
+                **options.keywords(),
+                **writing,
                 skip_existing=skip_existing,
                 max_pixels=max_pixels,
                 say=print_line,
@@ -194,25 +185,29 @@ def translate(
 @app.command()
 def live(
     named: Annotated[
-        str, typer.Argument(metavar="[SOURCE]", help="The same as --source, which is 0 if none.")
+        str, typer.Argument(metavar="[SOURCE]", help="The same as --source; default: 0.")
     ] = "",
     source: Annotated[str, typer.Option(help="A camera's index, a URL or a file.")] = "",
     camera_size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="Ask it of the camera; never stretched.")
+        str | None,
+        typer.Option(
+            metavar="WxH", help="Size to request from the camera; frames are never stretched."
+        ),
     ] = None,
     camera_fps: Annotated[
-        float | None, typer.Option(min=1, max=1000, help="Ask it of the camera.")
+        float | None, typer.Option(min=1, max=1000, help="Frame rate to request from the camera.")
     ] = None,
     sink: Annotated[
         list[str] | None,
         typer.Option(
             help="window, http (a page for browsers; http:PORT, http:HOST:PORT),"
-            " virtual-camera, null, or a video file to record to; repeat for several; window if"
-            " none."
+            " virtual-camera, null, or a video file to record to. Repeat for several; default:"
+            " window."
         ),
     ] = None,
     token: Annotated[
-        str, typer.Option(help="Of the page's address, to keep it; a new one if none.")
+        str,
+        typer.Option(help="Token in the page's address, to keep the address; default: a new one."),
     ] = "",
     model: Model = "monet",
     backend: Backend = "auto",
@@ -220,16 +215,17 @@ def live(
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Paint at this size.")] = None,
     strength: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="1 paints, 0 leaves the original; as last time if none."),
+        typer.Option(min=0, max=1, help="1 paints, 0 leaves the original; default: as last time."),
     ] = None,
     mirror: Annotated[
-        bool | None, typer.Option("--mirror/--no-mirror", help="Mirror; as last time if none.")
+        bool | None,
+        typer.Option("--mirror/--no-mirror", help="Mirror the picture; default: as last time."),
     ] = None,
     side_by_side: Annotated[
         bool, typer.Option("--side-by-side", help="Show the original to the left.")
     ] = False,
     target_fps: Annotated[
-        float | None, typer.Option(min=1, max=1000, help="Hold it by painting smaller.")
+        float | None, typer.Option(min=1, max=1000, help="Frame rate to hold by painting smaller.")
     ] = None,
     steady: Steady = False,
     follow: Follow = True,
@@ -243,7 +239,7 @@ def live(
 ) -> None:
     """Paint a camera, a stream or a clip as it plays; the newest frame wins.
 
-    In a window h shows the keys. Strength, mirror and the divider are kept for the next time.
+    In a window, h shows the keys. Strength, mirror and divider are kept for the next time.
     """
     from ..runtime.address import shown
     from ..runtime.controls import Controls, read_settings
@@ -312,7 +308,7 @@ def _foreseen(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _summary(stats: dict[str, Any], several: bool = False) -> str:
-    """Says what was painted; several files have no one size."""
+    """Says what was painted; several files have no common size."""
     width, height = stats["size"]
     count = stats["frames"]
     if not count:

@@ -1,4 +1,4 @@
-"""Values of options that are written in a form of their own."""
+"""Option values with a syntax of their own: times, sizes, ranges."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ def parse_time(option: str, text: str | None) -> float | None:
         return None
     parts = text.split(":")
     if len(parts) > 3 or not all(re.fullmatch(r"\d+(\.\d+)?", part) for part in parts):
-        raise UsageError(f"{option} {shown(text)!r} is no time; write seconds, 1:02 or 1:02:03.5")
+        raise UsageError(
+            f"{option} {shown(text)!r} is not a time; write seconds, 1:02 or 1:02:03.5"
+        )
     seconds = 0.0
     for part in parts:
         seconds = 60 * seconds + float(part)

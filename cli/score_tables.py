@@ -18,14 +18,14 @@ def score_table(scores: Scores, dimensions: int) -> Table:
     s, few = scores, f"needs more than {dimensions} pictures of each"
     table = Table("score", "painted", "originals", "meaning")
     for name, painted, original, meaning in (
-        ("KID", s.kid, s.kid_photographs, "distance to the targets, 0 where they are"),
-        ("KID ratio", s.kid_ratio, 1, "below 1 is nearer to them than the originals"),
+        ("KID", s.kid, s.kid_photographs, "distance to the targets; 0 is none"),
+        ("KID ratio", s.kid_ratio, 1, "below 1: nearer to them than the originals are"),
         ("FID", s.fid, s.fid_photographs, few if s.fid is None else "distance to the targets"),
-        ("SSIM", s.ssim, 1, "structure that is kept"),
+        ("SSIM", s.ssim, 1, "structure kept"),
         ("CIEDE2000", s.delta_e, 0, "how far colours are from the original's"),
         ("strength", s.strength, 0, "mean change in grey levels"),
-        ("checkerboard", s.checkerboard, 1, "above 1 is a regular pattern of 8, 4 or 2 pixels"),
-        ("flicker", s.flicker, 1, "above 1 is unsteadier than the clip; needs --clip"),
+        ("checkerboard", s.checkerboard, 1, "above 1: a regular pattern of 8, 4 or 2 pixels"),
+        ("flicker", s.flicker, 1, "above 1: flickers more than the clip; needs --clip"),
         ("L1 to the pair", s.pair_l1, s.pair_l1_photographs, "grey levels; needs pairs"),
         ("CIEDE2000 to it", s.pair_delta_e, s.pair_delta_e_photographs, "colours; needs pairs"),
     ):
@@ -34,7 +34,7 @@ def score_table(scores: Scores, dimensions: int) -> Table:
 
 
 def viewing_table(scores: ViewingScores) -> Table:
-    """Scores at viewing size, each with what it is worth."""
+    """Scores at viewing size, and what each is worth."""
     s = scores
     enlarged = f", of them enlarged: {s.enlarged}" if s.enlarged else ""
     table = Table(
@@ -43,7 +43,7 @@ def viewing_table(scores: ViewingScores) -> Table:
         "originals",
         "what it is worth",
         title=f"at viewing size, 720 rows; pictures: {s.pictures}{enlarged}",
-        caption="None of these has agreed with blind viewers: they describe, eyes decide.",
+        caption="None of these agreed with blind viewers: scores describe, eyes decide.",
     )
     length, width = s.mark_length_photographs, s.mark_width_photographs
     elongation = s.mark_elongation_photographs
@@ -64,8 +64,8 @@ def viewing_table(scores: ViewingScores) -> Table:
         ("mark length", s.mark_length, length, "pixels; size of patches, brushwork or not"),
         ("mark width", s.mark_width, width, "the same across"),
         ("mark elongation", s.mark_elongation, elongation, "dabs or strokes; edges count as well"),
-        ("raggedness", s.raggedness, 0, "pixels that outlines wander; by a hand or by accident"),
-        ("still", s.still, 1, "0 stands still under a camera's noise; a photograph scores 1"),
+        ("raggedness", s.raggedness, 0, "pixels that outlines stray; by hand or by accident"),
+        ("still", s.still, 1, "0: stands still under camera noise; a photograph scores 1"),
         ("KID", s.kid, s.kid_photographs, "does not agree with eyes"),
     ):
         add_row(table, name, _number(painted), _number(original), worth)

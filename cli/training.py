@@ -31,15 +31,15 @@ def _list_recipes(wanted: bool) -> None:
 @app.command()
 def train(
     recipe: Annotated[
-        Path, typer.Argument(help="A TOML recipe, or the name of one of ours, e.g. hand.")
+        Path, typer.Argument(help="A TOML recipe, or the name of a shipped one, e.g. hand.")
     ],
-    out: Annotated[Path, typer.Option(help="The run's folder; goes on from its checkpoint.")],
+    out: Annotated[Path, typer.Option(help="The run's folder; resumes from its checkpoint.")],
     data: Annotated[Path | None, typer.Option(help="Replaces the recipe's data.root.")] = None,
     pictures: Annotated[
-        Path | None, typer.Option(help="A hand of your own: some thirty paintings.")
+        Path | None, typer.Option(help="A hand of your own: a folder of about thirty paintings.")
     ] = None,
     photos: Annotated[
-        Path | None, typer.Option(help="With --pictures: photographs of what it shall paint.")
+        Path | None, typer.Option(help="With --pictures: photographs of what it will paint.")
     ] = None,
     hand: Annotated[str, typer.Option(help="Whose marks: monet, van-gogh, seurat, pastel.")] = "",
     changes: Annotated[
@@ -53,20 +53,16 @@ def train(
     listed: Annotated[
         bool,
         typer.Option(
-            "--list", callback=_list_recipes, is_eager=True, help="List our recipes by name."
+            "--list",
+            callback=_list_recipes,
+            is_eager=True,
+            help="List the shipped recipes by name.",
         ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Train a generator, or go on with a run that was interrupted. Also under torchrun."""
-    from ..bundle.resolve import PAINTERS, resolve
-    from ..train.shipped import find_recipe
-
-    find_recipe(recipe)  # what is wrong with a name is said before torch is imported
-    if init:
-        init = resolve(init, *PAINTERS).path
-    with needs("train"):
-        from ..api.train import train as run
+    """Train a generator, or resume an interrupted run. Works under torchrun, too."""
+    from ..api.train import train as run
 
     with progress(f"training {recipe.stem}") as advance:
         found = run(
@@ -92,11 +88,13 @@ def train(
 def import_(
     checkpoint: Annotated[Path, typer.Argument(help="A state dict, e.g. latest_net_G.pth.")],
     out: Annotated[Path, typer.Option(help="The generator's file to write, for export.")],
-    name: Annotated[str, typer.Option(help="Of the generator; the file's name by default.")] = "",
+    name: Annotated[
+        str, typer.Option(help="Name of the generator; default: the file's name.")
+    ] = "",
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Take over a generator trained with pytorch-CycleGAN-and-pix2pix."""
+    """Import a generator trained with pytorch-CycleGAN-and-pix2pix."""
     from ..bundle.resolve import Kind, resolve
 
     resolve(checkpoint, Kind.CHECKPOINT)
@@ -115,25 +113,29 @@ def import_(
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="SOURCE", help="A run, generator.pt or bundle.")],
     data: Annotated[
-        Path | None, typer.Option(help="The folder of folders; the recipe's data.root if none.")
+        Path | None,
+        typer.Option(help="Parent of the picture folders; default: the recipe's data.root."),
     ] = None,
     source: Annotated[
-        str, typer.Option(help="Folder of pictures to paint; the recipe's, else testB.")
+        str, typer.Option(help="Folder of pictures to paint; default: the recipe's, or testB.")
     ] = "",
     target: Annotated[
-        str, typer.Option(help="Folder of the target domain; the recipe's, else trainA.")
+        str, typer.Option(help="Folder of the target domain; default: the recipe's, or trainA.")
     ] = "",
     features: Annotated[
-        Path | None, typer.Option(help="Feature network; the recipe's, else Inception v3.")
+        Path | None, typer.Option(help="Feature network; default: the recipe's, or Inception v3.")
     ] = None,
-    pictures: Annotated[int, typer.Option(min=2, help="At most so many of each.")] = 300,
+    pictures: Annotated[int, typer.Option(min=2, help="Maximum number of each.")] = 300,
     viewing: Annotated[
-        int, typer.Option(min=0, help="So many of them also at viewing size, 720 rows; 0: none.")
+        int,
+        typer.Option(
+            min=0, help="How many of them to score at viewing size too, 720 rows; 0: none."
+        ),
     ] = 12,
     clip: Annotated[str | None, typer.Option(help="A video to measure flicker with.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet to this file.")] = None,
     save: Annotated[
-        bool, typer.Option("--save", help="Note the scores in the bundle's manifest and card.")
+        bool, typer.Option("--save", help="Save the scores in the bundle's manifest and card.")
     ] = False,
     backend: Backend = "auto",
     precision: Precision = "auto",

@@ -1,23 +1,23 @@
-"""The wheel of the pleinair that runs, to install it on a device that has no index with it."""
+"""The wheel of this pleinair, for devices that cannot get it from an index."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from .. import __version__
+from ..children import run_child
 from ..errors import ExportError
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def build_wheel(folder: Path) -> Path:
-    """Builds it with pip, from the checkout that runs or from where it was installed from.
+    """Builds it with pip, from this checkout or from where it was installed.
 
     Args:
         folder: Where to put it.
@@ -30,7 +30,7 @@ def build_wheel(folder: Path) -> Path:
     """
     source = _source()
     with tempfile.TemporaryDirectory(prefix="pleinair-") as temporary:
-        # Without this setuptools builds inside the checkout, and old modules stay in what it makes.
+        # Without this, setuptools builds inside the checkout and old modules stay in the wheel.
         settings = Path(temporary, "setup.cfg")
         settings.write_text(
             f"[build]\nbuild_base = {temporary}/build\n[egg_info]\negg_base = {temporary}\n",
@@ -38,19 +38,15 @@ def build_wheel(folder: Path) -> Path:
         )
         made = Path(temporary, "made")
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-        done = subprocess.run(
-            [*command, "--no-deps", "--wheel-dir", str(made), source],
+        said = run_child(
+            [*command, "--no-deps", "--wheel-dir", made, source],
             env=os.environ | {"DIST_EXTRA_CONFIG": str(settings)},
-            capture_output=True,
-            text=True,
-            check=False,
         )
         wheels = list(made.glob("pleinair-*.whl"))
-        if done.returncode or len(wheels) != 1:
-            said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        if said or len(wheels) != 1:
             raise ExportError(
-                f"pip cannot build a wheel of {source} ({said}); connect to the network, or run"
-                " this in a checkout of pleinair"
+                f"pip cannot build a wheel of {source} ({said or 'it made none'}); connect to the"
+                " network, or run this in a checkout of pleinair"
             )
         path = folder / wheels[0].name
         path.write_bytes(wheels[0].read_bytes())

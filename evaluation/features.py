@@ -26,7 +26,7 @@ import torch
 
 from ..bundle.bundle import sha256_of
 from ..checks import check_onnx
-from ..errors import PleinairError, UsageError
+from ..errors import PleinairError, UsageError, last_line
 from ..pictures import Pixels
 
 Vectors = npt.NDArray[np.float32]  # [N, D]
@@ -76,7 +76,8 @@ def _checked(network: _Network, picture: npt.NDArray[Any], path: Path) -> Vector
         out = network(picture)
     except Exception as error:  # each library has its own
         raise PleinairError(
-            f"feature network {path} does not take float32 {list(picture.shape)}: {_last(error)}"
+            f"feature network {path} does not take float32 {list(picture.shape)}:"
+            f" {last_line(error)}"
         ) from error
     if out.ndim not in (2, 4) or out.shape[0] != 1 or out.size != out.shape[1]:
         raise PleinairError(
@@ -97,7 +98,7 @@ def _load_onnx(path: Path) -> tuple[_Network, int]:
         session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common class
         raise PleinairError(
-            f"feature network {path} is no ONNX file that can be run: {_last(error)}"
+            f"feature network {path} is no ONNX file that can be run: {last_line(error)}"
         ) from error
     taken = session.get_inputs()[0]
     height, width = ([*taken.shape, None, None, None, None])[2:4]
@@ -185,11 +186,6 @@ def _fetch(url: str, path: Path) -> None:
         torch.hub.download_url_to_file(url, str(path), hash_prefix, progress=False)
     except (OSError, RuntimeError) as error:  # no network; another hash
         raise PleinairError(
-            f"Inception's weights cannot be fetched ({_last(error)}); download {url} to {path},"
+            f"Inception's weights cannot be fetched ({last_line(error)}); download {url} to {path},"
             " or name a feature network of your own (--features, evaluate.features in a recipe)"
         ) from error
-
-
-def _last(error: Exception) -> str:
-    """Returns the last line of a library's error, which has the reason."""
-    return (str(error).strip() or type(error).__name__).splitlines()[-1]

@@ -21,10 +21,10 @@ def check_sheet(path: Path | None) -> None:
     """Says that a sheet cannot have this name before the work is done.
 
     Raises:
-        UsageError: It is no picture's name.
+        UsageError: It is not a picture's name.
     """
     if path and (path.is_dir() or not is_picture(path)):
-        raise UsageError(f"--sheet {path} is no name for a picture; end it in .jpg, .png ...")
+        raise UsageError(f"--sheet {path} is not a name for a picture; end it in .jpg, .png ...")
 
 
 def write_sheet(path: Path, pictures: Sequence[Pixels], paint: Callable[[Pixels], Pixels]) -> None:

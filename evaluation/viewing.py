@@ -8,7 +8,7 @@ strokes. Which painting is better is for eyes, in blind pairs.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from ..errors import UsageError
 from ..networks.painter import Paint, forget
 from ..pictures import Pixels
+from ..progress import Progress
 from .border import border
 from .calm import Spread, calm_areas, spread_in
 from .change import content, stroke_strength
@@ -69,7 +70,7 @@ def score_at_viewing_size(
     paint: Paint,
     features: Features | None = None,
     targets: Vectors | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> ViewingScores:
     """Paints pictures at the size where they are watched, and measures the paintings.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ExportError, MediaError
 from ..pictures import Frames, Pixels, list_pictures, read_picture, spread
-from ..runtime.sources.source import open_source
+from ..runtime.sources.opening import open_source
 from ..train.data.domains import UnreadablePicture
 
 LONGEST = 1280  # larger photographs are scaled down to a camera's size

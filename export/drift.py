@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import nn
 from .. import metrics
 from ..bundle.manifest import Drift, Strokes
 from ..canvas.winners import plan_error
-from ..errors import ExportError, UsageError, unknown_name
+from ..errors import ExportError
 from ..metrics import DRIFT_LIMITS, DriftLimits, ImageErrors, drift_limits
 from ..networks.describe import strokes_of
 from ..networks.frames import FrameGraph
@@ -26,33 +26,10 @@ ROUNDED = ("w8", "int8")  # precisions that a budget applies to
 STROKES_ON = 48  # photographs; each has tens of thousands of strokes
 
 Paint = Callable[[Frames], Frames]
-# The measures that a budget may limit, each with a value beyond its range.
-_MOST = {"psnr": metrics.IDENTICAL_DB, "ssim": 1.0, "delta_e": 100.0, "strokes": 1.0}
 
 
 class BudgetMissed(ExportError):
     """An artifact drifts more than ``--max-drift`` allows."""
-
-
-def parse_budget(texts: Iterable[str]) -> DriftLimits | None:
-    """Parses ``psnr=38``, ``ssim=0.98``, ``delta_e=1``, ``strokes=8%``; None if there are none.
-
-    Raises:
-        UsageError: A text has another form, or its value is out of range.
-    """
-    limits: dict[str, float] = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        if name not in _MOST:
-            raise UsageError(unknown_name("measure of drift", name, _MOST))
-        try:
-            limits[name] = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
-        except ValueError:
-            raise UsageError(f"--max-drift {text} is not of the form {name}=NUMBER") from None
-        most = _MOST[name]
-        if not 0 < limits[name] < most:
-            raise UsageError(f"--max-drift {text}: {name} is more than 0 and less than {most:g}")
-    return DriftLimits(**limits) if limits else None
 
 
 def reference_pictures(generator: nn.Module, frames: Sequence[Frames]) -> list[Frames]:

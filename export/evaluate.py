@@ -20,7 +20,7 @@ from ..evaluation.viewing import ViewingScores, score_at_viewing_size
 from ..networks.painter import Paint, painter
 from ..pictures import Pixels
 from ..progress import Progress
-from ..runtime.sources.source import open_source
+from ..runtime.sources.opening import open_source
 from ..runtime.stylizer import load
 from ..train.data.held_out import are_pairs, held_out_pictures
 from ..train.recipe import Recipe, validate_recipe

@@ -14,10 +14,20 @@ from typing import Any
 
 from .. import __version__
 from ..bundle.bundle import Bundle, bytes_of, check_out, published, sha256_of, write_bundle
-from ..bundle.manifest import WEIGHTS, Artifact, FrameFormat, Generator, Manifest, Training, Weights
+from ..bundle.manifest import (
+    WEIGHTS,
+    Artifact,
+    FrameFormat,
+    Generator,
+    Manifest,
+    Skipped,
+    Training,
+    Weights,
+)
 from ..bundle.resolve import EXPORTABLE, Kind, resolve
-from ..errors import ExportError, UsageError, unknown_name
+from ..errors import ExportError, UsageError
 from ..files import staging
+from ..metrics import DriftLimits
 from ..networks.describe import describe, strokes_of
 from ..networks.load import save_weights
 from ..networks.strokes import StrokeGenerator
@@ -28,132 +38,124 @@ from ..train.data.held_out import held_out_folder, read_for
 from ..train.recipe import validate_recipe
 from .build import Build
 from .calibration import load_frames
-from .drift import parse_budget, reference_pictures
+from .drift import reference_pictures
 from .graph_store import About
 from .model_card import CARD, STRIP, model_card, strip
+from .options import ExportOptions
+from .request import parse_budget, plan_of
 from .sources.checkpoints import Trained
 from .sources.foreign import ForeignGenerator
 from .sources.source import load_source
-from .targets import TARGETS, Target, find_target
+from .targets import Target
 from .targets.web.own_graphs import check_photograph
 from .targets.web.site import TARGET, write_site
 
 PHOTOGRAPHS = 600  # half of them calibrate, half of them measure drift
-PRECISIONS = ("fp32", "fp16", "w8", "int8")
 
 
-def export(
+def export_bundle(
     source: str | Path,
     out: Path,
+    options: ExportOptions = ExportOptions(),  # noqa: B008  # it is frozen
     *,
-    targets: Sequence[str] = (),
-    precisions: Sequence[str] = (),
-    calibration: Path | None = None,
-    max_drift: Sequence[str] = (),
-    input_range: tuple[float, float] | None = None,
-    fine: bool = False,
-    licence: str = "",
-    description: str = "",
     overwrite: bool = False,
     wait: bool = False,
     progress: Say = lambda _: None,
 ) -> Manifest:
-    """Exports a generator to a bundle.
-
-    Half of the calibration photographs set the INT8 ranges, the other half measure drift. An
-    artifact that cannot be built or that misses ``max_drift`` is listed in the manifest with the
-    reason; the others are built.
-
-    Args:
-        source: A run's folder, a ``generator.pt``, a shipped model's name, a bundle, or a float
-            ``.onnx``.
-        out: The bundle's folder; it appears when the bundle is complete. If it is the source's own
-            folder, the new artifacts are added to those it has.
-        targets: Names of ``TARGETS``; by default all the usual ones that can be built here.
-        precisions: Some of ``PRECISIONS``; all by default.
-        calibration: A folder of real photographs, or a video; by default the recipe's sample
-            pictures, and for a source without a recipe the demo clip.
-        max_drift: Limits for INT8, e.g. ``psnr=38``; layers stay float until it keeps to them.
-        input_range: The values of black and white in a float ``.onnx``; guessed by default.
-        fine: For painters with strokes: whether to choose the topmost stroke for each pixel and
-            not for each block of 2x2. The bundle's name then ends in ``-fine``.
-        licence: Of the weights, for the manifest; the source's, if it states one, if empty.
-        description: A sentence or two, for the manifest.
-        overwrite: Whether an existing bundle may be replaced.
-        wait: Whether to wait while another process writes ``out``.
-        progress: Called with a line per step.
-
-    Raises:
-        UsageError: Something asked for does not exist.
-        BusyError: Another process writes ``out``.
-        ExportError: Nothing of what was asked for can be built.
-        BundleError: ``out`` exists or cannot be written.
-    """
-    plan, budget = _plan(targets, precisions), parse_budget(max_drift)
+    """Exports a generator to a bundle; arguments and errors are those of ``pleinair.export``."""
+    plan = plan_of(options.targets, options.precisions)
+    budget = parse_budget(options.max_drift)
     with staging(out, wait, ExportError) as staged:
         base_bundle = _base_bundle(source, out, plan)
-        check_out(out, overwrite or base_bundle is not None)
-        trained = load_source(str(source), input_range)
-        if isinstance(trained.generator, ForeignGenerator) and trained.generator.assumed:
-            low, high = trained.generator.low, trained.generator.high
-            progress(f"assumed from what it paints: --input-range {low:g},{high:g}")
-        if fine:
-            trained = _finer(trained, source)
+        replaces = overwrite or base_bundle is not None
+        check_out(out, replaces)
+        trained = _load(source, options, progress)
         if strokes := strokes_of(trained.generator):
-            plan = [(row, p) for row, p in plan if row.strokes or targets]
-            if budget and (budget.ssim or budget.delta_e):
-                raise UsageError(
-                    "--max-drift of a painter with strokes is psnr=NUMBER, of its plan, or"
-                    " strokes=NUMBER%, of the pixels that may take another stroke"
-                )
-        elif budget and budget.strokes:
-            raise UsageError(f"--max-drift strokes is for painters with strokes; {source} has none")
+            plan = [(row, p) for row, p in plan if row.strokes or options.targets]
+        _check_budget(budget, strokes is not None, source)
         if not strokes or all(row.strokes for row, _ in plan):  # else each says what it cannot
             _check_libraries(plan, progress)
-        what = describe(trained.generator)
-        photos = _photographs(trained, what.stride, calibration)
-        if calibration is None and "data" not in trained.recipe:
+        photos = _photographs(trained, options.calibration)
+        if options.calibration is None and "data" not in trained.recipe:
             progress(
                 "warning: INT8 is calibrated and drift measured on the demo clip alone; give"
                 " --calibration with photographs of what will be painted"
             )
         artifacts_of = ", ".join(f"{row.name} {precision}" for row, precision in plan)
         progress(f"building {artifacts_of}, with {len(photos)} photographs")
-        about = _about(trained, licence, description)
+        about = _about(trained, options.licence, options.description)
         try:
             with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
                 build = Build(trained, photos, budget, staged, Path(shop), progress, about)
                 artifacts, skipped = build.run(plan)
             if base_bundle:
                 artifacts = [*_carried(base_bundle, artifacts, staged), *artifacts]
-            weights = _write_weights(trained, staged)
-            made = Manifest(
-                schema_version=2 if strokes or weights else 1,
-                name=trained.recipe["name"] + ("-reverse" if trained.reverse else ""),
-                title=about.title,
-                licence=about.licence,
-                description=about.description,
-                created=datetime.now(UTC).replace(microsecond=0),
-                pleinair_version=__version__,
-                generator=Generator(architecture=trained.architecture, **asdict(what)),
-                training=trained.training or _training(trained),
-                frame=FrameFormat(multiple_of=what.stride),
-                strokes=strokes,
-                weights=weights,
-                artifacts=artifacts,
-                skipped=skipped,
+            manifest = _manifest(
+                trained, about, artifacts, skipped, _write_weights(trained, staged)
             )
-            manifest = published(made)
-            (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
-            write_picture(staged / STRIP, strip(staged, manifest))
-            if any(artifact.target == TARGET for artifact in artifacts):
-                photograph = check_photograph(what.stride)
-                [painted] = reference_pictures(trained.generator, [photograph[None]])
-                write_site(staged, manifest, photograph, painted[0])
-            write_bundle(manifest, staged, out, overwrite or base_bundle is not None)
+            _write_beside(staged, manifest, trained)
+            write_bundle(manifest, staged, out, replaces)
         except OSError as error:
             raise ExportError(f"bundle {out} cannot be written: {error}") from error
         return manifest
+
+
+def _load(source: str | Path, options: ExportOptions, progress: Say) -> Trained:
+    """Loads the generator; says what was assumed of a foreign one."""
+    trained = load_source(str(source), options.input_range)
+    if isinstance(trained.generator, ForeignGenerator) and trained.generator.assumed:
+        low, high = trained.generator.low, trained.generator.high
+        progress(f"assumed from what it paints: --input-range {low:g},{high:g}")
+    return _finer(trained, source) if options.fine else trained
+
+
+def _check_budget(budget: DriftLimits | None, has_strokes: bool, source: str | Path) -> None:
+    """Refuses limits that do not go with the kind of painter."""
+    if has_strokes and budget and (budget.ssim or budget.delta_e):
+        raise UsageError(
+            "--max-drift of a painter with strokes is psnr=NUMBER, of its plan, or"
+            " strokes=NUMBER%, of the pixels that may take another stroke"
+        )
+    if not has_strokes and budget and budget.strokes:
+        raise UsageError(f"--max-drift strokes is for painters with strokes; {source} has none")
+
+
+def _manifest(
+    trained: Trained,
+    about: About,
+    artifacts: list[Artifact],
+    skipped: list[Skipped],
+    weights: Weights | None,
+) -> Manifest:
+    what, strokes = describe(trained.generator), strokes_of(trained.generator)
+    return published(
+        Manifest(
+            schema_version=2 if strokes or weights else 1,
+            name=trained.recipe["name"] + ("-reverse" if trained.reverse else ""),
+            title=about.title,
+            licence=about.licence,
+            description=about.description,
+            created=datetime.now(UTC).replace(microsecond=0),
+            pleinair_version=__version__,
+            generator=Generator(architecture=trained.architecture, **asdict(what)),
+            training=trained.training or _training(trained),
+            frame=FrameFormat(multiple_of=what.stride),
+            strokes=strokes,
+            weights=weights,
+            artifacts=artifacts,
+            skipped=skipped,
+        )
+    )
+
+
+def _write_beside(staged: Path, manifest: Manifest, trained: Trained) -> None:
+    """Writes what lies beside the artifacts: the card with its picture, and a site's page."""
+    (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
+    write_picture(staged / STRIP, strip(staged, manifest))
+    if any(artifact.target == TARGET for artifact in manifest.artifacts):
+        photograph = check_photograph(manifest.generator.stride)
+        [painted] = reference_pictures(trained.generator, [photograph[None]])
+        write_site(staged, manifest, photograph, painted[0])
 
 
 def _base_bundle(
@@ -205,20 +207,6 @@ def _finer(trained: Trained, source: str | Path) -> Trained:
     return replace(trained, recipe={**trained.recipe, **named})
 
 
-def _plan(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[Target, str]]:
-    """Returns what to build: the named targets and precisions, or all usual ones."""
-    for precision in precisions:
-        if precision not in PRECISIONS:
-            raise UsageError(unknown_name("precision", precision, PRECISIONS))
-    usual = [row.name for row in TARGETS.values() if row.by_default]
-    rows = [find_target(name) for name in targets or usual]
-    plan = [(row, p) for row in rows for p in precisions or PRECISIONS if p in row.precisions]
-    if not plan:
-        named = f"{' and '.join(targets)} in {' or '.join(precisions)}"
-        raise UsageError(f"there is no {named}; precisions are {_precisions(rows)}")
-    return plan
-
-
 def _check_libraries(plan: Sequence[tuple[Target, str]], progress: Say) -> None:
     """Says which targets lack a library before anything takes time."""
     rows = dict.fromkeys(row for row, _ in plan)
@@ -228,10 +216,6 @@ def _check_libraries(plan: Sequence[tuple[Target, str]], progress: Say) -> None:
         raise ExportError("; ".join(f"target {why}" for why in lacks.values()))
     for why in lacks.values():
         progress(f"will not be built: {why}")
-
-
-def _precisions(rows: Sequence[Target]) -> str:
-    return "; ".join(f"of {row.name} {', '.join(row.precisions)}" for row in rows)
 
 
 def _about(trained: Trained, licence: str, description: str) -> About:
@@ -273,8 +257,9 @@ def _training(trained: Trained) -> Training:
     )
 
 
-def _photographs(trained: Trained, stride: int, named: Path | None) -> list[Frames]:
+def _photographs(trained: Trained, named: Path | None) -> list[Frames]:
     """Reads photographs from the named source or from the recipe's folder."""
+    stride = describe(trained.generator).stride
     if "data" not in trained.recipe:  # imported, of a bundle, or foreign
         return load_frames(named or DEMO_CLIP, stride, PHOTOGRAPHS)
     recipe = validate_recipe(trained.recipe, "the generator's recipe")

@@ -52,7 +52,7 @@ def model_card(manifest: Manifest) -> str:
             ("target", "precision", "path", "kB", *heads, "verdict"),
             map(_artifact, manifest.artifacts),
         )
-        + _bars(manifest),
+        + _limits(manifest),
         _sensitive_layers(manifest),
         "## Training\n\n" + _training(training, about.get("data", "")),
         _scores(training),
@@ -90,7 +90,7 @@ def save_scores(model: Path, scores: Mapping[str, float], scored: str) -> None:
         scored: How they were measured.
 
     Raises:
-        BundleError: It is no bundle, damaged, or cannot be written.
+        BundleError: It is not a bundle, damaged, or cannot be written.
     """
     with staging(model, failing=BundleError) as staged:
         _save_scores(model, staged, scores, scored)
@@ -120,9 +120,9 @@ def _artifact(artifact: Artifact) -> tuple[str, ...]:
     )
 
 
-def _bars(manifest: Manifest) -> str:
+def _limits(manifest: Manifest) -> str:
     """What a verdict is of."""
-    limits = {a.precision: told for a in manifest.artifacts if (told := a.drift.bars_told())}
+    limits = {a.precision: told for a in manifest.artifacts if (told := a.drift.limits_told())}
     lines = "".join(f"\n- {precision}: {told}" for precision, told in limits.items())
     return f"\n\nIt `holds` what was asked of its precision:\n{lines}" if limits else ""
 

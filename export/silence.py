@@ -6,8 +6,7 @@ import contextlib
 import io
 from collections.abc import Iterator
 
-from ..runtime.backends import muted
-from .graphs.float_onnx import quiet
+from ..runtime.backends import muted, quiet
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from ..errors import TrainingError, UsageError
+from ..errors import TrainingError, UsageError, already_exists
 from ..files import NameTaken, durable
 
 LAST = "checkpoint.pt"
@@ -48,7 +49,7 @@ def save_atomically(
         with writing as temporary, temporary.open("r+b") as file:
             torch.save(state, file)
     except NameTaken:
-        raise UsageError(f"{path} exists; add --overwrite to replace it") from None
+        raise UsageError(already_exists(path)) from None
     except (OSError, RuntimeError) as error:
         raise TrainingError(f"checkpoint {path} cannot be written: {error}") from error
 
@@ -77,20 +78,42 @@ def load_state(path: Path) -> dict[str, Any]:
         raise TrainingError(f"checkpoint {path} does not exist") from None
     except pickle.UnpicklingError as error:
         raise TrainingError(
-            f"{path} is no readable checkpoint: it is damaged, or holds more than tensors and plain"
-            " values, which is not read since it could run code"
+            f"{path} is not a readable checkpoint: {_pickled(str(error))}"
         ) from error
     except Exception as error:  # torch raises half a dozen types for a damaged file
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        reason = said[0].split(". ")[0]
-        raise TrainingError(
-            f"{path} is no readable checkpoint: it is cut short, or something else ({reason})"
-        ) from error
+        raise TrainingError(f"{path} is not a readable checkpoint: {_unread(error)}") from error
     if not isinstance(state, dict):
-        raise TrainingError(f"{path} is no pleinair checkpoint: it holds a {type(state).__name__}")
+        raise TrainingError(
+            f"{path} is not a pleinair checkpoint: it holds a {type(state).__name__}"
+        )
     if str(state.get("format", "")).startswith("pleinair") and not whole:
-        raise TrainingError(f"{path} is no readable checkpoint: its checksums are others")
+        raise TrainingError(f"{path} is not a readable checkpoint: its checksums are others")
     return state
+
+
+def _pickled(said: str) -> str:
+    """What a file holds that is not read."""
+    found = re.search(r"GLOBAL (\S+) was not an allowed global", said)
+    if not found:
+        return (
+            "it is damaged, or holds more than tensors and plain values, which is not read since it"
+            " could run code"
+        )
+    return (
+        f"it holds a whole {found[1]}, which is not read since it could run code; where it was"
+        " made, write its weights alone: torch.save(model.state_dict(), FILE)"
+    )
+
+
+def _unread(error: Exception) -> str:
+    """What a file is that torch does not read."""
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    if "TorchScript" in said[0]:
+        return (
+            "it is a TorchScript archive; write its weights alone:"
+            " torch.save(torch.jit.load(FILE).state_dict(), ANOTHER)"
+        )
+    return f"it is cut short, or something else ({said[0].split('. ')[0]})"
 
 
 def _is_whole(file: BinaryIO) -> bool:

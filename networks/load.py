@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..bundle.bundle import Bundle
 from ..bundle.resolve import PAINTERS, Kind, resolve
-from ..errors import BundleError, TrainingError, UsageError
+from ..errors import BundleError, TrainingError, UsageError, last_line
 from ..reading import Malformed, check_limits, validate
 from .checkpoint import load_state
 from .generators import create_generator
@@ -71,10 +71,10 @@ def load_generator(path: Path) -> LoadedGenerator:
 
     Raises:
         UsageError: There is no such file.
-        TrainingError: It is no generator of pleinair, or does not fit its architecture.
+        TrainingError: It is not a generator of pleinair, or does not fit its architecture.
     """
     if not path.is_file():
-        raise UsageError(f"{path} does not exist or is no file; give a generator's checkpoint")
+        raise UsageError(f"{path} does not exist or is not a file; give a generator's checkpoint")
     state = load_state(path)
     if state.get("format") != FORMAT:
         raise TrainingError(
@@ -83,7 +83,7 @@ def load_generator(path: Path) -> LoadedGenerator:
         )
     for key in ("architecture", "state", "recipe", "step"):
         if key not in state:
-            raise TrainingError(f"{path} is no whole generator: it has no {key!r}")
+            raise TrainingError(f"{path} is not a complete generator: it has no {key!r}")
     try:
         check_limits({key: state.get(key) for key in ("options", "recipe")}, finite=False)
         found = validate(_File, state)
@@ -95,8 +95,8 @@ def load_generator(path: Path) -> LoadedGenerator:
     except UsageError as error:
         raise TrainingError(f"{path}: {error}") from error
     except Exception as error:  # torch and the generators raise many types
-        last = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
-        raise TrainingError(f"{path} does not fit {found.architecture}: {last}") from error
+        said = last_line(error)
+        raise TrainingError(f"{path} does not fit {found.architecture}: {said}") from error
     return LoadedGenerator(
         generator.eval(),
         found.architecture,
@@ -144,7 +144,7 @@ def load_bundle(bundle: Bundle) -> LoadedGenerator:
             make = partial(StrokeGenerator, strokes.hand, strokes.step, strokes.stroke)
         generator = _fitting(make, state)
     except Exception as error:  # JSON, torch and the generators raise many types
-        said = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+        said = last_line(error)
         raise BundleError(f"{bundle.label}: {path.name} cannot be used: {said}") from error
     about = {"description": manifest.description}
     return LoadedGenerator(

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..bundle.resolve import Kind, resolve
-from ..errors import TrainingError, UsageError
+from ..errors import TrainingError, UsageError, already_exists
 from .checkpoint import load_state, save_atomically
 from .generators import create_generator
 from .load import FORMAT
@@ -100,7 +100,7 @@ def _check_paths(source: Path, out: Path, overwrite: bool) -> None:
     if out.exists() and out.samefile(source):
         raise UsageError(f"output {out} is the input; take another name")
     if out.exists() and not overwrite:
-        raise UsageError(f"{out} exists; add --overwrite to replace it")
+        raise UsageError(already_exists(out))
 
 
 def _slug(name: str) -> str:

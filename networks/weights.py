@@ -77,7 +77,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         numbers = memoryview(data)[begin:]
         return {name: _tensor(entry, numbers) for name, entry in table.items()}, words
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise TrainingError(f"{path} is no whole safetensors file: {error}") from error
+        raise TrainingError(f"{path} is not a complete safetensors file: {error}") from error
 
 
 def _fits_half(value: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""Addresses: as they may be shown, without the passwords in them, and this machine's own."""
+"""Addresses: how they are shown, without passwords, and this machine's own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def network_address() -> str:
     """Returns this machine's address in its network; empty if there is none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing; tells which address would be used
+            probe.connect(("192.0.2.1", 9))  # sends nothing; selects the address that would be used
             return str(probe.getsockname()[0])
         except OSError:
             return ""
@@ -21,14 +21,14 @@ def network_address() -> str:
 def shown(address: str) -> str:
     """Returns an address without user, password and the values after ``?`` and ``#``.
 
-    What is no address, a path say, stays as it is.
+    Anything else, such as a path, is returned unchanged.
     """
     scheme, mark, rest = address.partition("://")
     if not mark:
         return address
     place = re.split(r"[?#]", rest, maxsplit=1)[0]
     query = rest[len(place) :]
-    # Whatever stands before an @ may be a password, also one with a / in it.
+    # What is before an @ may be a password, even with a / in it.
     user, at, place = place.rpartition("@")
     query = re.sub(r"(?<=[?&;#])([^=&;#]+=|)[^&;#]+", rf"\1{_HIDDEN}", query)
     return f"{scheme}{mark}{_HIDDEN if at else user}{at}{place}{query}"

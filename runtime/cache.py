@@ -1,4 +1,4 @@
-"""Files that only save time: what was measured or compiled on this user's machine."""
+"""Files that only save time: measurements and compiled code of this user's machine."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..files import write_durably
 
 
 def cache_path(name: str) -> Path:
-    """Returns where this user's machine keeps a file that only saves time."""
+    """Returns the path of a cached file on this user's machine."""
     folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(folder) / "pleinair" / name
 
 
 def write_cached(path: Path, content: bytes) -> None:
-    """Writes such a file in one go; a machine where that fails only takes longer next time."""
+    """Writes a cached file atomically; if that fails, the next time only takes longer."""
     with contextlib.suppress(OSError):
         write_durably(path, content)

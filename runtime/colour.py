@@ -1,8 +1,8 @@
-"""Between a video's YUV and the RGB that is painted: matrix, range and rounding as the video says.
+"""Between a video's YUV and the RGB that is painted: matrix and range as the video says, rounded.
 
-swscale's quick way from 4:2:0 to RGB cuts off instead of rounding, which makes a picture one grey
-level darker each time that it is painted. Rounded, there and back is exact within a grey level.
-What most videos are made of goes by ``planes.py``, which rounds as well and is quicker.
+swscale's fast path from 4:2:0 to RGB truncates, which makes a picture one grey level darker each
+time. With rounding, the round trip is exact within a grey level. The formats of most videos take
+``planes.py``, which also rounds and is faster.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..pictures import Pixels, over
 from .hdr import HLG, PQ, USUAL_PEAK, ToneMap
 from .planes import are_planes, planes_of, rgb_of
 
-# Chroma by its nearest sample going up and by areas going down: together they change nothing.
+# Chroma: nearest sample up, area average down; together they change nothing.
 SWSCALE_UP = Interpolation.POINT | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 SWSCALE_DOWN = Interpolation.AREA | Interpolation.ACCURATE_RND
 # FFmpeg's number of a matrix -> swscale's; all others are BT.601's.
@@ -32,8 +32,8 @@ _MATRICES = {
 }
 _RGB, _UNSPECIFIED, _BT601 = 0, 2, 6
 _BT709_TAGS = (1, 1, 1)
-_SAID = frozenset({1, 2, 4, 5, 6, 7, 9})  # matrices that are encoded as they are said
-_SD = (1279, 576)  # what is wider or higher and does not say is BT.709, as players take it
+_SAID = frozenset({1, 2, 4, 5, 6, 7, 9})  # matrices that the encoder keeps
+_SD = (1279, 576)  # larger videos without a matrix are BT.709, as players assume
 WHITE = (255, 255, 255)
 _NAMED = {"white": WHITE, "black": (0, 0, 0), "grey": (128, 128, 128)}
 
@@ -48,27 +48,27 @@ def parse_colour(text: str) -> tuple[int, int, int]:
         red, green, blue = bytes.fromhex(text[1:])
         return red, green, blue
     if text not in _NAMED:
-        raise UsageError(f"{text!r} is no colour; write #rrggbb or {', '.join(_NAMED)}")
+        raise UsageError(f"{text!r} is not a colour; write #rrggbb or {', '.join(_NAMED)}")
     return _NAMED[text]
 
 
 @dataclass(frozen=True)
 class Colour:
-    """How a video's YUV is meant."""
+    """The meaning of a video's YUV."""
 
     matrix: Colorspace = Colorspace.ITU601
     range: ColorRange = ColorRange.MPEG
 
     @classmethod
     def of(cls, frame: av.VideoFrame) -> Colour:
-        """Returns how what becomes of a frame is encoded: as the frame says, or as is usual."""
+        """Returns how the painting of a frame is encoded: as the frame says, or as usual."""
         if frame.format.is_rgb or frame.color_trc in (PQ, HLG):
             return cls(Colorspace.ITU709)
         return coded(frame)
 
 
 def coded(frame: av.VideoFrame) -> Colour:
-    """Returns how a decoded frame's own YUV is meant."""
+    """Returns the meaning of a decoded frame's own YUV."""
     matrix = _MATRICES.get(frame.colorspace, Colorspace.ITU601)
     is_large = frame.width > _SD[0] or frame.height > _SD[1]
     if frame.colorspace in (_RGB, _UNSPECIFIED) and is_large:
@@ -78,7 +78,7 @@ def coded(frame: av.VideoFrame) -> Colour:
 
 
 def tags_of(frame: av.VideoFrame) -> tuple[int, int, int]:
-    """Returns primaries, transfer and matrix of what becomes of a decoded frame when encoded."""
+    """Returns primaries, transfer and matrix to encode the painting of a decoded frame with."""
     if frame.format.is_rgb or frame.color_trc in (PQ, HLG):
         return _BT709_TAGS
     matrix = frame.colorspace
@@ -98,7 +98,7 @@ class Decoded:
     """
 
     def __init__(self, peak: float = USUAL_PEAK, ground: tuple[int, int, int] = WHITE) -> None:
-        self.reformatter = VideoReformatter()  # kept: setting one up takes as long as a frame
+        self.reformatter = VideoReformatter()  # reused: setting one up takes as long as a frame
         self.peak, self.ground = peak, ground
         self.tone: ToneMap | None = None
 
@@ -140,7 +140,7 @@ def rgb48(frame: av.VideoFrame) -> Pixels:
 
 
 def has_alpha(frame: av.VideoFrame) -> bool:
-    """Whether a frame has transparent parts, as far as its format tells."""
+    """Whether a frame may have transparent parts, by its format."""
     return any(component.is_alpha for component in frame.format.components)
 
 
@@ -157,7 +157,7 @@ class Encodable:
     Args:
         size: (width, height) of the video; frames of another size are scaled.
         pix_fmt: The encoder's pixel format.
-        colour: How its YUV is meant.
+        colour: The meaning of its YUV.
     """
 
     def __init__(self, size: tuple[int, int], pix_fmt: str, colour: Colour) -> None:

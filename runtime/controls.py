@@ -1,4 +1,4 @@
-"""What the viewer of a live picture can change while it runs, by key, by page, or by program."""
+"""What can be changed while a picture is live, by key, page, or program."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Controls:
         strength: 1 is the painting, 0 the original.
         mirror: Whether the picture is mirrored.
         compare: Whether the original is shown left of the divider.
-        divider: Where that is, as a part of the width.
-        paused: Whether the picture stands still.
+        divider: Where it is, as a share of the width.
+        paused: Whether the picture is frozen.
         style: The model that paints, one of ``styles``.
-        loading: The style that is coming and does not paint yet; empty if none.
+        loading: The style that is being loaded; empty if none.
         message: What the viewer should read, e.g. where a snapshot was written.
     """
 
@@ -70,7 +70,7 @@ class Controls:
             setattr(self, name, value)
 
     def press(self, key: str) -> None:
-        """Does what a key stands for; others do nothing."""
+        """Acts on a key; other keys do nothing."""
         toggles = {"h": "help", " ": "paused", "m": "mirror", "c": "compare", "r": "recording"}
         if key in toggles:
             setattr(self, toggles[key], not getattr(self, toggles[key]))
@@ -86,7 +86,7 @@ class Controls:
             self.quit = True
 
     def state(self) -> dict[str, Any]:
-        """Returns what a page shows."""
+        """Returns the state that a page shows."""
         names = (*_KEPT, "paused", "style", "styles", "loading", "recording", "message")
         return {name: getattr(self, name) for name in names}
 
@@ -106,7 +106,7 @@ def read_settings() -> dict[str, Any]:
     """Returns the settings of the last run; none if there was none.
 
     Raises:
-        UsageError: The file was changed to something that cannot be read.
+        UsageError: The file cannot be read.
     """
     path = settings_file()
     try:

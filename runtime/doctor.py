@@ -19,7 +19,7 @@ from .tuning import processor, remembered
 _LOOPBACKS = Path("/sys/devices/virtual/video4linux")
 _EXCLUSIVE = Path("/sys/module/v4l2loopback/parameters/exclusive_caps")
 
-# What each part of pleinair needs beside the base install: (part, library, install line).
+# What each part of pleinair needs besides the base install: (part, library, install line).
 _PARTS = (
     ("train", "torch", 'pip install "pleinair[train]"'),
     ("export", "onnxscript", 'pip install "pleinair[export]"'),
@@ -32,7 +32,7 @@ _PARTS = (
 
 
 def examine() -> dict[str, Any]:
-    """Returns the machine, its backends and parts with how to get them, and what auto chose."""
+    """Returns the machine, its backends and parts with their install lines, and what auto chose."""
     return {
         "machine": {
             "system": platform.platform(),
@@ -57,7 +57,7 @@ def examine() -> dict[str, Any]:
 
 
 def _system() -> Iterator[dict[str, Any]]:
-    """Yields what the system itself brings: ``name``, ``available``, and a word on it."""
+    """Yields what the system itself provides: ``name``, ``available``, and a remark."""
     window = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
     yield {
         "name": "display",
@@ -81,7 +81,7 @@ def _system() -> Iterator[dict[str, Any]]:
 
 
 def _loopback() -> dict[str, Any]:
-    """What the module v4l2loopback gives: devices that a call lists as cameras."""
+    """The devices of v4l2loopback, which calls list as cameras."""
     names = [
         f"/dev/{path.parent.name} ({path.read_text(encoding='utf-8').strip()})"
         for path in sorted(_LOOPBACKS.glob("video*/name"))
@@ -95,7 +95,7 @@ def _loopback() -> dict[str, Any]:
 
 
 def _builtin() -> tuple[str, ...]:
-    """Libraries that are not needed here: Linux itself says the names of its cameras."""
+    """Libraries that are not needed here: Linux itself names its cameras."""
     return ("cv2_enumerate_cameras",) if sys.platform == "linux" else ()
 
 

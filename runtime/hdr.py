@@ -1,4 +1,4 @@
-"""High dynamic range (PQ, HLG) made standard: BT.2020 light becomes BT.709 pixels.
+"""Tone mapping of high dynamic range (PQ, HLG): BT.2020 light becomes BT.709 pixels.
 
 The curve is that of Report ITU-R BT.2390-11, section 5.4.1, on the brightest of the three colours,
 so that hues stay. All of it is one table of colours, which FFmpeg's ``lut3d`` looks up.
@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 PQ, HLG = 16, 18  # FFmpeg's numbers of the transfers
 NAMES = {PQ: "PQ", HLG: "HLG"}
 WHITE = 100.0  # cd/m2 of BT.709's white
-USUAL_PEAK = 1000.0  # cd/m2, where neither metadata nor a look at the frames tells
+USUAL_PEAK = 1000.0  # cd/m2, if neither metadata nor frames tell
 _MOST = 10_000.0
 _SIDE = 33  # of the table
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
@@ -81,7 +81,7 @@ def to_bt709(signal: Array, transfer: int, peak: float) -> Array:
     brightest = np.maximum(light.max(axis=-1, keepdims=True), 1e-6)
     linear = light * compressed(brightest, peak) / brightest / WHITE
     rgb = linear @ _TO_709.T
-    # What BT.709 has no colour for is made paler until it has one.
+    # Colours outside of BT.709 are made paler until they fit.
     grey = np.clip(rgb @ _LUMA_709, 0, 1)[..., None]
     low, high = rgb.min(axis=-1, keepdims=True), rgb.max(axis=-1, keepdims=True)
     share = np.minimum(
@@ -97,7 +97,7 @@ class ToneMap:
 
     Args:
         transfer: ``PQ`` or ``HLG``.
-        peak: The brightest light there is, in cd/m2.
+        peak: The brightest light of the video, in cd/m2.
     """
 
     def __init__(self, transfer: int, peak: float) -> None:
@@ -136,13 +136,13 @@ class ToneMap:
 
 
 def side_data(frame: av.VideoFrame) -> dict[Any, bytes]:
-    """Returns what a decoded frame carries beside its pixels, by its type."""
+    """Returns a decoded frame's side data, by type."""
     carried: Any = frame.side_data
     return {one.type: bytes(one) for one in carried}
 
 
 def announced_peak(frame: av.VideoFrame) -> float | None:
-    """Returns the brightest light, in cd/m2, that a frame's metadata names; None without any."""
+    """Returns the brightest light, in cd/m2, of a frame's metadata; None if there is none."""
     found = side_data(frame)
     light, display = found.get(Type.CONTENT_LIGHT_LEVEL), found.get(Type.MASTERING_DISPLAY_METADATA)
     if light:
@@ -157,7 +157,7 @@ def announced_peak(frame: av.VideoFrame) -> float | None:
 
 
 def measured_peak(frames: list[Array], transfer: int) -> float:
-    """Returns the brightest light, in cd/m2, of frames [H, W, 3] uint16, but for a few pixels."""
+    """Returns the brightest light, in cd/m2, of frames [H, W, 3] uint16, except a few pixels."""
     brightest = [
         float(np.percentile(nits(frame[::4, ::4] / 65535, transfer).max(axis=-1), 99.9))
         for frame in frames

@@ -1,7 +1,7 @@
-"""A translation's notes on disk, by which an interrupted one goes on where it was left.
+"""A translation's notes on disk, from which an interrupted one resumes.
 
-A job is a hidden folder beside the output with what was asked for. The same request finds its own
-notes there; another one for the same file clears them away. Whoever uses one owns the output.
+A job is a hidden folder beside the output, with the request. The same request finds its notes
+there; another one for the same file removes them. Whoever uses a job owns the output.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import BusyError, MediaError
+from ..errors import BusyError, MediaError, os_errors_as
 from ..files import PART, append_line, read_lines, read_record, write_record
 from ..owners import Owner, sibling, unlink
 from ..reading import Malformed, parse_json
@@ -25,12 +25,12 @@ _OURS = (_REQUEST, "request.json", _DONE, f"{JOINED}.*", "*.segment", "*.npz", f
 
 
 def job_folder(output: Path, key: str = "") -> Path:
-    """Returns where an output's notes and segments lie until it is complete."""
+    """Returns the folder of an output's notes and segments, until it is complete."""
     return sibling(output, f".{output.name}.{key}.job" if key else f".{output.name}.job")
 
 
 def clear(folder: Path) -> None:
-    """Removes what a job wrote into its folder, and the folder unless there is more in it."""
+    """Removes what a job wrote into its folder, and the folder if nothing else is in it."""
     for pattern in _OURS:
         for path in folder.glob(pattern):
             unlink(path)
@@ -43,8 +43,8 @@ class Job:
 
     Args:
         folder: Where; it need not exist.
-        output: Whose, for messages.
-        request: All that the output depends on, as JSON can say it.
+        output: The output, for messages.
+        request: All that the output depends on, as JSON values.
 
     Attributes:
         resumed: Whether there are notes of the same request.
@@ -57,7 +57,7 @@ class Job:
         self.resumed, self.taken = self._find()
 
     def begin(self, notes: dict[str, Any]) -> None:
-        """Starts anew, unless it goes on; ``notes`` are read back by the run that goes on.
+        """Starts over, unless it resumes; ``notes`` are for the run that resumes.
 
         Raises:
             MediaError: The folder cannot be written.
@@ -67,24 +67,24 @@ class Job:
         clear(self.folder)
         self.notes = notes
         value = {"request": self.request, "notes": notes}
-        with self._writing():
+        with os_errors_as(MediaError, f"{self.output} cannot be written"):
             write_record(self.folder / _REQUEST, json.dumps(value, indent=2).encode())
 
     def done(self) -> dict[str, Any]:
-        """Returns what was noted of each piece, by its name; what is torn counts as nothing."""
+        """Returns the facts noted of each piece, by its name; torn lines are skipped."""
         return dict(line for line in read_lines(self.folder / _DONE) if len(line) == 2)
 
     def mark(self, name: str, facts: Any) -> None:
-        """Notes that a piece is complete; before it gets its name, or a cut would lose the note.
+        """Notes that a piece is complete; call it before the rename, or a cut would lose the note.
 
         Raises:
             MediaError: The note cannot be written.
         """
-        with self._writing():
+        with os_errors_as(MediaError, f"{self.output} cannot be written"):
             append_line(self.folder / _DONE, [name, facts])
 
     def remove(self) -> None:
-        """Clears the notes away."""
+        """Removes the notes."""
         clear(self.folder)
 
     def _find(self) -> tuple[bool, bool]:
@@ -99,13 +99,6 @@ class Job:
         except (Malformed, TypeError, KeyError, ValueError):
             return False, False
         return same, not same
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise MediaError(f"{self.output} cannot be written: {error.strerror}") from error
 
 
 @contextmanager
@@ -122,7 +115,7 @@ def folder_job(folder: Path, request: dict[str, Any], wait: bool = False) -> Ite
         held.enter_context(Owner(where, wait, MediaError, key))
         job = Job(job_folder(where, key), folder, request)
         if not job.resumed:
-            with contextlib.suppress(BusyError):  # another request has the plain name
+            with contextlib.suppress(BusyError):  # another request holds the plain name
                 held.enter_context(Owner(where, False, MediaError, "job"))
                 plain = Job(job_folder(where), folder, request)
                 job = job if plain.taken else plain
@@ -130,11 +123,11 @@ def folder_job(folder: Path, request: dict[str, Any], wait: bool = False) -> Ite
 
 
 def identity(path: Path) -> list[Any]:
-    """Returns what tells whether a file is still the one that it was."""
+    """Returns what identifies a file and its content: path, size, time."""
     return [os.fspath(path.resolve()), *stamp(path)]
 
 
 def stamp(path: Path) -> list[int]:
-    """Returns what stays of a file when it is renamed."""
+    """Returns what a rename keeps of a file: size and time."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]

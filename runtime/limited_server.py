@@ -1,7 +1,7 @@
-"""A web server that strangers cannot wear out: few connections, and a deadline for each request.
+"""A web server that strangers cannot exhaust: few connections, and a deadline for each request.
 
-A client that sends a byte now and then never meets a socket's timeout, which begins anew with each
-byte. So one thread looks after all connections and closes those whose time is over.
+A client that sends a byte now and then never meets a socket's timeout, which restarts with each
+byte. So one thread watches all connections and closes those past their deadline.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-MOST = 64  # connections at once, each of which has a thread
-HEAD = 10.0  # seconds until a request is there in full, also the first and the next of a connection
-_EVERY = 0.5  # seconds between two looks
+MOST = 64  # connections at once; each has a thread
+HEAD = 10.0  # seconds until a request is complete, also the first and the next of a connection
+_EVERY = 0.5  # seconds between two checks
 
 
 @dataclass
@@ -29,7 +29,7 @@ class LimitedServer(ThreadingHTTPServer):
     """Serves at most ``MOST`` connections; more are closed at once."""
 
     daemon_threads = True
-    block_on_close = False  # a client that takes nothing must not hold up the end
+    block_on_close = False  # a client that reads nothing must not delay the end
 
     def __init__(self, *arguments: Any) -> None:
         self.connections: dict[Any, _Connection] = {}
@@ -49,7 +49,7 @@ class LimitedServer(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serves a connection in its thread, and gives the thread back."""
+        """Serves a connection in its thread, and releases the thread."""
         self.mine.connection = self.connections[request]
         try:
             super().process_request_thread(request, client_address)
@@ -58,23 +58,23 @@ class LimitedServer(ThreadingHTTPServer):
                 self.connections.pop(request, None)
 
     def expect(self, seconds: float | None, by: Any = None) -> None:
-        """Says how long this thread's connection may take for what comes next.
+        """Sets how long this thread's connection may take for the next step.
 
         Args:
             seconds: None ends the deadline.
-            by: The socket that is to be closed then, where it is not the one that was accepted.
+            by: The socket to close then, if it is not the accepted one.
         """
         connection: _Connection = self.mine.connection
         connection.socket = by or connection.socket
         connection.deadline = None if seconds is None else time.monotonic() + seconds
 
     def server_close(self) -> None:
-        """Gives the port back."""
+        """Releases the port."""
         self.over.set()
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing of clients that went away in the middle."""
+        """Ignores clients that disconnected."""
 
     def _look_after(self) -> None:
         while not self.over.wait(_EVERY):
@@ -82,17 +82,19 @@ class LimitedServer(ThreadingHTTPServer):
             with self.looking:
                 late = [c for c in self.connections.values() if c.deadline and c.deadline < now]
             for connection in late:
-                with contextlib.suppress(OSError):  # an SSL socket's own would wait for an answer
+                with contextlib.suppress(
+                    OSError
+                ):  # an SSL socket's own close would wait for an answer
                     socket.socket.shutdown(connection.socket, socket.SHUT_RDWR)
 
 
 class LimitedHandler(BaseHTTPRequestHandler):
-    """Answers requests that come in time."""
+    """Answers requests that arrive in time."""
 
     server: LimitedServer
 
     def handle_one_request(self) -> None:
-        """Waits for a request, not for ever."""
+        """Waits for a request, with a deadline."""
         self.server.expect(HEAD, self.connection)
         super().handle_one_request()
 
@@ -104,4 +106,4 @@ class LimitedHandler(BaseHTTPRequestHandler):
         return good
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: addresses may hold a token."""
+        """Logs nothing: addresses may hold a token."""

@@ -1,4 +1,4 @@
-"""What can paint: a bundle, or a checkpoint, which PyTorch paints with as it is."""
+"""Opens what can paint: a bundle, or a checkpoint, which PyTorch runs as it is."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def open_model(model: str | Path | Bundle) -> Bundle:
     """Opens a shipped model's name, a bundle, a generator's checkpoint or a run's folder.
 
     Raises:
-        UsageError: There is no such thing.
+        UsageError: It does not exist.
         BundleError: The bundle is damaged.
-        TrainingError: The checkpoint is no generator.
+        TrainingError: The checkpoint is not a generator.
         BackendError: It is a checkpoint, and PyTorch is not installed.
     """
     if isinstance(model, Bundle):

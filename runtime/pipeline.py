@@ -20,6 +20,9 @@ from .sinks.sink import Sink, frame_like
 from .sources.source import Source
 
 Progress = Callable[[int], None]
+_Waiting = tuple[
+    Frame, Any, Future[Any] | None
+]  # a frame, prepared, and its painting if it needs one
 _DELAYS = 100_000  # the last ones that are kept: live may go on for days
 
 
@@ -33,6 +36,9 @@ class Painter(Protocol):
 
     def prepare(self, rgb: Pixels) -> Any:
         """Takes a frame; returns what to paint."""
+
+    def is_painted(self, prepared: Any) -> bool:
+        """Whether it has to be painted; if not, ``finish`` is given None."""
 
     def paint(self, prepared: Any) -> Any:
         """Paints it."""
@@ -179,30 +185,40 @@ class Pipeline:
 
     def _paint(self) -> None:
         """Paints ``in_flight`` frames at once and hands them on in their order."""
-        waiting: deque[tuple[Frame, Any, Future[Any]]] = deque()
+        waiting: deque[_Waiting] = deque()
         with ThreadPoolExecutor(self.in_flight, "paint") as pool:
             while (frame := self.captured.get()) is not None:
                 prepared = self.painter.prepare(frame.rgb)
-                waiting.append((frame, prepared, pool.submit(self._paint_one, prepared)))
-                if len(waiting) >= self.in_flight and not self._hand_on(waiting):
-                    return
+                needed = self.painter.is_painted(prepared)
+                future = pool.submit(self._paint_one, prepared) if needed else None
+                waiting.append((frame, prepared, future))
+                while waiting and (waiting[0][2] is None or _painting(waiting) >= self.in_flight):
+                    if not self._hand_on(waiting):
+                        return
             while waiting:
                 if not self._hand_on(waiting):
                     return
 
-    def _hand_on(self, waiting: deque[tuple[Frame, Any, Future[Any]]]) -> bool:
+    def _hand_on(self, waiting: deque[_Waiting]) -> bool:
         frame, prepared, future = waiting.popleft()
-        painted = frame_like(frame, self.painter.finish(prepared, future.result()))
-        painted.state = self.painter.state()
-        return self.painted.put(painted)
+        shown = self.painter.finish(prepared, future.result() if future else None)
+        handed = frame_like(frame, shown)
+        handed.state = self.painter.state()
+        with self.lock:
+            self.report.infer.calls += 1
+        return self.painted.put(handed)
 
     def _paint_one(self, prepared: Any) -> Any:
         start = time.perf_counter()
         painted = self.painter.paint(prepared)
         with self.lock:
             self.report.infer.seconds += time.perf_counter() - start
-            self.report.infer.calls += 1
         return painted
+
+
+def _painting(waiting: deque[_Waiting]) -> int:
+    """How many of the frames that wait are being painted."""
+    return sum(future is not None for _, _, future in waiting)
 
 
 @dataclass(frozen=True)
@@ -213,6 +229,9 @@ class _Each:
 
     def prepare(self, rgb: Pixels) -> Pixels:
         return rgb
+
+    def is_painted(self, prepared: Pixels) -> bool:
+        return True
 
     def finish(self, prepared: Pixels, painted: Pixels) -> Pixels:
         return painted

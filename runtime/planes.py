@@ -1,7 +1,7 @@
-"""Between planes of YUV and RGB in a few passes of OpenCV, rounded and with any matrix and range.
+"""Between YUV planes and RGB in a few passes of OpenCV, rounded, with any matrix and range.
 
-swscale takes four times as long when it has to round. Chroma is repeated going up, and averaged
-going down: together they change nothing.
+swscale takes four times as long when it rounds. Chroma is repeated up and averaged down: together
+they change nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..pictures import Pixels
 
 Array = npt.NDArray[Any]
 
-# Share of red and of blue in luma, as ITU-R BT.601, BT.709, BT.2020, SMPTE 240M and the FCC say.
+# Share of red and blue in luma, by ITU-R BT.601, BT.709, BT.2020, SMPTE 240M and the FCC.
 _LUMA = {
     Colorspace.ITU601: (0.299, 0.114),
     Colorspace.ITU709: (0.2126, 0.0722),
@@ -28,11 +28,11 @@ _LUMA = {
     Colorspace.FCC: (0.30, 0.11),
 }
 _FORMATS = {f"yuv{j}{chroma}p" for j in ("", "j") for chroma in ("420", "422", "444")}
-_STEP = 1024  # OpenCV computes in such parts of one
+_STEP = 1024  # OpenCV computes in such fractions
 
 
 def are_planes(frame: av.VideoFrame) -> bool:
-    """Whether a frame has three planes of bytes, from the top down."""
+    """Whether a frame has three planes of bytes, top row first."""
     return frame.format.name in _FORMATS and all(plane.line_size > 0 for plane in frame.planes)
 
 
@@ -41,15 +41,15 @@ def rgb_of(frame: av.VideoFrame, matrix: Colorspace, range_: ColorRange) -> Pixe
 
     Args:
         frame: One for which ``are_planes`` holds.
-        matrix: How its YUV is meant.
-        range_: The same.
+        matrix: The matrix of its YUV.
+        range_: The range of its YUV.
     """
     y, u, v = (_bytes_of(plane) for plane in frame.planes)
     height, width = y.shape
     yuv = np.empty((height, width, 3), np.uint8)
     if u.shape[1] < width:
         u, v = (cv2.merge([plane, plane]).reshape(len(plane), -1)[:, :width] for plane in (u, v))
-    rows = 2 if len(u) < height else 1  # that share one of chroma
+    rows = 2 if len(u) < height else 1  # pixels that share one of chroma
     for first in range(rows):
         luma = y[first::rows]
         cv2.merge([luma, u[: len(luma)], v[: len(luma)]], yuv[first::rows])

@@ -1,7 +1,7 @@
-"""Libraries whose parsers may crash open a stranger's file in a child process first.
+"""Libraries whose parsers may crash open an unknown file in a child process first.
 
-A crash there becomes a sentence here. What was opened once is remembered by its hash, so that the
-child is asked once a file, library version and machine. What comes with pleinair is not asked for.
+A crash there becomes an error here. Success is cached by hash, so the child runs once per file,
+library version and machine. Shipped bundles are not probed.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from .cache import cache_path, write_cached
 if TYPE_CHECKING:
     from .backends import Backend
 
-CAREFUL = ("opencv", "ncnn", "litert", "executorch")  # what they meet may end the process
+CAREFUL = ("opencv", "ncnn", "litert", "executorch")  # a file may crash their process
 PATIENCE = 120  # seconds
 
 
 def probe(backend: Backend, bundle: Bundle, artifact: Artifact) -> None:
-    """Has a child load an artifact and paint a small frame with it, if that may be needed.
+    """Has a child process load an artifact and paint a small frame, unless that is known to work.
 
     Raises:
-        BackendError: The child crashed, or did not come to an end.
+        BackendError: The child crashed, or did not end in time.
     """
     if backend.name not in CAREFUL or bundle.root.is_relative_to(SHIPPED):
         return
@@ -67,7 +67,7 @@ def probe(backend: Backend, bundle: Bundle, artifact: Artifact) -> None:
 
 
 def main() -> None:
-    """Loads a file and paints one frame; what fails otherwise is said by who asks next."""
+    """Loads a file and paints one frame; the caller reports other failures."""
     import numpy as np
 
     from .backends import find_backend

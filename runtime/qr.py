@@ -7,8 +7,8 @@ import numpy as np
 
 from ..pictures import Pixels
 
-_QUIET = 2  # modules that are light all round, beside the two that OpenCV leaves
-_SCALE = 6  # pixels a module
+_QUIET = 2  # light modules around the code, in addition to the two that OpenCV leaves
+_SCALE = 6  # pixels per module
 
 
 def _modules(text: str) -> Pixels:

@@ -1,4 +1,4 @@
-"""Temporal stability: a painting that holds still where the video does."""
+"""Temporal stability: paintings that are still where the video is."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy.typing as npt
 from ..pictures import Pixels
 
 _Array = npt.NDArray[Any]
-_REDUCED = 4  # flow is measured at this part of the size
-_SMALLEST = 64  # rows and columns of a frame below which there is nothing to follow
-_CUT = 24.0  # mean change in grey levels, motion taken out, at which a new scene has begun
+_REDUCED = 4  # flow is computed at this fraction of the size
+_SMALLEST = 64  # minimum rows and columns of a frame to compute flow for
+_CUT = 24.0  # mean change in grey levels, after motion compensation, that marks a new scene
 
 
 class Steady:
     """Blends each painting with the one before, moved along the video's optical flow.
 
-    How much is decided for each pixel by how well the *original* frames agree there along the flow:
-    what is the same is painted the same; what has changed, or was hidden, is painted anew, so
-    nothing lags or ghosts. Flow is DIS (Kroeger et al. 2016). Frames have to come in their order.
+    The weight of each pixel depends on how well the *original* frames agree there along the flow:
+    what is the same stays painted the same; what has changed, or was hidden, is painted again, so
+    nothing lags or ghosts. Flow is DIS (Kroeger et al. 2016). Frames must come in order.
 
     Args:
-        share: Of the painting before, where the originals agree fully; 0 to below 1.
-        tolerance: Deviation in grey levels at which agreement has fallen to 1/e.
+        share: Weight of the previous painting where the originals agree fully; from 0 to below 1.
+        tolerance: Deviation in grey levels at which the agreement is 1/e.
     """
 
     def __init__(self, share: float = 0.6, tolerance: float = 6.0) -> None:
@@ -51,19 +51,19 @@ class Steady:
         return painted
 
     def state(self) -> dict[str, _Array]:
-        """Returns all that the next frame depends on; nothing before the first."""
+        """Returns all that the next frame depends on; empty before the first."""
         if self.grey is None or self.painted is None:
             return {}
         return {"grey": self.grey, "painted": self.painted}
 
     def restore(self, state: dict[str, _Array]) -> None:
-        """Goes on from a state, in another process say."""
+        """Continues from a state, which may be another process's."""
         self.grey, self.painted = state.get("grey"), state.get("painted")
 
     def _blend(self, before: _Array, grey: _Array, old: Pixels, new: Pixels) -> Pixels:
         if old.shape != new.shape or min(new.shape[:2]) < _SMALLEST:
             return new
-        # What one object returns depends on what it was asked before; a resumed job has a new one.
+        # A DIS object's result depends on its earlier calls; a resumed job has a new one.
         flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         back = flow.calc(grey, before, np.zeros((*grey.shape, 2), np.float32))
         apart = cv2.absdiff(_moved(before, back), grey).astype(np.float32)
@@ -83,9 +83,9 @@ def _reduced(rgb: Pixels) -> _Array:
 
 
 def _moved(picture: _Array, flow: _Array) -> _Array:
-    """Looks each pixel up where the flow says that it was.
+    """Looks up each pixel where the flow says that it was.
 
-    Cubic: what is moved again with every frame would blur away by linear interpolation.
+    It is cubic, as linear interpolation would blur what moves with every frame.
     """
     rows, columns = np.indices(flow.shape[:2], np.float32)
     at = (columns + flow[..., 0], rows + flow[..., 1])

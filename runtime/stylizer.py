@@ -19,7 +19,7 @@ from ..canvas.layout import Piece, reach_of
 from ..errors import BackendError, UsageError, shown, unknown_name
 from ..pictures import Frames, Pixels
 from . import tiles
-from .backends import BACKENDS, Backend, Engine, StrokeEngine, find_backend
+from .backends import BACKENDS, CHECKPOINT, Backend, Engine, StrokeEngine, find_backend
 from .models import open_model
 from .probe import probe
 from .strokes.canvases import Canvases, Plans
@@ -212,11 +212,7 @@ def load(
         raise UsageError(f"in_flight must be at least 1, got {in_flight}")
     bundle = open_model(model)
     canvases = Canvases.of(bundle, stroke, wrap)
-    name, _, way = backend.partition(":")
-    artifacts = _candidates(bundle, name, way, precision, in_flight)
-    if not artifacts:
-        missing = "" if name == "auto" else find_backend(name).missing
-        raise BackendError(missing or _nothing_runs(bundle, backend, precision))
+    artifacts = _asked(bundle, backend, precision, in_flight)
 
     artifacts, note = _faithful(artifacts) if precision == "auto" else (artifacts, "")
 
@@ -241,12 +237,37 @@ def load(
     return _best(task, artifacts, make)
 
 
+def check_names(model: str | Path | Bundle, backend: str, precision: str, stroke: str = "") -> None:
+    """Raises what ``load`` would raise for the names alone; loads no engine.
+
+    Raises:
+        UsageError: Unknown model, backend or precision, or strokes of a model that has none.
+        BundleError: The bundle is damaged.
+        BackendError: No backend here can run the bundle.
+    """
+    bundle = open_model(model)
+    Canvases.of(bundle, stroke)
+    _asked(bundle, backend, precision, 1)
+
+
+def _asked(
+    bundle: Bundle, backend: str, precision: str, in_flight: int
+) -> dict[Candidate, Artifact]:
+    """Returns what can paint as asked, at least one."""
+    name, _, way = backend.partition(":")
+    artifacts = _candidates(bundle, name, way, precision, in_flight)
+    if not artifacts:
+        missing = "" if name == "auto" else find_backend(name).missing
+        raise BackendError(missing or _nothing_runs(bundle, backend, precision))
+    return artifacts
+
+
 def _faithful(candidates: dict[Candidate, Artifact]) -> tuple[dict[Candidate, Artifact], str]:
-    """Leaves out what misses its bars of drift, unless there is nothing else; says so."""
+    """Leaves out what misses its drift limits, unless there is nothing else; says so."""
     missing = {a.path: a for a in candidates.values() if a.drift.missed}
     kept = {one: a for one, a in candidates.items() if a.path not in missing}
     told = "; ".join(
-        f"{a.target} {a.precision} misses its bars of drift ({a.drift.missed})"
+        f"{a.target} {a.precision} misses its drift limits ({a.drift.missed})"
         for a in missing.values()
     )
     if not missing or not kept:
@@ -320,10 +341,16 @@ def _nothing_runs(bundle: Bundle, backend: str, precision: str) -> str:
         target: " or ".join(row.name for row in BACKENDS.values() if target in row.takes(bundle))
         for target in dict.fromkeys(a.target for a in artifacts)
     }
-    runs = "; ".join(f"{target} runs with {names}" for target, names in able.items() if names)
-    missing = "; ".join(row.install for row in BACKENDS.values() if not row.installed)
+    ways = [f"{target} runs with {names}" for target, names in able.items() if names]
+    lacking = [row for row in BACKENDS.values() if not row.installed]
+    if install := [row.install for row in lacking if able.keys() & row.takes(bundle)]:
+        ways.append(f"to install more backends: {'; '.join(install)}")
+    asked = None if backend == "auto" else find_backend(backend.partition(":")[0])
+    takes = [t for t in asked.takes(bundle) if t != CHECKPOINT] if asked else []
+    if asked and takes and not able.keys() & {*takes}:
+        export = f"pleinair export {bundle.label} --target {takes[0]} --out BUNDLE"
+        ways.append(f"for {asked.name}: {export}")
     return (
         f"{bundle.label} has no artifact that backend {backend!r} can run at precision"
-        f" {precision!r} here; it has: {has}; {runs}"
-        + (f"; to install more backends: {missing}" if missing else "")
+        f" {precision!r} here; {'; '.join([f'it has: {has}', *ways])}"
     )

@@ -1,4 +1,4 @@
-"""Checks a bundle on this machine: schema, hashes, graphs, and drift again."""
+"""Checks a bundle on this machine: schema, hashes, graphs and drift."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import cv2
 from .. import metrics
 from ..bundle.bundle import Bundle, RefusedArtifact
 from ..bundle.manifest import Artifact, Drift
-from ..errors import BackendError, BundleError, MediaError
+from ..errors import BackendError, BundleError, MediaError, first_line
 from ..pictures import Pixels
 from .backends import BACKENDS, Backend
 from .probe import probe
 from .sources.demo_clip import DEMO_CLIP
-from .sources.source import open_source
+from .sources.opening import open_source
 from .strokes.canvases import Canvases
 from .strokes.drift import Painted, painted_errors
 from .stylizer import Choice, Stylizer
@@ -28,19 +28,19 @@ _ROWS = 360  # of pictures, at most
 
 
 class VerifiedArtifact(TypedDict):
-    """What was found of one artifact."""
+    """The findings about one artifact."""
 
     target: str
     precision: str
     path: str  # in the bundle
     hash: str  # "ok", or what is wrong
-    graph: str  # "ok", what is wrong, or "" where it cannot be told
-    manifest: dict[str, Any]  # the drift that its manifest tells
+    graph: str  # "ok", what is wrong, or "" if it is unknown
+    manifest: dict[str, Any]  # the drift in its manifest
     measured: list[dict[str, Any]]  # the drift here, by each backend that runs it
 
 
 class Verification(TypedDict):
-    """What ``verify`` found: the object that ``verify --json`` prints."""
+    """The findings of ``verify``: the object that ``verify --json`` prints."""
 
     bundle: str  # its name
     ok: bool  # whether there are no problems
@@ -61,8 +61,8 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         count: How many pictures to measure with.
 
     Returns:
-        What was found. Of an artifact that several backends run, all but the first say in
-        ``beside`` how far they are from it. A problem is a hash that differs, a graph that is no
+        The findings. If several backends run an artifact, all but the first have their distance
+        from it in ``beside``. A problem is a hash that differs, a graph that is no
         frame graph, a backend that fails, or an error that is visible and more than twice as large
         as the manifest says. With a backend that ``auto`` does not take while another runs the
         artifact, as OpenCV, such an error is a note.
@@ -78,34 +78,15 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         raise MediaError(f"{pictures} holds no picture to measure with")
     reference = None
     if reference_artifact:
-        with contextlib.suppress(BundleError, BackendError):  # said below, in its row
+        with contextlib.suppress(BundleError, BackendError):  # reported below, in its row
             reference = paint_all(bundle, reference_artifact, BACKENDS["onnxruntime"], frames)
     rows, problems = [], _weights_problems(bundle)
     notes: list[str] = []
     for artifact in bundle.manifest.artifacts:
-        row: VerifiedArtifact = {
-            "target": artifact.target,
-            "precision": artifact.precision,
-            "path": artifact.path,
-            "hash": "ok",
-            "graph": "",
-            "manifest": artifact.drift.model_dump(),
-            "measured": [],
-        }
+        row, is_whole = _row_of(bundle, artifact, problems)
         rows.append(row)
-        try:
-            bundle.path(artifact)
-        except RefusedArtifact as error:
-            row["graph"] = str(error)
-            problems.append(str(error))
+        if not is_whole:
             continue
-        except BundleError as error:
-            row["hash"] = str(error)
-            problems.append(str(error))
-            continue
-        row["graph"] = _check_graph(bundle.path(artifact))
-        if row["graph"] not in ("ok", ""):
-            problems.append(f"{artifact.path}: {row['graph']}; export it again")
         for backend, found in _measure(bundle, artifact, frames, reference):
             row["measured"] += [found] if len(found) > 1 else []
             fails = "error" in found or _may_be_chosen(backend, artifact)
@@ -120,8 +101,33 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
     }
 
 
+def _row_of(
+    bundle: Bundle, artifact: Artifact, problems: list[str]
+) -> tuple[VerifiedArtifact, bool]:
+    """Returns an artifact's row with hash and graph checked, and whether it can be measured."""
+    row: VerifiedArtifact = {
+        "target": artifact.target,
+        "precision": artifact.precision,
+        "path": artifact.path,
+        "hash": "ok",
+        "graph": "",
+        "manifest": artifact.drift.model_dump(),
+        "measured": [],
+    }
+    try:
+        path = bundle.path(artifact)
+    except BundleError as error:
+        row["graph" if isinstance(error, RefusedArtifact) else "hash"] = str(error)
+        problems.append(str(error))
+        return row, False
+    row["graph"] = _check_graph(path)
+    if row["graph"] not in ("ok", ""):
+        problems.append(f"{artifact.path}: {row['graph']}; export it again")
+    return row, True
+
+
 def _weights_problems(bundle: Bundle) -> list[str]:
-    """Returns what is wrong with the file of the generator's weights, if the bundle has one."""
+    """Returns what is wrong with the file of the generator's weights, if there is one."""
     try:
         bundle.weights()
     except BundleError as error:
@@ -130,7 +136,7 @@ def _weights_problems(bundle: Bundle) -> list[str]:
 
 
 def _differs(artifact: Artifact, found: dict[str, Any]) -> list[str]:
-    """Says where a backend fails, or is visibly further off than the manifest says."""
+    """Yields the backends that fail, or drift visibly more than the manifest says."""
     if "error" in found:
         return [found["error"]]
     expected = artifact.drift.psnr_db
@@ -144,13 +150,13 @@ def _differs(artifact: Artifact, found: dict[str, Any]) -> list[str]:
 
 
 def _may_be_chosen(backend: Backend, artifact: Artifact) -> bool:
-    """Whether ``auto`` may take it for this artifact, or nothing else runs it."""
+    """Whether ``auto`` may use it for this artifact, or nothing else runs that."""
     others = (row for row in BACKENDS.values() if artifact.target in row.targets and row.in_auto)
     return backend.in_auto or not any(others)
 
 
 def _check_graph(path: Path) -> str:
-    """Says what is wrong with an .onnx file; ``ok`` if nothing, nothing if it cannot be told."""
+    """Returns what is wrong with an .onnx file; ``ok`` if nothing is, empty if it is unknown."""
     if path.suffix != ".onnx" or importlib.util.find_spec("onnx") is None:
         return ""
     import onnx
@@ -159,11 +165,11 @@ def _check_graph(path: Path) -> str:
         onnx.checker.check_model(path, full_check=True)
         graph = onnx.load(path).graph
     except Exception as error:  # protobuf's types, onnx's and the system's
-        return (str(error).strip().splitlines() or ["unreadable"])[0]
-    for value in (*graph.input[:1], *graph.output[:1]):  # then come a canvas and a plan
+        return first_line(error)
+    for value in (*graph.input[:1], *graph.output[:1]):  # canvas and plan follow
         tensor = value.type.tensor_type
         if tensor.elem_type != onnx.TensorProto.UINT8 or len(tensor.shape.dim) != 4:
-            return f"{value.name} is no frame, uint8 [1, H, W, 3]"
+            return f"{value.name} is not a frame, uint8 [1, H, W, 3]"
     return "ok"
 
 
@@ -172,7 +178,7 @@ def _measure(
 ) -> Iterator[tuple[Backend, dict[str, Any]]]:
     """Yields a row for each backend here that runs an artifact: its drift, or what failed.
 
-    From the second on it is compared with the first as well: two runtimes of one artifact.
+    The second and later ones are also compared with the first: runtimes of the same artifact.
     """
     first: tuple[str, list[Painted]] | None = None
     for backend in BACKENDS.values():
@@ -207,7 +213,7 @@ def _drift(
 def paint_all(
     bundle: Bundle, artifact: Artifact, backend: Backend, frames: list[Pixels]
 ) -> list[Painted]:
-    """Paints pictures with an artifact, by a backend; says by which plans if it paints strokes.
+    """Paints pictures with an artifact and a backend; returns the plans, too, if it has strokes.
 
     Raises:
         BundleError: The artifact is missing or was changed.
@@ -225,7 +231,7 @@ def _painter(bundle: Bundle, artifact: Artifact, backend: Backend) -> Stylizer:
 
 
 def frames_of(pictures: str | Path, count: int) -> Iterator[Pixels]:
-    """Up to ``count`` frames spread over a source, made smaller where they have over 360 rows."""
+    """Up to ``count`` frames spread over a source, scaled down to about 360 rows if larger."""
     with open_source(str(pictures)) as source:
         every = max(1, (source.count or count) // count)
         for frame in itertools.islice(source.frames(), 0, every * count, every):
@@ -233,7 +239,7 @@ def frames_of(pictures: str | Path, count: int) -> Iterator[Pixels]:
 
 
 def _at_most(picture: Pixels, rows: int) -> Pixels:
-    """A picture made smaller by whole steps; each pixel is the mean of what it stands for."""
+    """A picture scaled down by a whole factor; each pixel is the mean of its block."""
     step = -(-picture.shape[0] // rows)
     size = (max(1, picture.shape[1] // step), max(1, picture.shape[0] // step))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if step > 1 else picture

@@ -42,30 +42,38 @@ class VideoPainter:
     def __call__(self, rgb: Pixels) -> Pixels:
         """Paints one frame after the other."""
         prepared = self.prepare(rgb)
-        return self.finish(prepared, self.paint(prepared))
+        painted = self.paint(prepared) if self.is_painted(prepared) else None
+        return self.finish(prepared, painted)
 
     def prepare(self, rgb: Pixels) -> Prepared:
         """Takes the next frame, uint8 [H, W, 3]."""
-        laid = self.easel.prepare(rgb) if self.easel else None
-        return Prepared(rgb, self.stylizer.strength, laid)
+        strength = self.stylizer.strength
+        laid = self.easel.prepare(rgb, skipped=strength == 0) if self.easel else None
+        return Prepared(rgb, strength, laid)
+
+    def is_painted(self, prepared: Prepared) -> bool:
+        """Whether it has to be painted: see ``Watch``, and there is no paint at strength 0."""
+        laid = prepared.laid
+        return laid is None or (bool(prepared.strength) and laid.motion.painted)
 
     def paint(self, prepared: Prepared) -> Pixels:
         """Paints it; may be called from several threads."""
         if prepared.laid is None:
             return self.stylizer(prepared.rgb)
-        if prepared.strength == 0:
-            return prepared.laid.picture
         return self.stylizer.paint(prepared.laid.picture)
 
-    def finish(self, prepared: Prepared, painted: Pixels) -> Pixels:
-        """Returns what to show; in the order of the frames."""
+    def finish(self, prepared: Prepared, painted: Pixels | None) -> Pixels:
+        """Returns what to show, of a painting if there is one; in the order of the frames."""
         rgb, strength, laid = prepared
         if self.easel and laid and strength:
-            painted = blended(self.easel.finish(laid, painted), rgb, strength)
+            shown = blended(self.easel.finish(laid, painted), rgb, strength)
         elif self.easel and laid:
             self.easel.skip(laid)
-            painted = rgb.copy()
-        return self.steady(rgb, painted) if self.steady else painted
+            shown = rgb.copy()
+        else:
+            assert painted is not None
+            shown = painted
+        return self.steady(rgb, shown) if self.steady else shown
 
     def state(self) -> dict[str, Array]:
         """Returns all that goes on after the frame that was finished last."""

@@ -138,7 +138,7 @@ def stroke_bundle(
     It takes half a minute: the processes of a run share one.
     """
     from filelock import FileLock
-    from pleinair.export.exporter import export
+    from pleinair.api.export import export
     from pleinair.pictures import list_pictures, read_picture, write_picture
 
     own = tmp_path_factory.getbasetemp()

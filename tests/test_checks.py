@@ -234,7 +234,7 @@ ReLU r 1 1 1 out0
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("7767517", "7767518", "no network of ncnn"),
+        ("7767517", "7767518", "not a network of ncnn"),
         ("3 3", "2 3", "says that it has 2 layers"),
         ("3 3", "3 9", "says that it has 9 blobs"),
         ("c 1 1 in0", "c 99 1 in0", "takes 99 blobs"),

@@ -243,8 +243,8 @@ def test_a_folder_of_the_users_own_is_never_replaced(bundle, tmp_path):
     mine.mkdir()
     (mine / "photo.jpg").touch()
     (mine / "manifest.json").write_text('{"name": "an app of another kind"}')
-    with pytest.raises(UsageError, match="no folder that pleinair wrote"):
+    with pytest.raises(UsageError, match="not a folder that pleinair wrote"):
         check_out(mine, overwrite=True)
-    with pytest.raises(BundleError, match="no folder that pleinair wrote"):
+    with pytest.raises(BundleError, match="not a folder that pleinair wrote"):
         write_bundle(manifest, bundle, mine, overwrite=True)
     assert (mine / "photo.jpg").exists()

@@ -308,7 +308,7 @@ def test_verbs_end_in_one_sentence(cli, tmp_path, monkeypatch, photos, make_vide
     make_video(tmp_path / "in.mp4", (64, 48))
     run = cli(*arguments)
     assert run.code in (1, 2)
-    assert "fault of pleinair" not in run.error()
+    assert "bug in pleinair" not in run.error()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jpg", "in.mp4"]
 
 
@@ -319,7 +319,7 @@ def test_what_nobody_foresaw_is_a_sentence_too(cli, monkeypatch):
     monkeypatch.setattr("pleinair.runtime.doctor.examine", surprise)
     run = cli("doctor")
     assert run.code == 1
-    assert "KeyError ('x'); this is a fault of pleinair" in run.error()
+    assert "KeyError ('x'); this is a bug in pleinair" in run.error()
 
 
 class Planted:
@@ -334,7 +334,7 @@ def test_nothing_is_unpickled(tmp_path, bundle, cli):
     """Neither checkpoints, nor states of videos, nor weights, wherever they are read."""
     from pleinair.files import write_record
     from pleinair.networks.checkpoint import load_state
-    from pleinair.runtime.sinks.video import VideoSink
+    from pleinair.runtime.sinks.video import VideoSink, WriteOptions
     from pleinair.runtime.sources.source import EmptySource
 
     mark = tmp_path / "ran"
@@ -344,7 +344,7 @@ def test_nothing_is_unpickled(tmp_path, bundle, cli):
     np.savez(tmp_path / "s.npz", state=planted)
     write_record(job / "000001.npz", (tmp_path / "s.npz").read_bytes())
     write_record(job / "000000.segment", b"")
-    sink = VideoSink(tmp_path / "o.mp4", EmptySource(), resumable=True, keep_state=True)
+    sink = VideoSink(tmp_path / "o.mp4", EmptySource(), writing=WriteOptions(True, True))
     assert sink.done == 0
     sink.discard()
     for data in (pickle.dumps(Planted(mark)), b"\x80\x05." * 9):

@@ -19,7 +19,7 @@ from pleinair.errors import MediaError
 from pleinair.picture_size import picture_size
 from pleinair.pictures import read_picture
 from pleinair.reading import Malformed
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 
 
 def png(width: int, height: int) -> bytes:

@@ -17,20 +17,9 @@ LARGER = {
     "export/targets/coreml/mil/layers.py _conv": "MIL's inputs of the operation",
     "export/targets/coreml/mil/layers.py _conv_transpose": "MIL's inputs of the operation",
     "export/evaluate.py evaluate": "the verb itself",
-    "export/exporter.py export": "the verb itself",
-    "export/targets/web/own_graphs.py export_site": "the verb itself, for sites",
     "runtime/live/live.py live": "the verb itself",
-    "runtime/sinks/video.py VideoSink.__init__": "to become a value, as that of its encoding",
-    "runtime/sources/source.py": "to be split: cameras, files and pictures",
     "runtime/stylizer.py load": "the verb itself",
-    "runtime/translate/demo.py run_demo": "the verb itself",
-    "runtime/translate/ray_engine.py translate_corpus": "the verb itself, on several machines",
-    "runtime/translate/translate.py": "to be split: pictures, films and folders",
-    "runtime/translate/translate.py preview": "the verb's dry run",
     "runtime/translate/translate.py translate": "the verb itself",
-    "runtime/translate/translate.py _Work._paint_video": "goes with the split",
-    "runtime/verify.py verify": "the verb itself",
-    "train/run.py": "to be split: a run and its checkpoints",
 }
 
 

@@ -76,7 +76,7 @@ def use(kind: str, path: Path) -> None:
 
         read_picture(path)
     elif kind == "video":
-        from pleinair.runtime.sources.source import open_source
+        from pleinair.runtime.sources.opening import open_source
 
         with open_source(str(path)) as source:
             for frame in source.frames():

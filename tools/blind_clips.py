@@ -16,7 +16,7 @@ import numpy as np
 from pleinair.errors import UsageError
 from pleinair.pictures import Pixels, is_picture, list_pictures
 from pleinair.runtime.sinks.video import VIDEO_SUFFIXES
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 from pleinair.tools.blind_set import Exhibit, Shown
 
 _WIDTH, _HEIGHT = 426, 240  # of a crop: three by three are a frame of 1280x720

@@ -32,9 +32,10 @@ from pleinair.errors import BackendError
 from pleinair.pictures import Pixels
 from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
-from pleinair.runtime.sinks.opening import open_sink
+from pleinair.runtime.sinks.opening import open_sinks
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
-from pleinair.runtime.sources.source import EmptySource, open_source
+from pleinair.runtime.sources.opening import open_source
+from pleinair.runtime.sources.source import EmptySource
 from pleinair.tools.stream_server import mark
 
 FPS = 30
@@ -121,7 +122,7 @@ def main() -> None:
 def mjpeg(pictures: list[Pixels], seconds: float) -> dict[str, Any]:
     """Through the server of ``--sink http``."""
     said: list[str] = []
-    with open_sink("http:0", EmptySource(), Controls(), say=said.append) as sink:
+    with open_sinks(["http:0"], EmptySource(), Controls(), say=said.append) as sink:
         page = Page(None)
         with Browser(f"{page.url}#mjpeg,{said[0].removeprefix('open ')}stream"):
             sender, began = Sender(pictures), time.process_time()

@@ -24,7 +24,8 @@ from pleinair.runtime.live.live import LivePainter, Look
 from pleinair.runtime.pipeline import Pipeline
 from pleinair.runtime.sinks.sink import NullSink
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
-from pleinair.runtime.sources.source import Source, open_source
+from pleinair.runtime.sources.opening import open_source
+from pleinair.runtime.sources.source import Source
 from pleinair.runtime.stylizer import load
 
 EVERY = 500

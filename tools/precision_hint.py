@@ -23,7 +23,7 @@ from pleinair.metrics import DRIFT_LIMITS, compare
 from pleinair.pictures import Frames
 from pleinair.runtime.backends import find_backend
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 
 HINTS = {"FP32": "f32", "BF16": "bf16", "FP16": "f16"}  # by OpenVINO's names of capabilities
 

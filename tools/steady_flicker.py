@@ -18,7 +18,7 @@ import numpy as np
 from pleinair.benchmarks.results.file import write_json
 from pleinair.evaluation.flicker import flicker
 from pleinair.pictures import write_picture
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.steady import Steady
 from pleinair.runtime.stylizer import load
 

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 from pleinair.pictures import Pixels
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 
 _SIDE, _BITS = 16, 16  # pixels of a block; blocks of a number, along the top
 

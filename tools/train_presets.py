@@ -21,8 +21,8 @@ from pleinair.benchmarks.machine import describe_machine
 from pleinair.benchmarks.memory import peak_mb
 from pleinair.networks.generators import GENERATORS, check_options
 from pleinair.train.data.loader import Batch
+from pleinair.train.fabric import make_fabric
 from pleinair.train.recipe import validate_recipe
-from pleinair.train.run import make_fabric
 from pleinair.train.trainer import Trainer
 from rich.console import Console
 from rich.table import Table

@@ -28,9 +28,9 @@ from pleinair.networks.layers import InstanceNorm2d
 from pleinair.networks.winograd import WinogradConv2d
 from pleinair.train.data.loader import Batch
 from pleinair.train.discriminators import create_discriminator
+from pleinair.train.fabric import make_fabric
 from pleinair.train.image_pool import ImagePool
 from pleinair.train.recipe import validate_recipe
-from pleinair.train.run import make_fabric
 from pleinair.train.trainer import Trainer
 from rich.console import Console
 from rich.table import Table

@@ -38,9 +38,12 @@ from pleinair.runtime.frame import Frame
 from pleinair.runtime.sinks.encoding import DEFAULT
 from pleinair.runtime.sinks.video import VideoSink
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
-from pleinair.runtime.sources.source import Source, open_source
+from pleinair.runtime.sources.opening import open_source
+from pleinair.runtime.sources.source import Source
 from pleinair.runtime.stylizer import Stylizer
-from pleinair.runtime.translate.translate import Translation, frames_at_once, translate
+from pleinair.runtime.translate.translate import translate
+from pleinair.runtime.translate.videos import frames_at_once
+from pleinair.runtime.translate.work import Translation
 
 STAGES = ("decode", "paint", "encode")
 

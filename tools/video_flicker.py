@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from pleinair.evaluation.flicker import flicker
 from pleinair.pictures import Pixels, write_picture
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.steady import Steady
 from pleinair.runtime.strokes.easel import Easel, Laid
 from pleinair.runtime.strokes.still import Still
@@ -35,9 +35,9 @@ Way = Callable[[Pixels], Pixels]
 class Unstilled(Easel):
     """An easel that follows the camera and smooths nothing."""
 
-    def prepare(self, rgb: Pixels) -> Laid:
+    def prepare(self, rgb: Pixels, skipped: bool = False) -> Laid:
         """Lays a frame as it is."""
-        laid = super().prepare(rgb)
+        laid = super().prepare(rgb, skipped)
         return laid._replace(picture=laid.torus.lay(rgb, laid.place))
 
 

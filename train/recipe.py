@@ -325,7 +325,7 @@ def apply_override(values: dict[str, Any], override: str) -> None:
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            raise TrainingError(f"override {override!r}: {section} is no section of a recipe")
+            raise TrainingError(f"override {override!r}: {section} is not a section of a recipe")
     values[last] = value
 
 

@@ -96,7 +96,7 @@ def _check_crop(recipe: Recipe, generator: str) -> None:
         stride = stride_of(create_generator(generator))
     if recipe.data.crop % stride:
         raise TrainingError(
-            f"data.crop {recipe.data.crop} is no multiple of {stride}, which {generator} needs"
+            f"data.crop {recipe.data.crop} is not a multiple of {stride}, which {generator} needs"
         )
 
 
@@ -104,7 +104,7 @@ def _check_data(recipe: Recipe) -> None:
     data, loss = recipe.data, recipe.loss
     for low, high in (data.scale, data.target_scale or data.scale):
         if not 0 < low <= high:
-            raise TrainingError(f"data.scale [{low}, {high}] is no range above 0")
+            raise TrainingError(f"data.scale [{low}, {high}] is not a range above 0")
     for key in ("target_scale", "source_size", "target_size"):
         if getattr(data, key) and data.mode != "unaligned":
             raise TrainingError(f"data.{key} would tear pairs apart in mode {data.mode}")

@@ -11,26 +11,20 @@ with the lowest KID so far.
 from __future__ import annotations
 
 import math
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.precision.amp import MixedPrecision
-from lightning_fabric.plugins.precision.precision import Precision
-from lightning_fabric.strategies.ddp import DDPStrategy
 
-from ..bundle.resolve import PAINTERS, Kind, resolve
-from ..errors import TrainingError
+from ..errors import TrainingError, first_line, os_errors_as
 from ..files import write_durably
-from ..networks.checkpoint import BEFORE, BEST, LAST, generator_file, load_state, save_atomically
-from ..networks.load import load_painter
+from ..networks.checkpoint import BEFORE, BEST, LAST, generator_file, save_atomically
 from ..networks.painter import painter
 from ..owners import Owner
 from ..progress import Say
@@ -38,10 +32,12 @@ from .data.corrupt import CorruptTally
 from .data.domains import find_pictures
 from .data.held_out import held_out_pictures, sample_folder
 from .data.loader import TrainingPictures, make_loader
-from .recipe import ComputeSection, Recipe
+from .fabric import make_fabric
+from .recipe import Recipe
+from .resume import resume, start_from
 from .samples import save_samples
 from .stats import Stats
-from .trainer import FORMAT, Trainer
+from .trainer import Trainer
 
 if TYPE_CHECKING:
     from ..evaluation.scores import Evaluator
@@ -101,68 +97,19 @@ def _train(
     trainer = Trainer(recipe, fabric)
     there = (out / LAST).exists() or (out / BEFORE).exists()
     if fabric.broadcast(there):  # as the first process sees it
-        _go_on(trainer, out, say if first else lambda _: None)
+        resume(trainer, out, say if first else lambda _: None)
     else:
         if init:
-            _start_from(trainer, init)
+            start_from(trainer, init)
         trainer.measure_target()
         if first:
-            _write_recipe(recipe, out / "recipe.json")
+            path = out / "recipe.json"
+            with os_errors_as(TrainingError, f"{path} cannot be written"):
+                write_durably(path, recipe.model_dump_json(indent=2) + "\n")
     tally = CorruptTally(pictures.total, recipe.data.max_corrupt)
     with Stats(out, trainer.step, recipe.log, enabled=first) as stats:
         _Loop(trainer, out, stats, tally, report, say, evaluator).run()
     return out / generator_file(trainer.exported) if first else None
-
-
-def _write_recipe(recipe: Recipe, path: Path) -> None:
-    try:
-        write_durably(path, recipe.model_dump_json(indent=2) + "\n")
-    except OSError as error:
-        raise TrainingError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def make_fabric(compute: ComputeSection, device: str) -> Fabric:
-    """Creates the Fabric; torchrun's environment takes precedence over the recipe.
-
-    Raises:
-        TrainingError: A device or precision that is not there.
-    """
-    kind, _, index = device.partition(":")
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "cpu"
-    if kind not in ("cpu", "cuda", "mps") or (index and not index.isdecimal()):
-        raise TrainingError(f"unknown device {device!r}; known: auto, cpu, cuda, cuda:1 ..., mps")
-    if compute.precision == "fp16" and kind == "cpu":
-        raise TrainingError("compute.precision fp16 needs a GPU; on CPU take bf16 or fp32")
-    devices = int(os.environ.get("LOCAL_WORLD_SIZE", compute.devices))
-    processes = int(os.environ.get("WORLD_SIZE", devices * compute.nodes))
-    torch.set_float32_matmul_precision("high")  # TF32 on GPUs; on CPU it changes nothing
-    try:
-        return Fabric(
-            accelerator=kind,
-            devices=[int(index)] if index else devices,
-            num_nodes=processes // devices,
-            plugins=_precision(compute, kind),
-            # Running statistics are each process's own: exchanging them would write to buffers
-            # between two passes through one network, which autograd does not forgive.
-            strategy=DDPStrategy(forward_sync_buffers=False) if processes > 1 else "auto",
-        )
-    except Exception as error:  # Fabric raises many types for missing hardware
-        raise TrainingError(f"device {device!r} cannot be used: {error}") from error
-
-
-def _precision(compute: ComputeSection, kind: str) -> Precision:
-    if compute.precision == "fp32":
-        return Precision()
-    return _Autocast("bf16-mixed" if compute.precision == "bf16" else "16-mixed", kind)
-
-
-class _Autocast(MixedPrecision):
-    """Half precision by autocast only: inputs are not converted."""
-
-    def convert_input(self, data: Any) -> Any:
-        """Returns inputs unchanged."""
-        return data
 
 
 class _Loop:
@@ -198,7 +145,7 @@ class _Loop:
                     raise
                 raise TrainingError(
                     "another process of this run has ended, and so does this one; why, it says"
-                    f" itself ({str(error).splitlines()[0]})"
+                    f" itself ({first_line(error)})"
                 ) from error
 
     def _stop(self, *_: object) -> None:
@@ -321,92 +268,3 @@ def _signals(stop: Callable[..., None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _start_from(trainer: Trainer, path: Path) -> None:
-    """Loads a generator to fine-tune, with the reverse generator in the same folder if any."""
-    found, model = resolve(path, *PAINTERS), trainer.recipe.model
-    _load_into(trainer, "generator", path, model.generator)
-    if "reverse" not in trainer.networks or found.kind is Kind.BUNDLE:
-        return
-    reverse = found.checkpoint.with_name(generator_file("reverse"))
-    if reverse.is_file() and reverse != found.checkpoint:
-        _load_into(trainer, "reverse", reverse, model.reverse or model.generator)
-
-
-def _load_into(trainer: Trainer, name: str, path: Path, architecture: str) -> None:
-    loaded = load_painter(path)
-    if loaded.architecture != architecture:
-        raise TrainingError(
-            f"--init {path} holds {loaded.architecture}, but the recipe's model.{name} is"
-            f" {architecture}"
-        )
-    state = loaded.generator.state_dict()
-    try:
-        trainer.networks[name].load_state_dict(state)
-    except RuntimeError as error:
-        last = str(error).strip().splitlines()[-1].strip()
-        raise TrainingError(f"--init {path} has other [model] options: {last}") from error
-    trainer.averages[name].module.load_state_dict(state)
-
-
-def _go_on(trainer: Trainer, out: Path, say: Say) -> None:
-    """Goes on from the newest checkpoint that is whole."""
-    path = out / LAST
-    try:
-        state = load_state(path)
-    except TrainingError as error:
-        newest, path = path, out / BEFORE
-        try:
-            state = load_state(path)
-        except TrainingError:
-            raise error from None
-        newest.unlink(missing_ok=True)  # or it would become the one before
-        say(f"{error}; going on from the one before it, of step {state.get('step')}")
-    if state.get("format") != FORMAT:
-        raise TrainingError(f"{path} is of another version of pleinair; take another --out")
-    try:
-        _check_same_recipe(trainer.recipe, state, path)
-        trainer.load_state_dict(state)
-    except TrainingError:
-        raise
-    except Exception as error:  # of whatever a damaged state makes torch and Python raise
-        said = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
-        raise TrainingError(
-            f"{path} is no whole checkpoint: {said}; take another --out, or an older copy of it"
-        ) from error
-
-
-# Settings that may differ on resume: paths, devices, logging.
-_FREE = {
-    ("data", "root"),
-    ("data", "workers"),
-    ("loss", "vgg"),
-    ("distil", "teacher"),
-    ("evaluate", "features"),
-}
-
-
-def _check_same_recipe(recipe: Recipe, state: dict[str, Any], path: Path) -> None:
-    """Refuses to resume with other settings, and names them."""
-    differences = _differences(state.get("recipe", {}), recipe)
-    differ = [f"{key} (was {was!r}, now {now!r})" for key, was, now in differences]
-    if differ:
-        raise TrainingError(
-            f"{path} was trained with another recipe: {'; '.join(differ)}; take another --out"
-        )
-
-
-def _differences(theirs: dict[str, Any], ours: Recipe) -> Iterator[tuple[str, Any, Any]]:
-    if ours.seed != theirs.get("seed"):
-        yield "seed", theirs.get("seed"), ours.seed
-    for name in ("data", "model", "loss", "distil", "optim", "evaluate"):
-        section = getattr(ours, name)
-        for key, now in section.model_dump(mode="json").items():
-            # For a setting that is newer than the checkpoint, the default was in effect.
-            default = type(section).model_fields[key].get_default()
-            was = theirs.get(name, {}).get(key, default)
-            if (name, key) == ("optim", "steps") and now > was:
-                continue  # a run may be extended; its schedules then end later
-            if (name, key) not in _FREE and was != now:
-                yield f"{name}.{key}", was, now

@@ -15,10 +15,12 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from ..errors import TrainingError
+from ..networks.checkpoint import LAST, load_state
 from ..progress import Say
 from .recipe import Recipe, apply_override, read_recipe, validate_recipe
 from .run import Report, train
@@ -107,13 +109,16 @@ def train_stages(
     Returns:
         The last stage's generator; none in all processes but the first.
     """
-    done, generator = 0, init
-    for stage in needed_stages(stages, init):
+    done, generator, needed = 0, init, needed_stages(stages, init)
+    for stage, following in zip_longest(needed, needed[1:]):
         if stage.name:
             say(f"stage {stage.name}")
         out_of_stage = stage.folder(out)
+        recipe = stage.recipe
+        if following and (following.folder(out) / LAST).exists():
+            recipe = _as_long_as_it_was(recipe, out_of_stage)
         wrote = train(
-            stage.recipe,
+            recipe,
             out_of_stage,
             device,
             generator,
@@ -123,6 +128,15 @@ def train_stages(
         )
         done, generator = done + stage.recipe.optim.steps, out_of_stage
     return wrote
+
+
+def _as_long_as_it_was(recipe: Recipe, out: Path) -> Recipe:
+    """Returns a stage without steps that were added since the next began with what it learnt."""
+    if not (out / LAST).exists():
+        return recipe
+    steps = min(recipe.optim.steps, load_state(out / LAST).get("step") or recipe.optim.steps)
+    optim = recipe.optim.model_copy(update={"steps": steps})
+    return recipe.model_copy(update={"optim": optim})
 
 
 def _report_after(report: Report, done: int, step: int, values: dict[str, float]) -> None:

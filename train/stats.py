@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..errors import TrainingError
+from ..errors import TrainingError, os_errors_as
 from ..files import write_durably
 from ..pictures import read_picture
 from ..reading import Malformed, parse_json
@@ -32,11 +32,9 @@ class Stats:
         self.file = None
         if enabled:
             path = out / "stats.jsonl"
-            try:
+            with os_errors_as(TrainingError, f"{path} cannot be written"):
                 write_durably(path, "".join(_lines_until(path, step)))
                 self.file = path.open("a", encoding="utf-8")
-            except OSError as error:
-                raise TrainingError(f"{path} cannot be written: {error.strerror}") from error
         self.started = time.time()
 
     def write(self, step: int, values: dict[str, float]) -> None:

@@ -107,7 +107,7 @@ class Trainer:
             teacher = load_generator(distil.teacher).generator
             if self.recipe.data.crop % stride_of(teacher):
                 raise TrainingError(
-                    f"data.crop {self.recipe.data.crop} is no multiple of {stride_of(teacher)},"
+                    f"data.crop {self.recipe.data.crop} is not a multiple of {stride_of(teacher)},"
                     f" which the teacher {distil.teacher} needs"
                 )
             self.teacher = self._place(teacher.eval().requires_grad_(False))

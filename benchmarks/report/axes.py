@@ -1,4 +1,4 @@
-"""Axes of the report's charts: from values to places, and where ticks stand."""
+"""Axes of the report's charts: from values to positions, and where ticks are."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Axis:
     log: bool = False
 
     def at(self, value: float) -> float:
-        """Returns a value's place."""
+        """Returns a value's position."""
         low, high, v = (self.low, self.high, value)
         if self.log:
             low, high, v = math.log(low), math.log(high), math.log(max(value, 1e-12))
         return round(self.start + (v - low) / (high - low) * (self.end - self.start), 2)
 
     def ticks(self, count: int = 5) -> list[tuple[float, str]]:
-        """Returns round values on the axis as (place, text)."""
+        """Returns round values on the axis as (position, text)."""
         values = _log_ticks(self.low, self.high) if self.log else _ticks(self.low, self.high, count)
         return [(self.at(value), f"{value:g}") for value in values]
 

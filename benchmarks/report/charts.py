@@ -1,4 +1,4 @@
-"""The report's charts as places and sizes; the template only draws them."""
+"""The report's charts as positions and sizes; the template only draws them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def scatter(rows: Sequence[Row]) -> dict[str, Any] | None:
     rows = [row for row in rows if row["psnr_db"] is not None]
     if not rows:
         return None
-    # Identical pictures have no PSNR; they stand at the top, a step above the best that has one.
+    # Identical pictures have no PSNR; they are at the top, a step above the best that has one.
     finite = [row["psnr_db"] for row in rows if row["psnr_db"] < IDENTICAL_DB]
     top = max(finite, default=40.0) + 8
     places = [min(row["psnr_db"], top) for row in rows]
@@ -51,7 +51,7 @@ def scatter(rows: Sequence[Row]) -> dict[str, Any] | None:
         }
         for row in rows
     ]
-    for point in points:  # a label that would leave the drawing stands to the left of its point
+    for point in points:  # a label that would leave the drawing is to the left of its point
         point["left"] = point["x"] > _RIGHT - _LABEL
     identical = [y.at(top)] if len(finite) < len(rows) else []
     return {
@@ -66,7 +66,7 @@ def scatter(rows: Sequence[Row]) -> dict[str, Any] | None:
 def ridges(rows: Sequence[Row]) -> dict[str, Any]:
     """Each case's distribution of latencies, on one axis for all, logarithmic: backends differ."""
     quantiles = [np.array(row["quantiles_ms"]) for row in rows]
-    # The slowest frame of all may be one hiccup; it would squeeze everything else.
+    # The slowest frame may be a single hiccup, and would squeeze everything else.
     axis = Axis(*padded([float(q[i]) for q in quantiles for i in (0, 99)], log=True), log=True)
     edges = np.geomspace(axis.low, axis.high, _BINS + 1)
     drawn = []

@@ -1,4 +1,4 @@
-"""The report's look into a frame: multiply-adds a second under the roof, and the layers."""
+"""Inside a frame, for the report: multiply-adds per second under the roof, and the layers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHOWN = 14  # layers of a variant, the longest; the others are summed
 
 
 def roofs(inspected: Sequence[Row], rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """What each variant reaches of its roof, as (row, gmac_s, roof, share in percent)."""
+    """How close each variant comes to its roof, as (row, gmac_s, roof, share in percent)."""
     found = []
     for one in inspected:
         row = _row_of(one, rows)
@@ -29,9 +29,9 @@ def layers(inspected: Sequence[Row]) -> list[dict[str, Any]]:
 
     Returns:
         ``[{"row", "total_ms", "other_ms", "layers": [{name, kind, ms, width, gmac_s, share,
-        gb_s}]}]``: ``width`` in percent of the longest; ``gmac_s`` and its ``share`` of the roof in
-        percent only of convolutions; ``gb_s`` only of what gathers. The many layers of a part of
-        the stroke head are one.
+        gb_s}]}]``: ``width`` is in percent of the longest; only convolutions have ``gmac_s`` and
+        its ``share`` of the roof in percent; only gathers have ``gb_s``. The many layers of a part
+        of the stroke head count as one.
     """
     found = []
     for one in inspected:
@@ -47,7 +47,7 @@ def layers(inspected: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _parted(layers: Sequence[Row]) -> list[Row]:
-    """Adds up the layers of each part of a stroke head, whose names say which it is."""
+    """Adds up the layers of each part of a stroke head, by their names."""
     found: dict[str, Row] = {}
     for layer in layers:
         part = _PART.match(layer["name"])

@@ -15,7 +15,7 @@ from ..pictures import BenchInputs
 
 _PICTURES = 3
 _QUALITY = 82  # of WebP
-_FAINTEST = 8  # grey levels that the heat map's brightest colour stands for at least
+_FAINTEST = 8  # least error, in grey levels, that the heat map's brightest colour stands for
 
 
 def make_gallery(
@@ -30,7 +30,7 @@ def make_gallery(
         ``{"names": [...], "full_error": grey levels, "variants": [...], "uris": [...],
         "photos": [i...], "references": [i...] or [], "paintings": {variant: [i...]},
         "errors": {variant: [i...]}}``,
-        where each i is a place in ``uris``: pictures that are the same are kept once.
+        where each i is an index into ``uris``: equal pictures are kept once.
     """
     if not painted:
         return None
@@ -64,7 +64,7 @@ def make_gallery(
 
 
 def worst_pictures(drifts: list[dict[str, Any]]) -> list[str]:
-    """Names of the pictures that came out worst in any variant, the worst first."""
+    """Names of the pictures with the largest errors in any variant, the largest first."""
     scores = [score for drift in drifts for score in drift["worst"]]
     ordered = sorted(scores, key=lambda score: score["psnr_db"])
     return list(dict.fromkeys(score["picture"] for score in ordered))[:_PICTURES]

@@ -49,8 +49,8 @@ def write_report(
         path: The file.
         results: The object of ``results.json``.
         inputs: The photographs.
-        reference: What the FP32 reference made of them.
-        painted: What each variant made of them.
+        reference: The FP32 reference's paintings of them.
+        painted: Each variant's paintings of them.
     """
     gallery = make_gallery(inputs, reference, painted, results["drift"])
     write_text(path, render(results, gallery))
@@ -113,5 +113,5 @@ def _context(results: Results, gallery: dict[str, Any] | None) -> dict[str, Any]
 
 
 def _colours(rows: list[dict[str, Any]]) -> dict[str, int]:
-    """A backend's colour, the same in every chart: its place in the order of the rows."""
+    """A backend's colour, the same in every chart: its index in the order of the rows."""
     return {name: i for i, name in enumerate(dict.fromkeys(row["backend"] for row in rows))}

@@ -48,7 +48,7 @@ def scaling(scale: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def limit_of(fit: Mapping[str, Any]) -> str:
-    """The size in 16:9 at which 30 frames a second end, in words."""
+    """The largest 16:9 size at 30 frames per second, in words."""
     megapixels = fit["limit_megapixels"]
     if megapixels is None:
         return "no end in sight"

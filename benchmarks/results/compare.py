@@ -1,4 +1,4 @@
-"""Two results, case by case: what became slower, and by how much beyond doubt."""
+"""Compares two results case by case: what became slower, and by how much for certain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...errors import UsageError
 from ..statistics import ratio
 from .file import Results, key_of, size_of
 
-DRIFT_DB = 1.0  # a loss in PSNR that counts
+DRIFT_DB = 1.0  # loss in PSNR, in dB, that counts
 THRESHOLD = 0.03  # share by which a case may become slower
 
 
@@ -24,7 +24,7 @@ class Change:
     precision: str
     size: str
     scenario: str
-    ratio: float | None  # none where one of them has no figure
+    ratio: float | None  # None where one of them has no figure
     low: float | None  # 95 % interval
     high: float | None
     psnr_change_db: float | None
@@ -32,16 +32,16 @@ class Change:
 
     @property
     def label(self) -> str:
-        """How people call the case."""
+        """Its name in tables and messages."""
         return f"{self.backend} {self.precision} {self.size} {self.scenario}"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What comparing two files came to."""
+    """The comparison of two files."""
 
     changes: list[Change]
-    notes: list[str]  # what makes the files differ beside their figures
+    notes: list[str]  # differences other than figures
     regressions: list[str]  # sentences
 
     def value(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def compare(
     """Compares two ``results.json``.
 
     A case has regressed when its whole 95 % interval lies above 1 + threshold, when its PSNR to the
-    reference fell, or when it ran before and does not any more.
+    reference fell, or when it ran before and no longer does.
 
     Args:
         before: The one to compare with.
@@ -101,7 +101,7 @@ def _change(a: dict[str, Any], b: dict[str, Any], threshold: float, scale: float
 
 
 def _cost(row: dict[str, Any]) -> list[float]:
-    """What a frame costs, by rounds: offline the time between frames, else its latency."""
+    """The cost of a frame, by rounds: offline the time between frames, else the latency."""
     if row["scenario"] == "offline":
         return [1000 / fps for fps in row["rounds_fps"] or []]
     return list(row["rounds_p50_ms"] or [])
@@ -115,7 +115,7 @@ def _scale(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> float:
 
 
 def _notes(before: Results, after: Results) -> list[str]:
-    """Differences of the surroundings that a reader must know."""
+    """Differences of the environments that a reader must know."""
     looks = (
         ("processor", ("machine", "cpu")),
         ("threads", ("method", "threads")),

@@ -1,4 +1,4 @@
-"""One table of many devices, made of their ``results.json``."""
+"""One table of many devices, from their ``results.json``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from ...errors import UsageError
+from ...errors import UsageError, os_errors_as
 from ...reading import Malformed, read_json, read_text
 from .file import Results, key_of, read_results, size_of, write_json, write_text
 from .submission import check_submission
@@ -14,7 +14,7 @@ from .tables import number
 
 BEGIN: Final = "<!-- made by: pleinair bench table -->"
 END: Final = "<!-- end of the table -->"
-# What a row keeps: enough for a table, nothing that says whose machine it was.
+# What a row keeps: enough for a table, nothing that identifies the machine's owner.
 _KEPT = (
     "backend", "device", "precision", "size", "scenario", "p50_ms", "p90_ms", "p99_ms", "fps",
     "rss_mb", "artifact_bytes", "psnr_db", "ssim", "delta_e", "flicker_ratio",
@@ -26,7 +26,7 @@ Device = dict[str, Any]
 def merge(results: Sequence[Results]) -> list[Device]:
     """Returns one object a device: machine, libraries, threads, bundle, warnings, figures.
 
-    Folders, the command line and everything else that is the owner's business stay out.
+    Folders, the command line and everything else that is private stay out.
     """
     return [
         {
@@ -48,7 +48,7 @@ def merge(results: Sequence[Results]) -> list[Device]:
 
 
 def submit(results: Results, path: Path) -> None:
-    """Writes what may be sent to others of a run.
+    """Writes what may be shared of a run.
 
     Raises:
         PleinairError: Nothing was measured.
@@ -66,7 +66,7 @@ def read_devices(paths: Sequence[Path]) -> list[Device]:
 
     Raises:
         UsageError: There is no such file.
-        PleinairError: One is neither.
+        PleinairError: A file is neither.
     """
     devices: list[Device] = []
     for path in paths:
@@ -75,7 +75,7 @@ def read_devices(paths: Sequence[Path]) -> list[Device]:
             same = next((one for one in devices if _same(one, device)), None)
             if same is None:
                 devices.append(device)
-            else:  # another run of it: other sizes, say
+            else:  # another run of the same device: other sizes, say
                 same["results"] += device["results"]
                 same["warnings"] = list(dict.fromkeys(same["warnings"] + device["warnings"]))
     return devices
@@ -90,22 +90,21 @@ def _whole(path: Path) -> list[Device]:
 
 
 def _same(a: Device, b: Device) -> bool:
-    """Whether two runs are of one device and bundle, and have no case in common."""
+    """Whether two runs are of one device and bundle without a common case."""
     names = ("machine", "threads", "libraries", "pleinair", "bundle")
     cases = [{key_of(row) for row in one["results"]} for one in (a, b)]
     return all(a.get(n) == b.get(n) for n in names) and not cases[0] & cases[1]
 
 
 def put_into(path: Path, table: str) -> None:
-    """Replaces what stands between the two marks of a Markdown file.
+    """Replaces what is between the two marks of a Markdown file.
 
     Raises:
         UsageError: The file cannot be read, written, or has no such marks.
     """
     try:
-        text = read_text(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+        with os_errors_as(UsageError, f"{path} cannot be read"):
+            text = read_text(path)
     except Malformed as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
     head, begin, rest = text.partition(BEGIN)
@@ -116,11 +115,11 @@ def put_into(path: Path, table: str) -> None:
 
 
 def to_markdown(devices: Sequence[Device], scenario: str = "single-stream") -> str:
-    """A table of the frames a second of each variant on each device, at every size measured.
+    """A table of frames per second of each variant on each device, at every size measured.
 
     Args:
         devices: What ``merge`` returned.
-        scenario: Whose figures; where a device has none of it, it is left out.
+        scenario: Which figures; devices without them are left out.
     """
     rows = [[r for r in device["results"] if r["scenario"] == scenario] for device in devices]
     sizes = sorted({tuple(r["size"]) for mine in rows for r in mine}, key=lambda s: s[0] * s[1])

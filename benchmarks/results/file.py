@@ -1,4 +1,4 @@
-"""``results.json``: made of measurements, written whole, read again with care."""
+"""``results.json``: built from measurements, written durably, validated when read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from ...bundle.bundle import Bundle
-from ...errors import PleinairError, UsageError
+from ...errors import PleinairError, UsageError, os_errors_as
 from ...files import write_durably
 from ...reading import Malformed, read_json, validate
 from ..cases import Variant, find_artifact
@@ -48,7 +48,7 @@ def make_rows(
     drifts: Mapping[Variant, Drift],
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Returns one object a case; what failed has ``error``, and null where there is no figure."""
+    """Returns one object per case; a failed one has ``error``, and null in place of figures."""
     return [_row(bundle, m, drifts.get(m.case.variant), seed) for m in measurements]
 
 
@@ -83,7 +83,7 @@ def _row(bundle: Bundle, m: Measurement, drift: Drift | None, seed: int) -> dict
 
 
 def _gmac_s(bundle: Bundle, m: Measurement, figures: Mapping[str, Any]) -> float | None:
-    """Multiply-adds a second, in 10^9; live it would be the camera's rate and say nothing."""
+    """Multiply-adds per second, in 10^9; None in the live scenario, whose pace is the camera's."""
     if not figures or m.case.scenario == "live":
         return None
     width, height = m.case.size
@@ -93,9 +93,9 @@ def _gmac_s(bundle: Bundle, m: Measurement, figures: Mapping[str, Any]) -> float
 
 
 def _beside(m: Measurement, figures: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Our median over that of benchmark_app in the same rounds, and so for inference alone.
+    """Our median divided by benchmark_app's in the same rounds; and the same for inference alone.
 
-    benchmark_app's figure is what OpenVINO's own clock says; ``inference`` is that clock in ours.
+    benchmark_app reports OpenVINO's own clock; ``inference`` is that clock in our process.
     """
     if not m.benchmark_app:
         return None
@@ -114,7 +114,7 @@ def _over(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
 
 
 def beside_benchmark_app(rows: list[dict[str, Any]]) -> list[str]:
-    """Says where our figure and that of OpenVINO's own program are apart beyond doubt."""
+    """Says where our figure differs for certain from that of OpenVINO's own program."""
     said = []
     for row in rows:
         beside = row["benchmark_app"]
@@ -129,7 +129,7 @@ def beside_benchmark_app(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def inspected(measurements: Iterable[Measurement]) -> list[dict[str, Any]]:
-    """Roofs and layers, of those cases that were looked into."""
+    """Roofs and layers of the profiled cases."""
     return [
         rounded(
             {
@@ -156,10 +156,8 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         UsageError: The folder cannot be written to.
     """
-    try:
+    with os_errors_as(UsageError, f"{path} cannot be written"):
         write_durably(path, text)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def read_results(path: Path) -> Results:
@@ -167,22 +165,23 @@ def read_results(path: Path) -> Results:
 
     Raises:
         UsageError: There is no such file.
-        PleinairError: It is none of ours, or not whole.
+        PleinairError: It is not ours, or not complete.
     """
     if path.is_dir():
         path = path / "results.json"
     try:
-        values = read_json(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+        with os_errors_as(UsageError, f"{path} cannot be read"):
+            values = read_json(path)
     except Malformed as error:
-        raise PleinairError(f"{path} is no results.json: {error}") from error
+        raise PleinairError(f"{path} is not a results.json: {error}") from error
     if not isinstance(values, dict) or values.get("schema") != SCHEMA:
-        raise PleinairError(f"{path} is no results.json of pleinair bench ({SCHEMA})")
+        raise PleinairError(f"{path} is not a results.json of pleinair bench ({SCHEMA})")
     try:
         validate(ResultsFile, values)
     except Malformed as error:
-        raise PleinairError(f"{path} is no whole results.json: {error}; measure again") from None
+        raise PleinairError(
+            f"{path} is not a complete results.json: {error}; measure again"
+        ) from None
     return values
 
 
@@ -198,7 +197,7 @@ def size_of(row: Mapping[str, Any]) -> str:
 
 
 def skipped_of(results: Results) -> list[str]:
-    """What was not measured and why, in words; precisions of one reason together."""
+    """What was not measured and why, in words; precisions with the same reason together."""
     together: dict[tuple[str, str], list[str]] = {}
     for one in results["skipped"]:
         together.setdefault((one["backend"], one["reason"]), []).append(one["precision"])

@@ -1,4 +1,4 @@
-"""How many times as long as the fastest: what may be quoted of one run, whatever the machine."""
+"""How many times as long as the fastest: ratios of one run may be quoted, whatever the machine."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a device's figures look like when they are sent to others: whole, and nothing of its owner.
+"""A device's figures as they are shared: complete, and nothing about the owner.
 
 A file is what ``pleinair bench --submit FILE`` writes and ``pleinair bench table --json`` prints.
-Unknown fields are refused: they may hold what is nobody's business.
+Unknown fields are refused: they may hold private data.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Machine(_Part):
 
     cpu: str
     arch: str  # as uname calls it: x86_64, aarch64
-    flags: list[str]  # instructions that decide how fast INT8, FP16 and BF16 are
+    flags: list[str]  # instructions that decide the speed of INT8, FP16 and BF16
     logical_cores: PositiveInt | None
     memory_mb: PositiveInt
     os: str
@@ -83,10 +83,10 @@ class Submission(_Part):
 
 
 def check_submission(value: Mapping[str, Any], path: Path) -> None:
-    """Checks what is in a file, or is to be.
+    """Checks the content of a file, or what will be its content.
 
     Raises:
-        PleinairError: It is no submission; the message names the field.
+        PleinairError: It is not a submission; the message names the field.
     """
     try:
         Submission.model_validate(value)
@@ -94,6 +94,6 @@ def check_submission(value: Mapping[str, Any], path: Path) -> None:
         problem = error.errors()[0]
         field = ".".join(str(part) for part in problem["loc"])
         raise PleinairError(
-            f"{path} is no table of devices: field {field}: {problem['msg']};"
+            f"{path} is not a table of devices: field {field}: {problem['msg']};"
             " make it with pleinair bench --submit"
         ) from None

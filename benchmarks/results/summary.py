@@ -8,11 +8,11 @@ from typing import Any
 from ..peers import BASELINE, PEERS
 from .file import Results, size_of
 
-START = ("onnxruntime", "fp32")  # what people start from
+START = ("onnxruntime", "fp32")  # what users start with
 
 
 def summarize_run(results: Results) -> str:
-    """Says which variant is the fastest at the largest size, and what that costs in the picture."""
+    """Says which variant is fastest at the largest size, and how far its paintings drift."""
     environment = results["environment"]
     name, machine = environment["bundle"]["title"], environment["machine"]["cpu"]
     cores = environment["method"]["threads"]
@@ -38,7 +38,7 @@ def summarize_run(results: Results) -> str:
 
 
 def _beside_the_baseline(rows: Sequence[dict[str, Any]]) -> str:
-    """How much faster than CycleGAN's generator in PyTorch, at the size at which that was run."""
+    """The speed-up over CycleGAN's generator in PyTorch, at the size measured for it."""
     base = next((r for r in rows if r["backend"] == BASELINE and r["p50_ms"]), None)
     if base is None:
         return ""
@@ -54,12 +54,12 @@ def _beside_the_baseline(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def ours(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of our backends: what pleinair can be run with."""
+    """Rows of our backends, without peers."""
     return [row for row in rows if row["backend"] not in PEERS]
 
 
 def fastest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The row of the shortest mean time among our backends."""
+    """The row with the shortest mean time among our backends."""
     return min(ours(rows), key=lambda row: float(row["mean_ms"]))
 
 

@@ -30,7 +30,7 @@ _HEADINGS = ("backend", "precision", "size", "scenario", "p50 ms", "p90 ms", "p9
 
 
 def to_csv(results: Results) -> str:
-    """One line a case."""
+    """One line per case."""
     text = io.StringIO()
     writer = csv.DictWriter(text, _CSV, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -40,7 +40,7 @@ def to_csv(results: Results) -> str:
 
 
 def to_markdown(results: Results) -> str:
-    """A table a scenario and size, and what it was measured on and with."""
+    """A table per scenario and size, with the machine and the versions."""
     lines = [summarize_run(results), ""]
     for warning in results["warnings"]:
         lines += [f"> {warning}", ""]
@@ -56,7 +56,7 @@ def to_markdown(results: Results) -> str:
 
 
 def terminal_tables(results: Results) -> list[Table]:
-    """A table a scenario and size, narrow enough for 80 columns."""
+    """A table per scenario and size, narrow enough for 80 columns."""
     tables: dict[str, Table] = {}
     for row in results["results"]:
         title = f"{row['scenario']} {size_of(row)}"
@@ -74,7 +74,7 @@ def terminal_tables(results: Results) -> list[Table]:
 
 
 def _terminal_films(films: Sequence[dict[str, Any]]) -> Table:
-    """Upright: a line a stage, a column a backend."""
+    """One line per stage, one column per backend."""
     head, lines = film_table(films)
     title = f"translate, {films[0]['clip']}, core-ms a frame"
     columns = [line[0] for line in lines]
@@ -86,14 +86,14 @@ def _terminal_films(films: Sequence[dict[str, Any]]) -> Table:
 
 
 def film_table(films: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Where a film's time goes: the head of a table and its lines, core-ms a frame."""
+    """Where a video's time goes: a table's head and lines, in core-ms per frame."""
     head = ["variant", *_STAGES.values(), "to and from RGB by swscale", "all", "fps", "overhead"]
     head += ["J a frame", "note"]
     return head, [_film_cells(row) for row in films]
 
 
 def films_to_markdown(films: Sequence[dict[str, Any]]) -> list[str]:
-    """The same in Markdown; nothing where no film was measured."""
+    """The same in Markdown; empty if no video was measured."""
     if not films:
         return []
     head, lines = film_table(films)
@@ -126,7 +126,7 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def note(row: dict[str, Any]) -> str:
-    """What one must know of a row beside its figures."""
+    """Remarks on a row beside its figures."""
     said = [row["error"]] if row["error"] else []
     if row["dropped"]:
         share = row["dropped"] / (row["dropped"] + row["frames"])
@@ -140,7 +140,7 @@ def note(row: dict[str, Any]) -> str:
 
 
 def number(value: float | None, digits: int) -> str:
-    """A figure in so many significant digits, or a dash."""
+    """A figure in a number of significant digits, or a dash."""
     if value is None:
         return "-"
     if value and abs(value) >= 10 ** (digits - 1):
@@ -150,7 +150,7 @@ def number(value: float | None, digits: int) -> str:
 
 def _markdown_table(rows: Sequence[dict[str, Any]]) -> list[str]:
     table = [cells(row) for row in rows]
-    # A column that says the same in all rows, as the scenario does, or nothing, is left out.
+    # A column that is empty, or the same in all rows as the scenario is, is left out.
     wanted = [
         i for i, name in enumerate(_HEADINGS) if name != "scenario" and any(c[i] for c in table)
     ]

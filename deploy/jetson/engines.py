@@ -1,4 +1,4 @@
-"""Engines that trtexec built on a device are taken into the bundle, their drift measured there."""
+"""Adds engines that trtexec built on a device to the bundle, and measures their drift there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...runtime.verify import frames_of, paint_all
 
 TARGET = "tensorrt"
 TRTEXEC = "trtexec"  # the device of graphs that trtexec is to build from
-COUNT = 12  # pictures that drift is measured with
+COUNT = 12  # pictures to measure drift with
 
 
 def graph_for(bundle: Bundle, precision: str) -> Artifact | None:
@@ -32,7 +32,7 @@ def graph_for(bundle: Bundle, precision: str) -> Artifact | None:
 def take_engines(
     model: Path, engines: Sequence[Path], pictures: str | Path = DEMO_CLIP
 ) -> list[Artifact]:
-    """Takes engines into a bundle, in place of those of the same precision and device.
+    """Adds engines to a bundle, in place of those of the same precision and device.
 
     Args:
         model: The bundle's folder.
@@ -43,12 +43,14 @@ def take_engines(
         The bundle's rows for them. Their drift is from the bundle's FP32 graph in ONNX Runtime.
 
     Raises:
-        UsageError: One of them is no file, or the bundle has no graph that it can be of.
+        UsageError: An engine is not a file, or the bundle has no graph that it was built from.
         BundleError: The bundle is damaged, has no FP32 graph, or cannot be written.
         BackendError: TensorRT or the GPU is missing, or refuses an engine.
     """
-    if model.is_file() or resolve(model, Kind.BUNDLE).path != model:  # which a shipped name is not
-        raise UsageError(f"{model} is no folder; engines are taken into a bundle's folder")
+    if (
+        model.is_file() or resolve(model, Kind.BUNDLE).path != model
+    ):  # a shipped model's name is not
+        raise UsageError(f"{model} is not a folder; engines are added to a bundle's folder")
     bundle, backend = Bundle.open(model), find_backend(TARGET)
     graphs = {path: _graph_of(bundle, path) for path in engines}
     reference_artifact = bundle.find("onnx", "fp32")
@@ -73,13 +75,13 @@ def take_engines(
 
 
 def _graph_of(bundle: Bundle, engine: Path) -> Artifact:
-    """The graph that an engine was built of, by the engine's name."""
+    """The graph that an engine was built from, by the engine's name."""
     if not engine.is_file():
-        raise UsageError(f"{engine} does not exist or is no file")
+        raise UsageError(f"{engine} does not exist or is not a file")
     graph = graph_for(bundle, engine.stem)
     if graph is None:
         raise UsageError(
-            f"{engine} is named after none of the graphs for trtexec in {bundle.label};"
+            f"{engine} does not have the name of a graph for trtexec in {bundle.label};"
             " name it int8.engine or fp16.engine"
         )
     return graph

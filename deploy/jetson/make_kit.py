@@ -1,6 +1,6 @@
-"""A kit for NVIDIA's Jetsons: the bundle, what builds its engines there, and what runs it.
+"""A kit for NVIDIA's Jetsons: the bundle, scripts that build its engines, and what runs it.
 
-bundle/              the model: graphs for the CPU, and graphs that TensorRT makes engines of
+bundle/              the model: graphs for the CPU, and graphs that TensorRT builds engines from
 pleinair-*.whl       this pleinair
 requirements*.txt    what it needs, by version
 install.sh build.sh  run once on the Jetson
@@ -18,9 +18,10 @@ from ... import __version__
 from ...bundle.bundle import Bundle, move_folder, write_bundle
 from ...bundle.manifest import Artifact, Manifest
 from ...bundle.resolve import EXPORTABLE, Kind, resolve
-from ...errors import ExportError, UsageError
-from ...export.exporter import export
+from ...errors import ExportError, UsageError, already_exists
+from ...export.exporter import export_bundle
 from ...export.model_card import CARD, STRIP, model_card, strip
+from ...export.options import ExportOptions
 from ...export.targets.tensorrt.engine import Sizes
 from ...export.targets.tensorrt.trtexec import GRAPH, shape_options
 from ...files import staging
@@ -34,7 +35,7 @@ TARGET = "jetson"
 PRECISIONS = ("int8", "fp16")
 ON_ARM = ("onnx", "openvino")  # targets of a bundle that a Jetson's processor runs
 BUNDLE = "bundle"
-MARK = "pleinair.service"  # by which a folder is known as a kit
+MARK = "pleinair.service"  # identifies a folder as a kit
 _TEMPLATES = Path(__file__).with_name("kit")
 
 
@@ -59,9 +60,9 @@ def write_kit(
     """Writes a kit.
 
     Args:
-        source: What ``export`` takes: a shipped model's name, a bundle, a run, a checkpoint. Of a
-            bundle, the artifacts that a Jetson can run are taken along as they are.
-        out: The kit's folder; it appears only when everything in it is complete.
+        source: What ``export`` takes: a shipped model's name, a bundle, a run, a checkpoint. A
+            bundle's artifacts that a Jetson can run are copied as they are.
+        out: The kit's folder; it appears only when it is complete.
         calibration: Photographs or a video for INT8, as in ``export``.
         overwrite: Whether an existing folder may be replaced.
         wait: Whether to wait while another process writes ``out``.
@@ -76,7 +77,7 @@ def write_kit(
     try:
         with staging(out, wait, ExportError) as staged:
             if out.exists() and not overwrite:
-                raise UsageError(f"{out} exists; add --overwrite to replace it")
+                raise UsageError(already_exists(out))
             manifest = _write_bundle(source, staged / BUNDLE, calibration, progress)
             progress("building the wheel of this pleinair")
             wheel = build_wheel(staged)
@@ -95,13 +96,13 @@ def _write_bundle(source: str, folder: Path, calibration: Path | None, progress:
     is_bundle = resolve(source, *EXPORTABLE).kind is Kind.BUNDLE
     found = Bundle.open(source) if is_bundle else None
     if found is None or not found.find("onnx", "fp32"):
-        return export(
-            source, folder, targets=["onnx", TARGET], calibration=calibration, progress=progress
-        )
+        options = ExportOptions(["onnx", TARGET], calibration=calibration)
+        return export_bundle(source, folder, options, progress=progress)
     graphs = found
     if not all(graph_for(found, precision) for precision in PRECISIONS):
         made = folder.with_name("graphs")
-        export(source, made, targets=[TARGET], calibration=calibration, progress=progress)
+        options = ExportOptions([TARGET], calibration=calibration)
+        export_bundle(source, made, options, progress=progress)
         graphs = Bundle.open(made)
     staged = folder.with_name("staged")
     staged.mkdir()
@@ -133,7 +134,7 @@ def _copy(source: Path, to: Path) -> None:
 
 
 def _write_templates(folder: Path, manifest: Manifest, wheel: str) -> None:
-    """Copies the scripts, services and notes, with what is this kit's put in."""
+    """Copies the scripts, services and notes, and fills in what is this kit's."""
     bundle = Bundle(folder / BUNDLE, manifest)
     graphs = [a for a in (graph_for(bundle, precision) for precision in PRECISIONS) if a]
     words = {

@@ -1,7 +1,7 @@
 """A certificate that this machine signs itself, so that phones in its network get https.
 
-Browsers warn of it once, because nobody vouches for it but this machine; the fingerprint shows that
-it is the right one. It is kept, so that a phone is asked once and not at each start.
+Browsers warn once, because only this machine vouches for it; the fingerprint shows that it is the
+right one. It is kept, so that a phone warns once and not at each start.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ...errors import BackendError
+from ...errors import BackendError, os_errors_as
 from ...files import write_durably
 from ...runtime.address import network_address
 from ...runtime.cache import cache_path
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 INSTALL: Final = 'pip install "pleinair[serve]"'
-_DAYS = 365  # more is refused by iOS
-_LEFT = timedelta(days=7)  # before its end a new one is made
+_DAYS = 365  # iOS refuses more
+_LEFT = timedelta(days=7)  # so long before its end a new one is made
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Certificate:
 
 
 def names() -> list[str]:
-    """Returns what this machine is called: localhost, and its address in the network if any."""
+    """Returns this machine's names: localhost, and its address in the network if it has one."""
     return ["localhost", *filter(None, [network_address()])]
 
 
@@ -68,7 +68,7 @@ def _kept(path: Path, hosts: list[str]) -> x509.Certificate | None:
         fresh = found.not_valid_after_utc - datetime.now(UTC) > _LEFT
         is_its = found.public_key() == key.public_key()
         return found if fits and fresh and is_its else None
-    except Exception:  # cryptography's types, OpenSSL's and the system's: it is made anew
+    except Exception:  # of cryptography, OpenSSL and the system: a new one is made
         return None
 
 
@@ -109,8 +109,6 @@ def _write(path: Path, hosts: list[str]) -> x509.Certificate:
         serialization.NoEncryption(),
     )
     content = certificate.public_bytes(serialization.Encoding.PEM) + private
-    try:
+    with os_errors_as(BackendError, f"{path} cannot be written"):
         write_durably(path, content, mode=0o600)  # nobody else reads the key
-    except OSError as error:
-        raise BackendError(f"{path} cannot be written: {error.strerror}") from error
     return certificate

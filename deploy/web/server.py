@@ -1,6 +1,6 @@
 """Serves a site to the browsers of this machine, or, with a certificate, of this network.
 
-The headers isolate the page from others, which is what browsers want before they give it threads.
+The headers isolate the page from others; browsers require that before they allow threads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",  # a site that was exported anew is seen at once
+    "Cache-Control": "no-cache",  # a site that is exported again is seen at once
 }
 
 
@@ -46,7 +46,7 @@ class SiteServer:
 
     Raises:
         UsageError: There is no such folder.
-        BundleError: It is no site, or not whole.
+        BundleError: It is not a site, or not whole.
         MediaError: The port is in use.
     """
 
@@ -65,12 +65,12 @@ class SiteServer:
         self._server.serve_forever()
 
     def close(self) -> None:
-        """Ends ``run``, if that is under way in another thread, and gives the port back."""
+        """Ends ``run`` if another thread is in it, and releases the port."""
         self._server.shutdown()
         self.release()
 
     def release(self) -> None:
-        """Gives the port back, once ``run`` has ended."""
+        """Releases the port, once ``run`` has ended."""
         self._server.server_close()
 
     def _secure(self, names: list[str]) -> None:
@@ -93,7 +93,7 @@ class SiteServer:
 class _Handler(LimitedHandler, SimpleHTTPRequestHandler):
     """Answers one connection."""
 
-    timeout = 20  # seconds in which a browser must take something
+    timeout = 20  # seconds that a browser may take
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {
         ".js": "text/javascript",
         ".mjs": "text/javascript",
@@ -108,11 +108,11 @@ class _Handler(LimitedHandler, SimpleHTTPRequestHandler):
         super().end_headers()
 
     def list_directory(self, path: Any) -> None:
-        """Lists nothing: what there is, the page names."""
+        """Lists nothing: the page names its files."""
         self.send_error(404)
 
     def translate_path(self, path: str) -> str:
-        """Finds the file of an address: below the site, neither hidden nor by a link."""
+        """Finds the file of an address: inside the site, not hidden, not through a link."""
         root, found = os.path.realpath(self.directory), super().translate_path(path)
         inside = Path(os.path.relpath(found, self.directory))
         hidden = any(part.startswith(".") for part in inside.parts)
@@ -146,7 +146,7 @@ def _open(site: str | Path) -> Bundle:
     for name in (INDEX, FILES, ORT):
         if not (bundle.root / name).exists():
             raise BundleError(
-                f"{bundle.label} is no whole site: {name} is missing; export it again"
+                f"{bundle.label} is not a complete site: {name} is missing; export it again"
             )
     for artifact in artifacts:
         bundle.path(artifact)  # checks that it is what the manifest names
@@ -161,4 +161,4 @@ def _listen(host: str, port: int, handler: Callable[..., SimpleHTTPRequestHandle
             raise MediaError(f"port {port} is in use; give another with --port") from error
         raise MediaError(f"no site can be served at {host}:{port}: {error.strerror}") from error
     except OverflowError as error:
-        raise MediaError(f"{port} is no port; they end at 65535") from error
+        raise MediaError(f"{port} is not a port; they end at 65535") from error

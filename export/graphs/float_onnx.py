@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +15,7 @@ from torch import nn
 
 from ...errors import ExportError
 from ...networks.painter import stride_of
+from ...runtime.backends import quiet
 from .frame import frame_graph
 from .half import Fp32Reason
 from .plan import PlanGraph
@@ -119,15 +117,3 @@ def tidy(model: onnx.ModelProto, metadata: dict[str, str]) -> None:
     for key, text in metadata.items():
         model.metadata_props.add(key=key, value=text)
     model.producer_name = "pleinair"
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silences the exporters' warnings and log messages."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        try:
-            yield
-        finally:
-            logging.disable(logging.NOTSET)

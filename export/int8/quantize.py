@@ -15,7 +15,8 @@ from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
 
 from ...pictures import Frames
-from ..graphs.float_onnx import PLAN, quiet, tidy
+from ...runtime.backends import quiet
+from ..graphs.float_onnx import PLAN, tidy
 from .observe import Observed, values_of
 from .ranges import ranges_by
 from .rounding import round_weights

@@ -26,7 +26,7 @@ def load_trained(source: Path) -> Trained:
 
     Raises:
         UsageError: There is no such file.
-        ExportError: It is no generator of pleinair, or does not fit its architecture.
+        ExportError: It is not a generator of pleinair, or does not fit its architecture.
     """
     path = resolve(source, Kind.RUN, Kind.CHECKPOINT).checkpoint
     try:

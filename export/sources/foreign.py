@@ -15,9 +15,9 @@ from onnx import TensorProto, version_converter
 from torch import Tensor, nn
 
 from ...checks import check_onnx
-from ...errors import BackendError, ExportError
+from ...errors import BackendError, ExportError, first_line, last_line
 from ...networks.onnx_module import CONTROL_FLOW, OPSET, to_module
-from ..graphs.float_onnx import quiet
+from ...runtime.backends import quiet
 
 Array = npt.NDArray[Any]
 STRIDES = tuple(2**i for i in range(10))
@@ -72,8 +72,8 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         model = onnx.load(path)
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf's own types, onnx's and the system's
-        said = str(error).strip().splitlines() or ["unreadable"]
-        raise ExportError(f"{path} is no valid ONNX model: {said[0]}") from error
+        said = first_line(error)
+        raise ExportError(f"{path} is not a valid ONNX model: {said}") from error
     return model
 
 
@@ -211,7 +211,7 @@ def _stride(paint: _Painter, body: nn.Module, path: Path) -> int:
                 with torch.no_grad():
                     made = tuple(body(torch.from_numpy(x)).shape)
         except Exception as error:  # whatever the runtime makes of a shape that does not fit
-            said = str(error).strip().splitlines()[-1]
+            said = last_line(error)
             continue
         if made == shape:
             return int(stride)

@@ -40,7 +40,7 @@ def load_source(source: str, input_range: tuple[float, float] | None = None) -> 
 
     Raises:
         UsageError: The source does not exist, or has an input range of its own.
-        ExportError: It is no generator, or cannot be read.
+        ExportError: It is not a generator, or cannot be read.
     """
     found = resolve(source, *EXPORTABLE)
     if found.kind is Kind.ONNX:
@@ -207,7 +207,7 @@ def _without_frame(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     for kind in FRAME_EXIT:
         last = _only(n for n in inferred.graph.node if n.op_type == kind and last in n.output)[0]
     if not (first and last):
-        raise ExportError(f"{path} is no frame graph that pleinair exported; give a float model")
+        raise ExportError(f"{path} is not a frame graph that pleinair exported; give a float model")
     return onnx.utils.Extractor(inferred).extract_model([first], [last])
 
 

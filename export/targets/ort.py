@@ -39,7 +39,7 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
 
 
 def write_ort(graph: Path, path: Path) -> None:
-    """Converts an .onnx file as ONNX Runtime's own converter does for ARM, in its fixed style.
+    """Converts an .onnx file as ONNX Runtime's own converter does for ARM, in its "Fixed" style.
 
     The optimized graph is saved, without the layout that only x86 uses.
 

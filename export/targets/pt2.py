@@ -36,7 +36,7 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """
     import torch
 
-    from ..graphs.float_onnx import quiet
+    from ...runtime.backends import quiet
     from ..graphs.frame import frame_graph
 
     half = precision == "fp16"
@@ -50,7 +50,7 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
             program = torch.export.export(graph, example, dynamic_shapes=sizes)
             for node in program.graph.nodes:
                 node.meta.pop("stack_trace", None)  # it names folders of this machine
-            program.example_inputs = None  # a canvas would be the largest part
+            program.example_inputs = None  # a canvas would be the largest part of the file
             torch.export.save(program, path)
     except Exception as error:  # it raises many types
         raise ExportError(f"torch.export cannot export the generator: {error}") from error
@@ -72,7 +72,7 @@ def _frames(graph: nn.Module, store: GraphStore) -> tuple[nn.Module, Any, Any]:
 
 
 def _painter(graph: nn.Module, store: GraphStore) -> tuple[nn.Module, Any, Any]:
-    """Does the same for the graph of plans with the stroke head and a canvas."""
+    """Returns the same for the graph of plans, with the stroke head and a canvas."""
     import torch
     from torch.export import Dim
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from ...errors import UsageError, unknown_name
 from ...rows import rows_in
-from .library import mapped_errors, muted
+from .library import mapped_errors, muted, quiet
 from .protocols import Engine, StrokeEngine
 from .row import CHECKPOINT, Backend
 
@@ -26,11 +26,12 @@ __all__ = [
     "mapped_errors",
     "muted",
     "our_backends",
+    "quiet",
     "registered",
 ]
 
 GROUP = "pleinair.backends"
-BACKENDS: dict[str, Backend]  # ours and third parties', made when it is first used
+BACKENDS: dict[str, Backend]  # ours and third parties'; built when first used
 
 
 @cache
@@ -51,7 +52,7 @@ def registered() -> Iterator[Backend]:
         try:
             backend = entry.load()
             if not isinstance(backend, Backend):
-                raise TypeError(f"{entry.value} is no pleinair.runtime.backends.Backend")
+                raise TypeError(f"{entry.value} is not a pleinair.runtime.backends.Backend")
             yield backend
         except Exception as error:
             why = f"backend {entry.name!r} of {entry.value} cannot be used: {error}; update it"
@@ -59,7 +60,7 @@ def registered() -> Iterator[Backend]:
 
 
 def __getattr__(name: str) -> dict[str, Backend]:
-    """Makes the table when it is first used (PEP 562): third parties' modules may be heavy."""
+    """Builds the table when it is first used (PEP 562): third parties' modules may be heavy."""
     if name != "BACKENDS":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     table = {backend.name: backend for backend in registered()} | our_backends()  # ours win

@@ -1,23 +1,25 @@
-"""An inference library as a guest: its errors become ours, its chatter is kept from stderr."""
+"""Wraps an inference library: its errors become ours, its output is kept from stderr."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from ...errors import BackendError
+from ...errors import BackendError, last_line
 
-_STDERR = threading.RLock()  # whose turn it is to move it
+_STDERR = threading.RLock()  # held while stderr is redirected
 
 
 class mapped_errors:
     """Turns whatever an inference library raises into one ``BackendError``.
 
-    No generator: around each frame it would take longer.
+    Not a generator: that takes longer around each frame.
     """
 
     __slots__ = ("backend", "doing")
@@ -31,14 +33,26 @@ class mapped_errors:
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
-        """Raises the ``BackendError``, if anything was raised that is none."""
+        """Raises a ``BackendError`` for any other exception."""
         if not isinstance(error, Exception) or isinstance(error, BackendError):
             return
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise BackendError(
-            f"{self.backend} failed to {self.doing}: {lines[-1].strip()};"
+            f"{self.backend} failed to {self.doing}: {last_line(error)};"
             " try another --backend or --precision"
         ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silences a library's warnings and log messages."""
+    before = logging.root.manager.disable
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(before)
 
 
 @contextmanager

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """A loaded artifact. Safe to call from several threads at once.
 
-    Where its library takes its own time, ``library_ms`` is how long it says that this thread's last
-    frame took: what a benchmark of the library alone would say.
+    If its library measures time, ``library_ms`` is the time that it reports for this thread's last
+    frame: the figure of a benchmark of the library alone.
     """
 
     def prepare(self, height: int, width: int) -> None:
-        """Gets ready for many frames of one size, if that makes them faster."""
+        """Prepares for many frames of one size, if that makes them faster."""
 
     def __call__(self, frames: Frames) -> Frames:
         """Paints uint8 RGB [1, H, W, 3]; H and W multiples of the bundle's stride."""
@@ -34,5 +34,5 @@ class StrokeEngine(Engine, Protocol):
         ...
 
     def plan(self, frames: Frames) -> Plans:
-        """Returns the plan that is made of a frame, by which strokes are laid."""
+        """Returns the plan of a frame, from which strokes are laid."""
         ...

@@ -1,4 +1,4 @@
-"""A backend's row: what it runs, what it needs, and how its module is asked."""
+"""A backend's row: what it runs, what it needs, and how its module is called."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..strokes.canvases import Canvases
     from .protocols import Engine
 
-CHECKPOINT = "checkpoint"  # the target of what is not exported yet
+CHECKPOINT = "checkpoint"  # the target of generators that are not exported yet
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Backend:
 
     name: str
     targets: tuple[str, ...]  # which of a bundle's artifacts it runs, the best first
-    library: str  # what must be importable; "this or that" where either will do
+    library: str  # what must be importable; "this or that" if either suffices
     distribution: str  # the same on PyPI, for its version
     install: str  # how to get it
     by_device: bool = False  # whether an artifact is for one kind of device, which its module names
-    module: str = ""  # what has ``load``; ``engine`` in the folder of its name if empty
+    module: str = ""  # the module with ``load``; ``engine`` in the folder of its name if empty
     in_auto: bool = True  # whether ``auto`` measures it; else it is the last resort
-    strokes: tuple[str, ...] = ()  # which of its targets it runs where they paint strokes
-    broken: str = ""  # why a third party's cannot be used
+    strokes: tuple[str, ...] = ()  # which of its targets it runs for painters with strokes
+    broken: str = ""  # why a third party's backend cannot be used
     order: int = 1000  # place in the table, which is the order of trying
 
     @property
@@ -49,7 +49,7 @@ class Backend:
 
     @property
     def missing(self) -> str:
-        """What keeps it from running here, with the remedy; empty if nothing does."""
+        """Why it cannot run here, with the remedy; empty if it can."""
         if self.broken:
             return self.broken
         try:
@@ -110,7 +110,7 @@ class Backend:
             path: The artifact's file or folder.
             in_flight: How many frames will be painted at once; 1 asks for the shortest delay.
             way: One of ``ways``; the usual one if empty.
-            canvases: What an artifact that paints strokes takes beside the frame.
+            canvases: The canvas, which an artifact with strokes takes beside the frame.
 
         Raises:
             UsageError: There is no such way here.
@@ -135,7 +135,7 @@ class Backend:
 
         Raises:
             UsageError: There is no such file.
-            TrainingError: It is no generator of pleinair.
+            TrainingError: It is not a generator of pleinair.
             BackendError: The library is missing.
         """
         bundle: Bundle = self._module().open_checkpoint(path)

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from ...bundle.resolve import shipped_models
-from ...errors import MediaError, PleinairError, UsageError, near_names
+from ...errors import MediaError, PleinairError, UsageError
 from ...owners import Owner
 from ...pictures import Pixels
+from ...words import near_names
 from ..address import shown
 from ..controls import Controls
 from ..memory import kept_memory
@@ -25,7 +26,7 @@ from ..sinks.opening import SCREENS, check_sinks, is_screen, open_sinks, registe
 from ..sinks.video import VIDEO_SUFFIXES
 from ..sources.cameras import AS_IT_IS, CameraMode
 from ..sources.reconnect import open_live
-from ..stylizer import Stylizer, load
+from ..stylizer import Stylizer, check_names, load
 from ..video_painter import VideoPainter
 from .adaptive import AdaptivePainter
 
@@ -204,6 +205,7 @@ def live(
     controls.styles = [controls.style, *others]
     sinks = [sink] if isinstance(sink, str) else list(sink)
     check_sinks(sinks)
+    check_names(model, backend, precision, stroke)  # before a camera's light goes on
     with contextlib.ExitStack() as until_done:
         for file in (one for one in sinks if not is_screen(one)):
             until_done.enter_context(_recording(file, source, overwrite, wait))

@@ -1,4 +1,4 @@
 """Where painted frames go: files, windows, browsers, virtual cameras.
 
-Takes ``Frame``s; nothing here paints.
+They take ``Frame``s; nothing here paints.
 """

@@ -16,12 +16,12 @@ from av.video.codeccontext import VideoCodecContext
 from ...errors import UsageError, unknown_name
 from ..colour import Colour
 
-os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells of errors only, and not of all it does
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 logs errors only
 # Codec -> its encoder in software.
 CODECS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
-# Makers of encoders in hardware: FFmpeg names them codec_maker.
+# Vendors of hardware encoders: FFmpeg names these codec_vendor.
 _HARDWARE = ("nvenc", "videotoolbox", "qsv", "amf")
-# Without B-frames and the macroblock tree veryfast brings nothing over superfast but its time.
+# Without B-frames and the macroblock tree, veryfast is only slower than superfast.
 _PRESETS = {"libx264": "superfast"}
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower")
 
@@ -33,10 +33,10 @@ class Encoding:
     Attributes:
         codec: ``h264`` (plays everywhere), ``hevc`` or ``av1`` (smaller files, slower).
         quality: Constant rate factor, 0 to 51: lower is better and larger.
-        preset: x264's word for how much time to spend on small files; if empty, superfast for
+        preset: x264's name for the time to spend on smaller files; if empty, superfast for
             x264 and veryfast for others.
-        hardware: Encode on the graphics card: quick, but larger files, and not the same bits on
-            another machine.
+        hardware: Encode on the graphics card: fast, but larger files, and other bits on another
+            machine.
     """
 
     codec: str = "h264"
@@ -57,7 +57,7 @@ class Encoding:
         """FFmpeg's name of the encoder.
 
         Raises:
-            UsageError: It is to be one in hardware, and there is none here.
+            UsageError: A hardware encoder is asked for, and there is none here.
         """
         if not self.hardware:
             return CODECS[self.codec]
@@ -71,13 +71,13 @@ class Encoding:
         quality = str(self.quality)
         preset = self.preset or _PRESETS.get(encoder, "veryfast")
         if encoder == "libx264":
-            # A job that goes on shall give the same bits, and x264 does not give them twice with
-            # frames that are coded out of order, nor with its macroblock tree, which reads memory
-            # that it did not write. Without both files are some per cent larger.
+            # A resumed job must give the same bits. x264 does not with frames that are coded out of
+            # order, nor with its macroblock tree, which reads uninitialised memory. Without both,
+            # files are some per cent larger.
             return {"preset": preset, "crf": quality, "bf": "0", "mbtree": "0"}
         if encoder == "libx265":
             return {"preset": preset, "crf": quality, "x265-params": "log-level=error"}
-        if encoder == "libsvtav1":  # its presets are numbers, and its scale goes to 63
+        if encoder == "libsvtav1":  # its presets are numbers, and its quality goes to 63
             speed = 12 - PRESETS.index(preset)
             return {"preset": str(speed), "crf": str(round(self.quality * 63 / 51))}
         if encoder.endswith("nvenc"):
@@ -89,7 +89,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Format:
-    """What one video's encoder must know beside the encoding."""
+    """What one video's encoder must know besides the encoding."""
 
     size: tuple[int, int]  # (width, height)
     time_base: Fraction
@@ -100,13 +100,13 @@ class Format:
 
     @property
     def pix_fmt(self) -> str:
-        """The pixel format: halved chroma needs even sides."""
+        """The pixel format: subsampled chroma needs even sides."""
         even = self.size[0] % 2 == 0 and self.size[1] % 2 == 0
         return "yuv420p" if even else "yuv444p"
 
 
 def configure(context: VideoCodecContext, encoding: Encoding, form: Format) -> None:
-    """Prepares an encoder, be it alone or a container's; two of them give the same bits."""
+    """Configures an encoder, alone or of a container; both then give the same bits."""
     context.width, context.height = form.size
     context.pix_fmt = form.pix_fmt
     context.time_base, context.framerate = form.time_base, form.rate
@@ -118,10 +118,10 @@ def configure(context: VideoCodecContext, encoding: Encoding, form: Format) -> N
     context.color_primaries, context.color_trc, context.colorspace = form.tags
     context.color_range = form.colour.range
     if encoding.codec == "hevc":
-        context.codec_tag = "hvc1"  # or QuickTime does not play it
+        context.codec_tag = "hvc1"  # QuickTime plays no other
     if context.name.endswith(("qsv", "videotoolbox")):
         context.qscale = True
-        # QSV counts as x264 does; VideoToolbox from 1 to 100, the best.
+        # QSV's scale is that of x264; VideoToolbox's is 1 to 100, the best.
         of_100 = max(1, 100 - 2 * encoding.quality)
         context.global_quality = (
             of_100 * 118 if context.name.endswith("videotoolbox") else encoding.quality * 118

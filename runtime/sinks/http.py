@@ -2,8 +2,8 @@
 
 Motion JPEG over HTTP, from the standard library alone. Each viewer has a thread that sends the
 newest picture when the last one has gone out, so a slow viewer sees fewer and never holds up the
-pipeline. Nothing is encoded while nobody looks. Who does not know the random token in the address
-gets nothing.
+pipeline. Nothing is encoded without viewers. Clients that do not know the random token in the
+address get nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 import cv2
 
 from ...errors import MediaError, UsageError
+from ...progress import Say
 from ...reading import parse_json
 from ..address import network_address
 from ..controls import Controls
@@ -35,25 +36,25 @@ from .sink import Sink
 PORT = 8765
 _PAGE = Path(__file__).with_name("page.html")
 _QUALITY = 85  # of the JPEGs
-_WAIT = 0.5  # seconds after which a viewer's thread looks whether it is to end
-_BUFFER = 1 << 18  # bytes under way to a viewer: more would be delay
-_SHORTEST = 8  # characters of a token of one's own
-_LONGEST = 10_000  # bytes of a request's body
+_WAIT = 0.5  # seconds between a viewer thread's checks whether to end
+_BUFFER = 1 << 18  # bytes in flight to a viewer: more would be delay
+_SHORTEST = 8  # minimum characters of the user's own token
+_LONGEST = 10_000  # maximum bytes of a request's body
 
 
 class HttpSink(Sink):
     """Serves frames to browsers.
 
     Args:
-        address: ``""``, ``"PORT"`` or ``"HOST:PORT"``; 127.0.0.1 unless a host is given. A token
-            of one's own may follow: ``"PORT/TOKEN"``.
+        address: ``""``, ``"PORT"`` or ``"HOST:PORT"``; 127.0.0.1 unless a host is given. The user's
+            own token may follow: ``"PORT/TOKEN"``.
         controls: What the page changes.
         recordings: Snapshots and recordings.
-        what: Says what paints.
+        what: Returns model, backend and precision.
         say: Called with the page's address.
 
     Raises:
-        UsageError: The address is none, or the token could be guessed.
+        UsageError: The address is invalid, or the token could be guessed.
         MediaError: The port is in use, or the host is not this machine's.
     """
 
@@ -63,7 +64,7 @@ class HttpSink(Sink):
         controls: Controls,
         recordings: Recordings,
         what: Callable[[], str],
-        say: Callable[[str], None],
+        say: Say,
     ) -> None:
         self.controls, self.recordings, self.what = controls, recordings, what
         self.meter, self.size = Meter(), (0, 0)
@@ -87,7 +88,7 @@ class HttpSink(Sink):
             say(f"from this network: {self.shared}\n{qr_text(self.shared)}")
 
     def write(self, frame: Frame) -> bool:
-        """Makes a frame the newest; whoever has sent the last one takes it."""
+        """Makes a frame the newest; viewers take it when they have sent their last one."""
         self.meter.note(frame)
         self.recordings.note(frame)
         self.size = (frame.rgb.shape[1], frame.rgb.shape[0])
@@ -97,7 +98,7 @@ class HttpSink(Sink):
         return not self.controls.quit
 
     def after(self, number: int) -> tuple[int, bytes] | None:
-        """Waits for a picture newer than ``number``; None when it is over."""
+        """Waits for a picture newer than ``number``; None at the end."""
         with self.changed:
             while not self.closed and self.newest[0] <= number:
                 self.changed.wait(_WAIT)
@@ -124,7 +125,7 @@ class HttpSink(Sink):
         }
 
     def finish(self) -> None:
-        """Ends a recording, keeps the settings, sends the viewers away."""
+        """Ends a recording, saves the settings, disconnects the viewers."""
         with self.changed:
             self.closed = True
             self.changed.notify_all()
@@ -140,10 +141,10 @@ class _Handler(LimitedHandler):
     """Answers one connection."""
 
     protocol_version = "HTTP/1.1"
-    sink: HttpSink  # set by the subclass that `_serve` makes
+    sink: HttpSink  # set in the subclass that `_serve` makes
 
     def setup(self) -> None:
-        """Keeps what is under way to this viewer short."""
+        """Limits the bytes in flight to this viewer."""
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         self.request.settimeout(20)
         super().setup()
@@ -151,7 +152,7 @@ class _Handler(LimitedHandler):
     def do_GET(self) -> None:
         name = self._name()
         if name == "" and not self.path.partition("?")[0].endswith("/"):
-            self._move(f"/{self.sink.token}/")  # what the page asks for lies below it
+            self._move(f"/{self.sink.token}/")  # the page's requests are relative to it
         elif name == "":
             self._answer(_PAGE.read_bytes(), "text/html; charset=utf-8")
         elif name == "status":
@@ -185,7 +186,7 @@ class _Handler(LimitedHandler):
         self._answer_json(self.sink.status())
 
     def _name(self) -> str | None:
-        """What is asked for, after the token; None without it."""
+        """The requested path after the token; None without the token."""
         token, _, name = self.path.partition("?")[0].removeprefix("/").partition("/")
         known = hmac.compare_digest(token.encode(), self.sink.token.encode())
         return name if known else None
@@ -203,7 +204,7 @@ class _Handler(LimitedHandler):
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 self.wfile.write(head.encode() + jpeg + b"\r\n")
         except OSError:
-            pass  # the viewer has gone, or takes nothing any more
+            pass  # the viewer is gone, or reads nothing
         finally:
             self.sink.viewers -= 1
 
@@ -229,7 +230,7 @@ class _Handler(LimitedHandler):
 
     def _headers(self) -> None:
         self.send_header("Cache-Control", "no-store")
-        self.send_header("Referrer-Policy", "no-referrer")  # it would give the token away
+        self.send_header("Referrer-Policy", "no-referrer")  # it would reveal the token
         self.send_header("X-Content-Type-Options", "nosniff")
         inline = "'unsafe-inline'"
         policy = (
@@ -265,7 +266,7 @@ def parse_address(address: str) -> tuple[str, int, str]:
 
 
 def _check_token(token: str) -> None:
-    """Refuses a token that is short or that an address would not hold as it is."""
+    """Refuses a token that is short, or that an address would have to escape."""
     if not re.fullmatch(rf"[A-Za-z0-9_-]{{{_SHORTEST},64}}", token):
         raise UsageError(
             f"a token is {_SHORTEST} to 64 letters, digits, - and _; who guesses it sees the"
@@ -274,7 +275,7 @@ def _check_token(token: str) -> None:
 
 
 def _shared(host: str, port: int, token: str) -> str:
-    """The address of the page for others in the network; empty if it is for this machine alone."""
+    """The page's address for others in the network; empty if it is for this machine only."""
     if host == "localhost" or host.startswith("127."):
         return ""
     name = (network_address() if host in ("0.0.0.0", "") else host) or host

@@ -1,4 +1,4 @@
-"""Frame rate and delay of what is shown, over the last second or so."""
+"""Frame rate and delay of the shown frames, over about the last second."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Meter:
         self.delays: deque[float] = deque(maxlen=_FRAMES)
 
     def note(self, frame: Frame) -> None:
-        """Takes in a frame at the moment when it is shown."""
+        """Notes a frame at the moment when it is shown."""
         now = time.perf_counter()
         self.shown.append(now)
         self.delays.append(now - frame.captured)

@@ -1,4 +1,4 @@
-"""Opens the sinks of live by their spelling."""
+"""Opens the sinks of live by name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from ...errors import MediaError, PleinairError, UsageError
+from ...progress import Say
 from ..controls import Controls
 from ..sources.source import Source
 from .http import HttpSink, parse_address
@@ -23,15 +24,15 @@ GROUP = "pleinair.sinks"
 
 
 def is_screen(spec: str) -> bool:
-    """Whether a spelling is no file to record to."""
+    """Whether a name is a screen and not a file to record to."""
     return spec.partition(":")[0] in (*SCREENS, *registered())
 
 
 def registered() -> dict[str, EntryPoint]:
     """Returns third parties' sinks, by name: entry points of the group ``pleinair.sinks``.
 
-    Each names a function that takes what stands behind the colon of ``NAME:ADDRESS``, and the
-    source, and returns a ``Sink``.
+    Each names a function that takes the part of ``NAME:ADDRESS`` after the colon, and the source,
+    and returns a ``Sink``.
     """
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
@@ -41,12 +42,20 @@ def open_sinks(
     source: Source,
     controls: Controls | None = None,
     what: Callable[[], str] = lambda: "",
-    say: Callable[[str], None] = lambda sentence: None,
+    say: Say = lambda sentence: None,
 ) -> Sink:
-    """Opens one sink or several, which then get the same frames; else as ``open_sink``.
+    """Opens one sink or several, which then get the same frames.
+
+    Args:
+        specs: ``"window"``, ``"http"``, ``"http:HOST:PORT"``, ``"virtual-camera"``, ``"null"`` or
+            a video's path.
+        source: What the frames come from.
+        controls: What the viewer can change.
+        what: Returns model, backend and precision.
+        say: Called with what the viewer should know, such as the address of the page.
 
     Raises:
-        UsageError: There is none, or one is named twice.
+        UsageError: There is none, one is named twice, or a page's address is invalid.
         MediaError: One cannot be opened; those opened before it are closed.
     """
     check_sinks(specs)
@@ -57,17 +66,17 @@ def open_sinks(
         for spec in specs:
             sinks.append(_open(spec, source, controls, recordings, what, say))
             opened.callback(sinks[-1].discard)
-            if _kind(spec) in ("window", "http"):  # one writes what the viewer asks for
+            if _kind(spec) in ("window", "http"):  # only one writes what the viewer asks for
                 recordings = Recordings(source, Controls())
         opened.pop_all()
     return sinks[0] if len(sinks) == 1 else SeveralSinks(sinks)
 
 
 def check_sinks(specs: Sequence[str]) -> None:
-    """Refuses no sink, one that is named twice, and a page's address that is none; opens nothing.
+    """Checks the names of sinks without opening any.
 
     Raises:
-        UsageError: It is so.
+        UsageError: There is none, one is named twice, or a page's address is invalid.
     """
     if not specs or len({*map(_kind, specs)}) < len(specs):
         raise UsageError(f"sinks must differ, got {', '.join(specs) or 'none'}")
@@ -80,37 +89,13 @@ def _kind(spec: str) -> str:
     return spec.partition(":")[0] if is_screen(spec) else spec
 
 
-def open_sink(
-    spec: str,
-    source: Source,
-    controls: Controls | None = None,
-    what: Callable[[], str] = lambda: "",
-    say: Callable[[str], None] = lambda sentence: None,
-) -> Sink:
-    """Opens a sink.
-
-    Args:
-        spec: ``"window"``, ``"http"`` or ``"http:HOST:PORT"``, ``"virtual-camera"``, ``"null"``, or
-            a video's path.
-        source: What the frames come from.
-        controls: What the viewer can change.
-        what: Says what paints.
-        say: Called with what the viewer should know, such as the address of the page.
-
-    Raises:
-        UsageError: The address is none.
-        MediaError: It cannot be opened.
-    """
-    return open_sinks([spec], source, controls, what, say)
-
-
 def _open(
     spec: str,
     source: Source,
     controls: Controls,
     recordings: Recordings,
     what: Callable[[], str],
-    say: Callable[[str], None],
+    say: Say,
 ) -> Sink:
     kind, _, address = spec.partition(":")
     if kind not in SCREENS and (entry := registered().get(kind)):
@@ -130,11 +115,11 @@ def _open(
 
 
 def _open_registered(entry: EntryPoint, address: str, source: Source) -> Sink:
-    """Opens a third party's sink; what is wrong with it is said with its name."""
+    """Opens a third party's sink; errors name it."""
     try:
         sink = entry.load()(address, source)
         if not isinstance(sink, Sink):
-            raise TypeError(f"it returned {type(sink).__name__}, which is no Sink")
+            raise TypeError(f"it returned {type(sink).__name__}, which is not a Sink")
         return sink
     except PleinairError:
         raise

@@ -1,4 +1,4 @@
-"""One plan of a video's output, made before the first frame is painted."""
+"""The plan of a video's output, made before the first frame is painted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import Any
 import av
 
 from ...errors import MediaError
-from ..sources.source import VideoSource, open_container
+from ..sources.container import open_container
+from ..sources.video import VideoSource
 from .encoding import Encoding, Format, configure
 from .tracks import MATROSKA, Track, container_of, left_out, plan_tracks
 
-# Where the cameras that know it note the place.
-_PLACES = ("location", "location-eng", "com.apple.quicktime.location.ISO6709", "xyz")
+# In the keys under which cameras and programs note the place, in small or capital letters.
+_PLACES = ("location", "gps", "xyz", "loci", "latitude", "longitude")
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class OutputPlan:
 
     Attributes:
         container: FFmpeg's name of the format.
-        encoder: And of the encoder.
+        encoder: FFmpeg's name of the encoder.
         form: The video's size, colours and clock.
-        tracks: What becomes of sound and subtitles.
-        metadata: What is kept of the source's.
+        tracks: What happens to sound and subtitles.
+        metadata: The source's metadata that is kept.
         notes: What is left out or changed, a sentence each.
     """
 
@@ -41,7 +42,7 @@ class OutputPlan:
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns it as JSON can say it."""
+        """Returns it as JSON values."""
         form = self.form
         return {
             "container": self.container,
@@ -59,7 +60,7 @@ class OutputPlan:
 def plan_output(
     source: VideoSource, path: Path, encoding: Encoding, keep_location: bool = False
 ) -> OutputPlan:
-    """Decides all about a video's output, and tries what can be tried.
+    """Decides everything about a video's output, and tests encoder and container.
 
     Raises:
         MediaError: The encoder refuses the video.
@@ -81,7 +82,7 @@ def plan_output(
             notes += left_out(file, source.stream.index)
     metadata = source.metadata
     if not keep_location:
-        places = [key for key in metadata if key in _PLACES]
+        places = [key for key in metadata if any(word in key.lower() for word in _PLACES)]
         metadata = {key: value for key, value in metadata.items() if key not in places}
         if places:
             notes.append("where it was taken will not be kept; --keep-location keeps it")
@@ -90,7 +91,7 @@ def plan_output(
 
 
 def format_of(source: VideoSource) -> Format:
-    """Returns what the encoder must know of a source."""
+    """Returns the format that a source asks for."""
     size, rate = source.size or (0, 0), source.fps or Fraction(30)
     return Format(
         size, source.time_base, rate, source.colour, source.pixel_aspect, source.colour_tags
@@ -98,7 +99,7 @@ def format_of(source: VideoSource) -> Format:
 
 
 def _square(form: Format, container: str, encoding: Encoding) -> Format:
-    """The format, scaled to square pixels where neither codec nor container can say otherwise."""
+    """The format, scaled to square pixels if neither codec nor container can store their shape."""
     if encoding.codec != "av1" or container != MATROSKA or form.aspect in (None, 1):
         return form
     width = max(2, round(form.size[0] * form.aspect / 2) * 2)
@@ -106,10 +107,10 @@ def _square(form: Format, container: str, encoding: Encoding) -> Format:
 
 
 def _of_picture(source: VideoSource) -> Iterator[str]:
-    """Says what becomes of the picture beside being painted."""
+    """Yields what happens to the picture besides painting."""
     info = source.info
     if not info.orientation.exact:
-        yield "it asks to be turned by an angle that is no quarter; it stays as it is stored"
+        yield "it asks for a rotation that is not by quarter turns; it stays as it is stored"
     if info.hdr:
         yield f"its high dynamic range ({info.hdr}) will become standard, BT.709"
     if source.is_interlaced:
@@ -128,7 +129,7 @@ def _of_picture(source: VideoSource) -> Iterator[str]:
 
 
 def _check_encoder(path: Path, encoding: Encoding, form: Format) -> None:
-    """Opens the encoder, and writes the head of a file into memory: either may refuse."""
+    """Opens the encoder, and writes a file's header to memory: either may refuse the format."""
     out = av.open(io.BytesIO(), "w", format=container_of(path.suffix))
     stream: Any = None
     try:

@@ -12,15 +12,15 @@ from .meter import Meter
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE, _RED = (255, 255, 255), (230, 40, 40)
-_DARKER = 0.4  # the picture behind words, which can be read then on any
+_DARKER = 0.4  # the brightness of the picture behind text, for legibility
 
 
 def draw(rgb: Pixels, controls: Controls, meter: Meter, what: str) -> Pixels:
-    """Returns a copy of uint8 RGB [H, W, 3] with the figures on it.
+    """Returns a copy of uint8 RGB [H, W, 3] with figures drawn on it.
 
     Args:
         rgb: The picture.
-        controls: Whose state is shown.
+        controls: The state to show.
         meter: Of the frames shown.
         what: Model, backend and precision.
     """

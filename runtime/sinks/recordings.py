@@ -1,4 +1,4 @@
-"""Snapshots and recordings that a viewer asks for while a picture is live."""
+"""Snapshots and recordings that a viewer of a live picture asks for."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from ...pictures import write_picture
 from ..controls import Controls
 from ..frame import Frame
 from ..sources.source import EmptySource, Source
-from .video import VideoSink
+from .video import VideoSink, WriteOptions
 
 
 class Recordings:
-    """Writes what the controls ask for, beside what is shown.
+    """Writes what the controls ask for, while frames are shown.
 
     Args:
         source: What the frames come from, for its rate.
-        controls: Who asks; they get the names of the files as messages.
+        controls: The requests; messages with names of files go back to them.
         folder: Where files are written, with date and time as their names.
     """
 
     def __init__(self, source: Source, controls: Controls, folder: Path | None = None) -> None:
         self.controls, self.folder = controls, folder or Path.cwd()
-        self.clock = EmptySource()  # a recording has the time of the clock, and no sound
+        self.clock = EmptySource()  # a recording has the clock's time, and no sound
         self.clock.live, self.clock.fps = True, source.fps or Fraction(30)
         self.video: VideoSink | None = None
         self.owner: Owner | None = None  # of the recording's name
 
     def note(self, frame: Frame) -> None:
-        """Takes in a frame that is shown."""
+        """Takes a frame that is shown."""
         controls = self.controls
         try:
             if controls.snapshot:
@@ -46,7 +46,9 @@ class Recordings:
             if controls.recording:
                 if self.video is None:
                     self.owner = self._new(".mp4")
-                    self.video = VideoSink(self.owner.output, self.clock, replace=False)
+                    self.video = VideoSink(
+                        self.owner.output, self.clock, writing=WriteOptions(replace=False)
+                    )
                 self.video.write(replace(frame, pts=None))
             else:
                 self.close()
@@ -73,7 +75,7 @@ class Recordings:
             self.owner = None
 
     def _new(self, suffix: str) -> Owner:
-        """Takes a name that neither a file nor another process has."""
+        """Claims a name that neither a file nor another process has."""
         stem = time.strftime("pleinair-%Y%m%d-%H%M%S")
         for number in itertools.count(1):
             name = stem if number == 1 else f"{stem}-{number}"

@@ -1,8 +1,8 @@
-"""A video's encoded packets on disk, in segments: what is done stays done, whatever happens next.
+"""A video's encoded packets on disk, in segments, which survive any interruption.
 
 Each segment comes from an encoder of its own, so the packets are the same whether the job was
-interrupted between two of them or not. A segment knows its length and checksum: one that is torn
-counts as none.
+interrupted between two of them or not. A segment has its length and checksum: a torn one counts
+as missing.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import av
 
 from ...files import read_record, write_record
 
-LENGTH = 96  # frames: at most so many are painted again
-_TOO_FEW = 2  # frames of which x265 says at random when they are decoded
+LENGTH = 96  # frames: the most that are painted again
+_TOO_FEW = 2  # frames for which x265 sets random decoding times
 _HEAD = struct.Struct("<qqqB?xxxxxxI")  # pts, dts, duration, has duration, key frame, bytes
 
 
@@ -34,7 +34,7 @@ class Segments:
         self.folder = folder
 
     def count(self) -> int:
-        """Returns how many are whole, from the first on without a gap."""
+        """Returns how many are complete, from the first on without a gap."""
         count = 0
         while read_record(self._path(count)) is not None:
             count += 1
@@ -62,7 +62,7 @@ class Segments:
         """Yields the packets of the first segments; decoding times rise from each to the next.
 
         Raises:
-            ValueError: A segment is not whole any more.
+            ValueError: A segment is no longer complete.
         """
         last: int | None = None
         for index in range(count):

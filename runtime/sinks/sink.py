@@ -1,7 +1,7 @@
 """Where painted frames go: a picture, a folder, nowhere; others have modules of their own.
 
 A sink is a context manager. What it writes appears under its final name only when it is closed
-without an error, and never half.
+without an error, and never partially.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from ...errors import MediaError
+from ...errors import MediaError, os_errors_as
 from ...pictures import Pixels, write_picture
 from ..colour import WHITE
 from ..frame import Frame
@@ -72,7 +72,7 @@ class FolderSink(Sink):
     """Writes each picture under its own name.
 
     Args:
-        folder: Where to; names may have folders in them.
+        folder: The output folder; names may include folders.
         ready: Called with each picture's name and its complete file, just before that gets the
             name.
         ground: What transparent pictures are laid over in formats without alpha.
@@ -88,10 +88,8 @@ class FolderSink(Sink):
     ) -> None:
         self.folder, self.ready, self.ground, self.replace = folder, ready, ground, replace
         self.is_new = not folder.exists()
-        try:
+        with os_errors_as(MediaError, f"folder {folder} cannot be made"):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise MediaError(f"folder {folder} cannot be made: {error.strerror}") from error
 
     def write(self, frame: Frame) -> bool:
         """Writes one picture; frames without a name are numbered."""
@@ -102,7 +100,7 @@ class FolderSink(Sink):
         return True
 
     def finish(self) -> None:
-        """Keeps the pictures that were written, but no empty folder."""
+        """Keeps the pictures, but no empty folder."""
         if self.is_new:
             with contextlib.suppress(OSError):
                 self.folder.rmdir()

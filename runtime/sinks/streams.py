@@ -1,4 +1,4 @@
-"""Sound and subtitles beside a video that is painted: copied as they are, or converted."""
+"""Sound and subtitles of a video that is painted: copied or converted."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import av
 from av.subtitles.subtitle import SubtitleSet
 
 from ..sources.clock import Clock, may_leap
+from ..sources.container import open_container
 from ..sources.media import packets_of
-from ..sources.source import VideoSource, open_container
+from ..sources.video import VideoSource
 from .tracks import Track
 
 _MILLI = Fraction(1, 1000)
-_BITS = 96_000  # a second and channel, of sound that is converted
+_BITS = 96_000  # bits per second and channel of converted sound
 _ADVANCE = 1.0  # seconds before the start where the first sound is sought
 
 
@@ -24,9 +25,9 @@ class StreamCopy:
     """Copies a file's sound and subtitles, a little at a time, so that they interleave.
 
     Args:
-        source: The video that they belong to; it has been read as far as it will be.
-        out: Where to; the streams are added to it at once.
-        tracks: What becomes of each.
+        source: The video that they belong to; packets are copied after its frames were read.
+        out: The output; the streams are added to it at once.
+        tracks: What happens to each.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class StreamCopy:
     def of(
         cls, source: VideoSource, out: av.container.OutputContainer, tracks: Iterable[Track]
     ) -> StreamCopy | None:
-        """Returns a copier, or None where there is nothing to copy."""
+        """Returns a copier, or None if there is nothing to copy."""
         kept = [track for track in tracks if track.becomes]
         return cls(source, out, kept) if kept else None
 
@@ -62,7 +63,7 @@ class StreamCopy:
             self.waiting = self._next()
 
     def finish(self) -> None:
-        """Writes what converters have kept back; notes as a problem what was lost."""
+        """Writes what converters still hold; notes lost packets as a problem."""
         for writer in self.writers.values():
             writer.finish()
         lost = sum(writer.lost for writer in self.writers.values())
@@ -73,31 +74,31 @@ class StreamCopy:
             )
 
     def _next(self) -> Any:
-        """The next packet; None at the end, be it that of a damaged file."""
+        """The next packet; None at the end, or where the file is damaged."""
         try:
             return next(self.packets, None)
         except (av.error.FFmpegError, OSError):
             return None
 
     def close(self) -> None:
-        """Closes this view of the source."""
+        """Closes this handle of the source."""
         self.container.close()
 
 
 def _before(path: str, start: float | None) -> av.container.InputContainer:
-    """Opens a file a little before a time; at its beginning, where that cannot be sought."""
+    """Opens a file a little before a time, or at its beginning if it cannot seek."""
     container = open_container(path)
     if start is not None and not may_leap(container):
         try:
             container.seek(int((start - _ADVANCE) * 1e6))
-        except (av.error.FFmpegError, OSError):  # it gives nothing more then
+        except (av.error.FFmpegError, OSError):  # it yields nothing more
             container.close()
             return open_container(path)
     return container
 
 
 def chapters_of(source: VideoSource) -> list[Any]:
-    """Returns a file's chapters as far as they are painted, by the output's clock."""
+    """Returns the chapters of the painted part, by the output's clock."""
     begin = source.origin
     end = None if source.end_time is None else Fraction(source.end_time)
     kept = []
@@ -122,7 +123,7 @@ class _Writer:
         self.time_base: Fraction = stream.time_base
         self.clock = Clock(self.time_base, may_leap(stream.container), source.moves)
         self.lost = 0  # packets that were damaged
-        self.at: Any = None  # the packet at hand's time, by the source's clock without jumps
+        self.at: Any = None  # time of the current packet, by the source's clock without jumps
         self.stream = self.add(codec)
         self.stream.metadata.update(stream.metadata)
 
@@ -131,7 +132,7 @@ class _Writer:
         return self.out.add_stream_from_template(self.original)
 
     def place(self, packet: Any) -> float:
-        """Returns when a packet begins, in seconds of the output; to be asked again is free."""
+        """Returns when a packet begins, in seconds of the output; calls may be repeated."""
         if self.at is None:
             time = packet.dts if packet.pts is None else packet.pts
             self.at = self.clock(time, packet.duration or 0)
@@ -152,7 +153,7 @@ class _Writer:
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Writes what was kept back."""
+        """Writes what the converter still holds."""
 
 
 class _Copied(_Writer):
@@ -196,8 +197,8 @@ class _ConvertedSound(_Writer):
             self.lost += 1
             return
         for frame in frames:
-            if self.next is None:  # decoders keep no clock worth the name over damage
-                # What an encoder put before the sound is no longer there.
+            if self.next is None:  # decoders' clocks are unreliable after damage
+                # The encoder's priming samples are no longer there.
                 shorter = frame.pts - packet.pts if None not in (frame.pts, packet.pts) else 0
                 self.next = round((time + shorter) * self.time_base * frame.sample_rate)
             frame.pts, frame.time_base = self.next, Fraction(1, frame.sample_rate)

@@ -1,4 +1,4 @@
-"""What becomes of a file's sound and subtitles in another container, decided before painting."""
+"""What happens to a file's sound and subtitles in another container, decided before painting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..sources.media import codec_of, is_cover, packets_of
 
 MATROSKA = "matroska"
 _FORMATS = {".mkv": MATROSKA, ".mov": "mov", ".mp4": "mp4", ".m4v": "mp4"}
-_TRIED, _LOOKED_AT = 8, 400  # packets of a stream, of all streams
+_TRIED, _LOOKED_AT = 8, 400  # packets tried of a stream, and looked at of all streams
 _TEXT = frozenset(
     {"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text", "sami", "subviewer", "microdvd"}
 )
@@ -34,11 +34,11 @@ class Track:
     """One stream of sound or subtitles.
 
     Attributes:
-        index: Its place in the source.
+        index: Its index in the source.
         kind: ``audio`` or ``subtitle``.
         codec: What it is.
-        becomes: The codec that it is converted to; its own where it is copied; empty where it is
-            left out.
+        becomes: The codec that it is converted to; its own if it is copied; empty if it is left
+            out.
     """
 
     index: int
@@ -52,7 +52,7 @@ class Track:
         return self.becomes == self.codec
 
     def note(self, container: str) -> str:
-        """Says what is changed or left out; empty where nothing is."""
+        """Returns what is changed or left out; empty if nothing is."""
         what = "sound" if self.kind == "audio" else "subtitles"
         if not self.becomes:
             way = "; give a .mkv" if container != MATROSKA and self.codec in _PICTURES else ""
@@ -63,7 +63,7 @@ class Track:
 
 
 def container_of(suffix: str) -> str:
-    """Returns FFmpeg's name of the format that a suffix stands for."""
+    """Returns FFmpeg's name of a suffix's format."""
     return _FORMATS[suffix.lower()]
 
 
@@ -71,11 +71,11 @@ def plan_tracks(source: av.container.InputContainer, container: str) -> tuple[Tr
     """Decides about each stream of sound and subtitles; reads some packets of the source.
 
     Args:
-        source: A file, to be used for nothing else.
+        source: A file that is opened for this only.
         container: FFmpeg's name of the format to be written.
     """
     tracks = []
-    for stream in list(source.streams):  # reading on may find others
+    for stream in list(source.streams):  # reading may find more
         if stream.type not in ("audio", "subtitle"):
             continue
         codec = codec_of(stream)
@@ -87,7 +87,7 @@ def plan_tracks(source: av.container.InputContainer, container: str) -> tuple[Tr
 
 
 def left_out(source: av.container.InputContainer, painted: int) -> Iterator[str]:
-    """Says what else of a file is neither painted nor copied."""
+    """Yields what else of a file is neither painted nor copied."""
     films = [s for s in source.streams.video if s.index != painted and not is_cover(s)]
     if films:
         many = f"{len(films)} other films" if len(films) > 1 else "second film"
@@ -101,7 +101,7 @@ def left_out(source: av.container.InputContainer, painted: int) -> Iterator[str]
 
 
 def _sound(source: av.container.InputContainer, stream: Any, container: str) -> str:
-    """Tries whether the container takes its packets, since no list knows all refusals."""
+    """Tests whether the container takes its packets, since no list has all refusals."""
     if stream.codec_context is None or not stream.codec_context.sample_rate:
         return ""
     return codec_of(stream) if _is_taken(source, stream, container) else "aac"
@@ -126,7 +126,7 @@ def _is_taken(source: av.container.InputContainer, stream: Any, container: str) 
 
 
 def _watched(source: av.container.InputContainer) -> list[Any]:
-    """The streams whose packets come often: of one of subtitles none may come for an hour."""
+    """The streams with frequent packets: one of subtitles may have none for an hour."""
     return [stream for stream in source.streams if stream.type in ("video", "audio")]
 
 

@@ -8,7 +8,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from ...files import NameTaken, read_record, settle, write_record
 from ..colour import Colour, Encodable
 from ..frame import Frame
 from ..job import JOINED, clear, job_folder
-from ..sources.source import Source, VideoSource
+from ..sources.source import Source
+from ..sources.video import VideoSource
 from .encoding import Encoding, Format, configure
 from .output import OutputPlan, plan_output
 from .segments import LENGTH, Segments
@@ -33,25 +34,39 @@ from .streams import StreamCopy, chapters_of
 Array = npt.NDArray[Any]
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v"})
-FAST = Encoding(quality=23, preset="ultrafast")  # what is live must not wait for its encoder
-_OWN_COLOUR, _OWN_TAGS = Colour(Colorspace.ITU709), (1, 1, 1)  # where the source says nothing
+FAST = Encoding(quality=23, preset="ultrafast")  # live frames must not wait for the encoder
+_OWN_COLOUR, _OWN_TAGS = Colour(Colorspace.ITU709), (1, 1, 1)  # if the source names none
 AGAIN = "what is painted is kept: the same command goes on from there"
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """How a video's file is written.
+
+    Attributes:
+        resumable: Whether complete segments survive a failure, for the next run to resume from.
+        keep_state: Whether the painter's state after the last segment is stored with it.
+        replace: Whether an existing file may be replaced.
+        ready: Called with the complete file just before it gets its name.
+    """
+
+    resumable: bool = False
+    keep_state: bool = False
+    replace: bool = True
+    ready: Callable[[Path], None] = lambda temporary: None
 
 
 class VideoSink(Sink):
     """Writes a video; times are those of the source, its sound and subtitles are copied.
 
-    Whoever opens one owns the path.
+    The caller owns the path, see ``Owner``.
 
     Args:
         path: The file; its suffix chooses the container.
         source: What the frames come from.
         encoding: What to encode with.
-        resumable: Whether complete segments outlive a failure, for a next run to go on from.
-        keep_state: Whether the state after the last segment's last frame is kept beside it.
-        plan: What it will be; made here if not given.
-        replace: Whether an existing file may be replaced.
-        ready: Called with the complete file just before it gets its name.
+        writing: Whether it can go on after a failure, and may replace a file.
+        plan: The output's plan; made here if not given.
     """
 
     def __init__(
@@ -59,32 +74,27 @@ class VideoSink(Sink):
         path: Path,
         source: Source,
         encoding: Encoding = FAST,
-        resumable: bool = False,
-        keep_state: bool = False,
+        writing: WriteOptions = WriteOptions(),
         plan: OutputPlan | None = None,
-        replace: bool = True,
-        ready: Callable[[Path], None] = lambda temporary: None,
     ) -> None:
-        self.path, self.source, self.encoding = path, source, encoding
+        self.path, self.source, self.encoding, self.writing = path, source, encoding, writing
         if plan is None and isinstance(source, VideoSource):
             plan = plan_output(source, path, encoding)
         self.plan = plan
-        self.resumable, self.keep_state = resumable, keep_state
-        self.replace, self.ready = replace, ready
         self.segments = Segments(job_folder(path))
-        if not resumable:
+        if not writing.resumable:
             self._forget()
         self.done = self.segments.count()  # segments
-        while keep_state and self.done and not self.state():
+        while writing.keep_state and self.done and not self.state():
             self.done -= 1
         self.segments.keep(self.done)
         self.temporary = self.segments.folder / f"{JOINED}{path.suffix}"
         self.stream: av.VideoStream | None = None
         self.copied: StreamCopy | None = None
         self.first_captured: float | None = None
-        self.context: Any = None  # the encoder of the segment under way
+        self.context: Any = None  # the encoder of the current segment
         self.packets: list[av.Packet[Any]] = []
-        self.frames = 0  # of the segment under way
+        self.frames = 0  # of the current segment
         self.last_pts: int | None = None
         options = {} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"}
         with self._failing():
@@ -100,7 +110,7 @@ class VideoSink(Sink):
         return self.done * LENGTH
 
     def state(self) -> dict[str, Array]:
-        """Returns what goes on after the complete segments, if it was kept; see ``Frame``."""
+        """Returns the painter's state after the complete segments, if kept; see ``Frame``."""
         content = read_record(self._state_path(self.done))
         if content is None:
             return {}
@@ -120,7 +130,7 @@ class VideoSink(Sink):
                 self.context = av.CodecContext.create(self.encoder, "w")
                 configure(self.context, self.encoding, self.form)
             picture = self.encodable(frame.rgb)
-            # Encoders refuse a time that comes twice.
+            # Encoders refuse equal times.
             self.last_pts = pts if self.last_pts is None else max(pts, self.last_pts + 1)
             picture.pts, picture.time_base = self.last_pts, time_base
             picture.duration = frame.duration if frame.pts is not None else 0
@@ -142,7 +152,7 @@ class VideoSink(Sink):
                 if self.context is not None:
                     self._end_segment(None)
                 self._join()
-                settle(self.temporary, self.path, self.replace, self.ready)
+                settle(self.temporary, self.path, self.writing.replace, self.writing.ready)
         except BaseException:
             self.discard()
             raise
@@ -150,10 +160,10 @@ class VideoSink(Sink):
         self._forget()
 
     def discard(self) -> None:
-        """Leaves nothing but what a next run can go on from."""
+        """Keeps only what the next run can resume from."""
         self._clean_up()
-        self.done = max(self.done, self.segments.count())  # one may just have got its name
-        if not (self.resumable and self.done):
+        self.done = max(self.done, self.segments.count())  # one may just have been renamed
+        if not (self.writing.resumable and self.done):
             self._forget()
 
     def _start_like(self, source: VideoSource) -> None:
@@ -161,7 +171,7 @@ class VideoSink(Sink):
         self._start(Frame(np.zeros((height, width, 3), np.uint8), 0), source.time_base)
 
     def _start(self, first: Frame, time_base: Fraction) -> None:
-        """Settles the format by the first frame, and opens the file: it may refuse the sound."""
+        """Sets the format by the first frame, and opens the file, which may refuse the sound."""
         source, size, plan = self.source, (first.rgb.shape[1], first.rgb.shape[0]), self.plan
         rate = source.fps or Fraction(30)
         own = Format(size, time_base, rate, _OWN_COLOUR, None, _OWN_TAGS)
@@ -191,7 +201,7 @@ class VideoSink(Sink):
     def _end_segment(self, state: dict[str, Array] | None) -> None:
         """Finishes the encoder and writes its packets; what is written now is safe."""
         self.packets += self.context.encode(None)
-        if self.keep_state and state:  # first, for a segment to go on from needs it
+        if self.writing.keep_state and state:  # first: a segment without its state is useless
             content = io.BytesIO()
             np.savez(content, allow_pickle=False, **state)
             write_record(self._state_path(self.done + 1), content.getvalue())
@@ -209,13 +219,13 @@ class VideoSink(Sink):
             packet.stream = self.stream
             self.container.mux(packet)
         if self.copied:
-            # A file keeps all of its sound; what was live ends where the picture does.
+            # A file keeps all of its sound; live sound ends with the picture.
             self.copied.copy_until(end if self.source.live else float("inf"))
             self.copied.finish()
         self.container.close()
 
     def _time_of(self, frame: Frame) -> tuple[int, Fraction]:
-        """A frame's time; where the source has none, that of the clock or of a steady rate."""
+        """A frame's time; if the source has none, by the clock or a constant rate."""
         if frame.pts is not None and frame.time_base is not None:
             return frame.pts, frame.time_base
         if not self.source.live:
@@ -240,7 +250,7 @@ class VideoSink(Sink):
 
     @contextlib.contextmanager
     def _failing(self) -> Any:
-        """Says what failed; where a next run can go on, that too."""
+        """Raises errors as ``MediaError``; says whether the next run can resume."""
         try:
             yield
         except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -249,7 +259,7 @@ class VideoSink(Sink):
                 said = "the disk is full; make room"
             if isinstance(error, NameTaken):
                 said = "another program wrote a file of this name meanwhile; add --overwrite"
-            kept = f"; {AGAIN}" if self.resumable and self.done else ""
+            kept = f"; {AGAIN}" if self.writing.resumable and self.done else ""
             raise MediaError(f"{self.path} cannot be written: {said}{kept}") from error
 
     @contextlib.contextmanager

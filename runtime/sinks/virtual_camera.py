@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import cv2
 import numpy as np
 
 from ...errors import MediaError
+from ...progress import Say
 from ..frame import Frame
 from ..sources.source import Source
 from .sink import Sink
@@ -16,7 +16,7 @@ from .sink import Sink
 INSTALL = 'pip install "pleinair[virtual-camera]"'
 # Without exclusive_caps browsers do not list the device.
 MODPROBE = "sudo modprobe v4l2loopback devices=1 card_label=Pleinair exclusive_caps=1"
-_NEEDS = {  # what pyvirtualcam stands on
+_NEEDS = {  # what pyvirtualcam needs
     "linux": f"load the kernel module: {MODPROBE}",
     "darwin": "install OBS and start its virtual camera once",
     "win32": "install OBS",
@@ -24,17 +24,17 @@ _NEEDS = {  # what pyvirtualcam stands on
 
 
 class VirtualCameraSink(Sink):
-    """Gives frames to a virtual camera; it has the size of the first one.
+    """Gives frames to a virtual camera, which has the size of the first one.
 
     Args:
         source: For the frame rate that the camera announces.
-        say: Called with the name under which a call lists it.
+        say: Called with the name that calls list it under.
 
     Raises:
         MediaError: pyvirtualcam is not installed.
     """
 
-    def __init__(self, source: Source, say: Callable[[str], None] = lambda sentence: None) -> None:
+    def __init__(self, source: Source, say: Say = lambda sentence: None) -> None:
         try:
             import pyvirtualcam
         except ImportError as error:
@@ -44,7 +44,7 @@ class VirtualCameraSink(Sink):
         self.camera: Any = None
 
     def write(self, frame: Frame) -> bool:
-        """Sends one frame; the library's own frame rate limit is not used, ours drops frames."""
+        """Sends one frame; the pipeline limits the frame rate, not the library."""
         height, width = frame.rgb.shape[:2]
         if self.camera is None:
             self.camera = self._open(width, height)

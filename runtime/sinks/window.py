@@ -27,7 +27,7 @@ class WindowSink(Sink):
         title: Of the window.
         controls: What the keys change.
         recordings: Snapshots and recordings.
-        what: Says what paints, for the figures.
+        what: Returns model, backend and precision, for the figures.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class WindowSink(Sink):
         return cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) >= 1
 
     def finish(self) -> None:
-        """Ends a recording, keeps the settings, closes the window."""
+        """Ends a recording, saves the settings, closes the window."""
         self.recordings.close()
         self.controls.save()
         if self.opened:

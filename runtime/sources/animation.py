@@ -19,10 +19,13 @@ from typing import Any, BinaryIO
 import av
 from PIL import Image
 
+from ...pictures import holds_picture, is_picture
+
 WEBP = "webp"
 STREAM = "matroska"  # FFmpeg's name of the format that the frames are handed over in
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SEQUENCES = frozenset({b"avis", b"msf1", b"hevc", b"hevx"})  # of AVIF and HEIC
+_STREAMS = frozenset({".mjpg", ".mjpeg"})  # pictures one behind the other, which begin as one does
 _TAIL = 64  # bytes at a GIF's end that are looked at
 _MOST = 4096  # chunks that are looked through
 _MILLI = Fraction(1, 1000)
@@ -51,6 +54,13 @@ def count_frames(path: Path) -> int:
 def is_animation(path: Path) -> bool:
     """Whether a file, by its content, is a picture that moves."""
     return count_frames(path) > 1
+
+
+def is_still(path: Path) -> bool:
+    """Whether a file is one picture: by its name, or by its content where that is no picture's."""
+    named = is_picture(path)
+    by_content = path.suffix.lower() not in _STREAMS and path.is_file() and holds_picture(path)
+    return (named or by_content) and not is_animation(path)
 
 
 def _durations(path: Path) -> Iterator[int]:

@@ -7,6 +7,7 @@ one frame, and the sound is moved by as much.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -16,8 +17,10 @@ from av.format import Flags
 PRIMING = Fraction(1, 20)  # seconds by which sound may lead as its encoder's start, not as sound
 _BACK = Fraction(1, 10)  # seconds backwards that are a jump, and not carelessness
 _LEAP = Fraction(3)  # seconds forward that are one, where clocks may jump
-# They number packets as they are decoded, and say nothing of when frames are shown.
-_DECODING_ORDER = {"avi"}
+# It numbers packets as they are decoded, and says nothing of when frames are shown.
+_DECODING_ORDER = "avi"
+_UNTIMED = 64  # frames without a time that are waited over for the first that has one
+_EVEN = Fraction(1, 500)  # seconds by which rounded times may differ
 
 
 def may_leap(container: av.container.InputContainer) -> bool:
@@ -95,20 +98,109 @@ class FrameTimes:
         self.clock = Clock(self.time_base, leaps and may_leap(container))
         rate = stream.average_rate or stream.guessed_rate
         self.interval = round(1 / (rate * self.time_base)) if rate else 0
-        self.by_order = container.format.name in _DECODING_ORDER
+        self.is_numbered = container.format.name == _DECODING_ORDER
+        reorders = bool(stream.codec_context.has_b_frames)
+        self.by_order = self.is_numbered or (reorders and not may_leap(container))
+        self.early: int | None = None  # by how much packets are decoded before they are shown
         self.decoding: deque[int] = deque()
+        self.has_clock = not has_flag(container, Flags.no_timestamps)
+        self.said: int | None = None  # of the frame before
+        self.shown: int | None = None
+        self.has_gaps = False  # whether frames without a time came
 
     def sent(self, packet: av.Packet[Any]) -> None:
         """Notes a packet that goes to the decoder."""
-        if self.by_order and packet.dts is not None and packet.size:
-            self.decoding.append(packet.dts)
+        if not (self.by_order and packet.size):
+            return
+        time = packet.dts if self.is_numbered else packet.pts
+        if self.is_numbered or self._keeps_order(packet):
+            self.decoding += [] if time is None else [time]
+        else:
+            self.by_order = False
+            self.decoding.clear()
+
+    def _keeps_order(self, packet: av.Packet[Any]) -> bool:
+        """Whether packets still have the times of their own order, as some MXF and ASF has."""
+        if packet.pts is None or packet.dts is None:
+            return False
+        early = packet.pts - packet.dts
+        self.early = early if self.early is None else self.early
+        return abs(early - self.early) * self.time_base <= _EVEN
 
     def of(self, frame: av.VideoFrame) -> int | None:
-        """Returns a frame's time, in units of the stream's time base; None where it has none."""
+        """Returns a frame's time, in units of the stream's time base.
+
+        A frame without one follows the frame before; None where no frame so far had any.
+        """
         said = frame.pts
         if self.by_order and self.decoding:
             # The n-th frame that is shown has the n-th time, whichever frame that was decoded as.
             said = self.decoding.popleft()
-        if said is None:
-            return None
-        return self.clock(said, self.interval)
+        if said is None and self.shown is None and self.has_clock:
+            said = frame.dts  # the first one's is about right
+        if said is None and self.shown is not None:
+            self.has_gaps = True
+        if self.has_gaps and said in (None, self.said) and self.shown is not None:
+            self.shown += self.interval
+        elif said is not None:
+            self.said, self.shown = said, self.clock(said, self.interval)
+        return self.shown
+
+
+def settled(frames: Iterator[av.VideoFrame], interval: int) -> Iterator[av.VideoFrame]:
+    """Yields frames with what only those behind them tell: how long they last, when the first are.
+
+    Packets have their durations in the order in which they are coded, which B-frames change. Where
+    the first frames have no time, they precede the first one that has.
+
+    Args:
+        frames: In the order in which they are shown, their times in one time base.
+        interval: Between frames, in units of it; 0 if it is not known.
+    """
+    untimed: list[av.VideoFrame] = []
+    held: av.VideoFrame | None = None
+    lengths = _Lengths()
+    for frame in frames:
+        if frame.pts is None and held is None:
+            untimed.append(frame)
+            if len(untimed) > _UNTIMED:  # there is none
+                break
+            continue
+        if held is None and frame.pts is not None:
+            for number, early in enumerate(reversed(untimed), start=1):
+                early.pts, early.duration = frame.pts - number * interval, interval
+            yield from untimed
+            untimed = []
+        elif held is not None:
+            lengths.set_by_next(held, frame)
+            yield held
+        held = frame
+        lengths.add(frame)
+    yield from untimed
+    if held is not None:
+        lengths.set_last(held)
+        yield held
+    yield from frames
+
+
+class _Lengths:
+    """How long frames last, where packets say it in the order of their coding."""
+
+    def __init__(self) -> None:
+        self.said: set[int] = set()
+        self.left = 0  # of all that was said, behind the frame at hand's time
+
+    def add(self, frame: av.VideoFrame) -> None:
+        self.said.add(frame.duration)
+        self.left += frame.duration
+
+    def set_by_next(self, frame: av.VideoFrame, following: av.VideoFrame) -> None:
+        if frame.pts is None or following.pts is None or following.pts <= frame.pts:
+            return
+        frame.duration = following.pts - frame.pts
+        self.left -= frame.duration
+
+    def set_last(self, frame: av.VideoFrame) -> None:
+        """All lengths together are the film's, so the last one is what the others have left."""
+        if min(self.said) <= self.left <= max(self.said):
+            frame.duration = self.left

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import av
 
-LOOK = 14  # frames that are looked at for fields that no flag names
+_LOOK, _FEWEST = 10, 4  # frames that are looked at for fields that no flag names
 _ROWS = frozenset({480, 486, 512, 576, 1080, 1088})  # that interlaced video has
 _FASTEST = 30.5  # frames a second
 _SHARE = 0.5  # of the frames looked at; fine patterns are mistaken for fields now and then
@@ -21,10 +22,26 @@ def may_be_interlaced(frame: av.VideoFrame, codec: str, fps: Fraction | None) ->
     return is_yuv and frame.height in _ROWS and codec not in _WHOLE and (fps or 0) < _FASTEST
 
 
-def looks_interlaced(frames: list[av.VideoFrame]) -> bool:
-    """Whether the content of successive frames is that of two fields each."""
-    combed = [frame.interlaced_frame for frame in _through(iter(frames), ["idet"])]
-    return sum(combed) > _SHARE * len(combed) and len(combed) > 4
+def look(frames: Iterator[av.VideoFrame]) -> tuple[list[av.VideoFrame], bool]:
+    """Takes as many frames as it needs to see by their content whether they are two fields each.
+
+    Returns:
+        The frames that were taken, and whether most are.
+    """
+    taken: list[av.VideoFrame] = []
+
+    def noted() -> Iterator[av.VideoFrame]:
+        for frame in islice(frames, _LOOK):
+            taken.append(frame)
+            yield frame
+
+    fields = whole = 0
+    for frame in _through(noted(), ["idet"]):
+        fields += frame.interlaced_frame
+        whole += not frame.interlaced_frame
+        if whole >= (1 - _SHARE) * _LOOK:  # the others cannot be more
+            return taken, False
+    return taken, fields > _SHARE * len(taken) and len(taken) > _FEWEST
 
 
 def deinterlaced(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:

@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 from ...pictures import Pixels
-from .source import open_source
+from .opening import open_source
 
 DEMO_CLIP = Path(__file__).parents[2] / "assets" / "demo.mp4"
 _STILL = 20  # mountains, trees and grass

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from ...errors import PleinairError
 from ..frame import Frame
-from ..free_memory import give_back
+from ..memory import give_back
 from .cameras import AS_IT_IS, CameraMode
-from .source import Source, open_source
+from .opening import open_source
+from .source import Source
 
 PATIENCE = 120.0  # seconds after which what has gone is given up
 _PAUSE = 1.0  # seconds between two tries

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from ...errors import MediaError
 from ...pictures import KEEPS_PROFILE
-from ...profiles import MISSING, can_convert, has_profile, own_profile
+from ...profiles import MISSING, can_convert, has_profile, is_taken, own_profile
 from .animation import count_frames
+
+_EARLY = 1 << 18  # bytes in which a JPEG says what else is behind it
+_NUMBER_OF_IMAGES = 0xB001
 
 
 def remarks(path: Path, target: Path | None = None) -> list[str]:
@@ -35,6 +38,11 @@ def remarks(path: Path, target: Path | None = None) -> list[str]:
         said.append(f"{path}: only the first of its {pages} frames will be painted")
     if has_profile(data) and not can_convert():
         said.append(f"{path} {MISSING}")
+    elif has_profile(data) and not is_taken(data):
+        said.append(
+            f"{path}: its colour profile is damaged, or not one for its pixels; its colours are"
+            " taken as sRGB"
+        )
     elif target:
         icc, why = own_profile(data)
         if icc and target.suffix.lower() not in KEEPS_PROFILE:
@@ -45,13 +53,33 @@ def remarks(path: Path, target: Path | None = None) -> list[str]:
 
 
 def _pages(data: bytes) -> int:
-    """How many full pictures a TIFF file has; reduced ones and masks are none. 1 for any other."""
-    if data[:4] not in (b"II*\0", b"MM\0*"):
-        return 1
+    """How many pictures a TIFF has, without reduced ones and masks, or a JPEG by its index of them.
+
+    1 for any other file.
+    """
     try:
+        if data[:2] == b"\xff\xd8":
+            return _in_jpeg(data)
+        if data[:4] not in (b"II*\0", b"MM\0*"):
+            return 1
         return _in_tiff(data, "<" if data[:1] == b"I" else ">")
     except struct.error:  # damaged: the decoder says so
         return 1
+
+
+def _in_jpeg(data: bytes) -> int:
+    """As CIPA DC-007 (Multi-Picture Format) says it: cameras with two lenses, and phones."""
+    at = data.find(b"MPF\0", 0, _EARLY) + 4
+    if at < 4:
+        return 1
+    order = "<" if data[at : at + 1] == b"I" else ">"
+    (first,) = struct.unpack_from(f"{order}I", data, at + 4)
+    (count,) = struct.unpack_from(f"{order}H", data, at + first)
+    for index in range(count):
+        entry = struct.unpack_from(f"{order}HHII", data, at + first + 2 + 12 * index)
+        if entry[0] == _NUMBER_OF_IMAGES:
+            return int(entry[3])
+    return 1
 
 
 def _in_tiff(data: bytes, order: str) -> int:

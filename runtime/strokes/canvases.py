@@ -54,6 +54,10 @@ class Canvases:
             raise UsageError(f"{bundle.label} paints without strokes; leave --stroke out")
         return cls(strokes, bundle.label, stroke, wrap) if strokes else None
 
+    def key(self) -> str:
+        """Returns all that a canvas depends on beside its size."""
+        return f"{self.strokes.model_dump_json()} {self.stroke} {self.wrap}"
+
     def inputs(self, stacked: bool = False) -> Inputs:
         """Returns what graphs take of a canvas, see ``canvas_inputs``."""
         return canvas_inputs(len(self.strokes.hand.layers), self.strokes.step, stacked)

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from ...pictures import Pixels
 from .follow import Follow
-from .hold import Hold, Motion, Watch
+from .hold import Hold
 from .still import Still
 from .torus import Place, Torus
+from .watch import Motion, Watch
 
 Array = npt.NDArray[Any]
 
@@ -52,32 +53,34 @@ class Easel:
     def __call__(self, rgb: Pixels) -> Pixels:
         """Paints one frame after the other."""
         laid = self.prepare(rgb)
-        return self.finish(laid, self.paint(laid))
+        return self.finish(laid, self.paint(laid) if laid.motion.painted else None)
 
-    def prepare(self, rgb: Pixels) -> Laid:
-        """Lays a frame uint8 [H, W, 3] on the canvas."""
+    def prepare(self, rgb: Pixels, skipped: bool = False) -> Laid:
+        """Lays a frame uint8 [H, W, 3] on the canvas; one to be skipped is shown unpainted."""
         height, width = rgb.shape[:2]
         if self.torus is None or self.torus.frame != (height, width):
             self.torus = Torus(height, width, self.multiple)
             self.follow, self.still, self.watch = Follow(), Still(), Watch()
         place = self.follow(rgb)
         picture = self.still(self.torus.lay(rgb, place))
-        motion = self.watch(picture) if self.hold else Motion(picture, None)
+        motion = self.watch(picture) if self.hold else Motion(None)
+        if skipped:
+            self.watch.forget()
         return Laid(picture, place, self.torus, motion, self._state())
 
     def paint(self, laid: Laid) -> Pixels:
         """Paints the whole canvas."""
         return self.painter(laid.picture)
 
-    def finish(self, laid: Laid, painted: Pixels) -> Pixels:
-        """Cuts the painting of the frame out."""
-        if self.hold:
-            painted = self.hold(laid.motion, painted)
+    def finish(self, laid: Laid, painted: Pixels | None) -> Pixels:
+        """Cuts what is shown of the frame out; the painting is None if its motion asks for none."""
+        shown = self.hold(laid.motion, painted) if self.hold else painted
+        assert shown is not None
         self._finish(laid)
-        return laid.torus.cut(painted, laid.place)
+        return laid.torus.cut(shown, laid.place)
 
     def skip(self, laid: Laid) -> None:
-        """Takes note of a frame that is shown unpainted."""
+        """Takes note of a frame that is shown unpainted, and was prepared as such."""
         if self.hold:
             self.hold.forget()
         self._finish(laid)

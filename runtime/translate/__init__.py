@@ -1,4 +1,4 @@
-"""Files to files: nothing is dropped or reordered, and what is done stays done.
+"""Files to files: nothing is dropped or reordered, and interrupted jobs resume.
 
-Here or on a cluster; nothing here knows of live pictures.
+On this machine or a cluster; nothing here knows of live pictures.
 """

@@ -1,4 +1,4 @@
-"""A corpus: pictures and videos from folders, patterns, lists and stores, and where each goes.
+"""A corpus: pictures and videos of folders, patterns, lists and stores, and their outputs.
 
 Local paths, or addresses that fsspec knows (``s3://bucket/photos``, ``gs://...``, ``memory://...``).
 """
@@ -35,8 +35,8 @@ def find_pieces(source: str | Path | Sequence[str | Path], out: str | Path) -> l
     """Finds what there is to paint, in the order of names.
 
     Args:
-        source: A folder, a file or a pattern; a ``.txt`` with one of the corpus's files a line; or
-            those files. The structure of folders is kept.
+        source: A folder, a file or a pattern; a ``.txt`` with one file per line; or those
+            files. The structure of folders is kept.
         out: The output folder; a file for a single local one.
 
     Raises:
@@ -52,7 +52,9 @@ def find_pieces(source: str | Path | Sequence[str | Path], out: str | Path) -> l
     else:
         plan = make_plan(os.fspath(source), out)  # type: ignore[arg-type]
         pieces = [Piece(str(i.source), str(i.target), i.is_video) for i in plan.items]
-        twice = [str(path) for path in plan.taken]  # workers that come later would not agree
+        twice = [
+            str(path) for path in plan.taken
+        ]  # workers that start later would choose other names
     twice += [target for target, n in Counter(p.target for p in pieces).items() if n > 1]
     if twice:
         raise UsageError(f"two files would be painted to {twice[0]}; rename one")
@@ -60,7 +62,7 @@ def find_pieces(source: str | Path | Sequence[str | Path], out: str | Path) -> l
 
 
 def is_remote(path: object) -> bool:
-    """Whether something is an address and no local path."""
+    """Whether something is an address and not a local path."""
     return "://" in str(path)
 
 
@@ -74,7 +76,7 @@ def exists(path: str) -> bool:
 
 @contextmanager
 def as_local(path: str) -> Iterator[Path]:
-    """Yields a file to read: itself, or a copy for as long as it is needed.
+    """Yields a local file to read: the file itself, or a temporary copy.
 
     Raises:
         MediaError: It cannot be fetched.
@@ -90,7 +92,7 @@ def as_local(path: str) -> Iterator[Path]:
 
 @contextmanager
 def to_be_written(path: str) -> Iterator[Path]:
-    """Yields a local file to write, which is then put in its place as a whole.
+    """Yields a local file to write, which is stored when it is complete.
 
     Raises:
         MediaError: It cannot be stored.
@@ -109,7 +111,7 @@ def to_be_written(path: str) -> Iterator[Path]:
 
 
 def _listed(source: str | Path | Sequence[str | Path]) -> list[str] | None:
-    """The files of a list; None if it is something else."""
+    """The files of a list; None if the source is not a list."""
     if not isinstance(source, str | Path):
         return [str(path) for path in source]
     if not str(source).lower().endswith(LIST):
@@ -130,7 +132,7 @@ def _of_list(files: list[str], out: str, label: str) -> list[Piece]:
         raise MediaError(f"{label} names no files")
     for path in files:
         if not paintable(Path(PurePosixPath(path).name)):
-            raise UsageError(f"{path} is no picture or video by its name")
+            raise UsageError(f"{path} is not a picture or video by its name")
         if not exists(path):
             raise UsageError(f"{path} does not exist")
     if is_remote(files[0]) or any(map(is_remote, files)):
@@ -145,7 +147,7 @@ def _of_list(files: list[str], out: str, label: str) -> list[Piece]:
 
 
 def _shared(parts: list[tuple[str, ...]]) -> list[str]:
-    """The parts with which all begin."""
+    """The common leading parts."""
     shared = []
     for column in zip(*parts, strict=False):
         if len(set(column)) > 1:
@@ -155,7 +157,7 @@ def _shared(parts: list[tuple[str, ...]]) -> list[str]:
 
 
 def _of_store(source: str, out: str) -> list[Piece]:
-    """Places what a folder or pattern of a store has into the output folder."""
+    """Places the files of a store's folder or pattern into the output folder."""
     with _store_of(source) as (store, inside):
         root, found = inside.rstrip("/"), []
         if glob.has_magic(inside):
@@ -176,7 +178,7 @@ def _of_store(source: str, out: str) -> list[Piece]:
 
 
 def _piece(source: str, name: str, out: str) -> Piece:
-    # What lies in a store is not looked into: of an animation there the first frame is painted.
+    # Files in a store are not opened for this: of an animation there the first frame is painted.
     known = Path(name if is_remote(source) else source)
     is_video = is_film(known)
     where = PurePosixPath(name).with_name(painted_name(known))

@@ -6,36 +6,33 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import UsageError
 from ...pictures import write_picture
+from ...progress import Progress
 from ..sources.demo_clip import DEMO_CLIP, demo_still
-from .translate import Progress, Translation, translate
+from .options import PaintOptions
+from .translate import translate
+from .work import Translation, check_free
 
 
 def run_demo(
     out: Path,
     model: str,
-    backend: str,
-    precision: str,
+    options: PaintOptions,
     overwrite: bool,
+    wait: bool,
     progress: Progress,
-    stroke: str = "",
-    wait: bool = False,
 ) -> tuple[Translation, Path]:
     """Paints the demo clip to ``out`` and puts a still beside it; returns what was done."""
     still = out.with_suffix(".jpg")
-    if still.exists() and not overwrite:
-        raise UsageError(f"{still} exists; add --overwrite to replace it")
+    check_free([still], overwrite)
     result = translate(
         DEMO_CLIP,
         out,
         model,
-        backend=backend,
-        precision=precision,
+        **options.keywords(),
         overwrite=overwrite,
         wait=wait,
         progress=progress,
-        stroke=stroke,
     )
     before = demo_still()
     assert result.stylizer is not None

@@ -1,4 +1,4 @@
-"""Names of outputs that file systems take, and that no two share."""
+"""Unique names of outputs that file systems accept."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ LONGEST = 255  # bytes
 
 
 def bytes_of(name: str) -> int:
-    """How long a file system finds a name."""
+    """The length of a name for a file system."""
     return len(os.fsencode(name))
 
 
 class Names:
-    """Gives each file of a folder a name of its own.
+    """Gives each file of a folder a unique name.
 
     Args:
-        folder: Where they will be; it need not exist yet.
+        folder: The files' folder; it need not exist yet.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,7 +25,7 @@ class Names:
         self.given: set[str] = set()
 
     def free(self, wanted: Path) -> Path:
-        """Returns the path, or one like it if its name is too long or another's."""
+        """Returns the path, or a similar one if its name is too long or taken."""
         number, path = 1, _short(wanted)
         while self._key(path) in self.given:
             number += 1
@@ -38,7 +38,7 @@ class Names:
 
 
 def _short(path: Path, mark: str = "") -> Path:
-    """A path with a mark before its suffix, and its stem cut as far as its name must be."""
+    """A path with a mark before its suffix, and its stem cut to fit."""
     stem, suffix = path.stem, path.suffix
     while stem and bytes_of(f"{stem}{mark}{suffix}") > LONGEST:
         stem = stem[:-1]

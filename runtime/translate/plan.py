@@ -1,4 +1,4 @@
-"""What a translation will paint, and where each piece goes."""
+"""Plans a translation: what to paint, and the output of each file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from pathlib import Path
 
 from ...errors import MediaError, UsageError
 from ...errors import shown as shortened
-from ...pictures import READ_ONLY, SUFFIXES, is_picture
+from ...pictures import SUFFIXES, is_picture
 from ..address import shown
 from ..sinks.video import VIDEO_SUFFIXES
-from ..sources.animation import is_animation
+from ..sources.animation import is_still
+from ..sources.opening import check_regular
 from .names import LONGEST, Names, bytes_of
 
-# Videos that are read; those that are not written too become Matroska.
+# Formats of videos that are read; those that are not written become Matroska.
 _READ = VIDEO_SUFFIXES | {
     *(".avi", ".webm", ".wmv", ".flv", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp", ".ogv")
 }
-# And those that are read without being named wherever the others are.
+# Formats that are also read, but not listed in messages.
 _READ_TOO = frozenset(
     {".gif", ".apng", ".asf", ".f4v", ".3g2", ".vob", ".m2v", ".mxf", ".divx", ".dv", ".nut"}
     | {".y4m", ".ivf", ".h264", ".264", ".h265", ".265", ".hevc", ".mjpg", ".mjpeg", ".mk3d"}
@@ -42,9 +43,9 @@ class Plan:
 
     Attributes:
         items: In the order in which they are painted.
-        folder: The output folder, where there may be several; None for a single file.
-        notes: What is left out or gets another name, a sentence each.
-        taken: The names that two would have had.
+        folder: The output folder if there may be several files; None for a single file.
+        notes: A sentence for each file that is left out or gets another name.
+        taken: The names that two files would have had.
     """
 
     items: list[Item]
@@ -54,10 +55,10 @@ class Plan:
 
 
 def make_plan(source: str | Path, out: str | Path) -> Plan:
-    """Finds what there is to paint.
+    """Finds the files to paint.
 
     Args:
-        source: A picture, a video, a folder (with what is in its folders), or a pattern such as
+        source: A picture, a video, a folder (with its subfolders), or a pattern such as
             ``"holiday/**/*.jpg"``.
         out: A file of the same kind, or a folder; the structure of folders is kept in it.
 
@@ -65,6 +66,13 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
         UsageError: There is no such source, or the output does not fit it.
         MediaError: There is nothing to paint in it.
     """
+    for what, given in (("source", source), ("output", out)):
+        if not str(given):
+            raise UsageError(f"the {what}'s name is empty")
+    if "://" in str(out):
+        raise UsageError(
+            f"output {shown(str(out))} is an address, no file; to show it painted use live --sink"
+        )
     path, out = Path(source), Path(out)
     if bytes_of(out.name) > LONGEST:
         raise MediaError(
@@ -85,9 +93,9 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
     if glob.has_magic(str(source)):
         found = [Path(name) for name in sorted(glob.glob(str(source), recursive=True))]  # noqa: PTH207
         if not found:
-            raise UsageError(f"{source} does not exist, and nothing fits it as a pattern")
+            raise UsageError(f"{source} does not exist, and as a pattern it matches nothing")
         files = [one for one in found if one.is_file() and not one.name.startswith(".")]
-        wrong = f"pattern {source} may fit many files, so the output must be a folder"
+        wrong = f"pattern {source} may match many files, so the output must be a folder"
         return _of_many(fixed_part(path), files, out, f"pattern {source}", wrong)
     if str(source).isdecimal():
         raise UsageError(f"{source} does not exist; to paint a camera use live")
@@ -95,29 +103,32 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
 
 
 def without_existing(plan: Plan) -> tuple[Plan, int]:
-    """Leaves out what is painted already; says how many these are, too."""
+    """Leaves out existing outputs; returns their number, too."""
     left = [item for item in plan.items if not item.target.exists()]
     return replace(plan, items=left), len(plan.items) - len(left)
 
 
 def _check_name(path: Path) -> None:
-    """Refuses what no file can be called here, before anything is asked of the system."""
+    """Refuses names that no file can have here, before they reach other calls."""
     try:
         os.lstat(path)
     except FileNotFoundError:
         pass
     except NotADirectoryError:
-        pass  # said by who needs it
+        pass  # reported where it matters
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise MediaError(f"{shortened(str(path))!r} cannot be used: {said}") from None
 
 
 def _of_one(source: Path, out: Path) -> Plan:
+    check_regular(source)
     is_video = is_film(source)
     if out.is_dir():
         out = out / painted_name(source)
-    if is_picture(source) and is_picture(out):  # an animation's first frame, if that is asked for
+    if is_picture(source) and is_picture(
+        out
+    ):  # a picture as output asks for an animation's first frame
         is_video = False
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:
@@ -128,6 +139,8 @@ def _of_one(source: Path, out: Path) -> Plan:
     _is_no_input(source, out)
     if out.is_dir():
         raise UsageError(f"output {out} is a folder; give another name")
+    if out.exists() and not out.is_file():
+        raise UsageError(f"output {out} is a pipe or device; give another name")
     return Plan([Item(source, out, is_video)], None)
 
 
@@ -161,7 +174,7 @@ def _of_many(root: Path, files: list[Path], out: Path, label: str, wrong: str) -
 
 
 def _not_read(files: list[Path], label: str) -> Iterator[str]:
-    """Names what in a folder is neither a picture nor a video that is read."""
+    """Names the files that are neither pictures nor videos that are read."""
     if files:
         some = ", ".join(path.name for path in files[:3])
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
@@ -169,7 +182,7 @@ def _not_read(files: list[Path], label: str) -> Iterator[str]:
 
 
 def _inside(folder: Path, out: Path) -> list[Path]:
-    """The files of a folder and its folders: none that is hidden or was painted into it."""
+    """The files of a folder and its subfolders, without hidden ones and earlier outputs."""
     painted = out.resolve()
     return [
         path
@@ -181,7 +194,7 @@ def _inside(folder: Path, out: Path) -> list[Path]:
 
 
 def paintable(path: Path, root: Path | None = None) -> bool:
-    """Says by its name whether a file is a picture or video, and not hidden below the root."""
+    """Whether a file, by its name, is a picture or video, and not hidden below the root."""
     names = path.relative_to(root).parts if root else path.parts[-1:]
     hidden = any(name.startswith(".") for name in names)
     return not hidden and (is_picture(path) or path.suffix.lower() in _READ | _READ_TOO)
@@ -202,20 +215,20 @@ def _looks_like_file(path: Path) -> bool:
 
 
 def video_name(name: str) -> str:
-    """Returns what a painted video is called: as before, or with .mkv behind it."""
+    """Returns a painted video's name: its own, or with .mkv appended."""
     return name if Path(name).suffix.lower() in VIDEO_SUFFIXES else f"{name}.mkv"
 
 
 def is_film(path: Path) -> bool:
-    """Whether a file is painted as a video: by its name, or as it is a picture that moves."""
-    return not is_picture(path) or is_animation(path)
+    """Whether a file is painted as a video: all that is not one picture."""
+    return not is_still(path)
 
 
 def painted_name(path: Path) -> str:
     """What a painted file is called."""
     if is_film(path):
         return video_name(path.name)
-    return f"{path.name}.jpg" if path.suffix.lower() in READ_ONLY else path.name
+    return path.name if path.suffix.lower() in SUFFIXES else f"{path.name}.jpg"
 
 
 def _is_no_input(source: Path, out: Path) -> None:

@@ -1,9 +1,9 @@
-"""Painting a corpus on a Ray cluster: Ray Data hands out the pieces and restarts what fails.
+"""Paints a corpus on a Ray cluster: Ray Data distributes the pieces and restarts failed ones.
 
-A ledger, an actor beside the caller, knows which piece was begun how often and which is done. So a
-piece whose worker died is painted again, one that was done before is not, and one that kills its
-workers is given up. Outputs appear whole under their names: there is one for each input. Should the
-caller die, its notes beside a local output folder (``Job``) say what the same request need not do.
+A ledger, an actor on the caller's machine, counts how often each piece was begun and knows which
+are done. So a piece whose worker died is painted again, a finished one is not, and one that kills
+its workers is given up. Outputs appear only when complete, one for each input. If the caller dies,
+the same request resumes from the notes beside a local output folder (``Job``).
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...errors import BackendError, UsageError
+from ...errors import BackendError, first_line
+from ...progress import Progress
 from ..job import Job, folder_job, identity
 from ..models import open_model
-from ..sinks.encoding import DEFAULT, Encoding
 from .corpus import Piece, exists, find_pieces, is_remote
-from .ray_worker import Ledger, Order, paint_row
-from .translate import Look, Progress
+from .options import PaintOptions
+from .ray_worker import Ledger, paint_row
+from .work import refuse_existing
 
-_BLOCKS = 1000  # pieces are handed out by so many blocks at most
+_BLOCKS = 1000  # most blocks that the pieces are distributed in
 
 
 @dataclass
@@ -47,7 +48,7 @@ class CorpusResult:
 
     @property
     def problems(self) -> list[str]:
-        """What went wrong, a sentence each."""
+        """What went wrong, one sentence each."""
         return [
             said for row in self.rows for said in filter(None, [row["error"], *row["problems"]])
         ]
@@ -76,35 +77,28 @@ def translate_corpus(
     source: str | Path | Sequence[str | Path],
     out: str | Path,
     model: str | Path = "monet",
+    options: PaintOptions = PaintOptions(),  # noqa: B008  # it is frozen
     *,
-    backend: str = "auto",
-    precision: str = "auto",
-    look: Look = Look(),  # noqa: B008  # it is frozen
-    encoding: Encoding = DEFAULT,
     overwrite: bool = False,
     wait: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> CorpusResult:
-    """Paints a corpus on the Ray cluster that is there, or on this machine alone.
+    """Paints a corpus on a Ray cluster, or on this machine alone.
 
-    What was interrupted goes on with what is left when the same is asked for again, if the output
-    is local.
+    An interrupted request resumes when it is repeated, if the output is local.
 
     The cluster is the one that ``RAY_ADDRESS`` names or that runs on this machine; without one Ray
-    is started for the time being. Local paths must mean the same on all of its machines, and
-    pleinair must be installed there.
+    is started temporarily. Local paths must be the same on all of its machines, and pleinair must
+    be installed there.
 
     Args:
         source: A folder, pattern, file, a ``.txt`` that lists files, or the files themselves, local
             or addresses that fsspec knows.
         out: The output folder, local or an address.
         model: As for ``translate``.
-        backend: As for ``translate``.
-        precision: As for ``translate``.
-        look: Strength, steadiness, and which part of videos.
-        encoding: What videos are encoded with.
+        options: How each piece is painted and written.
         overwrite: Whether existing files may be replaced.
-        wait: Whether to wait while the same is under way.
+        wait: Whether to wait while the same request is being painted.
         progress: Called with the number of pieces done and in all.
 
     Raises:
@@ -116,8 +110,7 @@ def translate_corpus(
     pieces = find_pieces(source, out)
     model_hashes = sorted(a.sha256 for a in open_model(model).manifest.artifacts)
     name = str(Path(model).resolve()) if Path(model).exists() else str(model)
-    order = Order(name, backend, precision, look, encoding)
-    request = asdict(order) | {"model": model_hashes}
+    request = asdict(options) | {"model": model_hashes}
     with _job_of(pieces, out, request, wait) as job:
         notes = _Notes(pieces, job)
         notes.begin(overwrite)
@@ -126,12 +119,12 @@ def translate_corpus(
         try:
             if ours:
                 ray.init(log_to_driver=False, logging_level=logging.ERROR)
-            for number, report in _run(ray, notes.left, order):
+            for number, report in _run(ray, notes.left, name, options):
                 notes.take(number, report)
                 progress(len(notes.done), len(pieces))
         except (ray.exceptions.RayError, ConnectionError) as error:
-            said = str(error).strip().splitlines() or [type(error).__name__]
-            raise BackendError(f"Ray failed: {said[0]}; see the logs of its cluster") from error
+            said = first_line(error)
+            raise BackendError(f"Ray failed: {said}; see the logs of its cluster") from error
         finally:
             notes.leave()
             if ours:
@@ -154,11 +147,11 @@ def _job_of(
 
 
 class _Notes:
-    """What is done; beside a local output folder kept for the next time.
+    """The finished pieces; beside a local output folder they are stored for the next time.
 
     Args:
         pieces: All of the corpus.
-        job: Where they are written down, if anywhere.
+        job: Where they are stored, if anywhere.
     """
 
     def __init__(self, pieces: list[Piece], job: Job | None) -> None:
@@ -167,14 +160,14 @@ class _Notes:
 
     @property
     def left(self) -> dict[int, Piece]:
-        """The pieces that are to be painted, by number."""
+        """The remaining pieces, by number."""
         return {n: piece for n, piece in enumerate(self.pieces) if n not in self.done}
 
     def begin(self, overwrite: bool) -> None:
-        """Recalls what is done; the same request's own outputs may be replaced.
+        """Recalls finished pieces; the same request's own outputs may be replaced.
 
         Raises:
-            UsageError: There are others.
+            UsageError: Other outputs exist.
         """
         resumed = self.job is not None and self.job.resumed
         if self.job and resumed:
@@ -183,9 +176,7 @@ class _Notes:
                 if piece.source in reports and exists(piece.target):
                     self.done[number] = reports[piece.source]
         taken = [p.target for p in self.pieces if exists(p.target)]
-        if taken and not (overwrite or resumed):
-            more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
-            raise UsageError(f"{taken[0]}{more} exists; add --overwrite to replace it")
+        refuse_existing(taken, overwrite or resumed)
         if self.job:
             self.job.begin({})
 
@@ -196,7 +187,7 @@ class _Notes:
             self.job.mark(report["source"], report)
 
     def leave(self) -> None:
-        """Clears the notes away, unless there is something left that they are for."""
+        """Removes the notes, unless pieces are left."""
         if self.job and (not self.left or not self.done):
             self.job.remove()
 
@@ -220,7 +211,7 @@ def preview_corpus(
 
 
 def _import_ray() -> Any:
-    # Ray sends usage data unless kept from it.
+    # Ray sends usage data by default.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -232,7 +223,9 @@ def _import_ray() -> Any:
     return ray
 
 
-def _run(ray: Any, pieces: dict[int, Piece], order: Order) -> Iterator[tuple[int, dict[str, Any]]]:
+def _run(
+    ray: Any, pieces: dict[int, Piece], model: str, options: PaintOptions
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields the report of each piece, by its number, as they come."""
     if not pieces:
         return
@@ -247,8 +240,8 @@ def _run(ray: Any, pieces: dict[int, Piece], order: Order) -> Iterator[tuple[int
     ledger = beside_us.remote()
     rows = [{"number": number, **asdict(piece)} for number, piece in pieces.items()]
     painted = ray.data.from_items(rows, override_num_blocks=min(len(rows), _BLOCKS)).map(
-        functools.partial(paint_row, order=order, ledger=name),
-        num_cpus=_share(ray),  # Ray starts tasks again without end; the ledger gives up
+        functools.partial(paint_row, model=model, options=options, ledger=name),
+        num_cpus=_share(ray),  # Ray restarts tasks without end; the ledger gives up
     )
     for row in painted.iter_rows():
         yield row["number"], row["report"]
@@ -256,6 +249,6 @@ def _run(ray: Any, pieces: dict[int, Piece], order: Order) -> Iterator[tuple[int
 
 
 def _share(ray: Any) -> float:
-    """Processors for each worker: all of the smallest machine, for painting uses all there are."""
+    """Processors per worker: all of the smallest machine, as painting uses all there are."""
     found = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
     return float(min(filter(None, found), default=1))

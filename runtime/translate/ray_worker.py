@@ -1,4 +1,4 @@
-"""What a worker of a cluster does: paints a piece of a corpus and reports, watched by a ledger."""
+"""A cluster's worker: paints a piece of a corpus and reports to a ledger."""
 
 from __future__ import annotations
 
@@ -6,40 +6,28 @@ import functools
 import os
 import socket
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...pictures import read_picture, write_picture
 from ...profiles import own_profile
-from ..sinks.encoding import Encoding
-from ..stylizer import Stylizer, load
+from ..stylizer import Stylizer
 from .corpus import Piece, as_local, is_remote, to_be_written
-from .translate import Look, translate
+from .options import PaintOptions
+from .translate import translate
 
-ATTEMPTS = 3  # after which a piece is taken for what kills its workers
-
-
-@dataclass(frozen=True)
-class Order:
-    """How all of a corpus is painted."""
-
-    model: str
-    backend: str
-    precision: str
-    look: Look
-    encoding: Encoding
+ATTEMPTS = 3  # after which a piece is assumed to kill its workers
 
 
 class Ledger:
-    """Who began what how often, and what is done."""
+    """How often each piece was begun, and which are done."""
 
     def __init__(self) -> None:
         self.begun: dict[int, int] = {}
         self.done: dict[int, dict[str, Any]] = {}
 
     def begin(self, number: int) -> tuple[int, dict[str, Any] | None]:
-        """Returns which attempt this is, and what an earlier one has reported."""
+        """Returns the number of this attempt, and an earlier one's report."""
         if number not in self.done:
             self.begun[number] = self.begun.get(number, 0) + 1
         return self.begun[number], self.done.get(number)
@@ -49,8 +37,10 @@ class Ledger:
         self.done[number] = report
 
 
-def paint_row(row: dict[str, Any], order: Order, ledger: str) -> dict[str, Any]:
-    """Paints one piece in a worker, unless an attempt before has."""
+def paint_row(
+    row: dict[str, Any], model: str, options: PaintOptions, ledger: str
+) -> dict[str, Any]:
+    """Paints one piece in a worker, unless an earlier attempt did."""
     import ray
 
     book, number = ray.get_actor(ledger), row["number"]
@@ -58,12 +48,12 @@ def paint_row(row: dict[str, Any], order: Order, ledger: str) -> dict[str, Any]:
     count, report = begun
     if report is None:
         piece = Piece(row["source"], row["target"], row["is_video"])
-        report = attempt(piece, order, count)
+        report = attempt(piece, model, options, count)
         ray.get(book.end.remote(number, report))
     return {"number": number, "report": report}
 
 
-def attempt(piece: Piece, order: Order, count: int) -> dict[str, Any]:
+def attempt(piece: Piece, model: str, options: PaintOptions, count: int) -> dict[str, Any]:
     """Paints one piece and reports."""
     started = time.perf_counter()
     frames, error, problems, notes = 0, "", list[str](), list[str]()
@@ -71,8 +61,8 @@ def attempt(piece: Piece, order: Order, count: int) -> dict[str, Any]:
         error = f"{piece.source} was given up: {ATTEMPTS} workers died painting it"
     else:
         try:
-            frames, problems, notes = _paint(piece, order)
-        except Exception as failure:  # whatever it is, it is this piece's end and not the corpus's
+            frames, problems, notes = _paint(piece, model, options)
+        except Exception as failure:  # whatever it is, it ends this piece and not the corpus
             error = str(failure) or f"{piece.source}: {type(failure).__name__}"
     return {
         "source": piece.source,
@@ -87,43 +77,28 @@ def attempt(piece: Piece, order: Order, count: int) -> dict[str, Any]:
     }
 
 
-def _paint(piece: Piece, order: Order) -> tuple[int, list[str], list[str]]:
+def _paint(piece: Piece, model: str, options: PaintOptions) -> tuple[int, list[str], list[str]]:
     """Paints one piece; returns its frames, problems and notes."""
+    look = options.look
     if not is_remote(piece.target):
         Path(piece.target).parent.mkdir(parents=True, exist_ok=True)
     with as_local(piece.source) as source, to_be_written(piece.target) as target:
         if not piece.is_video:
             rgb, alpha = read_picture(source)
-            look = order.look
             profile = own_profile(source.read_bytes())[0] if look.keep_profile else b""
-            painted = _stylizer(order)(rgb)
+            painted = _stylizer(model, options)(rgb)
             write_picture(target, painted, alpha, look.ground, profile=profile)
             return 1, [], []
-        look = order.look
         result = translate(
             source,
             target,
-            order.model,
-            backend=order.backend,
-            precision=order.precision,
-            strength=look.strength,
-            steady=look.steady,
-            follow=look.follow,
-            start=look.start,
-            end=look.end,
-            stroke=look.stroke,
-            background=look.background,
-            keep_location=look.keep_location,
-            keep_profile=look.keep_profile,
-            encoding=order.encoding,
-            overwrite=True,  # what was there before was asked for at the start
+            model,
+            **options.keywords(),
+            overwrite=True,  # existing outputs were checked at the start
         )
         return result.report.frames + result.kept, result.problems, result.notes
 
 
-@functools.lru_cache(maxsize=1)  # a worker's process lives on from piece to piece
-def _stylizer(order: Order) -> Stylizer:
-    look = order.look
-    return load(
-        order.model, order.backend, order.precision, "rgb", look.strength, stroke=look.stroke
-    )
+@functools.lru_cache(maxsize=1)  # a worker's process paints many pieces
+def _stylizer(model: str, options: PaintOptions) -> Stylizer:
+    return options.load(model)

@@ -232,7 +232,7 @@ def test_nothing_can_run(quick, tmp_path, monkeypatch):
     ("arguments", "code", "message"),
     [
         (["--size", "8x8"], 2, "size 8x8 is too small"),
-        (["--submit", "nowhere/x.json"], 2, "--submit nowhere/x.json is no file in an existing"),
+        (["--submit", "nowhere/x.json"], 2, "--submit nowhere/x.json is not a file in an existing"),
         (["--size", "8"], 2, "not of the form WxH"),
         (["--backend", "onnx"], 2, "unknown backend 'onnx'"),
         (["--threads", "4096"], 2, "4096 threads were asked for"),
@@ -306,3 +306,13 @@ def test_a_backend_is_measured_on_a_device(cli, quick, tmp_path):
     run = cli("bench", "monet-conv", "--out", tmp_path / "o", "--backend", "onnxruntime:cuba")
     assert run.error().startswith("unknown device of backend 'onnxruntime' 'cuba'; ")
     assert run.code == 2
+
+
+def test_what_cannot_paint_strokes_is_no_matter_of_installing():
+    from pleinair.benchmarks.cases import plan_variants
+    from pleinair.bundle.bundle import Bundle
+
+    _, skipped = plan_variants(Bundle.open("monet"), ["litert", "torch"], ["int8"])
+    reasons = {one.backend: one.reason for one in skipped}
+    assert reasons["litert"] == "litert cannot paint strokes"
+    assert reasons["torch"].endswith("takes frames alone, and strokes need a canvas")

@@ -142,19 +142,19 @@ def test_a_manifest_that_is_no_json_object(bundle, text):
 
 
 def test_a_folder_without_a_manifest(tmp_path):
-    with pytest.raises(BundleError, match=r"no bundle: it has no manifest\.json"):
+    with pytest.raises(BundleError, match=r"not a bundle: it has no manifest\.json"):
         Bundle.open(tmp_path)
 
 
 def test_a_file_that_is_no_zip(tmp_path):
     (tmp_path / "x.zip").write_text("hello")
-    with pytest.raises(BundleError, match="neither a folder nor a whole zip"):
+    with pytest.raises(BundleError, match="neither a folder nor a complete zip"):
         Bundle.open(tmp_path / "x.zip")
 
 
 def test_a_zip_without_a_manifest(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BundleError, match=r"x\.zip is no bundle"):
+    with pytest.raises(BundleError, match=r"x\.zip is not a bundle"):
         Bundle.open(zipped(tmp_path / "empty", tmp_path / "x.zip"))
 
 

@@ -82,7 +82,9 @@ def test_a_run_without_a_generator_says_so(tmp_path):
 def test_a_bundles_zip_that_is_cut_short(bundle, tmp_path):
     archive = zipped(bundle, tmp_path / "b.zip")
     archive.write_bytes(archive.read_bytes()[:-30])
-    with pytest.raises(BundleError, match=r"b\.zip is no bundle: neither a folder nor a whole zip"):
+    with pytest.raises(
+        BundleError, match=r"b\.zip is not a bundle: neither a folder nor a complete zip"
+    ):
         resolve(archive)
 
 
@@ -98,11 +100,15 @@ def test_words_that_name_nothing(word):
 
 
 def test_another_kind_says_what_to_do(bundle, checkpoint, tmp_path):
-    with pytest.raises(UsageError, match=r"is no bundle but a checkpoint; export it first: plein"):
+    with pytest.raises(
+        UsageError, match=r"is not a bundle but a checkpoint; export it first: plein"
+    ):
         resolve(checkpoint, Kind.BUNDLE)
-    with pytest.raises(UsageError, match=r"is no bundle but an ONNX model; export it first"):
+    with pytest.raises(UsageError, match=r"is not a bundle but an ONNX model; export it first"):
         Bundle.open(bundle / "fp32.onnx")
-    with pytest.raises(UsageError, match=r"is no run or checkpoint but a bundle; give a run or ch"):
+    with pytest.raises(
+        UsageError, match=r"is not a run or checkpoint but a bundle; give a run or ch"
+    ):
         resolve("monet", Kind.RUN, Kind.CHECKPOINT)
 
 
@@ -117,6 +123,20 @@ def test_any_bytes_are_told_or_refused(tmp_path, start, rest):
         assert "nor is it a checkpoint or an ONNX model" in str(error)
     else:
         assert found.kind is not Kind.RUN
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<!DOCTYPE html><html>", "is a web page, as a link to a page leaves it; download"),
+        (b"version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS and not the file"),
+    ],
+)
+@pytest.mark.parametrize("name", ["latest_net_G.pth", "model.onnx", "bundle.zip"])
+def test_what_a_download_left_instead(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BundleError, match=said):
+        resolve(tmp_path / name)
 
 
 VERBS = {
@@ -136,10 +156,13 @@ VERBS = {
 WRONG = {
     "monett": (2, "unknown model or path 'monett'; did you mean"),
     "gone.pt": (2, "gone.pt does not exist; give a shipped model's name or a path"),
-    "notes.txt": (1, "notes.txt is no bundle: neither a folder nor a whole zip file; nor is it"),
-    "torn.pt": (1, "torn.pt is no readable checkpoint: it is cut short, or something else"),
-    "torn.onnx": (1, "torn.onnx is no valid ONNX model"),
-    "empty": (1, "empty is no bundle: it has no manifest.json"),
+    "notes.txt": (
+        1,
+        "notes.txt is not a bundle: neither a folder nor a complete zip file; nor is it",
+    ),
+    "torn.pt": (1, "torn.pt is not a readable checkpoint: it is cut short, or something else"),
+    "torn.onnx": (1, "torn.onnx is not a valid ONNX model"),
+    "empty": (1, "empty is not a bundle: it has no manifest.json"),
 }
 
 
@@ -183,7 +206,7 @@ def test_pythons_api_says_the_same(tmp_path):
     import pleinair
 
     (tmp_path / "torn.pt").write_text("no model at all")
-    with pytest.raises(TrainingError, match="is no readable checkpoint: it is cut short"):
+    with pytest.raises(TrainingError, match="is not a readable checkpoint: it is cut short"):
         pleinair.load(tmp_path / "torn.pt")
     with pytest.raises(UsageError, match="did you mean 'monet'"):
         pleinair.load("mone")

@@ -171,7 +171,7 @@ def test_wrong_requests(cli, tmp_path, run, photos, mean_colour, monkeypatch):
         ((*BUNDLE, *data), 2, "testB does not exist; name another with --data"),
         ((*BUNDLE, *data, "--source", "photos"), 2, "trainA does not exist"),
         ((*BUNDLE, *data, *FOLDERS, "--features", "no.onnx"), 2, "no.onnx does not exist"),
-        ((*BUNDLE, *data, *FOLDERS, "--sheet", "sheet.txt"), 2, "is no name for a picture"),
+        ((*BUNDLE, *data, *FOLDERS, "--sheet", "sheet.txt"), 2, "is not a name for a picture"),
         ((*BUNDLE, *data, *FOLDERS, "--pictures", 1), 2, "'--pictures'"),
         (("evaluate", run, "--precision", "int8"), 2, "are for bundles"),
         (("evaluate", "mone"), 2, "did you mean 'monet'"),
@@ -212,7 +212,7 @@ def test_without_the_command_line(run, photos, mean_colour):
 
 
 def test_scores_of_a_run_have_no_bundle_to_be_saved_in(cli, run, bundle, tmp_path):
-    assert "is no bundle" in cli("evaluate", run, "--save").error()
+    assert "is not a bundle" in cli("evaluate", run, "--save").error()
     archive = shutil.make_archive(str(tmp_path / "zipped"), "zip", bundle)
     done = cli("evaluate", archive, "--save")
     assert (done.code, "is a folder" in done.error()) == (2, True)

@@ -34,5 +34,5 @@ def test_names(tmp_path):
     check_sheet(None)
     check_sheet(tmp_path / "new" / "sheet.jpg")
     for path in (tmp_path, tmp_path / "sheet.txt"):
-        with pytest.raises(UsageError, match="is no name for a picture"):
+        with pytest.raises(UsageError, match="is not a name for a picture"):
             check_sheet(path)

@@ -58,7 +58,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path) -> Path:
     """The run, exported."""
-    from pleinair.export.exporter import export
+    from pleinair.api.export import export
 
     out = tmp_path_factory.mktemp("out") / "tiny"
     export(run, out, targets=["onnx", "openvino"], calibration=photos)

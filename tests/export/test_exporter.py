@@ -10,13 +10,13 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle, sha256_of
 from pleinair.bundle.manifest import Manifest
 from pleinair.errors import BundleError, ExportError, PleinairError, UsageError
 from pleinair.export import build, exporter
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import measure, reference_pictures
-from pleinair.export.exporter import export
 from pleinair.export.graph_store import GraphStore
 from pleinair.export.sources.checkpoints import load_trained
 from pleinair.runtime.backends import BACKENDS
@@ -196,7 +196,7 @@ def test_sources_that_are_none(tmp_path: Path, photos: Path) -> None:
     for name, kind, said in (
         ("none.pt", UsageError, "does not exist"),
         ("other.pt", ExportError, "holds no generator"),
-        ("text.pt", PleinairError, "no readable checkpoint"),
+        ("text.pt", PleinairError, "not a readable checkpoint"),
     ):
         with pytest.raises(kind, match=said):
             export(tmp_path / name, tmp_path / "b", calibration=photos)

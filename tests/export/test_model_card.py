@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle
-from pleinair.export.exporter import export
 from pleinair.export.model_card import SIDE, model_card, save_scores
 from pleinair.networks.checkpoint import load_state, save_atomically
 from pleinair.pictures import read_picture

@@ -476,3 +476,15 @@ def test_incomplete_generators(save, tmp_path: Path, key: str) -> None:
     torch.save(without(state, key), tmp_path / "g.pt")
     with pytest.raises(PleinairError, match=f"it has no '{key}'"):
         load_generator(tmp_path / "g.pt")
+
+
+def test_what_is_no_state_dict_is_called_by_its_name(tmp_path):
+    whole, script = tmp_path / "whole.pth", tmp_path / "script.pt"
+    torch.save(torch.nn.Conv2d(3, 3, 1), whole)
+    with pytest.raises(TrainingError, match=r"it holds a whole torch\.nn\.modules\.conv\.Conv2d.*"):
+        import_checkpoint(whole, tmp_path / "out.pt")
+    with pytest.warns(FutureWarning, match="deprecated"):
+        torch.jit.script(torch.nn.ReLU()).save(script)
+    with pytest.raises(TrainingError, match=r"it is a TorchScript archive; write its weights"):
+        import_checkpoint(script, tmp_path / "out.pt")
+    assert not (tmp_path / "out.pt").exists()

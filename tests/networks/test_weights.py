@@ -58,7 +58,7 @@ def written(path: Path, table: object, numbers: bytes = bytes(8)) -> Path:
         ({"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 0]}, "do not fill the shape"),
         ({"dtype": "F32", "shape": [-1, -2], "data_offsets": [0, 8]}, "do not fill the shape"),
         ({"dtype": "F32", "shape": [2]}, "data_offsets"),
-        ("no table", "no whole"),
+        ("no table", "not a complete"),
     ],
 )
 def test_damaged_files(tmp_path, entry, said) -> None:
@@ -68,5 +68,5 @@ def test_damaged_files(tmp_path, entry, said) -> None:
 
 @pytest.mark.parametrize("table", [[], 3, "x"])
 def test_a_table_that_is_none(tmp_path, table) -> None:
-    with pytest.raises(TrainingError, match="no whole safetensors file"):
+    with pytest.raises(TrainingError, match="not a complete safetensors file"):
         read_weights(written(tmp_path / "w.safetensors", table))

@@ -66,6 +66,23 @@ def test_a_cut_file_is_said_to_be(tmp_path, make_film, suffix, said) -> None:
     assert re.search(said, problem)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "film"),
+    [
+        (".wmv", {"codec": "wmv2", "format": "asf"}),
+        (".mxf", {"codec": "mpeg2video", "format": "mxf", "rate": Fraction(25)}),
+        (".ivf", {"codec": "libvpx-vp9"}),
+    ],
+)
+def test_a_cut_file_whose_head_tells_its_length(tmp_path, make_film, suffix, film) -> None:
+    whole = make_film(tmp_path / f"whole{suffix}", **film)
+    assert translate(whole, tmp_path / "whole.mp4", **WAY).problems == []
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.6)])
+    result = translate(cut, tmp_path / "out.mp4", **WAY)
+    assert re.search(r"is truncated: \d+", result.problems[0])
+
+
 @pytest.mark.parametrize("tag", [b"encv", b"zzzz"])
 def test_what_is_encrypted_or_unknown(tmp_path, make_film, tag) -> None:
     source = make_film(tmp_path / "in.mp4")

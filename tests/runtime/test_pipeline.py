@@ -69,6 +69,53 @@ def test_several_frames_are_painted_at_once():
     assert Pipeline(Numbers(9), paint, in_flight=3).run(NullSink()).frames == 9
 
 
+class Seldom:
+    """Paints each third frame; notes which, and what it was given of the others."""
+
+    def __init__(self) -> None:
+        self.painted: list[int] = []
+        self.given: list[object] = []
+
+    def prepare(self, rgb):
+        return rgb
+
+    def is_painted(self, prepared):
+        return bool(prepared[0, 0, 0] % 3 == 0)
+
+    def paint(self, prepared):
+        time.sleep(random.random() / 200)
+        self.painted.append(int(prepared[0, 0, 0]))
+        return prepared
+
+    def finish(self, prepared, painted):
+        self.given.append(None if painted is None else int(painted[0, 0, 0]))
+        return prepared
+
+    def state(self):
+        return {}
+
+
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_what_need_not_be_painted_is_not(in_flight):
+    painter, sink = Seldom(), Collecting()
+    report = Pipeline(Numbers(40), painter, in_flight).run(sink)
+    assert sink.seen == [(i, i) for i in range(40)]
+    assert sorted(painter.painted) == list(range(0, 40, 3))
+    assert painter.given == [None if i % 3 else i for i in range(40)]
+    assert report.infer.calls == 40  # the time is that of a frame, painted or not
+
+
+def test_frames_that_need_no_painting_take_no_place_of_those_that_do():
+    together = threading.Barrier(3, timeout=20)
+
+    class Meeting(Seldom):
+        def paint(self, prepared):
+            together.wait()  # breaks unless three are in here
+            return prepared
+
+    assert Pipeline(Numbers(27), Meeting(), in_flight=3).run(NullSink()).frames == 27
+
+
 def test_live_drops_the_oldest_and_counts_it():
     sink = Collecting()
 

@@ -10,7 +10,7 @@ from pleinair.evaluation.flicker import flicker
 from pleinair.pictures import Pixels, read_picture
 from pleinair.runtime.pipeline import Pipeline
 from pleinair.runtime.sinks.encoding import Encoding
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.steady import Steady
 from pleinair.runtime.translate.translate import translate
 

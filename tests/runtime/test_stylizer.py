@@ -233,7 +233,7 @@ def test_auto_leaves_out_what_misses_its_bars(bundle, edit):
     edit(bundle, lambda m: miss(m, "int8"))
     found = load(bundle, "onnxruntime")
     assert found.choice.precision != "int8"
-    assert "onnx int8 misses its bars of drift (PSNR 30.00 dB < 38); auto leaves" in found.note
+    assert "onnx int8 misses its drift limits (PSNR 30.00 dB < 38); auto leaves" in found.note
     named = load(bundle, "onnxruntime", "int8")
     assert (named.choice.precision, named.note) == ("int8", "")
     edit(bundle, lambda m: miss(m, "fp32", "fp16"))
@@ -242,7 +242,7 @@ def test_auto_leaves_out_what_misses_its_bars(bundle, edit):
 
 def test_the_verbs_say_what_auto_left_out(cli, bundle, edit, photos, make_video, tmp_path):
     edit(bundle, lambda m: m["artifacts"][-1]["drift"].update(verdict=MISSES))
-    left = "onnx int8 misses its bars of drift"
+    left = "onnx int8 misses its drift limits"
     backend = ("--model", bundle, "--backend", "onnxruntime")
     run = cli("translate", photos / "00.jpg", tmp_path / "o.png", *backend)
     assert left in run.err

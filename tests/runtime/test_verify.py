@@ -9,6 +9,7 @@ from pleinair.pictures import read_picture
 from pleinair.runtime.backends import BACKENDS
 from pleinair.runtime.doctor import examine
 from pleinair.runtime.translate.demo import run_demo
+from pleinair.runtime.translate.options import PaintOptions
 from pleinair.runtime.verify import verify
 
 
@@ -97,7 +98,8 @@ def test_the_demo_is_a_video_and_a_still(tmp_path, make_video, monkeypatch):
     for module in ("translate.demo", "sources.demo_clip"):
         monkeypatch.setattr(f"pleinair.runtime.{module}.DEMO_CLIP", clip)
     out = tmp_path / "out" / "demo.mp4"
-    arguments = (out, "monet-conv", "onnxruntime", "int8", False, lambda done, total: None)
+    options = PaintOptions("onnxruntime", "int8")
+    arguments = (out, "monet-conv", options, False, False, lambda done, total: None)
     result, still = run_demo(*arguments)
     assert result.report.frames == 24
     assert still == out.with_suffix(".jpg")

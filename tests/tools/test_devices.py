@@ -70,7 +70,8 @@ def test_what_is_no_submission(tmp_path: Path, field: str, change, capsys) -> No
     change(value)
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(value))
-    with pytest.raises(PleinairError, match=rf"mine\.json is no table of devices: field {field}"):
+    wrong = rf"mine\.json is not a table of devices: field {field}"
+    with pytest.raises(PleinairError, match=wrong):
         read_devices([path])
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(value, schema())

@@ -6,7 +6,7 @@ import random
 
 import pytest
 from pleinair.errors import PleinairError
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 from pleinair.tools.soak import MODES, Samples, ends
 from pleinair.tools.soak_disturb import film
 

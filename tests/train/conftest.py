@@ -9,8 +9,8 @@ import torch
 from lightning_fabric import Fabric
 from pleinair.networks.checkpoint import save_atomically
 from pleinair.networks.generators import create_generator
+from pleinair.train.fabric import make_fabric
 from pleinair.train.recipe import ComputeSection, Recipe, validate_recipe
-from pleinair.train.run import make_fabric
 
 DATA = Path(__file__).parent.parent / "data"
 

@@ -61,14 +61,14 @@ def test_data_that_cannot_be_trained_with_is_named(tmp_path: Path) -> None:
     path.write_text(MINIMAL)
     with pytest.raises(TrainingError, match=r"data\.mode single has no targets: it needs distil"):
         load_recipe(path, ["data.mode=single"])
-    with pytest.raises(TrainingError, match=r"data\.scale \[2\.0, 1\.0\] is no range"):
+    with pytest.raises(TrainingError, match=r"data\.scale \[2\.0, 1\.0\] is not a range"):
         load_recipe(path, ["data.scale=[2, 1]"])
 
 
 def test_crops_must_fit_the_networks(tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_text(MINIMAL)
-    with pytest.raises(TrainingError, match=r"crop 128 is no multiple of 256, which unet_256"):
+    with pytest.raises(TrainingError, match=r"crop 128 is not a multiple of 256, which unet_256"):
         load_recipe(path, ["model.generator=unet_256", "data.crop=128"])
     deep = ["model.discriminator=n_layers", "model.layers=6", "data.crop=128"]
     with pytest.raises(TrainingError, match=r"too small for a discriminator of 6 layers.*192"):
@@ -94,5 +94,5 @@ def test_an_override_needs_a_value(tmp_path: Path) -> None:
     path.write_text(MINIMAL)
     with pytest.raises(TrainingError, match="not of the form"):
         load_recipe(path, ["optim.steps"])
-    with pytest.raises(TrainingError, match="steps is no section"):
+    with pytest.raises(TrainingError, match="steps is not a section"):
         load_recipe(path, ["optim.steps.x=1"])

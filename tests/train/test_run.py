@@ -18,8 +18,9 @@ from pleinair.errors import PleinairError, TrainingError, UsageError
 from pleinair.networks.checkpoint import load_state, save_atomically
 from pleinair.networks.load import load_painter
 from pleinair.train.data.corrupt import CorruptTally
+from pleinair.train.fabric import make_fabric
 from pleinair.train.recipe import Recipe
-from pleinair.train.run import _Loop, make_fabric, train
+from pleinair.train.run import _Loop, train
 from pleinair.train.stats import Stats
 from pleinair.train.trainer import Trainer
 
@@ -128,7 +129,7 @@ def test_a_damaged_checkpoint_is_gone_back_from(
     assert said[0].endswith("; going on from the one before it, of step 2")
     if damage is not Path.unlink:
         damage(run / "checkpoint-before.pt")
-        with pytest.raises(TrainingError, match=r"checkpoint\.pt is no readable checkpoint"):
+        with pytest.raises(TrainingError, match=r"checkpoint\.pt is not a readable checkpoint"):
             train(recipe, run, "cpu")
 
 
@@ -192,7 +193,7 @@ def test_a_truncated_checkpoint_is_named(make_recipe: Make, tmp_path: Path) -> N
     train(make_recipe(optim={"steps": 2}), tmp_path, "cpu")
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(TrainingError, match=r"checkpoint\.pt is no readable checkpoint"):
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt is not a readable checkpoint"):
         train(make_recipe(optim={"steps": 2}), tmp_path, "cpu")
 
 
@@ -233,7 +234,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
             return (Path.touch, (tmp_path / "owned",))
 
     torch.save({"state": Hostile()}, tmp_path / "hostile.pt")
-    with pytest.raises(TrainingError, match="is no readable checkpoint"):
+    with pytest.raises(TrainingError, match="is not a readable checkpoint"):
         load_state(tmp_path / "hostile.pt")
     assert not (tmp_path / "owned").exists()
 

@@ -85,6 +85,11 @@ def test_stages_follow_each_other_and_are_not_trained_twice(recipe: Path, tmp_pa
     assert steps == []
     again = load_state(out / "generator.pt")["state"]
     assert all(torch.equal(painted[key], again[key]) for key in painted)
+    stages = load_stages(recipe, ["optim.steps=4"])  # more of each; the last alone can use them
+    run()
+    assert steps == [7, 8]
+    assert load_state(out / "stages/plan/generator.pt")["step"] == 3
+    assert load_state(out / "generator.pt")["step"] == 4
 
 
 def test_a_fresh_stage_is_left_out_where_a_generator_is_there(recipe: Path, tmp_path: Path) -> None:

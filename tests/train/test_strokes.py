@@ -15,9 +15,10 @@ from pleinair.networks.plan_by_hand import make_plan
 from pleinair.networks.strokes import StrokeGenerator
 from pleinair.train.data.loader import TrainingPictures
 from pleinair.train.discriminators import create_discriminator
+from pleinair.train.fabric import make_fabric
 from pleinair.train.losses import terms as losses
 from pleinair.train.recipe import Recipe
-from pleinair.train.run import make_fabric, train
+from pleinair.train.run import train
 from pleinair.train.trainer import Trainer
 from torch._subclasses.fake_tensor import FakeTensorMode
 

@@ -14,11 +14,11 @@ from lightning_fabric import Fabric
 from pleinair.errors import TrainingError
 from pleinair.networks.generators import GENERATORS, EdgeGenerator
 from pleinair.train.data.loader import Batch, TrainingPictures
+from pleinair.train.fabric import make_fabric
 from pleinair.train.image_pool import ImagePool
 from pleinair.train.losses.terms import OBJECTIVES
 from pleinair.train.optimizers import lr_factor
 from pleinair.train.recipe import OptimSection, Recipe
-from pleinair.train.run import make_fabric
 from pleinair.train.trainer import Trainer
 
 Make = Callable[..., Recipe]

@@ -27,7 +27,7 @@ RUNNER = "coreml" if sys.platform == "darwin" else "evaluator"
 def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.mlpackage``.
 
-    All precisions compute in half precision, but for the head that paints strokes; ``w8`` stores
+    All precisions compute in half precision, except for the stroke head; ``w8`` stores
     weights as INT8, and ``int8`` rounds activations to INT8 as well. Drift is measured by Core ML
     on a Mac, elsewhere by our evaluator.
     """

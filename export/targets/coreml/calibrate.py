@@ -1,7 +1,7 @@
-"""What photographs decide: INT8 ranges, and whether half precision is too narrow for norms.
+"""Observes photographs: INT8 ranges, and whether half precision is too narrow for norms.
 
-coremltools calibrates finished models by running them, which takes a Mac. Its quantizer for torch
-models takes none: it observes a generator here, and what it found is converted with the generator.
+coremltools calibrates finished models by running them, which needs a Mac. Its quantizer for torch
+models does not: it observes a generator here, and its findings are converted with the generator.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ with silent():
     )
 
 STEPS = 32  # photographs that set ranges
-WIDEST = 128.0  # squared and averaged, half of what float16 can hold at 256
+WIDEST = 128.0  # root mean square; the square of twice as much overflows float16
 
 
 class Calibrated:
-    """An image graph that has seen photographs, of which INT8 graphs are made.
+    """An image graph that has observed photographs, to build INT8 graphs from.
 
-    Weights have a scale for each output channel; activations one each, around zero, or from zero
-    up where nothing is negative. The photographs' largest values are their ranges.
+    Weights have a scale per output channel. Each activation has one scale, symmetric around zero,
+    or from zero up if nothing is negative. Ranges are the photographs' largest values.
 
     Attributes:
-        layers: What can be left in float, as the body names it.
+        layers: The layers that can stay in float, by their names in the body.
     """
 
     def __init__(self, graph: ImageGraph, frames: Sequence[Frames]) -> None:
-        """Observes the values that photographs cause.
+        """Observes the activations of photographs.
 
         Args:
             graph: The float graph, which is left as it was.
@@ -57,12 +57,17 @@ class Calibrated:
             global_config=ModuleLinearQuantizerConfig(
                 activation_observer="min_max",
                 weight_observer="min_max",
-                milestones=[0, -1, -1, 0],  # observe from the start; never train with rounded ones
+                milestones=[
+                    0,
+                    -1,
+                    -1,
+                    0,
+                ],  # observe from the start; never train with rounded values
             )
         )
         with _quantizing():
             self.quantizer = LinearQuantizer(graph.body, config)
-            # It is meant for training; batch norms must not learn from the photographs.
+            # The observer is meant for training; batch norms must not learn from the photographs.
             self.observed = self.quantizer.prepare((inputs[0],)).eval()
             for x in inputs:
                 self.quantizer.step()
@@ -102,9 +107,9 @@ def _quantizing() -> Iterator[None]:
 
 
 def norms_overflow(generator: nn.Module, frames: Sequence[Frames]) -> bool:
-    """Says whether an instance norm's variance may exceed what half precision holds.
+    """Whether an instance norm's variance may exceed the range of half precision.
 
-    Where it does, an implementation that squares in half precision paints a black picture.
+    If it does, an implementation that squares in half precision paints a black picture.
     """
     return any(
         taken > WIDEST and isinstance(generator.get_submodule(name), nn.InstanceNorm2d)

@@ -17,7 +17,7 @@ from .tools import ct, silent
 
 INPUT, OUTPUT, PLAN = "frame", "painted", "plan"
 MOST, MANY = 4096, 10**8  # pixels a side, and marks or texels, where there is no list of sizes
-# (height, width): what the Neural Engine gets ready for. A square, and what cameras and films give.
+# (height, width) that the Neural Engine prepares for: a square, and sizes of cameras and videos.
 SIZES = ((256, 256), (360, 640), (640, 360), (720, 1280), (1280, 720), (1080, 1920))
 
 
@@ -34,7 +34,7 @@ def convert(
     Args:
         graph: What to convert.
         stride: Of the generator; sizes are rounded up to it.
-        metadata: Written into the model, so that it explains itself when alone.
+        metadata: Written into the model, so that it explains itself without the bundle.
         about: What Xcode shows of it.
         fp32_norms: Whether instance norms compute in single precision.
         canvases: What a painter with strokes takes beside the picture, at any size.
@@ -71,15 +71,15 @@ def convert(
 
 
 def _frame(sizes: Sequence[tuple[int, int]]) -> list[Any]:
-    """The picture, in the sizes that the Neural Engine gets ready for."""
+    """The picture, in the sizes that the Neural Engine prepares for."""
     shapes = ct.EnumeratedShapes([(1, 3, *size) for size in sizes])
     return [ct.ImageType(INPUT, shape=shapes, color_layout=ct.colorlayout.RGB)]
 
 
 def _free_frame(stride: int, canvases: Canvases) -> list[Any]:
-    """The picture in any size, and its canvas: one list of sizes for several inputs is not to be.
+    """The picture in any size, and its canvas: several inputs cannot share a list of sizes.
 
-    What a canvas has a free number of is named by a word in ``Canvases.inputs``.
+    ``Canvases.inputs`` names the free dimensions of a canvas.
     """
     most, step = -(-MOST // stride) * stride, canvases.strokes.step
     sides = {"rows": most // step, "columns": most // step, "plan_rows": most, "plan_columns": most}
@@ -106,7 +106,7 @@ def _example(canvases: Canvases | None, height: int, width: int) -> list[Tensor]
 
 
 def _describe(model: Any, about: About, sizes: list[tuple[int, int]]) -> None:
-    """Fills in what Xcode shows of a model, and writes into the class that it makes for it."""
+    """Fills in what Xcode shows of a model, and writes into the class that it generates."""
     model.author, model.license, model.version = about.author, about.licence, about.version
     model.short_description = f"{about.title}. {about.description}".strip()
     listed = ", ".join(f"{width}x{height}" for height, width in sizes)
@@ -129,7 +129,7 @@ def _precision(fp32_norms: bool, trunk_only: bool) -> Any:
 
 
 def _passes(wide_indices: bool) -> Any:
-    """Coremltools makes indices 16 bits wide where it sees few values; there are more marks."""
+    """Keeps indices at 32 bits: coremltools narrows them to 16 where it sees few values."""
     passes = ct.PassPipeline()
     if wide_indices:
         passes.remove_passes(["common::add_int16_cast"])
@@ -137,7 +137,7 @@ def _passes(wide_indices: bool) -> Any:
 
 
 class _Trunk:
-    """Picks convolutions and all that leads to one: of a painter with strokes what makes plans."""
+    """Picks convolutions and what feeds them: in a painter with strokes, the part that plans."""
 
     def __init__(self) -> None:
         self.names: set[str] | None = None

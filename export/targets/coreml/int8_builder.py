@@ -1,4 +1,4 @@
-"""INT8 packages for the search: tried in torch, which takes seconds, and made where it decides."""
+"""INT8 packages for the search: tried in torch, which takes seconds; built for the final choice."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .tools import silent
 
 
 class CoreMLInt8Builder:
-    """A ``Int8Builder`` of packages; the photographs are looked at once for all of them.
+    """An ``Int8Builder`` of packages; photographs are observed once for all of them.
 
-    Layers bear the generator's names.
+    Layers have the generator's names.
     """
 
     name = "coreml"
@@ -37,7 +37,7 @@ class CoreMLInt8Builder:
         Args:
             generator: From pictures (B, 3, H, W) in [-1, 1] to the same.
             frames: Photographs, uint8 [1, H, W, 3].
-            write: Makes a package of a graph; returns what runs it.
+            write: Writes a package of a graph; returns what runs it.
 
         Raises:
             ExportError: coremltools cannot quantize the generator.
@@ -49,7 +49,7 @@ class CoreMLInt8Builder:
         self.layers = [name for name in self.macs() if name in self.in_body]
 
     def paint(self, rule: str, float_layers: Sequence[str]) -> Paint:
-        """Paints in torch: rounded to INT8 where the package is, but nothing to half precision."""
+        """Paints in torch: rounds to INT8 as the package does, but not to half precision."""
         graph = self._graph(float_layers)
         if self.strokes:
             return self._planner(graph)
@@ -63,7 +63,7 @@ class CoreMLInt8Builder:
         return paint
 
     def _planner(self, graph: ImageGraph) -> Paint:
-        """Makes plans, by which painters with strokes are searched for."""
+        """Makes plans: the search for painters with strokes compares these."""
 
         def plan(frames: Frames) -> Any:
             with silent(), torch.no_grad():
@@ -77,7 +77,7 @@ class CoreMLInt8Builder:
         return self.write(self._graph(float_layers))
 
     def macs(self) -> dict[str, int]:
-        """Counts them for a photograph."""
+        """Counts the multiply-adds for a photograph."""
         return layer_macs(planner(self.generator), *self.size)
 
     def _graph(self, float_layers: Sequence[str]) -> ImageGraph:

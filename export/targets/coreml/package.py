@@ -1,4 +1,4 @@
-"""Core ML packages on disk: folders that are the same whenever the same is exported."""
+"""Core ML packages on disk: folders with the same bytes for the same export."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from ....errors import ExportError
+from ....errors import ExportError, last_line
 from .tools import ct, silent
 
 DATED = "com.github.apple.coremltools.conversion_date"
 
 
 def save_package(model: Any, path: Path) -> None:
-    """Saves a ``coremltools.models.MLModel`` as a package without anything that changes by itself.
+    """Saves a ``coremltools.models.MLModel`` as a package without dates and random names.
 
     Raises:
         ExportError: It cannot be written.
@@ -41,18 +41,18 @@ def load_model(path: Path) -> Any:
 
 
 def weights_folder(path: Path) -> Path:
-    """Returns the folder of a package that its weights lie in."""
+    """Returns the folder with a package's weights."""
     return path / "Data" / "com.apple.CoreML" / "weights"
 
 
 def damaged(path: Path, error: Exception) -> ExportError:
-    """Returns what to raise when a package cannot be read."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return ExportError(f"{path} is no whole Core ML package: {lines[-1].strip()}; export it again")
+    """Returns the error for a package that cannot be read."""
+    said = last_line(error)
+    return ExportError(f"{path} is not a complete Core ML package: {said}; export it again")
 
 
 def _tidy_model(path: Path) -> None:
-    """Drops the date; writes maps in order, and a file that others may read."""
+    """Drops the date, sorts maps, and makes the file readable for others."""
     model = load_model(path)
     model.description.metadata.userDefined.pop(DATED, None)
     file = path / "Data" / "com.apple.CoreML" / "model.mlmodel"

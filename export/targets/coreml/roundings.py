@@ -1,7 +1,7 @@
-"""Which of a quantized body's roundings stay: those that an INT8 convolution reads.
+"""Keeps those roundings of a quantized body that an INT8 convolution reads.
 
-coremltools rounds what almost every layer returns. Time is saved where a convolution reads integers
-and nowhere else; norms, sums, activations and what stays float only lose by it.
+coremltools rounds the output of almost every layer. That saves time only where a convolution reads
+integers; norms, sums, activations and float layers only lose accuracy.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import fx, nn, quantize_per_tensor
 from torch.ao.nn.quantized.reference.modules.utils import ReferenceQuantizedModule
 
-# Layers that move values and make none: what was rounded stays so.
+# Layers that move values and compute none: what was rounded stays rounded.
 MOVERS = (
     nn.PixelShuffle,
     nn.PixelUnshuffle,
@@ -26,11 +26,13 @@ def keep_useful_roundings(body: fx.GraphModule) -> None:
     """Drops the other roundings of a body from ``LinearQuantizer.finalize``, in place."""
     quantizers = [n for n in body.graph.nodes if n.target == quantize_per_tensor]
     for quantizer in quantizers:
-        # After a mover the quantizer thinks that values may be negative; the one before knows.
+        # After a mover the quantizer assumes negative values; the one before it knows better.
         before = _before_mover(body, quantizer)
         if before is not None:
             quantizer.args = (quantizer.args[0], *before.args[1:])
-    for quantizer in reversed(quantizers):  # what is behind a mover decides about what is before
+    for quantizer in reversed(
+        quantizers
+    ):  # the consumer behind a mover decides for the producer before it
         for dequantize in list(quantizer.users):
             dequantize.replace_all_uses_with(
                 quantizer.args[0], delete_user_cb=lambda node: not _is_reader(body, node)

@@ -1,6 +1,6 @@
-"""coremltools, imported and used without its chatter.
+"""coremltools, imported and used without its output.
 
-On every system but a Mac it warns of what it lacks, and it draws progress bars wherever it is.
+It warns of missing parts on every system but a Mac, and it draws progress bars everywhere.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import contextlib
 import io
 from collections.abc import Iterator
 
-from ...graphs.float_onnx import quiet
+from ....runtime.backends import quiet
 
 
 @contextlib.contextmanager
 def silent() -> Iterator[None]:
-    """Silences coremltools; what matters to a user is raised."""
+    """Silences coremltools; what matters to users is raised as an error."""
     with quiet(), contextlib.redirect_stderr(io.StringIO()):
         yield
 

@@ -7,7 +7,7 @@ from typing import Any
 from ....errors import ExportError
 from .tools import ct, silent
 
-SMALLEST = 512  # values; below, the scales and the names of the two constants eat up the gain
+SMALLEST = 512  # values; smaller ones lose more to scales and constants than they gain
 
 
 def with_int8_weights(model: Any) -> Any:

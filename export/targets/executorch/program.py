@@ -1,4 +1,4 @@
-"""ExecuTorch's programs (.pte), all of it for XNNPACK: float, or INT8 by torchao."""
+"""ExecuTorch's programs (.pte), entirely for XNNPACK: float, or INT8 by torchao."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ....errors import ExportError
+from ....errors import ExportError, first_line
 from ....pictures import Frames
 from ...silence import silent
 
@@ -48,8 +48,8 @@ def program(graph: nn.Module, stride: int, frames: Sequence[Frames] = ()) -> byt
     except ExportError:
         raise
     except Exception as error:  # many types, all with the same meaning here
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise ExportError(f"executorch cannot convert the generator: {said[0]}") from error
+        said = first_line(error)
+        raise ExportError(f"executorch cannot convert the generator: {said}") from error
 
 
 def _exported(graph: nn.Module, stride: int) -> Any:
@@ -77,11 +77,11 @@ def _pictures(frames: Sequence[Frames]) -> Iterator[Tensor]:
 
 
 def _check_delegation(graph: fx.GraphModule) -> None:
-    """Refuses what would run operator by operator, outside of XNNPACK."""
+    """Refuses operators that would run outside of XNNPACK."""
     calls = {str(node.target) for node in graph.graph.nodes if node.op == "call_function"}
     left = sorted(call.removeprefix("aten.") for call in calls if call.startswith("aten."))
     if left:
         raise ExportError(
             f"XNNPACK does not run {', '.join(left)}; generators of the edge family, edge_s, edge_m"
-            " and edge_l, do without"
+            " and edge_l, do not need it"
         )

@@ -1,4 +1,4 @@
-"""LiteRT: a folder with a ``.tflite`` for each size, all of it for an Android phone's GPU."""
+"""LiteRT: a folder with a ``.tflite`` for each size, entirely for an Android phone's GPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...graphs.phone import phone_graph
 from ..row import Built
 from .program import check_operators, convert, halved, quantized
 
-# (height, width): a square; lying and upright, what CameraX gives unasked, and asked for more.
+# (height, width): a square; CameraX's default and a larger size, landscape and portrait.
 SIZES = ((256, 256), (480, 640), (640, 480), (720, 1280), (1280, 720))
 
 

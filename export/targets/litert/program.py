@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from ....errors import ExportError
+from ....errors import ExportError, first_line
 from ....pictures import Frames
 from ....runtime.backends.litert.engine import resized
 from ...silence import silent
 
 SIGNATURE, INPUT = "serving_default", "args_0"  # as litert-torch names them
 STEPS = 32  # photographs that set ranges
-# What Google's page on the GPU delegate lists, but for LSTM; and, of its "quantized models", what
-# turns half precision and INT8 into floats and back.
+# The operators that Google's page on the GPU delegate lists, without LSTM; and of its "quantized
+# models" those that convert half precision and INT8 to floats and back.
 # https://ai.google.dev/edge/litert/performance/gpu#supported_ops
 ON_GPUS = {
     *("ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "EXP"),
@@ -50,8 +50,8 @@ def convert(graph: nn.Module, height: int, width: int) -> bytes:
             model = litert_torch.convert(last.eval(), (torch.zeros(1, height, width, 3),))
             return bytes(model.model_content())
     except Exception as error:  # many types, all with the same meaning here
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise ExportError(f"litert-torch cannot convert the generator: {said[0]}") from error
+        said = first_line(error)
+        raise ExportError(f"litert-torch cannot convert the generator: {said}") from error
 
 
 def check_operators(program: bytes) -> None:
@@ -64,7 +64,7 @@ def check_operators(program: bytes) -> None:
     if left:
         raise ExportError(
             f"LiteRT's GPU delegate does not list {', '.join(left)}; generators of the edge family,"
-            " edge_s, edge_m and edge_l, do without"
+            " edge_s, edge_m and edge_l, do not need it"
         )
 
 
@@ -82,10 +82,10 @@ def halved(program: bytes) -> bytes:
 
 
 def quantized(program: bytes, frames: Sequence[Frames]) -> bytes:
-    """Returns a program in INT8, from a frame's bytes, less 128, to those of its painting.
+    """Returns a program in INT8: from a frame's bytes, minus 128, to those of its painting.
 
-    Weights have a scale for each output channel. Ranges are the photographs' largest values, but
-    for the pictures themselves: with 0 .. 255 a step is a grey level, and sums beyond saturate.
+    Weights have a scale per output channel. Ranges are the photographs' largest values, except
+    for the pictures themselves: with 0 .. 255 a step is one grey level, and larger sums saturate.
 
     Args:
         program: A float one that does not clamp.
@@ -107,7 +107,7 @@ def quantized(program: bytes, frames: Sequence[Frames]) -> bytes:
 
 
 def _ranges(program: bytes, frame: Frames) -> dict[str, Any]:
-    """The least and largest value of each tensor, by name; of several frames it takes averages."""
+    """The smallest and largest value of each tensor, by name; averaged over frames."""
     maker = quantizer.Quantizer(bytearray(program), recipe.static_wi8_ai8())
     ranges: dict[str, Any] = maker.calibrate({SIGNATURE: [{INPUT: frame.astype(np.float32)}]})
     return ranges
@@ -118,7 +118,7 @@ def _scalar(value: float) -> Any:
 
 
 def operators_of(program: bytes) -> list[str]:
-    """Names a program's operators, in their order."""
+    """Returns the names of a program's operators, in order."""
     names = {number: name for name, number in vars(schema.BuiltinOperator).items()}
     model = schema.ModelT.InitFromPackedBuf(program, 0)
     codes = [names[code.builtinCode] for code in model.operatorCodes]
@@ -126,6 +126,6 @@ def operators_of(program: bytes) -> list[str]:
 
 
 def _pictures_of(program: bytes) -> list[str]:
-    """Names the tensors that a program takes and returns."""
+    """Returns the names of a program's input and output tensors."""
     (graph,) = schema.ModelT.InitFromPackedBuf(program, 0).subgraphs
     return [graph.tensors[index].name.decode() for index in (*graph.inputs, *graph.outputs)]

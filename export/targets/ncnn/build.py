@@ -1,4 +1,4 @@
-"""ncnn: a folder with layers and weights, made by pnnx of the traced image graph."""
+"""ncnn: a folder with layers and weights, which pnnx makes from the traced image graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .network import write_network
 def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds the folder ``{precision}.ncnn``, whose weights are stored in half precision.
 
-    The wheel of ncnn cannot make INT8 of a network, so there is none.
+    The wheel of ncnn cannot quantize a network, so there is no INT8.
     """
     path = folder / f"{precision}.ncnn"
     stride = stride_of(store.generator)

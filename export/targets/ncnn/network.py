@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import pnnx
 import torch
 from torch import nn
 
+from ....children import run_child
 from ....errors import ExportError
+from ....runtime.backends import quiet
 from ....runtime.backends.ncnn.engine import PARAM, WEIGHTS
-from ...graphs.float_onnx import quiet
 
 
 def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
@@ -28,7 +28,7 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
         ExportError: pnnx fails, or leaves operations that ncnn does not have.
     """
     folder.mkdir()
-    small, large = (side * stride for side in (16, 24))  # two sizes: what differs is not fixed
+    small, large = 16 * stride, 24 * stride  # two sizes: dimensions that differ are not fixed
     with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
         trace = Path(shop, "graph.pt")
         try:
@@ -38,8 +38,8 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
                 )
         except Exception as error:  # many types, all with the same meaning here
             raise ExportError(f"torch cannot trace the generator for ncnn: {error}") from error
-        # The program, not the package's function: that one imports what pnnx writes besides, which
-        # is no Python where modules have numbers for names.
+        # The program, not the package's function: that imports the Python file that pnnx also
+        # writes, which is invalid where modules have numbers for names.
         command = [
             pnnx.EXEC_PATH,
             trace,
@@ -49,19 +49,18 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
             f"ncnnparam={folder / PARAM}",
             f"ncnnbin={folder / WEIGHTS}",
         ]
-        done = subprocess.run(command, cwd=shop, capture_output=True, text=True, check=False)
-    if done.returncode or not (folder / WEIGHTS).exists():
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        raise ExportError(f"pnnx cannot convert the generator: {said[-1]}")
+        said = run_child(command, shop)
+    if said or not (folder / WEIGHTS).exists():
+        raise ExportError(f"pnnx cannot convert the generator: {said or 'no reason given'}")
     _check_layers(folder / PARAM)
 
 
 def _check_layers(param: Path) -> None:
-    """Refuses what pnnx did not know: it leaves torch's name for it, e.g. ``F.instance_norm``."""
+    """Refuses layers that pnnx does not know: these keep torch's name, e.g. ``F.instance_norm``."""
     kinds = [line.split(maxsplit=1)[0] for line in param.read_text().splitlines()[2:]]
     left = sorted({kind for kind in kinds if re.search(r"[.:]", kind)})
     if left:
         raise ExportError(
             f"ncnn has no {', '.join(left)}; generators of the edge family, edge_s, edge_m and"
-            " edge_l, do without"
+            " edge_l, do not need it"
         )

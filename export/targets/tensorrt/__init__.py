@@ -1,4 +1,4 @@
-"""TensorRT: its graph, engines where a library can build them, and lines for trtexec."""
+"""TensorRT: its graph, engines where a library can build them, and commands for trtexec."""
 
 from ..row import Target
 

@@ -1,7 +1,7 @@
-"""TensorRT: engines, and a folder with the graph and the lines that build one on a device.
+"""TensorRT: engines, and a folder with the graph and the commands that build one on a device.
 
-``tensorrt_rtx`` builds without a GPU, for one compute capability after the other: an engine for
-several holds the code of the oldest. ``tensorrt`` builds for the GPU that is here. What neither can
+``tensorrt_rtx`` builds without a GPU, for one compute capability at a time: an engine for several
+holds the code of the oldest only. ``tensorrt`` builds for the GPU that is here. What neither can
 build here, trtexec builds from the folder ``{precision}.tensorrt``, say on a Jetson.
 """
 
@@ -20,7 +20,7 @@ from ..row import Built
 from .engine import Sizes, build_engine
 from .trtexec import GRAPH, graph_folder
 
-# GeForce RTX 20, 30, 40 and 50, and their professional sisters.
+# GeForce RTX 20, 30, 40 and 50, and their professional counterparts.
 CAPABILITIES = ("sm75", "sm86", "sm89", "sm120")
 
 

@@ -1,25 +1,25 @@
-"""How large a canvas can be, with all of its parts: engines are built for a range of sizes."""
+"""The range of sizes of a canvas and its parts: engines are built for a range."""
 
 from __future__ import annotations
 
 from ....canvas.layout import lay_canvas
 from ....runtime.strokes.canvases import Canvases
 
-Size = tuple[int, int]
-Shapes = tuple[tuple[int, ...], ...]  # the least, the usual and the greatest
+Size = tuple[int, int]  # (height, width)
+Shapes = tuple[tuple[int, ...], ...]  # the smallest, the usual and the largest
 
-_SCALES = (0.375, 3.0)  # the least and the greatest that marks have, see ``scale_of``
-_DENSE = 384  # rows of the picture that has most marks for its width: they are the smallest still
-_AGAIN = 2  # times as many marks lie on a canvas that goes on over its borders, at most
+_SCALES = (0.375, 3.0)  # the smallest and largest scale of marks, see ``scale_of``
+_DENSE = 384  # rows of the picture with the most marks for its width
+_AGAIN = 2  # a canvas that wraps around has at most so many times as many marks
 
 
 def canvas_shapes(canvases: Canvases, least: Size, usual: Size, most: Size) -> dict[str, Shapes]:
     """Returns the shapes of a canvas's parts by the names of the graph's inputs.
 
     Args:
-        canvases: What lays it.
+        canvases: Lays the canvas.
         least: Height and width of the smallest frame.
-        usual: Of those that an engine is fastest at.
+        usual: Of the frames that the engine is fastest with.
         most: Of the largest.
     """
     strokes = canvases.strokes

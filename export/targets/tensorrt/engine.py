@@ -15,7 +15,7 @@ from ....runtime.strokes.canvases import Canvases
 from .canvas import Shapes, canvas_shapes
 
 USUAL = (720, 1280)
-MOST = 1920  # upright or across
+MOST = 1920  # portrait or landscape
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Sizes:
 
     @classmethod
     def of(cls, graph: Path, stride: int, canvases: Canvases | None = None) -> Sizes:
-        """Returns a graph's only size, or a range from the least that graphs are exported for."""
+        """Returns a graph's only size, or a range from the smallest size of exported graphs."""
         frame = onnx.load(graph).graph.input[0].type.tensor_type.shape.dim
         height, width = frame[1].dim_value, frame[2].dim_value
         if height and width:
@@ -45,7 +45,7 @@ class Sizes:
 
     @property
     def shapes(self) -> list[tuple[int, int, int, int]]:
-        """The least, usual and greatest tensor."""
+        """The smallest, usual and largest tensor."""
         return [(1, *size, 3) for size in (self.least, self.usual, self.most)]
 
     def inputs(self, frame: str = "frame") -> dict[str, Sequence[tuple[int, ...]]]:
@@ -72,10 +72,10 @@ def build_engine(library: Any, graph: Path, sizes: Sizes, device: str) -> bytes:
         engine = _build(library, log, graph, sizes, device)
     except ExportError:
         raise
-    except Exception as error:  # whatever the bindings make of a failure in C++
+    except Exception as error:  # whatever the bindings turn a failure in C++ into
         failure = error
     if engine is None:
-        said = nvidia.one_line(next(iter(log.messages), failure or ""))  # more only follows from it
+        said = nvidia.one_line(next(iter(log.messages), failure or ""))  # the rest follows from it
         raise ExportError(f"{library.__name__} cannot build for {device}: {said}") from failure
     return bytes(engine)
 
@@ -117,7 +117,7 @@ def _parse(library: Any, network: Any, log: Any, graph: Path) -> None:
 
 
 def _build_timed(library: Any, builder: Any, network: Any, config: Any, device: str) -> Any:
-    """Builds with what was timed at earlier builds, and keeps what is timed now."""
+    """Builds with the timings of earlier builds, and keeps the new ones."""
     path = nvidia.cache_path(f"{library.__name__}-{library.__version__}-{device}.timings")
     for known in (path.read_bytes() if path.exists() else b"", b""):
         cache = config.create_timing_cache(known)

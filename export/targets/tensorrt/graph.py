@@ -1,7 +1,7 @@
-"""The ONNX graph as TensorRT wants it, made of the one that the other runtimes read.
+"""The ONNX graph as TensorRT needs it, made from the one for the other runtimes.
 
-Its networks are strongly typed: a layer computes in the type that the graph says, and nothing is
-chosen for it. So what is not quantized in an INT8 graph must say float16, or it is float32.
+Its networks are strongly typed: a layer computes in the type that the graph states. So layers of an
+INT8 graph that are not quantized must state float16, or they compute in float32.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ STATISTICS = (
     "ReduceL2",
     "Pow",
 )
-ALWAYS_FLOAT32 = {"Resize": (1, 2)}  # inputs that may have no other type
+ALWAYS_FLOAT32 = {"Resize": (1, 2)}  # inputs that must keep their type
 
 
 def tensorrt_graph(source: Path, path: Path, halve: bool) -> None:
-    """Writes a frame graph as TensorRT takes it; it paints the same, but for rounding in float16.
+    """Writes a frame graph for TensorRT; it paints the same, up to rounding in float16.
 
     Args:
         source: Any frame graph.
         path: The .onnx file to write.
         halve: Whether convolutions that are not quantized, and what is between convolutions,
-            become float16. What makes numbers of bytes and bytes of numbers stays float32, and so
-            do normalisation statistics.
+            become float16. Conversions from and to bytes stay float32, and so do normalisation
+            statistics.
     """
     model = onnx.load(source)
     _cast_last(model)
@@ -49,7 +49,7 @@ def tensorrt_graph(source: Path, path: Path, halve: bool) -> None:
 
 
 def _cast_last(model: onnx.ModelProto) -> None:
-    """Moves casts to bytes behind what only rearranges them: TensorRT's inside has no bytes."""
+    """Moves casts to bytes behind layers that only rearrange: TensorRT has no bytes inside."""
     graph = model.graph
     made_by = {name: node for node in graph.node for name in node.output}
     out = graph.output[0].name
@@ -58,7 +58,7 @@ def _cast_last(model: onnx.ModelProto) -> None:
     while moving:
         node = moving.pop()
         if node.op_type not in (*REARRANGING, "Concat"):
-            return  # what it rearranges are no bytes, or not all of it
+            return  # it rearranges other types, or only some bytes
         for index in range(len(node.input) if node.op_type == "Concat" else 1):
             maker = made_by[node.input[index]]
             if maker.op_type == "Cast":
@@ -81,16 +81,16 @@ class _Halving:
 
     model: onnx.ModelProto
     nodes: list[NodeProto] = field(default_factory=list)  # what the graph becomes
-    types: dict[str, int] = field(default_factory=dict)  # of float tensors, as they become
-    inside: set[str] = field(default_factory=set)  # tensors behind a convolution's first input
-    other: dict[tuple[str, int], str] = field(default_factory=dict)  # the same in another type
+    types: dict[str, int] = field(default_factory=dict)  # of float tensors, in the new graph
+    inside: set[str] = field(default_factory=set)  # tensors from the first convolution on
+    other: dict[tuple[str, int], str] = field(default_factory=dict)  # copies in another type
 
     def run(self) -> None:
         """Replaces the graph's nodes."""
         graph = self.model.graph
         self.constants = {tensor.name: tensor for tensor in graph.initializer}
         self.types = _float_types(self.model)
-        self.made = {one.name for one in graph.output}  # whose type is not ours to change
+        self.made = {one.name for one in graph.output}  # its type must stay
         old = list(graph.node)
         self.into = {n: {u.op_type for u in old if n in u.input} for n in self.types}
         last = max(i for i, node in enumerate(old) if node.op_type in CONVOLUTIONS)
@@ -128,7 +128,7 @@ class _Halving:
         return (i for i, name in enumerate(node.input) if name in self.types and i not in fixed)
 
     def _as(self, name: str, wanted: int) -> str:
-        """Returns a tensor's name in the type that is wanted, made if need be."""
+        """Returns the name of a tensor in the given type; adds a cast if needed."""
         if self.types[name] == wanted:
             return name
         if (name, wanted) not in self.other:

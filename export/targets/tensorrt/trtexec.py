@@ -1,4 +1,4 @@
-"""What a device makes a TensorRT engine of: a folder with the graph and the lines for trtexec."""
+"""What a device builds a TensorRT engine from: a folder with the graph and commands for trtexec."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .graph import tensorrt_graph
 
 DEVICE = "trtexec"  # in the manifest: it runs on none yet
 GRAPH = "graph.onnx"
-# It makes INT32 of biases by scales that it multiplies in half precision, where they vanish.
+# It converts biases to INT32 by scales multiplied in half precision, where they underflow.
 _WRONG = ("WeightBiasQuantization",)
 
 
@@ -64,7 +64,7 @@ def graph_folder(store: GraphStore, precision: str, folder: Path) -> Built:
 
 
 def shape_options(sizes: Sizes) -> list[str]:
-    """Returns the options by which trtexec builds for a range of sizes; none for one size."""
+    """Returns trtexec's options for a range of sizes; empty for one size."""
     if not sizes.dynamic:
         return []
     names = ("--minShapes", "--optShapes", "--maxShapes")
@@ -76,7 +76,7 @@ def shape_options(sizes: Sizes) -> list[str]:
 
 
 def command_lines(precision: str, sizes: Sizes) -> str:
-    """Returns what to run on a device to build an engine from the graph beside, and to time it."""
+    """Returns the commands to build an engine from the graph on a device, and to time it."""
     options = shape_options(sizes)
     usual = [option.partition("=")[2] for option in options[1:2]]
     shapes = "".join(f" {option}" for option in options)
@@ -114,10 +114,10 @@ class _Remembering:
         return painted
 
     def prepare(self, height: int, width: int) -> None:
-        """Nothing to do for what is painted once."""
+        """Does nothing: each frame is painted once."""
 
     def once(self, kind: str, make: Callable[[Frames], Any], frames: Frames) -> Any:
-        """Makes something of a frame, or recalls it."""
+        """Computes something of a frame, or recalls it."""
         key = f"{kind} {frames.shape} {hashlib.sha256(frames.tobytes()).hexdigest()}"
         if key not in self.made:
             self.made[key] = make(frames)

@@ -1,4 +1,4 @@
-"""A site that paints in browsers: ONNX graphs, and around them a page and what runs them there."""
+"""A site that paints in browsers: ONNX graphs, a page, and the runtime for them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
 
     FP16 is for WebGPU; on WASM, whose vectors are short, FP32 may be quicker than INT8, so a page
     measures both. Drift is measured with ONNX Runtime here; the page measures it again in its
-    browser. The exporter puts the page around them.
+    browser. The exporter adds the page.
     """
-    onnxruntime_web.fetch()  # what cannot be had is said before the long work
+    onnxruntime_web.fetch()  # fails before the long work
     for built in onnx.build(store, precision, folder):
         path = built.path.rename(folder / f"{precision}.web.onnx")
         versions = {"onnxruntime-web": onnxruntime_web.VERSION}

@@ -1,7 +1,7 @@
-"""What runs graphs in browsers: onnxruntime-web's files, from its npm package.
+"""The runtime of graphs in browsers: onnxruntime-web's files, from its npm package.
 
-The package is fetched once, by npm, and kept; what it must be is pinned with its hash, which is the
-``integrity`` that npm's registry names. A browser later gets the files from beside the page.
+npm fetches the package once, and it is cached. It is pinned by its hash, the ``integrity`` in npm's
+registry. Browsers load the files from the site itself.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from ....errors import ExportError
+from ....children import run_child
+from ....errors import ExportError, os_errors_as
 from ....files import durable
 from ....runtime.cache import cache_path
 
@@ -37,10 +37,10 @@ FILES: Final = (
 
 
 def fetch() -> Path:
-    """Returns the package's file, from what is kept or from npm.
+    """Returns the package's file, from the cache or from npm.
 
     Raises:
-        ExportError: It is not kept and cannot be fetched, or is not the pinned one.
+        ExportError: It is not cached and cannot be fetched, or is not the pinned one.
     """
     path = cache_path(PACKAGE)
     if not path.exists():
@@ -56,7 +56,7 @@ def fetch() -> Path:
 
 
 def unpack(package: Path, folder: Path) -> None:
-    """Writes what browsers need of the package into a folder, and whose it is.
+    """Writes the files that browsers need into a folder, with their licence.
 
     Raises:
         ExportError: It lacks a file.
@@ -70,7 +70,7 @@ def unpack(package: Path, folder: Path) -> None:
                 with member, (folder / name).open("wb") as file:
                     shutil.copyfileobj(member, file)
     except (tarfile.TarError, KeyError) as error:
-        raise ExportError(f"{package} is no whole onnxruntime-web: {error}") from error
+        raise ExportError(f"{package} is not a complete onnxruntime-web: {error}") from error
     (folder / "LICENSE.txt").write_text(LICENCE, encoding="utf-8")
 
 
@@ -84,28 +84,18 @@ def _pack(path: Path) -> None:
             f" installed; install Node.js, {by_hand}"
         )
     with tempfile.TemporaryDirectory(prefix="pleinair-") as folder:
-        done = subprocess.run(
-            [npm, "pack", "--silent", f"onnxruntime-web@{VERSION}"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        said = run_child([npm, "pack", "--silent", f"onnxruntime-web@{VERSION}"], folder)
         packed = Path(folder, PACKAGE)
-        if done.returncode or not packed.exists():
-            said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        if said or not packed.exists():
             raise ExportError(
-                f"npm cannot fetch onnxruntime-web {VERSION} ({said}); connect to the network,"
-                f" {by_hand}"
+                f"npm cannot fetch onnxruntime-web {VERSION} ({said or 'it wrote no file'});"
+                f" connect to the network, {by_hand}"
             )
-        try:
-            with durable(path) as temporary:
-                shutil.copyfile(packed, temporary)
-        except OSError as error:
-            raise ExportError(f"{path} cannot be written: {error.strerror}") from error
+        with os_errors_as(ExportError, f"{path} cannot be written"), durable(path) as temporary:
+            shutil.copyfile(packed, temporary)
 
 
-# The package has no file with it. From the repository, github.com/microsoft/onnxruntime.
+# The package has no file with its licence. This one is from github.com/microsoft/onnxruntime.
 LICENCE = """\
 The files in this folder are of onnxruntime-web, https://www.npmjs.com/package/onnxruntime-web.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,68 +19,55 @@ from ....runtime.backends import find_backend
 from ....runtime.sources.demo_clip import demo_still
 from ....runtime.strokes.canvases import Canvases
 from ...model_card import CARD, STRIP, model_card, strip
+from ...options import ExportOptions
 from . import onnxruntime_web
 from .site import TARGET, write_site
 
 PRECISIONS = ("fp32", "fp16", "int8")
-CHECKED = 256  # pixels a side, of the photograph that a site's browsers check themselves with
+CHECKED = 256  # pixels a side of the photograph that browsers check their painting with
 
 
 def export_site(
     source: str,
     out: Path,
+    options: ExportOptions = ExportOptions(),  # noqa: B008  # it is frozen
     *,
-    precisions: Sequence[str] = (),
-    licence: str = "",
-    description: str = "",
     overwrite: bool = False,
     wait: bool = False,
 ) -> Manifest | None:
-    """Exports a bundle to a site, by the graphs that it has, with the drift measured of them.
+    """Exports a bundle to a site with the graphs that it has and their measured drift.
 
     Args:
         source: A shipped model's name, a bundle's folder or zip.
-        out: The site's folder; it appears only when everything in it is complete.
-        precisions: Some of ``PRECISIONS``; none takes all.
-        licence: Of the weights; the bundle's if empty.
-        description: A sentence or two; the bundle's if empty.
+        out: The site's folder; it appears only when it is complete.
+        options: Precisions, some of ``PRECISIONS``; licence and description, the bundle's if empty.
         overwrite: Whether an existing folder may be replaced.
         wait: Whether to wait while another process writes ``out``.
 
     Returns:
-        The site's manifest; nothing if the source is no bundle with these graphs, which then have
-        to be built.
+        The site's manifest; None if the source is not a bundle with these graphs: they must be
+        built.
 
     Raises:
         UsageError: ``out`` exists, or there is no such source.
         BusyError: Another process writes ``out``.
         BundleError: The bundle is damaged, or the site cannot be written.
-        ExportError: onnxruntime-web cannot be had.
+        ExportError: onnxruntime-web cannot be fetched.
     """
     if resolve(source, *EXPORTABLE).kind is not Kind.BUNDLE:
         return None
     bundle = Bundle.open(source)
-    found = [bundle.find("onnx", precision) for precision in precisions or PRECISIONS]
+    found = [bundle.find("onnx", precision) for precision in options.precisions or PRECISIONS]
     graphs = [graph for graph in found if graph]
     reference = bundle.find("onnx", "fp32")
     if len(graphs) < len(found) or not reference:
         return None
     check_out(out, overwrite)
     onnxruntime_web.fetch()
-    manifest = bundle.manifest.model_copy(
-        update={
-            "licence": licence or bundle.manifest.licence,
-            "description": description or bundle.manifest.description,
-            "created": datetime.now(UTC).replace(microsecond=0),
-            "pleinair_version": __version__,
-            "artifacts": [_for_browsers(graph) for graph in graphs],
-            "skipped": [],
-            "weights": None,  # a browser has no use for them
-        }
-    )
+    manifest = _manifest(bundle, graphs, options)
     try:
         with staging(out, wait, ExportError) as staged:
-            check_out(out, overwrite)  # another may have written it meanwhile
+            check_out(out, overwrite)  # another process may have written it meanwhile
             for graph, artifact in zip(graphs, manifest.artifacts, strict=True):
                 shutil.copyfile(bundle.path(graph), staged / artifact.path)
             (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
@@ -96,8 +82,24 @@ def export_site(
     return manifest
 
 
+def _manifest(bundle: Bundle, graphs: list[Artifact], options: ExportOptions) -> Manifest:
+    """Returns the manifest of a bundle's site."""
+    said = bundle.manifest
+    return said.model_copy(
+        update={
+            "licence": options.licence or said.licence,
+            "description": options.description or said.description,
+            "created": datetime.now(UTC).replace(microsecond=0),
+            "pleinair_version": __version__,
+            "artifacts": [_for_browsers(graph) for graph in graphs],
+            "skipped": [],
+            "weights": None,  # a browser has no use for them
+        }
+    )
+
+
 def check_photograph(stride: int) -> Pixels:
-    """Returns what a site's browsers check themselves with, uint8 [H, W, 3]."""
+    """Returns the photograph that browsers check their painting with, uint8 [H, W, 3]."""
     frame, side = demo_still(), max(CHECKED, 2 * stride)
     top, left = ((length - side) // 2 for length in frame.shape[:2])
     return np.ascontiguousarray(frame[top : top + side, left : left + side])

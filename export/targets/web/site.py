@@ -1,6 +1,6 @@
-"""A bundle becomes a site: the page and what it stands on are put beside the artifacts.
+"""Makes a site of a bundle: puts the page and its runtime beside the artifacts.
 
-index.html sw.js files.js app.webmanifest   the page, what makes it work offline, its name
+index.html sw.js files.js app.webmanifest   the page, its service worker, its name
 app/                                        scripts, style and icons
 ort/                                        onnxruntime-web
 check.png                                   a photograph, and what FP32 PyTorch makes of it
@@ -32,11 +32,11 @@ def write_site(folder: Path, manifest: Manifest, photograph: Pixels, painted: Pi
     Args:
         folder: With its artifacts of target web.
         manifest: As it will be written into the folder.
-        photograph: uint8 [H, W, 3] that browsers check themselves with.
-        painted: What the reference makes of it.
+        photograph: uint8 [H, W, 3] that browsers check their painting with.
+        painted: The reference's painting of it.
 
     Raises:
-        ExportError: onnxruntime-web cannot be had.
+        ExportError: onnxruntime-web cannot be fetched.
     """
     shutil.copytree(_PAGE, folder, dirs_exist_ok=True)
     index = folder / INDEX
@@ -49,9 +49,9 @@ def write_site(folder: Path, manifest: Manifest, photograph: Pixels, painted: Pi
 
 
 def _files(folder: Path, manifest: Manifest) -> str:
-    """What a browser keeps at its first visit, and a version that changes with any of it.
+    """The files that a browser caches at its first visit, and a version that changes with them.
 
-    Of onnxruntime-web it keeps what it used.
+    Of onnxruntime-web it caches only the files that it used.
     """
     written = [INDEX, "app.webmanifest", CHECK]
     written += sorted(file.relative_to(folder).as_posix() for file in folder.glob("app/*"))
@@ -65,7 +65,7 @@ def _files(folder: Path, manifest: Manifest) -> str:
 
 
 def _web_manifest(manifest: Manifest) -> str:
-    """What a device shows of the page once it is installed there."""
+    """The web app manifest: what a device shows of the page once it is installed."""
     icons = [
         {"src": "app/icon.svg", "sizes": "any", "type": "image/svg+xml"},
         {"src": "app/icon-192.png", "sizes": "192x192", "type": "image/png"},

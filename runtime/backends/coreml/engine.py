@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import sys
 import threading
 import warnings
@@ -16,17 +15,17 @@ from ....canvas.layout import Piece
 from ....errors import BackendError
 from ....pictures import Frames
 from ...strokes.canvases import Canvases, Plans
-from ..library import mapped_errors
+from ..library import mapped_errors, quiet
 from ..protocols import Engine
 
-OTHERS = 4  # sizes besides the package's own that stay loaded
+OTHERS = 4  # other sizes than the package's that stay loaded
 
 
 class CoreMLEngine:
     """A model for the sizes that its package lists, and one more for each other size.
 
-    The program itself takes any size; it is the list that Core ML gets ready for. A size that is
-    not in it costs some seconds when it first comes.
+    The program itself takes any size; Core ML prepares for the list. Another size takes some
+    seconds when it first occurs.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class CoreMLEngine:
 
     def _load(self, source: Any, **options: Any) -> Any:
         with warnings.catch_warnings():
-            # Of a model that Core ML refuses coremltools only warns.
+            # coremltools only warns if Core ML refuses a model.
             warnings.filterwarnings("error", "You will not be able to run predict")
             units = self.tools.ComputeUnit.ALL
             return self.tools.models.MLModel(source, compute_units=units, **options)
@@ -110,7 +109,7 @@ def resized(spec: Any, height: int, width: int) -> Any:
 
 
 def device() -> str:
-    """Returns an empty word: any Mac will do.
+    """Returns an empty string: any Mac will do.
 
     Raises:
         BackendError: This is no Mac.
@@ -123,11 +122,7 @@ def device() -> str:
 def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
     """Loads a .mlpackage."""
     device()
-    logging.disable(logging.WARNING)  # coremltools warns of every library that it knows no more
-    try:
-        with mapped_errors("coreml", "be imported"):
-            import coremltools
-            from PIL import Image
-    finally:
-        logging.disable(logging.NOTSET)
+    with mapped_errors("coreml", "be imported"), quiet():  # it warns of libraries that it ignores
+        import coremltools
+        from PIL import Image
     return CoreMLEngine(path, coremltools, Image, canvases)

@@ -8,6 +8,6 @@ BACKEND = Backend(
     "executorch",
     "executorch",
     'pip install "pleinair[executorch]"',
-    in_auto=False,  # its import alone takes as long as auto may measure
+    in_auto=False,  # importing it takes as long as auto may measure
     order=60,
 )

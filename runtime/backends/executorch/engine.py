@@ -1,13 +1,11 @@
 """The backend ``executorch``: a .pte by ExecuTorch's Python runtime, XNNPACK as on a phone.
 
-It stands above the runtime, which knows its name only: ExecuTorch's runtime takes torch's tensors.
+The rest of the runtime knows only its name: ExecuTorch's runtime takes torch's tensors.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import torch
 
 from ....errors import BackendError
 from ....pictures import Frames
-from ..library import mapped_errors, muted
+from ..library import mapped_errors, muted, quiet
 from ..protocols import Engine
 
 
@@ -33,7 +31,7 @@ class ExecuTorchEngine:
             self.method = self.program.load_method("forward")
 
     def prepare(self, height: int, width: int) -> None:
-        """Nothing to do: a method takes any size up to its largest."""
+        """Does nothing: a method takes any size up to its largest."""
 
     def __call__(self, frames: Frames) -> Frames:
         """Paints uint8 RGB [1, H, W, 3]."""
@@ -48,16 +46,11 @@ class ExecuTorchEngine:
 
 
 def _runtime() -> Any:
-    """Imports ExecuTorch without its warnings, which are about itself."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from executorch.runtime import Runtime
+    """Imports ExecuTorch without the warnings about itself."""
+    with quiet():
+        from executorch.runtime import Runtime
 
-            return Runtime.get()
-    finally:
-        logging.disable(logging.NOTSET)
+        return Runtime.get()
 
 
 def load(path: Path, in_flight: int) -> Engine:

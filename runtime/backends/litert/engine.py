@@ -1,7 +1,7 @@
 """LiteRT, once TensorFlow Lite: a .tflite by its Python runtime, XNNPACK as on a phone.
 
-A file is for one size, since GPU delegates take no other. For another size the same program is
-written anew in memory: the sizes of its tensors, and those that transposed convolutions are told.
+A file is for one size, since GPU delegates need fixed sizes. For another size the program is
+rewritten in memory: the sizes of its tensors, and the output sizes of transposed convolutions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ....pictures import Frames
 from ..library import mapped_errors, muted
 from ..protocols import Engine
 
-BYTES = (1.0, -128)  # scale and zero point of INT8 numbers that are a frame's bytes
+BYTES = (1.0, -128)  # scale and zero point with which INT8 values are a frame's bytes
 TRANSPOSE_CONV = schema.BuiltinOperator.TRANSPOSE_CONV
 
 
@@ -41,10 +41,12 @@ class LiteRtEngine:
             self.programs = {size_of(file): file.read_bytes() for file in path.glob("*.tflite")}
             if not self.programs:
                 raise BackendError(f"litert: {path} holds no WIDTHxHEIGHT.tflite; export it again")
-            self._open(*min(self.programs))  # refuses now what it cannot read
+            self._open(
+                *min(self.programs)
+            )  # refuses what it cannot read now, not at the first frame
 
     def prepare(self, height: int, width: int) -> None:
-        """Nothing to do: the first frame of a size opens an interpreter for it."""
+        """Does nothing: the first frame of a size opens an interpreter for it."""
 
     def __call__(self, frames: Frames) -> Frames:
         """Paints uint8 RGB [1, H, W, 3]."""

@@ -29,12 +29,12 @@ class NcnnEngine:
         self.path = path
         self.net = ncnn.Net()
         self.net.opt.num_threads = threads
-        # It says nothing of what is wrong but to stderr.
+        # It says what is wrong on stderr only.
         if self.net.load_param(str(path / PARAM)) or self.net.load_model(str(path / WEIGHTS)):
             raise BackendError(f"ncnn failed to load {path}; export it again")
 
     def prepare(self, height: int, width: int) -> None:
-        """Nothing to do: a network takes any size."""
+        """Does nothing: a network takes any size."""
 
     def __call__(self, frames: Frames) -> Frames:
         """Paints uint8 RGB [1, H, W, 3]."""
@@ -47,7 +47,7 @@ class NcnnEngine:
             failed, made = extractor.extract(OUTPUT)
             if failed:
                 raise BackendError(f"ncnn failed to run {self.path}; export it again")
-            # Whole numbers in 0 .. 255 already.
+            # These are integers in 0 .. 255 already.
             return np.array(made).astype(np.uint8).transpose(1, 2, 0)[None].copy()
 
 

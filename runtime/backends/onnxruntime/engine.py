@@ -18,8 +18,8 @@ from ...strokes.canvases import Canvases, Plans, check_inputs
 from ..library import mapped_errors
 from ..protocols import Engine
 
-# Execution providers by the names that one writes; onnxruntime-gpu, -directml, -openvino and the
-# Mac's onnxruntime bring them.
+# Execution providers by the names that users write; onnxruntime-gpu, -directml, -openvino and the
+# Mac's onnxruntime have them.
 _PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -29,7 +29,7 @@ _PROVIDERS = {
     "openvino": "OpenVINOExecutionProvider",
     "xnnpack": "XnnpackExecutionProvider",
 }
-_ONE_AT_A_TIME = {"directml"}  # its sessions must not be run by several threads at once
+_ONE_AT_A_TIME = {"directml"}  # several threads must not run its sessions at once
 
 
 class OnnxRuntimeEngine:
@@ -38,8 +38,8 @@ class OnnxRuntimeEngine:
     Args:
         path: An .onnx file.
         in_flight: How many frames are painted at once; each gets its share of the cores.
-        way: One of ``_PROVIDERS``. What it cannot run falls to the CPU.
-        canvases: What a painter with strokes takes beside the frame.
+        way: One of ``_PROVIDERS``. The CPU runs what it cannot.
+        canvases: The canvas, which a painter with strokes takes beside the frame.
         without: Names of ONNX Runtime's optimizers that are left out.
     """
 
@@ -62,7 +62,7 @@ class OnnxRuntimeEngine:
             options.enable_mem_pattern = False  # as DirectML asks for
             options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         provider: Any = _PROVIDERS[way]
-        if way == "xnnpack":  # it has threads of its own, and ONNX Runtime's must not spin beside
+        if way == "xnnpack":  # it has threads of its own; ONNX Runtime's must not spin as well
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             options.intra_op_num_threads = 1
             provider = (provider, {"intra_op_num_threads": str(threads)})
@@ -75,7 +75,7 @@ class OnnxRuntimeEngine:
             self.input = next(iter(self.inputs))
             self.output = self.session.get_outputs()[0].name
         if _PROVIDERS[way] not in self.session.get_providers():
-            # ONNX Runtime only warns, and would go on with the CPU alone.
+            # ONNX Runtime only warns, and would use the CPU alone.
             raise BackendError(
                 f"onnxruntime has {way}, but it does not start here: its libraries or driver are"
                 " missing; install them or use another --backend"

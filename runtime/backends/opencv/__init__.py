@@ -9,6 +9,6 @@ BACKEND = Backend(
     "opencv-python or opencv-python-headless",
     "pip install opencv-python",
     strokes=("onnx",),
-    in_auto=False,  # it is never the quickest
+    in_auto=False,  # it is never the fastest
     order=80,
 )

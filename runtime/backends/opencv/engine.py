@@ -25,13 +25,13 @@ class OpenCvEngine:
 
     Args:
         path: An .onnx file.
-        canvases: What a painter with strokes takes beside the frame.
+        canvases: The canvas, which a painter with strokes takes beside the frame.
     """
 
     def __init__(self, path: Path, canvases: Canvases | None = None) -> None:
         self.path, self.canvases = path, canvases
         self.mine = threading.local()
-        self._net()  # refuses now what it cannot read
+        self._net()  # refuses what it cannot read now, not at the first frame
 
     def prepare(self, height: int, width: int) -> None:
         """Lays the canvas, if there is one: a network takes any size."""
@@ -66,7 +66,7 @@ class OpenCvEngine:
             return [made.copy() for made in net.forward(["painted", "plan"])]
 
     def _lay(self, net: Any, height: int, width: int, piece: Piece | None) -> None:
-        """Gives a network its canvas, unless it has it: it keeps its inputs."""
+        """Gives a network its canvas, unless it has that already: networks keep their inputs."""
         assert self.canvases
         canvas = self.canvases(height, width, piece)
         if getattr(self.mine, "canvas", None) is not canvas:

@@ -16,6 +16,7 @@ from ....pictures import Frames
 from ...strokes.canvases import Canvases, Plans, check_inputs
 from ..library import mapped_errors
 from ..protocols import Engine
+from .compiled import CompiledModels
 from .model import adapt, fix_inputs
 
 KEPT = 4  # compiled models: a live picture that adapts goes to and fro between a few sizes
@@ -56,6 +57,11 @@ class OpenVinoEngine:
             self.model = _core().read_model(path / "model.xml" if path.is_dir() else path)
             adapt(self.model)
             inputs = {taken.any_name: _sides(taken.partial_shape) for taken in self.model.inputs}
+            self.kept = (
+                CompiledModels(_core(), path, self.options, canvases)
+                if self.device == "CPU"
+                else None
+            )
         check_inputs(path, inputs, canvases)
 
     def prepare(self, height: int, width: int) -> None:
@@ -91,11 +97,16 @@ class OpenVinoEngine:
         with self.lock:
             fitting = self.compiled.pop((height, width), None)
             if fitting is None:
-                fitting = self._compile(height, width)
+                fitting = self._kept_or_compiled(height, width)
                 while len(self.compiled) >= KEPT:
                     del self.compiled[next(iter(self.compiled))]
             self.compiled[height, width] = fitting
             return fitting
+
+    def _kept_or_compiled(self, height: int, width: int) -> Any:
+        if self.kept is None:
+            return self._compile(height, width)
+        return self.kept(height, width, lambda: self._compile(height, width))
 
     def _compile(self, height: int, width: int, piece: Piece | None = None) -> Any:
         """Compiles for a size; a canvas is constant then, and what follows from it alone."""

@@ -20,7 +20,7 @@ from ..library import mapped_errors
 from ..protocols import Engine
 from . import nvidia
 
-# What the library can say about an engine that it refuses, and what to do.
+# What the library says about an engine that it refuses, and what to do.
 _REFUSALS = {
     "VERSION_MISMATCH": "another version of the library built it; export it again",
     "UNSUPPORTED_CC": "it was built for another kind of GPU; export it again",
@@ -33,10 +33,10 @@ _REFUSALS = {
 
 
 class TensorRtEngine:
-    """An engine, and a lane for each frame that is painted at the same time."""
+    """An engine, with a lane for each frame that is painted at the same time."""
 
     def __init__(self, path: Path, canvases: Canvases | None = None) -> None:
-        nvidia.gpu()  # says what is missing better than the library does
+        nvidia.gpu()  # names what is missing, which the library does not
         data = path.read_bytes()
         self.name = path.name
         self.library, self.runtime, self.engine = _deserialized(data, self.name)
@@ -55,7 +55,7 @@ class TensorRtEngine:
         self.lock = threading.Lock()
 
     def prepare(self, height: int, width: int) -> None:
-        """Paints an empty frame: whatever is compiled at first use, is then."""
+        """Paints an empty frame, so that what is compiled at first use is compiled now."""
         self(np.zeros((1, height, width, 3), np.uint8))
 
     def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
@@ -79,11 +79,11 @@ class TensorRtEngine:
             except IndexError:
                 lane = _Lane(self)
             painted = lane.paint(np.ascontiguousarray(frames), canvas)
-            self.lanes.append(lane)  # not if it failed: its state is unknown then
+            self.lanes.append(lane)  # not after a failure: its state is unknown
             return painted
 
     def context(self) -> Any:
-        """Makes an execution context; TensorRT-RTX compiles its kernels now, or reads them."""
+        """Makes an execution context; TensorRT-RTX compiles or loads its kernels now."""
         with self.lock:
             if self.cache is None:
                 context = self.engine.create_execution_context()
@@ -103,7 +103,7 @@ class TensorRtEngine:
 
 
 class _Lane:
-    """What painting one frame takes: a context, a stream, and memory for one size."""
+    """The resources to paint one frame: a context, a stream, and memory for one size."""
 
     def __init__(self, engine: TensorRtEngine) -> None:
         self.context, self.input, self.output = engine.context(), engine.input, engine.output
@@ -198,9 +198,9 @@ class _Memory:
 
 
 class _KernelCache:
-    """Keeps what TensorRT-RTX compiles for this GPU: the next start is then a matter of a moment.
+    """Caches what TensorRT-RTX compiles for this GPU, so that the next start is fast.
 
-    Kernels for the sizes in use come later, in the background, so it is written at the end.
+    Kernels for the sizes in use are compiled later, in the background, so it is written at the end.
     """
 
     def __init__(self, cache: Any, path: Path) -> None:
@@ -211,7 +211,7 @@ class _KernelCache:
 
     @classmethod
     def of(cls, engine: Any, data: bytes) -> _KernelCache | None:
-        """Returns an engine's, or None where the library compiles nothing."""
+        """Returns an engine's cache, or None if the library compiles nothing."""
         if not hasattr(engine, "create_runtime_config"):  # an older TensorRT
             return None
         settings = engine.create_runtime_config()
@@ -221,7 +221,7 @@ class _KernelCache:
         return cls(settings.create_runtime_cache(), nvidia.cache_path(name))
 
     def settings(self, engine: Any) -> Any:
-        """Returns what a context is made with."""
+        """Returns the arguments of a context."""
         settings = engine.create_runtime_config()
         settings.set_runtime_cache(self.cache)
         return settings
@@ -243,7 +243,7 @@ def _deserialized(data: bytes, name: str) -> tuple[Any, Any, Any]:
 
 
 def _refusal(library: Any, runtime: Any, data: bytes) -> str:
-    """What TensorRT-RTX has against an engine; TensorRT only logs it."""
+    """Why TensorRT-RTX refuses an engine; TensorRT only logs it."""
     if not hasattr(runtime, "get_engine_validity"):
         return ""
     _, bits = runtime.get_engine_validity(data)

@@ -1,8 +1,8 @@
 """NVIDIA's side of TensorRT: which library is installed, its log, the GPU, and files to keep.
 
 ``tensorrt_rtx`` and ``tensorrt`` have one Python API. The former builds engines on any machine, for
-any RTX GPU, and compiles the last part where they run; the latter builds for the very GPU that it
-runs on, Jetsons among them. Neither reads the other's engines.
+any RTX GPU, and compiles the last part where they run; the latter builds for the GPU that it runs
+on, Jetsons included. Neither reads the other's engines.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def libraries() -> list[Any]:
 
 @functools.cache
 def log_of(library: Any) -> Any:
-    """Returns the log of a TensorRT; it takes one for all that a process does with it.
+    """Returns the log of a TensorRT, which is one per process.
 
-    ``messages`` has what was as severe as ``level`` or more; whoever starts something clears it.
-    Nothing is printed: the words belong into the error that is raised.
+    ``messages`` has those of severity ``level`` or higher; callers clear it before they start.
+    Nothing is printed: messages become part of the errors raised.
     """
 
     class Log(library.ILogger):  # type: ignore[misc]
@@ -73,7 +73,7 @@ def log_of(library: Any) -> Any:
 
 
 def one_line(said: object) -> str:
-    """Returns what a library says as part of a sentence."""
+    """Returns a library's message as part of a sentence."""
     return " ".join(str(said).split()) or "no reason given"
 
 

@@ -1,7 +1,7 @@
 """The backend ``torch``: a run's generator before any export, or a bundle's graph, in PyTorch.
 
-It stands above the runtime, which knows its name only and never needs PyTorch, and above training,
-whose checkpoints it reads. A checkpoint is opened as a bundle with one artifact: itself.
+The rest of the runtime knows only its name and never needs PyTorch. It reads checkpoints of
+training; a checkpoint is opened as a bundle with one artifact, itself.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _ITSELF = Drift(
 
 
 class TorchEngine:
-    """A frame graph on the quickest device that PyTorch finds; one frame at a time has all of it.
+    """A frame graph on the fastest device that PyTorch finds, which paints one frame at a time.
 
     Args:
         path: A generator's checkpoint, a .pt2 program, or an .onnx file.
@@ -66,11 +66,11 @@ class TorchEngine:
             self.paint = in_torch(self.module, device())
         # A program takes its canvas beside the frame; a checkpoint's generator lays its own.
         self.canvases = canvases if path.suffix == ".pt2" else None
-        self.canvas: tuple[Arrays, tuple[Tensor, ...]] = ({}, ())  # the last one, and on the device
+        self.canvas: tuple[Arrays, tuple[Tensor, ...]] = ({}, ())  # the last canvas, on the device
         self.turn = threading.Lock()
 
     def prepare(self, height: int, width: int) -> None:
-        """Nothing to do: a module takes any size."""
+        """Does nothing: a module takes any size."""
 
     def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
         """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture."""
@@ -130,7 +130,7 @@ def device() -> str:
 
 
 def ways(in_flight: int) -> list[str]:
-    """Names what can be done here: compiling for a CPU takes a C++ compiler, for a GPU Triton."""
+    """Names the ways that work here: compiling needs a C++ compiler for a CPU, Triton for a GPU."""
     usual = "clang++" if sys.platform == "darwin" else "cl" if sys.platform == "win32" else "g++"
     has_compiler = shutil.which(os.environ.get("CXX", usual)) is not None
     if device() == "cuda":
@@ -148,13 +148,13 @@ def open_checkpoint(source: Path) -> Bundle:
 
     Raises:
         UsageError: There is no such file.
-        TrainingError: It is no generator of pleinair.
+        TrainingError: It is not a generator of pleinair.
     """
     path = resolve(source, Kind.RUN, Kind.CHECKPOINT).checkpoint
     loaded = load_generator(path)
     what, digest, status = describe(loaded.generator), sha256_of(path), path.stat()
     recipe = loaded.recipe
-    artifact = Artifact.model_construct(  # its name is the user's, not one that a bundle may have
+    artifact = Artifact.model_construct(  # the user's name, which a bundle might not be allowed
         target=CHECKPOINT,
         precision="fp32",
         path=path.name,

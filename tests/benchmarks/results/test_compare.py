@@ -131,7 +131,7 @@ def test_a_table_grows_by_one_device_after_another(measured, cli, tmp_path):
     assert len(json.loads(second.out)["devices"]) == 2
     (tmp_path / "devices.json").write_text('{"devices": [{}]}')
     refused = cli("bench", "table", tmp_path / "devices.json")
-    assert "is no table of devices" in refused.error()
+    assert "is not a table of devices" in refused.error()
     assert refused.code == 1
 
 

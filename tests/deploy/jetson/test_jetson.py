@@ -367,7 +367,7 @@ def test_engines_that_cannot_be_taken(device, model: Path, tmp_path: Path, photo
     run = cli("deploy", "engines", model, tmp_path / "int8.engine", "--pictures", photos)
     assert (run.code, "failed to load" in run.error()) == (1, True)
     run = cli("deploy", "engines", "monet-conv", tmp_path / "int8.engine")
-    assert (run.code, "monet-conv is no folder" in run.error()) == (2, True)
+    assert (run.code, "monet-conv is not a folder" in run.error()) == (2, True)
     assert (model / "manifest.json").read_bytes() == before
     with pytest.raises(BundleError, match="no onnx fp32"):
         _without_reference(model)
@@ -426,5 +426,5 @@ def test_graph_for_takes_either_target(kit: Path) -> None:
     assert found
     assert found.path == "int8.jetson"
     assert engines.graph_for(bundle, "fp32") is None
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         take_engines(kit / "README.md", [])

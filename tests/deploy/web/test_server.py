@@ -111,7 +111,7 @@ def test_a_site_that_is_not_whole(copied, cli, name):
     (copied / name).unlink()
     done = cli("serve", copied)
     assert done.code == 1
-    assert f"no whole site: {name} is missing; export it again" in done.error()
+    assert f"not a complete site: {name} is missing; export it again" in done.error()
 
 
 def test_a_site_whose_model_was_changed(copied, cli):

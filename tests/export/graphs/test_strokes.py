@@ -11,12 +11,12 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle, bytes_of
 from pleinair.bundle.manifest import Strokes
 from pleinair.canvas.hand import MONET, Hand
 from pleinair.errors import ExportError, UsageError
 from pleinair.export.drift import reference_pictures, reference_plans
-from pleinair.export.exporter import export
 from pleinair.export.graphs.float_onnx import export_float
 from pleinair.export.graphs.frame import frame_graph
 from pleinair.export.graphs.openvino_ir import write_ir

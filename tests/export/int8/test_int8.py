@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle
 from pleinair.bundle.manifest import Manifest
 from pleinair.errors import ExportError, UsageError
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference
-from pleinair.export.exporter import export
 from pleinair.export.graphs.half_storage import restore_floats
 from pleinair.export.int8.observe import Histogram, Observed, observe
 from pleinair.export.int8.quantize import ONNXRUNTIME, OPENVINO, OPERATIONS, Quantizer

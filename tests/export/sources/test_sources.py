@@ -13,10 +13,10 @@ import onnxruntime as ort
 import pytest
 import torch
 from onnx import TensorProto, helper
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle, sha256_of
 from pleinair.errors import BundleError, ExportError, PleinairError, UsageError
 from pleinair.export.calibration import load_frames
-from pleinair.export.exporter import export
 from pleinair.export.sources.source import load_source
 from pleinair.networks.generators import create_generator
 from pleinair.networks.load import load_painter
@@ -253,7 +253,7 @@ def test_onnx_files_that_are_something_else(
     larger = save_onnx(resized, tmp_path / "larger.onnx")
     for source, options, kind, said in (
         (tmp_path / "none.onnx", {}, UsageError, "does not exist"),
-        (tmp_path / "text.onnx", {}, ExportError, "no valid ONNX model"),
+        (tmp_path / "text.onnx", {}, ExportError, "not a valid ONNX model"),
         (larger, {}, ExportError, "does not return pictures of the size that it takes"),
         (bundle / "int8.onnx", {}, ExportError, "in INT8 already"),
         (bundle / "fp32.onnx", {"input_range": (0, 1)}, UsageError, "takes bytes"),

@@ -12,11 +12,11 @@ import cv2
 import pytest
 import torch
 from pleinair import __version__
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle, bytes_of, sha256_of
 from pleinair.errors import ExportError
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference, measure, reference_pictures
-from pleinair.export.exporter import export
 from pleinair.export.graph_store import GraphStore
 from pleinair.export.sources.checkpoints import load_trained
 from pleinair.export.targets import Built, find_target

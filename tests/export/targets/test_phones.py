@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle, sha256_of
 from pleinair.bundle.resolve import SHIPPED
 from pleinair.errors import ExportError
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference, reference_pictures
-from pleinair.export.exporter import export
 from pleinair.export.graph_store import GraphStore
 from pleinair.export.sources.source import load_source
 from pleinair.export.targets import TARGETS, Built

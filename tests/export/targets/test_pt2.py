@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle
 from pleinair.errors import BackendError
-from pleinair.export.exporter import export
 from pleinair.pictures import read_picture
 from pleinair.runtime.backends import find_backend
 from pleinair.runtime.stylizer import load

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle
 from pleinair.bundle.manifest import Strokes
 from pleinair.canvas.hand import MONET
 from pleinair.errors import ExportError, UsageError
-from pleinair.export.exporter import export
 from pleinair.export.graphs.float_onnx import export_float
 from pleinair.export.graphs.strokes import add_head
 from pleinair.export.int8.quantize import Quantizer

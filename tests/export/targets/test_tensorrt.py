@@ -15,11 +15,11 @@ import onnxruntime as ort
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle, sha256_of
 from pleinair.bundle.manifest import Artifact
 from pleinair.errors import BackendError, ExportError
 from pleinair.export.calibration import load_frames
-from pleinair.export.exporter import export
 from pleinair.export.graph_store import GraphStore
 from pleinair.export.int8.quantize import TENSORRT
 from pleinair.export.sources.checkpoints import load_trained

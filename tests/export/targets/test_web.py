@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 from pleinair import metrics
+from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle, sha256_of
 from pleinair.bundle.manifest import Strokes
 from pleinair.canvas.hand import HANDS
 from pleinair.errors import ExportError
-from pleinair.export.exporter import export
 from pleinair.export.targets.web import onnxruntime_web
 from pleinair.runtime.strokes.canvases import Canvases
 from pleinair.runtime.strokes.still import Still

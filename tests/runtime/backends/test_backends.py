@@ -59,7 +59,7 @@ def test_a_third_partys_backend_paints(third_party, photos):
     [
         ("no_such_module:BACKEND", "No module named 'no_such_module'"),
         ("their_backend:NOTHING", "NOTHING"),
-        ("their_backend:NONE", "is no pleinair.runtime.backends.Backend"),
+        ("their_backend:NONE", "is not a pleinair.runtime.backends.Backend"),
     ],
 )
 def test_one_that_cannot_be_used_is_listed_with_the_reason(third_party, cli, value, why):

@@ -92,7 +92,7 @@ def test_what_cannot_be_painted_with(run: Path, tmp_path: Path) -> None:
     (tmp_path / "text.pt").write_text("no checkpoint")
     for model, backend, kind, said in (
         (tmp_path / "none.pt", "auto", UsageError, "does not exist"),
-        (tmp_path / "text.pt", "auto", TrainingError, "no readable checkpoint"),
+        (tmp_path / "text.pt", "auto", TrainingError, "not a readable checkpoint"),
         (run, "onnxruntime", BackendError, "it has: checkpoint fp32"),
         (run, "torch:tpu", UsageError, "known: .*eager"),
     ):

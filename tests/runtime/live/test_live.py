@@ -17,9 +17,8 @@ from pleinair.runtime.live.live import LivePainter, Look, live
 from pleinair.runtime.models import open_model
 from pleinair.runtime.sinks.meter import Meter
 from pleinair.runtime.sinks.overlay import draw
-from pleinair.runtime.sources import reconnect
-from pleinair.runtime.sources import source as sources
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources import container, reconnect
+from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.stylizer import Choice, Stylizer, load
 
 FIELDS = {"frames", "seconds", "fps", "dropped", "latency_ms", "size", "backend", "precision"}
@@ -120,7 +119,7 @@ def test_a_stream_hands_on_each_picture_at_once(monkeypatch):
             out.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         out.mux(video.encode(None))
     over = threading.Event()
-    monkeypatch.setattr(sources, "TIMEOUT", 60)
+    monkeypatch.setattr(container, "TIMEOUT", 60)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def log_message(self, *_):
@@ -163,13 +162,13 @@ def test_a_stream_without_pictures(stream, path):
 
 
 def test_a_stream_that_stalls_at_once(stream, monkeypatch):
-    monkeypatch.setattr(sources, "TIMEOUT", 0.5)
+    monkeypatch.setattr(container, "TIMEOUT", 0.5)
     with pytest.raises(MediaError, match=r"nothing came for 0\.5 seconds"):
         live(f"{stream}/0-stall", "null", **FAST)
 
 
 def test_a_stream_that_stalls_is_waited_for(stream, monkeypatch):
-    monkeypatch.setattr(sources, "TIMEOUT", 1.0)
+    monkeypatch.setattr(container, "TIMEOUT", 1.0)
     said = []
     result = live(f"{stream}/5-stall", "null", **FAST, duration=9, say=said.append)
     assert result.report.frames > 5  # of more than one connection
@@ -178,7 +177,7 @@ def test_a_stream_that_stalls_is_waited_for(stream, monkeypatch):
 
 
 def test_a_stream_that_does_not_come_back(stream, monkeypatch):
-    monkeypatch.setattr(sources, "TIMEOUT", 1.0)
+    monkeypatch.setattr(container, "TIMEOUT", 1.0)
     monkeypatch.setattr(reconnect, "PATIENCE", 0.3)
     opened, first = [], reconnect.open_source
 
@@ -199,7 +198,7 @@ def test_a_stalled_stream_does_not_outlive_the_duration(stream):
     start = time.perf_counter()
     result = live(f"{stream}/5-stall", "null", **FAST, duration=1)
     assert result.report.frames > 0
-    assert time.perf_counter() - start < sources.TIMEOUT  # it did not wait for the stream
+    assert time.perf_counter() - start < container.TIMEOUT  # it did not wait for the stream
 
 
 def test_nobody_listens():

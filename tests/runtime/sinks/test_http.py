@@ -15,7 +15,7 @@ from pleinair.errors import MediaError, UsageError
 from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.live.live import Look, live
-from pleinair.runtime.sinks.opening import open_sink
+from pleinair.runtime.sinks.opening import open_sinks
 from pleinair.runtime.sources.source import EmptySource
 
 
@@ -31,8 +31,8 @@ class Server:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.controls = Controls(styles=["monet", "other"])
-        self.sink = open_sink(
-            "http:0", EmptySource(), self.controls, lambda: "monet", self.said.append
+        self.sink = open_sinks(
+            ["http:0"], EmptySource(), self.controls, lambda: "monet", self.said.append
         )
         self.url = urlparse(self.sink.url)
         self.written = 0
@@ -195,18 +195,18 @@ def test_what_is_no_http_hurts_nobody(server, capfd):
 
 def test_a_port_in_use(server):
     with pytest.raises(MediaError, match=r"port \d+ is in use; give another: --sink http:PORT"):
-        open_sink(f"http:{server.url.port}", EmptySource())
+        open_sinks([f"http:{server.url.port}"], EmptySource())
 
 
 @pytest.mark.parametrize("address", ["http:x", "http:1.2.3.4", "http:127.0.0.1:99999", "http:-1"])
 def test_an_address_that_is_none(address):
     with pytest.raises(UsageError, match="has no port; write http:PORT or http:HOST:PORT"):
-        open_sink(address, EmptySource())
+        open_sinks([address], EmptySource())
 
 
 def test_a_host_that_is_not_this_machines():
     with pytest.raises(MediaError, match=r"no page can be served at 203\.0\.113\.1:8080"):
-        open_sink("http:203.0.113.1:8080", EmptySource())
+        open_sinks(["http:203.0.113.1:8080"], EmptySource())
 
 
 def test_live_over_http(demo_clip):
@@ -249,19 +249,19 @@ def test_the_address_works_without_its_slash(server):
 
 def test_a_token_of_ones_own_is_kept():
     for _ in range(2):
-        with open_sink("http:0/my-own_token", EmptySource()) as sink:
+        with open_sinks(["http:0/my-own_token"], EmptySource()) as sink:
             assert urlparse(sink.url).path == "/my-own_token/"
 
 
 @pytest.mark.parametrize("token", ["short", "with space in it", "a/b/c/d/e/f", "ü" * 9, "x" * 65])
 def test_a_token_that_is_none(token):
     with pytest.raises(UsageError, match="a token is 8 to 64 letters"):
-        open_sink(f"http:0/{token}", EmptySource())
+        open_sinks([f"http:0/{token}"], EmptySource())
 
 
 def test_the_address_in_the_network_is_said_with_a_code_for_phones():
     said = []
-    with open_sink("http:0.0.0.0:0", EmptySource(), say=said.append) as sink:
+    with open_sinks(["http:0.0.0.0:0"], EmptySource(), say=said.append) as sink:
         here, shared = urlparse(sink.url), urlparse(sink.shared)
         assert (here.hostname, here.path) == ("127.0.0.1", shared.path)
         assert said[0] == f"open {sink.url}"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
-from pleinair.runtime.sinks.opening import open_sink
+from pleinair.runtime.sinks.opening import open_sinks
 from pleinair.runtime.sources.source import EmptySource
 
 BROWSER = next(
@@ -23,7 +23,7 @@ def page(tmp_path, monkeypatch):
     playwright = pytest.importorskip("playwright.sync_api")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     controls = Controls(styles=["monet", "seurat"])
-    with open_sink("http:0.0.0.0:0", EmptySource(), controls) as sink:
+    with open_sinks(["http:0.0.0.0:0"], EmptySource(), controls) as sink:
         sink.write(Frame(np.zeros((48, 64, 3), np.uint8), 0))
         with playwright.sync_playwright() as started:
             browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pleinair.errors import MediaError, UsageError
 from pleinair.runtime.sinks.encoding import CODECS, PRESETS, Encoding, hardware_encoders
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.translate.translate import translate
 
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
@@ -118,7 +118,7 @@ def test_a_time_that_is_none(film, tmp_path, cli):
     run = cli("translate", film, tmp_path / "o.mkv", "--start", "1m")
     assert (run.code, run.error()) == (
         2,
-        "--start '1m' is no time; write seconds, 1:02 or 1:02:03.5",
+        "--start '1m' is not a time; write seconds, 1:02 or 1:02:03.5",
     )
 
 

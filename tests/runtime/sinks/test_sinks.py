@@ -9,19 +9,21 @@ import pytest
 from pleinair.errors import MediaError
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.sinks.encoding import Encoding
-from pleinair.runtime.sinks.opening import open_sink
+from pleinair.runtime.sinks.opening import open_sinks
 from pleinair.runtime.sinks.segments import LENGTH, Segments
 from pleinair.runtime.sinks.sink import FolderSink, NullSink
-from pleinair.runtime.sinks.video import VideoSink
-from pleinair.runtime.sources.source import EmptySource, open_source
+from pleinair.runtime.sinks.video import VideoSink, WriteOptions
+from pleinair.runtime.sources.opening import open_source
+from pleinair.runtime.sources.source import EmptySource
 
+KEPT = WriteOptions(resumable=True)
 NOISE = np.random.default_rng(0).integers(0, 256, (96, 168, 3), np.uint8)
 
 
 def test_what_a_spelling_opens(tmp_path):
     source = EmptySource()
-    assert isinstance(open_sink("null", source), NullSink)
-    video = open_sink(str(tmp_path / "x.mkv"), source)
+    assert isinstance(open_sinks(["null"], source), NullSink)
+    video = open_sinks([str(tmp_path / "x.mkv")], source)
     assert isinstance(video, VideoSink)
     video.discard()
 
@@ -75,10 +77,10 @@ def test_a_segment_that_just_got_its_name_is_kept(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Segments, "write", interrupted)
     path = tmp_path / "x.mp4"
-    with pytest.raises(KeyboardInterrupt), VideoSink(path, EmptySource(), resumable=True) as sink:
+    with pytest.raises(KeyboardInterrupt), VideoSink(path, EmptySource(), writing=KEPT) as sink:
         for index in range(LENGTH):
             sink.write(Frame(NOISE, index))
-    assert VideoSink(path, EmptySource(), resumable=True).frames_done == LENGTH
+    assert VideoSink(path, EmptySource(), writing=KEPT).frames_done == LENGTH
 
 
 def test_a_place_that_cannot_be_written_to_is_not_blamed_on_the_sound(tmp_path, make_video):

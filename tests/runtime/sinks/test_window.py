@@ -11,9 +11,10 @@ from pleinair.errors import MediaError, UsageError
 from pleinair.runtime.controls import KEYS, Controls, read_settings, settings_file
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.sinks.meter import Meter
-from pleinair.runtime.sinks.opening import open_sink
+from pleinair.runtime.sinks.opening import open_sinks
 from pleinair.runtime.sinks.overlay import draw
-from pleinair.runtime.sources.source import EmptySource, open_source
+from pleinair.runtime.sources.opening import open_source
+from pleinair.runtime.sources.source import EmptySource
 
 GREY = np.full((240, 320, 3), 90, np.uint8)
 
@@ -42,7 +43,7 @@ def test_a_window_without_a_display(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     with pytest.raises(MediaError, match="there is no display for a window; give --sink http"):
-        open_sink("window", EmptySource())
+        open_sinks(["window"], EmptySource())
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_a_window_without_a_display(monkeypatch):
 )
 def test_a_window_shows_bgr_and_ends_at_a_key(screen, key, visible, expected):
     screen.keys, screen.visible = [key], visible
-    with open_sink("window", EmptySource()) as window:
+    with open_sinks(["window"], EmptySource()) as window:
         red = np.full((240, 320, 3), [200, 0, 0], np.uint8)
         assert window.write(Frame(red, 0)) is expected
     assert screen.shown[0][-1, -1].tolist() == [0, 0, 200]
@@ -63,13 +64,13 @@ def test_a_window_that_opencv_cannot_show(monkeypatch):
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(cv2, "namedWindow", fail)
     with pytest.raises(MediaError, match="OpenCV cannot show a window here"):
-        open_sink("window", EmptySource()).write(Frame(GREY, 0))
+        open_sinks(["window"], EmptySource()).write(Frame(GREY, 0))
 
 
 def test_keys(screen):
     controls = Controls(styles=["monet", "other"])
     screen.keys = [ord(key) for key in "mc-..h n+"]
-    with open_sink("window", EmptySource(), controls) as window:
+    with open_sinks(["window"], EmptySource(), controls) as window:
         for _ in range(9):
             assert window.write(Frame(GREY, 0))
     assert (controls.mirror, controls.compare, controls.help, controls.paused) == (True,) * 4
@@ -93,7 +94,7 @@ def test_every_key_of_the_help_does_something():
 def test_snapshot_and_recording(screen, tmp_path):
     controls = Controls()
     screen.keys = [ord("s"), ord("r"), -1, -1, ord("r"), -1, -1]
-    with open_sink("window", EmptySource(), controls) as window:
+    with open_sinks(["window"], EmptySource(), controls) as window:
         for index in range(7):
             window.write(Frame(GREY, index))
     (picture,) = tmp_path.glob("pleinair-*.jpg")
@@ -124,7 +125,7 @@ def test_the_meter():
 
 def test_settings_are_kept(screen):
     assert read_settings() == {}
-    with open_sink("window", EmptySource(), Controls(strength=0.4, mirror=True)) as window:
+    with open_sinks(["window"], EmptySource(), Controls(strength=0.4, mirror=True)) as window:
         window.write(Frame(GREY, 0))
     assert read_settings() == {"strength": 0.4, "mirror": True, "compare": False, "divider": 0.5}
 
@@ -150,7 +151,7 @@ def test_settings_that_are_none(text, message, cli, demo_clip):
 def test_the_virtual_camera_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
     with pytest.raises(MediaError, match=r'pip install "pleinair\[virtual-camera\]"'):
-        open_sink("virtual-camera", EmptySource())
+        open_sinks(["virtual-camera"], EmptySource())
 
 
 class FakeCamera:
@@ -177,7 +178,7 @@ cameras: list[FakeCamera] = []
 def test_the_virtual_camera_gets_rgb_of_one_size(monkeypatch):
     library = types.SimpleNamespace(Camera=FakeCamera, PixelFormat=types.SimpleNamespace(RGB="rgb"))
     monkeypatch.setitem(sys.modules, "pyvirtualcam", library)
-    with open_sink("virtual-camera", EmptySource()) as sink:
+    with open_sinks(["virtual-camera"], EmptySource()) as sink:
         for side in (64, 64, 32):
             sink.write(Frame(np.full((side, 2 * side, 3), 90, np.uint8)[:, ::-1], 0))
     camera = cameras[-1]
@@ -193,7 +194,7 @@ def test_a_virtual_camera_that_cannot_be_opened(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyvirtualcam", library)
     monkeypatch.setattr("sys.platform", "linux")
     with pytest.raises(MediaError, match=r"no device.*v4l2loopback"):
-        open_sink("virtual-camera", EmptySource()).write(Frame(GREY, 0))
+        open_sinks(["virtual-camera"], EmptySource()).write(Frame(GREY, 0))
 
 
 def test_a_recording_that_cannot_be_written_leaves_the_picture(screen, tmp_path, monkeypatch):
@@ -203,7 +204,7 @@ def test_a_recording_that_cannot_be_written_leaves_the_picture(screen, tmp_path,
         raise MediaError("the disk is full")
 
     monkeypatch.setattr("pleinair.runtime.sinks.recordings.VideoSink", fail)
-    with open_sink("window", EmptySource(), controls) as window:
+    with open_sinks(["window"], EmptySource(), controls) as window:
         assert window.write(Frame(GREY, 0))
     assert (controls.message, controls.recording) == ("the disk is full", False)
     assert not list(Path(tmp_path).glob("*.mp4"))

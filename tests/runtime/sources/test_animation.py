@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from pleinair.runtime.sources.animation import count_frames, is_animation
-from pleinair.runtime.sources.source import PictureSource, open_source
+from pleinair.runtime.sources.opening import open_source
+from pleinair.runtime.sources.pictures import PictureSource
 from pleinair.runtime.translate.translate import preview, translate
 
 WAY = {"model": "monet-conv", "backend": "onnxruntime", "precision": "int8", "strength": 0.0}

@@ -12,7 +12,7 @@ from pleinair.errors import MediaError
 from pleinair.runtime.live.live import Look, live
 from pleinair.runtime.sources import cameras, reconnect
 from pleinair.runtime.sources.cameras import CameraMode
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
 
@@ -157,7 +157,7 @@ def test_cameras_are_listed(tmp_path, monkeypatch, cli):
 def test_there_may_be_no_camera(tmp_path, monkeypatch, cli):
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr(cameras, "_DEVICES", tmp_path)
-    assert cli("cameras").out == "no camera gives pictures here\n"
+    assert cli("cameras").out == "no camera here gives pictures\n"
     monkeypatch.setattr("sys.platform", "win32")
     assert len(json.loads(cli("cameras", "--json").out)["cameras"]) == 7
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from pleinair.errors import MediaError, UsageError
 from pleinair.runtime.hdr import compressed, measured_peak, to_bt709
-from pleinair.runtime.translate.translate import translate
+from pleinair.runtime.translate.options import Look
+from pleinair.runtime.translate.translate import preview, translate
 
 WAY = {
     "model": "monet-conv",
@@ -127,13 +128,14 @@ def test_transparent_parts_lie_over_a_ground(
     translate(source, tmp_path / "out.mp4", **WAY, background=ground, say=said.append)
     assert len(said) == 1
     assert "what is transparent in it will lie over #" in said[0]
+    assert preview(source, tmp_path / "o.mp4", Look(background=ground))[0]["notes"] == said
     painted = see(tmp_path / "out.mp4").frames[2].astype(int)
     assert np.abs(painted[:, : WIDTH // 2 - 8].mean(axis=(0, 1)) - [200, 60, 40]).max() < 6
     assert np.abs(painted[:, WIDTH // 2 + 8 :].mean(axis=(0, 1)) - rgb).max() < 6
 
 
 def test_a_ground_that_is_no_colour(tmp_path, make_film) -> None:
-    with pytest.raises(UsageError, match="'reddish' is no colour; write #rrggbb or white"):
+    with pytest.raises(UsageError, match="'reddish' is not a colour; write #rrggbb or white"):
         translate(make_film(tmp_path / "in.mp4"), tmp_path / "o.mp4", **WAY, background="reddish")
 
 

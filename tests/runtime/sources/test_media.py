@@ -72,6 +72,18 @@ def is_even(before: Any, after: Any) -> None:
     assert after.seconds == pytest.approx(1, abs=0.05)
 
 
+def is_even_in_step(before: Any, after: Any) -> None:
+    assert after.numbers == ALL
+    assert np.abs(np.diff(after.times) - 1 / 24).max() < 0.0021
+    assert after.click - after.flash == pytest.approx(0, abs=0.01)
+
+
+def is_as_long(before: Any, after: Any) -> None:
+    assert after.numbers == ALL
+    assert after.seconds == pytest.approx(1.5, abs=0.05)
+    assert np.abs(after.times - before.times).max() < 0.0021
+
+
 def is_dv(before: Any, after: Any) -> None:
     assert after.numbers == ALL
     assert np.abs(np.diff(after.times) - 1 / 25).max() < 0.0015
@@ -318,6 +330,56 @@ ROWS = [
         ".h264",
         (".mp4",),
         is_even,
+    ),
+    Row(
+        "order, Windows Media",
+        "H.264 with B-frames in ASF, whose times are those of coding",
+        "even intervals",
+        {"options": {"bf": "3", "b_strategy": "0"}, "format": "asf"},
+        ".wmv",
+        (".mp4", ".mkv"),
+        is_even,
+    ),
+    Row(
+        "order, MXF",
+        "H.264 with B-frames in MXF, as one recorder numbers them",
+        "even intervals",
+        {"options": {"bf": "3", "b_strategy": "0"}, "format": "mxf"},
+        ".mxf",
+        (".mp4",),
+        is_even,
+    ),
+    Row(
+        "order, few times",
+        "H.264 in a program stream, which has a time every other second",
+        "even intervals",
+        {"options": {"bf": "2"}, "format": "vob"},
+        ".mpg",
+        (".mp4", ".mkv"),
+        is_even,
+    ),
+    Row(
+        "clock, below zero",
+        "Matroska that begins at -0.5 s, whose first frames have no time",
+        "starts at zero, sound in step",
+        {
+            "sound": "libopus",
+            "offset": Fraction(-1, 2),
+            "options": B_FRAMES,
+            "muxer": {"avoid_negative_ts": "disabled"},
+        },
+        ".mkv",
+        (".mp4", ".mkv"),
+        is_even_in_step,
+    ),
+    Row(
+        "length",
+        "an MP4 with B-frames and one frame that is shown for half a second",
+        "as long as before",
+        {"options": {"bf": "3", "b_strategy": "0"}, "ticks": [*range(20), *range(32, 36)]},
+        ".mp4",
+        (".mp4", ".mkv"),
+        is_as_long,
     ),
     Row(
         "rate of the clock",

@@ -5,12 +5,10 @@ import cv2
 import numpy as np
 import pytest
 from pleinair.errors import MediaError, UsageError
-from pleinair.runtime.sources.source import (
-    CameraSource,
-    PictureSource,
-    VideoSource,
-    open_source,
-)
+from pleinair.runtime.sources.camera import CameraSource
+from pleinair.runtime.sources.opening import open_source
+from pleinair.runtime.sources.pictures import PictureSource
+from pleinair.runtime.sources.video import VideoSource
 
 
 def read(path) -> tuple[list, list[str]]:

@@ -155,7 +155,8 @@ def test_the_easel_goes_on_from_a_state() -> None:
     second.restore({name: values.copy() for name, values in first.state().items()})
     for frame, expected in zip(frames[7:], shown[7:], strict=True):
         assert np.array_equal(second(frame), expected)
-    assert np.array_equal(first.finish(ahead, first.paint(ahead)), shown[7])
+    painted = first.paint(ahead) if ahead.motion.painted else None
+    assert np.array_equal(first.finish(ahead, painted), shown[7])
 
 
 @pytest.mark.parametrize("height", [64, 360, 480, 720, 1080, 2160])
@@ -178,6 +179,15 @@ def test_noise_changes_no_bit_of_the_canvas(size: tuple[int, int]) -> None:
 def test_a_frame_that_is_shown_unpainted_is_not_held() -> None:
     easel, frame = Easel(marks_on), view(scene(), 0, 0)
     easel(frame)
-    easel.skip(easel.prepare(frame))
+    easel.skip(easel.prepare(frame, skipped=True))
     assert not any(name.startswith("hold.") for name in easel.state())
     assert np.array_equal(easel(frame), Easel(marks_on)(frame))
+
+
+def test_what_comes_after_a_skipped_frame_is_painted_though_it_was_prepared_before_that() -> None:
+    easel, frame = Easel(marks_on), view(scene(), 0, 0)
+    easel(frame)
+    skipped, ahead = easel.prepare(frame, skipped=True), easel.prepare(frame)
+    easel.skip(skipped)
+    assert ahead.motion.painted
+    assert np.array_equal(easel.finish(ahead, easel.paint(ahead)), Easel(marks_on)(frame))

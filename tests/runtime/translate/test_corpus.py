@@ -83,7 +83,7 @@ def test_what_is_no_corpus(tmp_path: Path, store: str) -> None:
         (tmp_path / "empty.txt", MediaError, "names no files"),
         (tmp_path / "bad.txt", UsageError, "cannot be read"),
         ([tmp_path / "none.jpg"], UsageError, "none.jpg does not exist"),
-        ([tmp_path / "bad.txt"], UsageError, "is no picture or video"),
+        ([tmp_path / "bad.txt"], UsageError, "is not a picture or video"),
         (
             [tmp_path / "a.avi", tmp_path / "a.avi.mkv"],
             UsageError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -186,6 +187,83 @@ def test_a_second_film_is_said(tmp_path, make_film) -> None:
                 out.mux(copy)
     result = translate(tmp_path / "two.mp4", tmp_path / "out.mp4", **WAY)
     assert result.notes == [f"{tmp_path / 'two.mp4'}: its second film will not be kept"]
+
+
+@pytest.mark.parametrize("key", ["LOCATION", "location-eng", "GPSCoordinates", "com.x.xyz"])
+def test_a_place_under_any_key(tmp_path, make_film, key) -> None:
+    film = make_film(tmp_path / "film.mp4")
+    with av.open(str(film)) as plain, av.open(str(tmp_path / "in.mkv"), "w") as out:
+        out.metadata[key] = "+47.4+008.5/"
+        stream = out.add_stream_from_template(plain.streams.video[0])
+        for packet in plain.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    result = translate(tmp_path / "in.mkv", tmp_path / "out.mkv", **WAY)
+    assert any("where it was taken" in note for note in result.notes)
+    assert b"+47.4" not in (tmp_path / "out.mkv").read_bytes()
+
+
+def test_pictures_by_other_names(folder, tmp_path) -> None:
+    content = cv2.imencode(".jpg", GREY)[1].tobytes()
+    for name in ("a.jfif", "b.mpo", "c.jpe"):
+        (folder / name).write_bytes(content)
+    translate(folder, tmp_path / "out", **WAY)
+    assert names(tmp_path / "out") == ["a.jfif.jpg", "b.mpo.jpg", "c.jpe.jpg"]
+    (folder / "photo").write_bytes(content)
+    translate(folder / "photo", tmp_path / "photo.png", **WAY)
+    assert cv2.imread(str(tmp_path / "photo.png")).shape == GREY.shape
+
+
+def test_the_second_picture_of_a_jpeg(tmp_path) -> None:
+    first, second = (Image.fromarray(GREY + shift) for shift in (0, 60))
+    first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[second])
+    (row,) = preview(tmp_path / "a.jpg", tmp_path / "out.png")
+    assert row["notes"] == [f"{tmp_path / 'a.jpg'}: only the first of its 2 frames will be painted"]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_a_damaged_profile_is_said_once(tmp_path, suffix, cli) -> None:
+    source = tmp_path / f"a{suffix}"
+    Image.fromarray(GREY).save(source, icc_profile=b"no profile " * 30)
+    run = cli("translate", source, tmp_path / "out.png", "--model", "monet-conv", "--strength", 0)
+    assert run.code == 0
+    assert "its colour profile is damaged" in " ".join(run.err.split())
+    assert "libpng" not in run.err
+
+
+@pytest.mark.parametrize("name", ["pipe.png", "pipe.mp4", "pipe"])
+def test_a_pipe_is_not_waited_for(tmp_path, name) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(MediaError, match="is a pipe, socket or device"):
+        make_plan(tmp_path / name, tmp_path / "out.mp4")
+
+
+def test_a_pipe_is_no_output(tmp_path, make_film) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(UsageError, match="is a pipe or device"):
+        make_plan(make_film(tmp_path / "in.mp4"), tmp_path / "pipe.mp4")
+
+
+def test_a_link_to_nowhere_is_an_output_that_exists(tmp_path, make_film) -> None:
+    film = make_film(tmp_path / "in.mp4")
+    (tmp_path / "out.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    with pytest.raises(UsageError, match=r"out\.mp4 exists"):
+        translate(film, tmp_path / "out.mp4", **WAY)
+    assert names(tmp_path) == ["in.mp4", "out.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("source", "out", "said"),
+    [
+        ("", "out.mp4", "the source's name is empty"),
+        ("in.mp4", "", "the output's name is empty"),
+        ("in.mp4", "http://user:secret@host/x.mp4", r"http://\*\*\*@host/x.mp4 is an address"),
+    ],
+)
+def test_names_that_are_none(source, out, said) -> None:
+    with pytest.raises(UsageError, match=said):
+        make_plan(source, out)
 
 
 def test_chapters_titles_and_places(tmp_path, make_film, cli) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pleinair.errors import MediaError, UsageError
+from pleinair.runtime.translate.options import Look
 from pleinair.runtime.translate.plan import make_plan
 from pleinair.runtime.translate.translate import preview, translate
 
@@ -67,7 +68,7 @@ def test_a_file_whose_name_looks_like_a_pattern(album, tmp_path):
 def test_a_dry_run_paints_nothing(album, tmp_path, cli):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.jpg").write_text("old")
-    rows = preview(album, tmp_path / "out", end=0.08)
+    rows = preview(album, tmp_path / "out", Look(end=0.08))
     assert sorted(Path(row["target"]).relative_to(tmp_path / "out") for row in rows) == [
         Path(name) for name in PAINTED
     ]
@@ -91,7 +92,7 @@ def test_one_bad_video_among_good_ones(album, tmp_path):
 @pytest.mark.parametrize(
     ("source", "out", "kind", "message"),
     [
-        ("none/*.jpg", "out", UsageError, "does not exist, and nothing fits it"),
+        ("none/*.jpg", "out", UsageError, "does not exist, and as a pattern"),
         ("in/*.txt", "out", MediaError, "holds no pictures or videos"),
         ("in", "out.mp4", UsageError, "the output must be one too"),
         ("in/*", "out.jpg", UsageError, "the output must be a folder"),

@@ -8,15 +8,18 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pleinair.errors import BackendError, UsageError
+from pleinair.runtime.translate.options import Look, PaintOptions
 from pleinair.runtime.translate.ray_engine import translate_corpus
-from pleinair.runtime.translate.translate import Look, translate
+from pleinair.runtime.translate.translate import translate
 
 HOW: dict[str, Any] = {"backend": "onnxruntime:cpu", "precision": "int8"}
+OPTIONS = PaintOptions(**HOW)
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +75,14 @@ def test_one_output_for_each_input_though_a_worker_dies(
 ) -> None:
     out = tmp_path / "out"
     over = threading.Event()
-    killer = threading.Thread(target=kill_a_worker_in, args=(out, over))
+    killer = threading.Thread(target=kill_a_worker_in, args=(out, over), daemon=True)
     killer.start()
     seen: list[tuple[int, int | None]] = []
-    result = translate_corpus(corpus, out, **HOW, progress=lambda *done: seen.append(done))
+    result = translate_corpus(
+        corpus, out, options=OPTIONS, progress=lambda *done: seen.append(done)
+    )
     over.set()
-    killer.join()
+    killer.join(timeout=60)
     rows = {Path(row["source"]).name: row for row in result.rows}
     names = {"00.jpg", "01.jpg", "bad.png", "a.mp4", "b.mp4", "c.mp4", "cut.mp4"}
     assert len(result.rows) == len(rows) == 7
@@ -126,18 +131,19 @@ def test_an_interrupted_corpus_goes_on_with_what_is_left(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        translate_corpus(corpus, out, **HOW, progress=interrupt)
+        translate_corpus(corpus, out, options=OPTIONS, progress=interrupt)
+    other = replace(OPTIONS, look=Look(strength=0.5))
     with pytest.raises(UsageError, match="exists; add --overwrite"):
-        translate_corpus(corpus, out, **HOW, look=Look(strength=0.5))  # another request
+        translate_corpus(corpus, out, options=other)  # another request
     first = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
-    result = translate_corpus(corpus, out, **HOW)
+    result = translate_corpus(corpus, out, options=OPTIONS)
     assert [Path(row["target"]).name for row in result.rows] == [f"0{i}.jpg" for i in range(4)]
     assert result.problems == []
     again = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
     assert sum(again[name] == at for name, at in first.items()) >= 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "out"]
     with pytest.raises(UsageError, match="exists; add --overwrite"):
-        translate_corpus(corpus, out, **HOW)
+        translate_corpus(corpus, out, options=OPTIONS)
 
 
 def test_an_engine_that_is_none(cli: Any, photos: Path, tmp_path: Path) -> None:
@@ -154,14 +160,13 @@ def test_without_ray_it_says_how_to_get_it(
 
 
 def test_a_piece_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
-    from pleinair.runtime.sinks.encoding import DEFAULT
     from pleinair.runtime.translate.corpus import Piece
-    from pleinair.runtime.translate.ray_worker import ATTEMPTS, Ledger, Order, attempt
+    from pleinair.runtime.translate.ray_worker import ATTEMPTS, Ledger, attempt
 
     ledger = Ledger()
     attempts = [ledger.begin(0)[0] for _ in range(ATTEMPTS + 1)]
-    order = Order("monet-conv", "auto", "auto", Look(), DEFAULT)
-    report = attempt(Piece("a.jpg", str(tmp_path / "a.jpg"), False), order, attempts[-1])
+    piece = Piece("a.jpg", str(tmp_path / "a.jpg"), False)
+    report = attempt(piece, "monet-conv", PaintOptions(), attempts[-1])
     assert "was given up: 3 workers died" in report["error"]
     ledger.end(0, report)
     assert ledger.begin(0) == (ATTEMPTS + 1, report)

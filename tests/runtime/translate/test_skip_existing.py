@@ -54,6 +54,6 @@ def test_an_interrupted_folder_says_how_to_go_on(folder, photos, monkeypatch):
 
     for name in ("d.jpg", "e.jpg"):
         shutil.copy(photos / "02.jpg", folder / "in" / name)
-    monkeypatch.setattr("pleinair.runtime.translate.translate._Work._paint_video", stop)
+    monkeypatch.setattr("pleinair.runtime.translate.folders.paint_video", stop)
     with pytest.raises(KeyboardInterrupt, match="same command"):
         translate(folder / "in", folder / "out", **FAST)

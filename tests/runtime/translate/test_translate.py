@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
+
 import av
 import cv2
 import numpy as np
 import pytest
 from pleinair.errors import MediaError, UsageError
-from pleinair.runtime.sources.source import open_source
+from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.translate.translate import translate
+from pleinair.runtime.translate.videos import frames_at_once
 
 STATS = {"frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped", "kept"}
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
@@ -259,3 +262,10 @@ def test_a_failure_while_painting_leaves_nothing(tmp_path, make_video, monkeypat
             source, tmp_path / "out.mp4", "monet-conv", backend="onnxruntime", precision="int8"
         )
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity on this system")
+def test_as_many_frames_at_once_as_cores_may_be_used(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert frames_at_once() == 2

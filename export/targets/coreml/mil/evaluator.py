@@ -1,7 +1,7 @@
 """Runs a saved mlprogram as Core ML does: half precision where the program says so.
 
 Every operation computes in float32 and its result is rounded to the type that the program names for
-it. Sums inside one operation, a convolution's or a norm's, are not rounded on the way.
+it. Sums inside one operation, a convolution's or a norm's, are not rounded in between.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class Evaluator:
 
         Args:
             path: The package.
-            canvases: What a painter with strokes takes beside the picture.
+            canvases: The canvas, which a painter with strokes takes beside the picture.
 
         Raises:
-            ExportError: It is damaged or has an operation that is unknown here.
-            BundleError: It does not take the canvas.
+            ExportError: It is damaged, or has an operation that this evaluator does not know.
+            BundleError: It does not fit the canvas.
         """
         self.path, self.canvases = path, canvases
         self.program: Program = read_program(path)
@@ -42,7 +42,7 @@ class Evaluator:
             check_inputs(path, {"frame": [], **self.program.arrays}, canvases)
 
     def prepare(self, height: int, width: int) -> None:
-        """Nothing to do: the program takes any size."""
+        """Does nothing: the program takes any size."""
 
     def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
         """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture.
@@ -51,7 +51,7 @@ class Evaluator:
             ExportError: The program does not fit this size.
         """
         painted, *_ = self._paint(frames, piece)
-        # Core ML does not say how it makes bytes of fractions: the worst is to cut them off.
+        # Core ML does not document its conversion to bytes; truncation is the worst case.
         pixels = painted.float().nan_to_num(0.0).clamp(0, 255).to(torch.uint8)
         result: Frames = pixels.permute(0, 2, 3, 1).contiguous().numpy()
         return result
@@ -74,7 +74,7 @@ class Evaluator:
         return self._results(picture, {})[0]
 
     def _results(self, picture: Tensor, arrays: dict[str, Tensor]) -> list[Tensor]:
-        """What the program returns, the painting first."""
+        """Returns the program's outputs, the painting first."""
         values = {self.program.input: picture, **arrays}
         for step in self.program.steps:
             made = self._result(step, values)

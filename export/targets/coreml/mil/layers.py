@@ -1,6 +1,6 @@
 """MIL's convolutions, norms and quantizers, on float32 tensors; the evaluator rounds their results.
 
-A sum inside one operation is kept in float32; a Neural Engine may keep less, and does not say.
+Sums inside one operation are float32; a Neural Engine may keep less, which is not documented.
 """
 
 from __future__ import annotations

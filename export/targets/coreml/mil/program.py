@@ -1,4 +1,4 @@
-"""A saved mlprogram, read from its package: what Core ML gets, not what it was made from."""
+"""A saved mlprogram, read from its package, as Core ML gets it."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Step:
     kind: str
     run: Callable[..., Any]
     inputs: Mapping[str, Any]  # constants, names, or lists of them
-    outputs: Mapping[str, torch.dtype]  # what each result is stored in, by its name
-    last_use_of: list[str] = field(default_factory=list)  # values nobody needs afterwards
+    outputs: Mapping[str, torch.dtype]  # the type of each result, by its name
+    last_use_of: list[str] = field(default_factory=list)  # values that no later step needs
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Program:
     input: str
     output: str
     steps: list[Step]
-    arrays: dict[str, list[int]]  # the shapes of what is taken beside the picture, by name
-    others: list[str]  # what is returned beside the painting
+    arrays: dict[str, list[int]]  # shapes of the inputs beside the picture, by name
+    others: list[str]  # the outputs beside the painting
 
 
 def read_program(path: Path) -> Program:
@@ -94,14 +94,14 @@ def _arrays(features: Any) -> dict[str, Any]:
 
 
 def _shape(array: Any) -> list[Any]:
-    """The sides of an array; of one that is free None."""
+    """The sides of an array; None for a free one."""
     ranges = list(array.shapeRange.sizeRanges)
     free = [None if r.lowerBound != r.upperBound else r.lowerBound for r in ranges]
     return free or list(array.shape)
 
 
 def _picture(path: Path, features: Any) -> str:
-    """Returns the name of the only picture that is taken or returned, which is RGB."""
+    """Returns the name of the only picture among inputs or outputs, which must be RGB."""
     kinds = {
         feature.name: feature.type.imageType.colorSpace == feature.type.imageType.RGB
         for feature in features

@@ -17,8 +17,8 @@ _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "replicate"
 
 
 def _pad(x: Tensor, pad: Vector, mode: str, constant_val: float) -> Tensor:
-    # MIL lists the first of the padded dimensions first, torch the last. Only a constant may be
-    # put around all four dimensions; the other modes know the last two.
+    # MIL lists the first of the padded dimensions first, torch the last. Only padding by a constant
+    # works on all four dimensions; the other modes work on the last two.
     sides = [pad[i : i + 2] for i in range(0, len(pad), 2)]
     while mode != "constant" and sides and not any(sides[0]):
         sides = sides[1:]
@@ -61,7 +61,7 @@ def _space_to_depth(x: Tensor, block_size: int) -> Tensor:
 def _concat(values: Sequence[Tensor], axis: int, interleave: bool) -> Tensor:
     if interleave:
         raise NotImplementedError("concat with interleave")
-    # Shapes are put together of single numbers, too.
+    # Shapes are also concatenated, from single numbers.
     return torch.cat([torch.atleast_1d(torch.as_tensor(value)) for value in values], axis)
 
 

@@ -1,0 +1,83 @@
+"""A camera as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import cv2
+
+from ...errors import MediaError, UsageError
+from ..frame import Frame
+from .cameras import AS_IT_IS, CameraMode
+from .source import Source
+
+_DARK, _DARKEST = 30, 20  # the frame by which a camera should have shown more than such grey levels
+
+
+class CameraSource(Source):
+    """A camera by its index, through OpenCV.
+
+    Args:
+        index: Of the camera.
+        mode: What to ask of it; what it gives instead is said, and never stretched to that.
+    """
+
+    live = can_return = True
+
+    def __init__(self, index: int, mode: CameraMode = AS_IT_IS) -> None:
+        super().__init__()
+        self.mode = mode
+        self.label = f"camera {index}"
+        try:
+            self.capture = cv2.VideoCapture(index)
+        except cv2.error:  # no C integer
+            raise UsageError(f"there is no camera {index}") from None
+        if not self.capture.isOpened():
+            raise MediaError(
+                f"camera {index} cannot be opened: it is not there, in use, or not permitted;"
+                " try another --source index"
+            )
+        self.capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        self.capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # old frames are delay
+        if mode.size:
+            self.capture.set(cv2.CAP_PROP_FRAME_WIDTH, mode.size[0])
+            self.capture.set(cv2.CAP_PROP_FRAME_HEIGHT, mode.size[1])
+        if mode.fps:
+            self.capture.set(cv2.CAP_PROP_FPS, mode.fps)
+            self.fps = Fraction(mode.fps).limit_denominator(1001)
+        width = int(self.capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        height = int(self.capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        self.size = (width, height)
+
+    def _compare(self, given: tuple[int, int]) -> None:
+        """Says which size the camera gives, if it is not the one that was asked for."""
+        asked = self.mode.size
+        if asked and asked != given:
+            self.say(
+                f"{self.label} has no {asked[0]}x{asked[1]} and gives {given[0]}x{given[1]};"
+                " pleinair cameras lists sizes"
+            )
+
+    def frames(self) -> Iterator[Frame]:
+        """Yields frames until the camera stops giving any."""
+        index, is_black = 0, True
+        while True:
+            with self.reading:
+                good, bgr = self.capture.read()
+            if not good:
+                self.problems.append(f"{self.label} stopped after {index} frames")
+                return
+            if index == 0:
+                self._compare((bgr.shape[1], bgr.shape[0]))
+            is_black = is_black and index <= _DARK and int(bgr.max()) < _DARKEST
+            if is_black and index == _DARK:
+                self.say(
+                    f"{self.label} gives black pictures: its cover is closed, or another program or"
+                    " the system's privacy settings keep it; try another --source index"
+                )
+            yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), index)
+            index += 1
+
+    def _free(self) -> None:
+        self.capture.release()

@@ -1,0 +1,337 @@
+"""A video as a source: a file or a stream, whole or a part of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain, islice
+from pathlib import Path
+
+import av
+
+from ...errors import MediaError
+from ...picture_size import MOST
+from ..address import shown
+from ..colour import WHITE, Colour, Decoded, tags_of
+from ..frame import Frame
+from ..hdr import USUAL_PEAK
+from .animation import count_frames
+from .clock import PRIMING, FrameTimes, may_leap, settled
+from .container import (
+    key_frame_before,
+    open_container,
+    peak_of,
+    reason_of,
+    why_not_opened,
+)
+from .deinterlace import deinterlaced, look, may_be_interlaced
+from .ending import Came, is_cut_off
+from .media import (
+    is_dolby_vision_5,
+    orientation_of,
+    packets_of,
+    painted_stream,
+    probe,
+    rate_of,
+    with_alpha,
+)
+from .source import Source
+
+_BACK = (0.0, 2.0, 20.0)  # seconds before a time where its key frame is sought
+
+
+class VideoSource(Source):
+    """A video file or stream, decoded by FFmpeg (PyAV).
+
+    Args:
+        path: A file or URL.
+        realtime: Yield a file's frames at the pace at which a camera would.
+        start: Seconds from the first frame at which to begin; times then count from there.
+        end: Seconds from the first frame at which to end.
+        ground: The colour, RGB, under what is transparent.
+        max_pixels: How large its frames may be.
+
+    Attributes:
+        info: What was known before the first frame was painted.
+        origin: When, by the file's clock, the output begins, in seconds.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        realtime: bool = False,
+        start: float | None = None,
+        end: float | None = None,
+        ground: tuple[int, int, int] = WHITE,
+        max_pixels: int = MOST,
+    ) -> None:
+        super().__init__()
+        self.path, self.label, self.ground = path, shown(path), ground
+        self.is_url = self.can_return = "://" in path
+        self.live, self.max_pixels = self.is_url or realtime, max_pixels
+        self.start_time: float | None = None
+        self.end_time: float | None = None
+        self._open()
+        # FFmpeg numbers the pictures of a bare MJPEG stream as if there were 25 a second.
+        self.has_clock = "jpeg" not in self.container.format.name
+        self.fps = rate_of(self.container, self.stream)
+        self.count = self._count(start, end)
+        self.decoder = self._read()
+        opening = next(self.decoder, None)  # it alone knows rotation, colours and when it is
+        if opening is None:
+            raise self._without_frames()
+        self._check(opening)
+        self.info = probe(self.container, self.stream, opening, self.path)
+        self.time_base = self.info.time_base
+        begins = float(self.info.first or 0)
+        self.start_time = None if start is None else begins + start
+        self.end_time = None if end is None else begins + end
+        self.origin = self._origin()
+        self.colour, self.colour_tags = Colour.of(opening), tags_of(opening)
+        self.peak = self._peak(opening)
+        self.is_interlaced = False
+        self.decoder = self._shown(self._part(opening, self.decoder))
+        self.first: av.VideoFrame | None = next(self.decoder, None)
+        if self.first is None:
+            raise self._without_frames("" if start is None else f" after {start:g} seconds")
+        self.skipped = 0
+        self.size = (self.first.width, self.first.height)
+        self.is_turned = self.info.orientation.is_turned
+        if self.is_turned:
+            self.size = self.size[::-1]
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Title, date and the like."""
+        return dict(self.container.metadata)
+
+    @property
+    def pixel_aspect(self) -> Fraction | None:
+        """Width to height of a pixel, upright."""
+        aspect = self.info.pixel_aspect
+        return 1 / aspect if aspect and self.is_turned else aspect
+
+    @property
+    def moves(self) -> list[Fraction]:
+        """By how much the clock was moved at each of its jumps so far, in seconds."""
+        return self.times.clock.moves
+
+    def skip(self, frames: int) -> None:
+        """Passes over frames that were painted before."""
+        while self.first is not None and self.skipped < frames:
+            self.first = next(self.decoder, None)
+            self.skipped += 1
+
+    def frames(self) -> Iterator[Frame]:
+        """Yields frames until the end, or until nothing more can be decoded."""
+        decoded, index = self.first, self.skipped
+        to_rgb = Decoded(self.peak, self.ground)
+        started = time.perf_counter()
+        first: float | None = None  # time of the first frame
+        while decoded is not None:
+            if self.live and not self.is_url and decoded.time is not None:
+                first = decoded.time if first is None else first
+                time.sleep(max(0.0, started + decoded.time - first - time.perf_counter()))
+            captured = time.perf_counter()
+            yield Frame(
+                orientation_of(decoded)(to_rgb(decoded)),
+                index,
+                self._pts(decoded),
+                decoded.time_base,
+                decoded.duration or 0,
+                captured=captured,
+            )
+            index += 1
+            with self.reading:
+                decoded = None if self.closed else next(self.decoder, None)
+
+    def _open(self) -> None:
+        """Opens it, at its beginning."""
+        try:
+            self.container = open_container(self.path)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            # What FFmpeg says of an address has its password in it.
+            cause = None if self.is_url else error
+            raise MediaError(why_not_opened(self.label, error)) from cause
+        stream = painted_stream(self.container)
+        if stream is None:
+            cover = (
+                ", only a picture of what is to be heard" if self.container.streams.video else ""
+            )
+            self.container.close()
+            raise MediaError(f"{self.label} has no video stream{cover}")
+        if stream.codec_context is None:
+            self.container.close()
+            raise MediaError(
+                f"{self.label} cannot be decoded: its video is encrypted, or of a codec that is not"
+                " known here; convert it to H.264 first"
+            )
+        self.stream = stream
+        self._check_size()
+        # Threads that decode whole frames side by side hold one back each, which is delay.
+        stream.thread_type = "SLICE" if self.is_url else "AUTO"
+        self.decoding = with_alpha(stream)
+        self.times = FrameTimes(self.container, stream, not self.is_url)
+
+    def _check_size(self) -> None:
+        """Refuses frames that are too large before any is decoded."""
+        width, height = self.stream.codec_context.width, self.stream.codec_context.height
+        if width * height > self.max_pixels:
+            self.container.close()
+            raise MediaError(
+                f"{self.label} says that its frames have {width}x{height} pixels, more than"
+                f" {self.max_pixels}; to paint it all the same, use translate with --max-pixels"
+            )
+
+    def _without_frames(self, part: str = "") -> MediaError:
+        self.container.close()
+        why = "".join(f": {problem}" for problem in self.problems[:1])
+        return MediaError(f"{self.label} holds no frame that can be decoded{part}{why}")
+
+    def _check(self, frame: av.VideoFrame) -> None:
+        if is_dolby_vision_5(self.stream, frame):
+            self.container.close()
+            raise MediaError(
+                f"{self.label} is Dolby Vision of profile 5, whose colours only its own decoders"
+                " know; export it as HDR10 or SDR first"
+            )
+
+    def _origin(self) -> Fraction:
+        """When the output begins; sound that leads by more than its encoder's start is kept."""
+        first = self.info.first or Fraction(0)
+        if self.start_time is not None:
+            return Fraction(self.start_time).limit_denominator(1_000_000)
+        starts = [one.start for one in self.info.streams if one.kind == "audio"]
+        earliest = min((one for one in starts if one is not None), default=first)
+        return earliest if first - earliest > PRIMING else first
+
+    def _peak(self, opening: av.VideoFrame) -> float:
+        """The brightest light of a video of high dynamic range, in cd/m2."""
+        if not self.info.hdr or self.is_url:
+            return USUAL_PEAK
+        return self.info.peak or peak_of(self.path, opening)
+
+    def _pts(self, decoded: av.VideoFrame) -> int | None:
+        """A frame's time, counted from where the output starts."""
+        if not self.has_clock or decoded.pts is None:
+            return None
+        return max(0, decoded.pts - round(self.origin / self.time_base))
+
+    def _shown(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """Yields frames of one picture each."""
+        ahead = list(islice(frames, 1))
+        codec = self.stream.codec_context.name
+        if ahead and ahead[0].interlaced_frame:
+            self.is_interlaced = True
+        elif ahead and not self.is_url and may_be_interlaced(ahead[0], codec, self.fps):
+            ahead, self.is_interlaced = look(chain(ahead, frames))
+        frames = chain(ahead, frames)
+        return deinterlaced(frames) if self.is_interlaced else frames
+
+    def _part(
+        self, opening: av.VideoFrame, others: Iterator[av.VideoFrame]
+    ) -> Iterator[av.VideoFrame]:
+        """Yields the frames between start and end."""
+        half = 0.5 / float(self.fps or 1000)  # a time that is written is seldom exact
+        frames: Iterator[av.VideoFrame] = chain([opening], others)
+        if self.start_time is not None:
+            frames = self._sought(opening, others, self.start_time - half)
+        for frame in frames:
+            if self.start_time is not None and (frame.time or 0.0) < self.start_time - half:
+                continue
+            if self.end_time is not None and (frame.time or 0.0) >= self.end_time - half:
+                return
+            yield frame
+
+    def _sought(
+        self, opening: av.VideoFrame, others: Iterator[av.VideoFrame], target: float
+    ) -> Iterator[av.VideoFrame]:
+        """Yields frames from one on that is not after the target."""
+        if (opening.time or 0.0) >= target:
+            return chain([opening], others)
+        for back in () if may_leap(self.container) else _BACK:
+            try:
+                self.container.seek(int((target - back) * 1e6))
+            except (av.error.FFmpegError, OSError):
+                break
+            self.times = FrameTimes(self.container, self.stream)
+            decoder = self._read()
+            first = next(decoder, None)
+            if first is not None and first.time is not None and first.time <= target:
+                return chain([first], decoder)
+        leaps = may_leap(self.container)
+        skipped, clock = key_frame_before(self.path, target) if leaps else (0, None)
+        self.container.close()
+        self.problems.clear()
+        self._open()
+        if clock is not None:
+            self.times.clock = clock
+        return self._read(skipped)
+
+    def _count(self, start: float | None, end: float | None) -> int | None:
+        """How many frames there should be."""
+        whole = self.stream.frames or None
+        if not (whole or self.is_url):
+            announced = count_frames(Path(self.path))
+            whole = announced if announced > 1 else None
+        if (start is None and end is None) or not self.fps:
+            return whole
+        seconds = self.container.duration / 1e6 if self.container.duration else end
+        if seconds is None:
+            return None
+        last = seconds if end is None else min(end, seconds)
+        return max(1, round((last - (start or 0.0)) * self.fps))
+
+    def _read(self, skipped: int = 0) -> Iterator[av.VideoFrame]:
+        """Yields what can be decoded, with all times; a stream's frames at once, as they come.
+
+        Args:
+            skipped: How many packets not to decode.
+        """
+        frames = self._decode(skipped)
+        has_clock = self.times.has_clock and not self.is_url
+        return settled(frames, self.times.interval) if has_clock else frames
+
+    def _decode(self, skipped: int = 0) -> Iterator[av.VideoFrame]:
+        """Yields what can be decoded, and notes as one problem what cannot."""
+        packets = damaged = frames = 0
+        end: float | None = None  # of the last frame, in seconds
+        failure = ""
+        try:
+            for packet in packets_of(self.container, self.stream):
+                packets += packet.dts is not None or packet.size > 0  # else it is the flush
+                if packets <= skipped:
+                    continue
+                self.times.sent(packet)
+                try:
+                    for frame in self.decoding(packet):
+                        frames += 1
+                        frame.time_base = packet.time_base
+                        frame.pts = self.times.of(frame)
+                        yield frame
+                        if frame.time is not None:
+                            end = frame.time + float(frame.duration * packet.time_base)
+                except av.error.InvalidDataError:
+                    damaged += 1
+        except (av.error.FFmpegError, OSError) as error:
+            failure = reason_of(error)
+        if failure:
+            self.problems.append(f"{self.label} stopped after {frames} frames: {failure}")
+        elif self._is_cut_off(Came(packets, frames, end)):
+            of = f" of {self.count}" if (self.count or 0) > frames else ""
+            self.problems.append(f"{self.label} is truncated: {frames}{of} frames could be decoded")
+        elif damaged:
+            self.problems.append(
+                f"{self.label} is damaged: {frames} frames could be decoded,"
+                f" {damaged} packets could not"
+            )
+
+    def _is_cut_off(self, came: Came) -> bool:
+        """Whether the file announced more; its index tells of all frames, not of a part's."""
+        if self.is_url or self.start_time is not None:
+            return False
+        return is_cut_off(Path(self.path), self.container, self.stream, self.fps, came)
+
+    def _free(self) -> None:
+        self.container.close()

@@ -1,0 +1,91 @@
+"""What moves in a video, and which of its paint has to be renewed: known before it is painted."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ...pictures import Pixels
+from .flow import AROUND, CELL, flow_of, followed, mask_of
+from .patches import TURNS, due_of
+
+Array = npt.NDArray[Any]
+
+_UNLIKE = 6  # grey levels that the original may be off by from the one that was painted
+# Cells a side of a small mark and a larger one, and what either may be off by on average, in grey
+# levels, without being seen to lag for a frame.
+_LAGS = ((5, 25), (9, 20))
+_WAIT = 1  # frames in a row that are not painted
+_SMALLEST = 64  # rows and columns of a canvas below which nothing is held
+
+
+class Motion(NamedTuple):
+    """How a picture differs from those before it, and what of it is to be painted."""
+
+    flow: Array | None  # float32 [h, w, 2]: where each cell was; None if that is not known
+    anew: Array | None = None  # uint8 [h, w]: 255 where cells are to be painted at once
+    turns: tuple[int, ...] = ()  # of the patches to be painted anew
+    painted: bool = True  # whether any paint of it is shown
+
+
+class Watch:
+    """Finds motion, by optical flow, and follows what each cell was painted from.
+
+    A picture is not painted if the one before it was, and nowhere as much of it as a mark is much
+    unlike what its paint was painted from: then all paint goes along with what moves. Pictures come
+    in their order.
+    """
+
+    def __init__(self) -> None:
+        # Arrays are never changed in place: they are part of a state that others write down.
+        self.small = np.zeros((0, 0, 3), np.uint8)  # the last picture, reduced
+        self.source = self.small  # what was painted, reduced
+        self.count = self.waiting = 0  # frames, and those since the last one that was painted
+
+    def __call__(self, picture: Pixels) -> Motion:
+        """Takes the next picture, uint8 [H, W, 3]; sides are multiples of 4."""
+        small, before = _reduced(picture), self.small
+        self.small = small
+        if before.shape != small.shape or min(picture.shape[:2]) < _SMALLEST:
+            self.source, self.waiting = small, 0
+            return Motion(None)
+        self.count += 1
+        flow = flow_of(small, before)
+        source = followed(self.source, flow)
+        apart = cv2.subtract(source, small, dtype=cv2.CV_16S)
+        red, green, blue = cv2.split(np.abs(cv2.blur(apart, (3, 3))))
+        off = cv2.max(cv2.max(red, green), blue)
+        lags = any(cv2.blur(off, (side, side)).max() > most for side, most in _LAGS)
+        if self.waiting < _WAIT and not lags:
+            self.source, self.waiting = source, self.waiting + 1
+            return Motion(flow, painted=False)
+        anew = cv2.dilate(mask_of(off > _UNLIKE), AROUND)
+        turns = tuple((self.count - ago) % TURNS for ago in range(self.waiting + 1))
+        due = due_of((picture.shape[1], picture.shape[0]), turns, CELL)
+        cv2.copyTo(small, anew | due, source)
+        self.source, self.waiting = source, 0
+        return Motion(flow, anew, turns)
+
+    def forget(self) -> None:
+        """Has the next picture painted wholly."""
+        self.small = self.source = np.zeros((0, 0, 3), np.uint8)
+
+    def state(self) -> dict[str, Array]:
+        """Returns all that the next picture depends on."""
+        counts = np.array([self.count, self.waiting])
+        return {"small": self.small, "source": self.source, "counts": counts}
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Goes on from a state, in another process say."""
+        self.small, self.source = state["small"], state["source"]
+        self.count, self.waiting = (int(number) for number in state["counts"])
+
+
+def _reduced(rgb: Pixels) -> Pixels:
+    for _ in range(2):  # OpenCV is quick at halving
+        size = (rgb.shape[1] // 2, rgb.shape[0] // 2)
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return rgb
