@@ -148,8 +148,9 @@ def tame(colour: Tensor, around: Tensor) -> Tensor:
 def make_plan(x: Tensor, hand: Hand) -> Tensor:
     """Makes the plan of pictures (B, 3, H, W) in 0..1: (B, 8 * layers, H/4, W/4).
 
-    Broad marks lie everywhere, in the colours of masses. Middle ones lie where there is detail,
-    fine ones only at small objects and strong edges, on a few percent of the picture. The contrast
+    Broad marks lie everywhere, in the colours of masses. Middle ones lie where there is detail and
+    along edges, fine ones only at small objects, on a few percent of the picture: along an edge
+    they would look like beads on a string. The contrast
     of small objects is raised, or the marks around them would hide them.
     """
     manner = MANNERS[hand.name]
@@ -168,12 +169,9 @@ def make_plan(x: Tensor, hand: Hand) -> Tensor:
         torch.full_like(detail, 1.5),
         torch.maximum((detail - 4) / 10, (near - 40) / 60).clamp_min(manner.middle),
         torch.maximum(
-            torch.maximum(
-                torch.minimum((fine - 7) / 12, torch.full_like(fine, manner.fine)),
-                # Among many alike, such as leaves or cobbles, one does not matter.
-                (thing - 6 - 1.1 * blur(thing, 6.0)) / 14,
-            ),
-            (near - 64) / 70 - detail / 120,
+            torch.minimum((fine - 7) / 12, torch.full_like(fine, manner.fine)),
+            # Among many alike, such as leaves or cobbles, one does not matter.
+            (thing - 6 - 1.1 * blur(thing, 6.0)) / 14,
         ),
     )
     told = (small + 0.3 * (lighter - darker)).clamp(0, 1)
