@@ -51,14 +51,19 @@ class Clock:
         self.offset = 0
         self.last: int | None = None  # as it was said
         self.step = 0  # between the two times before
+        self.before: tuple[int, int] | None = None  # what ``last`` and ``step`` were before
 
     def __call__(self, time: int, duration: int = 0) -> int:
         """Returns when something is, in units of the time base."""
+        if self.before and self._was_alone(time):
+            self.last, self.step = self.before
+        before = None if self.last is None else (self.last, self.step)
         if self.last is not None and self._has_jumped(time - self.last):
             self._jump(time, duration or self.step)
+            before = None
         elif self.last is not None:
             self.step = max(self.step, 1) if time <= self.last else time - self.last
-        self.last = time
+        self.last, self.before = time, before
         return time + self.offset
 
     def resumed(self) -> Clock:
@@ -72,6 +77,13 @@ class Clock:
         if seconds < -max(_BACK, 2 * usual):
             return True
         return self.leaps and seconds > max(_LEAP, 10 * usual)
+
+    def _was_alone(self, time: int) -> bool:
+        """Whether a time goes on after the one before the last, which was a damaged one then."""
+        assert self.before is not None and self.last is not None
+        ahead = (self.last - self.before[0]) * self.time_base
+        since = (time - self.before[0]) * self.time_base
+        return 0 < since < _LEAP < ahead
 
     def _jump(self, time: int, interval: int) -> None:
         assert self.last is not None
@@ -160,6 +172,7 @@ def settled(frames: Iterator[av.VideoFrame], interval: int) -> Iterator[av.Video
     untimed: list[av.VideoFrame] = []
     held: av.VideoFrame | None = None
     lengths = _Lengths()
+    frames = _mended(frames)
     for frame in frames:
         if frame.pts is None and held is None:
             untimed.append(frame)
@@ -181,6 +194,22 @@ def settled(frames: Iterator[av.VideoFrame], interval: int) -> Iterator[av.Video
         lengths.set_last(held)
         yield held
     yield from frames
+
+
+def _mended(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """Yields frames; a damaged time, beyond that of the next frame, becomes one between."""
+    last: int | None = None
+    held: av.VideoFrame | None = None
+    for frame in frames:
+        if held is not None:
+            times = last, frame.pts, held.pts
+            if None not in times and times[0] < times[1] < times[2]:  # type: ignore[operator]
+                held.pts = (times[0] + times[1]) // 2  # type: ignore[operator]
+            last = held.pts
+            yield held
+        held = frame
+    if held is not None:
+        yield held
 
 
 class _Lengths:

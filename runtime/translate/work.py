@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -113,7 +114,7 @@ def check_free(targets: Iterable[Path], overwrite: bool) -> None:
     Raises:
         UsageError: One exists.
     """
-    refuse_existing([str(path) for path in targets if path.exists()], overwrite)
+    refuse_existing([str(path) for path in targets if os.path.lexists(path)], overwrite)
 
 
 def refuse_existing(taken: list[str], overwrite: bool) -> None:

@@ -130,7 +130,7 @@ def test_a_camera_by_name(cli):
         (("--max-drift", "38"), "is not of the form MEASURE=NUMBER, e.g. psnr=38"),
         (("--calibration", "nothere"), "--calibration nothere does not exist"),
         (("--calibration", "PHOTO"), "is one picture; give a folder"),
-        (("--out", "FOLDER"), "is no folder that pleinair wrote"),
+        (("--out", "FOLDER"), "is not a folder that pleinair wrote"),
     ],
 )
 def test_export_says_what_is_wrong_before_pytorch_is_imported(

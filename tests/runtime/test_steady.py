@@ -101,6 +101,9 @@ def test_the_pipeline_finishes_frames_in_their_order(demo_clip: Path) -> None:
             self.prepared.append(float(rgb.mean()))
             return rgb
 
+        def is_painted(self, rgb: Pixels) -> bool:
+            return True
+
         def paint(self, rgb: Pixels) -> Pixels:
             return 255 - rgb
 

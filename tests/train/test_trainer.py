@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from lightning_fabric import Fabric
-from pleinair.errors import TrainingError
+from pleinair.errors import PleinairError, TrainingError, UsageError
 from pleinair.networks.generators import GENERATORS, EdgeGenerator
 from pleinair.train.data.loader import Batch, TrainingPictures
 from pleinair.train.fabric import make_fabric
@@ -243,9 +243,13 @@ def test_half_precision_needs_a_gpu(make_recipe: Make) -> None:
         make_fabric(make_recipe(compute={"precision": "fp16"}).compute, "cpu")
 
 
-@pytest.mark.parametrize("device", ["cuda:9", "tpu", "cpu:x"])
-def test_a_device_that_is_not_there_is_named(make_recipe: Make, device: str) -> None:
-    with pytest.raises(TrainingError, match=f"{device}"):
+@pytest.mark.parametrize(
+    ("device", "kind"), [("cuda:9", TrainingError), ("tpu", UsageError), ("cpu:x", UsageError)]
+)
+def test_a_device_that_is_not_there_is_named(
+    make_recipe: Make, device: str, kind: type[PleinairError]
+) -> None:
+    with pytest.raises(kind, match=f"{device}"):
         make_fabric(make_recipe().compute, device)
 
 

@@ -95,7 +95,7 @@ def _wheel(kit: Path) -> Path:
 
 
 def test_a_kit_of_a_kit_builds_no_graphs(kit: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(jetson, "export", lambda *_, **__: pytest.fail("graphs are there"))
+    monkeypatch.setattr(jetson, "export_bundle", lambda *_, **__: pytest.fail("graphs are there"))
     again = write_kit(str(kit / "bundle"), tmp_path / "again")
     assert again.manifest.artifacts == Bundle.open(kit / "bundle").manifest.artifacts
     assert (tmp_path / "again" / "build.sh").read_text() == (kit / "build.sh").read_text()

@@ -174,7 +174,7 @@ def test_a_budget_that_cannot_be_met_keeps_nothing(run: Path, photos: Path, tmp_
     ("budget", "said"),
     [
         ("psn=38", "did you mean 'psnr'"),
-        ("psnr", "not of the form psnr=NUMBER"),
+        ("psnr", "not of the form MEASURE=NUMBER, e.g. psnr=38"),
         ("ssim=1.5", "less than 1"),
         ("delta_e=-1", "more than 0"),
     ],

@@ -231,7 +231,7 @@ def test_what_is_there_stays(cli, tmp_path):
     (tmp_path / "site" / "mine").write_text("kept")
     done = cli("export", "monet-conv", "--target", "web", "--out", tmp_path / "site")
     assert done.code == 2
-    assert "--overwrite" in done.error()
+    assert "site is not a folder that pleinair wrote" in done.error()
     assert (tmp_path / "site" / "mine").read_text() == "kept"
 
 

@@ -16,9 +16,9 @@ from pleinair.errors import MediaError, UsageError
 from pleinair.runtime.sinks import video as video_sink
 from pleinair.runtime.sinks.segments import LENGTH, Segments
 from pleinair.runtime.stylizer import Choice, Stylizer
+from pleinair.runtime.translate.options import PaintOptions
 from pleinair.runtime.translate.translate import translate
 
-translate_module = sys.modules[translate.__module__]
 WAY = {"backend": "onnxruntime", "precision": "int8"}
 FRAMES = 4 * LENGTH
 
@@ -101,10 +101,11 @@ class Marks:
 @pytest.mark.parametrize("steady", [False, True])
 @pytest.mark.parametrize("after", [130, 2 * LENGTH])
 def test_strokes_go_on_as_if_nothing_had_been(tmp_path, clip, monkeypatch, steady, after):
-    def load_marks(bundle, backend, precision, color, strength, at_once, size, stroke, wrap):
-        return Stylizer(bundle, Marks(), Choice("marks", "fp32"), color, strength, wrap)
+    def load_marks(options, bundle, at_once, size):
+        choice, look = Choice("marks", "fp32"), options.look
+        return Stylizer(bundle, Marks(), choice, "rgb", look.strength, look.follow)
 
-    monkeypatch.setattr(translate_module, "load", load_marks)
+    monkeypatch.setattr(PaintOptions, "load_for_video", load_marks)
     first, second, still = (tmp_path / f"{name}.mp4" for name in ("1", "2", "3"))
     translate(clip, first, "monet-conv", steady=steady)
     with pytest.raises(KeyboardInterrupt):
