@@ -1,4 +1,4 @@
-"""How long work reports its progress: by counts, or by lines of text."""
+"""How a long job reports its progress: by counts, or by lines of text."""
 
 from __future__ import annotations
 

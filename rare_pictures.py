@@ -1,4 +1,4 @@
-"""Pictures that OpenCV reads otherwise than they are meant, or not at all (ground floor).
+"""Pictures that OpenCV misreads, or does not read at all (ground floor).
 
 Of TIFF it multiplies colours by their alpha and takes CIELAB for colours of its own; Pillow knows
 better, but has no 16 bits of colour. Both know compressions that the other does not.

@@ -1,10 +1,10 @@
 """The last layer of a painter with strokes: a plan becomes a painting.
 
 A mark is visible if its direction agrees with the plan's and the plan's need exceeds the mark's
-threshold. Each sample takes the topmost visible mark of each layer. Layers are blended from below,
-each mark in one colour, by its cover of the pixel. Marks fade in over a small range, so colours,
-needs and directions have exact gradients. Colours are rounded to bytes with straight-through
-gradients.
+threshold. Each sample takes the topmost visible mark of each layer and blends their colours from
+below. Each pixel lays the topmost marks of its sample and of those around it over each other, each
+by its cover of the pixel. Marks fade in over a small range, so colours, needs and directions have
+exact gradients. Colours are rounded to bytes with straight-through gradients.
 """
 
 from __future__ import annotations
