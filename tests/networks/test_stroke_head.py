@@ -139,4 +139,9 @@ def test_a_plan_by_hand_follows_edges_and_rests_where_it_is_calm() -> None:
     assert cosine < -0.8  # of the doubled angle: upright
     assert abs(sine) < 0.1
     assert plan[6:, :, 16, 3].abs().max() < 0.1  # far from it there is no direction
-    assert plan[5, 2, 16, 15] > plan[5, 2, 16, 3]  # fine marks at the edge only
+    assert plan[5, 1, 16, 15] > plan[5, 1, 16, 3]  # middle marks at the edge only
+    assert plan[5, 2].max() < 0  # fine ones would look like beads there
+    x[..., 60:68, 96:104] = 0.0
+    fine = make_plan(x, MONET).view(KINDS, 3, 32, 32)[5, 2]
+    assert fine[15:17, 24:26].min() > 0.5  # they are for small things
+    assert fine[:, :20].max() < 0
