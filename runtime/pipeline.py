@@ -20,9 +20,8 @@ from .sinks.sink import Sink, frame_like
 from .sources.source import Source
 
 Progress = Callable[[int], None]
-_Waiting = tuple[
-    Frame, Any, Future[Any] | None
-]  # a frame, prepared, and its painting if it needs one
+# A frame, what it was prepared to, and its painting if it needs one.
+_Waiting = tuple[Frame, Any, Future[Any] | None]
 _DELAYS = 100_000  # the last ones that are kept: live may go on for days
 
 

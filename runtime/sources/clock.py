@@ -202,14 +202,19 @@ def _mended(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     held: av.VideoFrame | None = None
     for frame in frames:
         if held is not None:
-            times = last, frame.pts, held.pts
-            if None not in times and times[0] < times[1] < times[2]:  # type: ignore[operator]
-                held.pts = (times[0] + times[1]) // 2  # type: ignore[operator]
+            held.pts = _between(last, held.pts, frame.pts)
             last = held.pts
             yield held
         held = frame
     if held is not None:
         yield held
+
+
+def _between(last: int | None, time: int | None, following: int | None) -> int | None:
+    """A frame's time, or the middle of its neighbours' where it is beyond the next one's."""
+    if last is None or time is None or following is None or not last < following < time:
+        return time
+    return (last + following) // 2
 
 
 class _Lengths:

@@ -178,14 +178,16 @@ def test_calibration_is_deterministic_and_spread(photos: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "kind", "said"),
     [
-        (lambda folder: folder / "none", "does not exist"),
-        (lambda folder: folder, "0 usable photographs"),
+        (lambda folder: folder / "none", UsageError, "does not exist"),
+        (lambda folder: folder, ExportError, "0 usable photographs"),
     ],
 )
-def test_useless_calibration_folders(run: Path, tmp_path: Path, make: object, said: str) -> None:
-    with pytest.raises((UsageError, ExportError), match=said):
+def test_useless_calibration_folders(
+    run: Path, tmp_path: Path, make: object, kind: type[PleinairError], said: str
+) -> None:
+    with pytest.raises(kind, match=said):
         export(run, tmp_path / "b", calibration=make(tmp_path))  # type: ignore[operator]
     assert not (tmp_path / "b").exists()
 
