@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..errors import UsageError, unknown_name
 
@@ -66,6 +66,9 @@ class Hand(_Part):
         accents: The share of marks whose difference in hue is ``accent`` times as large.
         accent: See ``accents``.
         body: How strongly relief is lit, of 0..1.
+        spill: A mark stays within contours: it fades where it is brighter or darker than the plan
+            by more than the first of these two differences, of 0..1, and ends at the second.
+            Without them it lies over whatever is there.
     """
 
     name: str = "monet"
@@ -76,6 +79,14 @@ class Hand(_Part):
     accents: Part = 0.03
     accent: float = Field(default=2.2, ge=1, le=5)
     body: Part = 0.12
+    spill: tuple[Part, Part] | None = None
+
+    @field_validator("spill")
+    @classmethod
+    def _ends_after_it_fades(cls, spill: tuple[float, float] | None) -> tuple[float, float] | None:
+        if spill and spill[0] >= spill[1]:
+            raise ValueError(f"ends at {spill[1]}, before or where it begins to fade, {spill[0]}")
+        return spill
 
 
 MONET = Hand(
@@ -124,6 +135,7 @@ MONET = Hand(
     accents=0.02,
     accent=1.7,
     body=0.06,
+    spill=(0.1, 0.2),
 )
 
 VAN_GOGH = Hand(
@@ -172,6 +184,7 @@ VAN_GOGH = Hand(
     accents=0.04,
     accent=2.0,
     body=0.13,
+    spill=(0.15, 0.3),
 )
 
 SEURAT = Hand(
@@ -226,6 +239,7 @@ SEURAT = Hand(
     accents=0.06,
     accent=1.6,
     body=0.05,
+    spill=(0.15, 0.3),
 )
 
 PASTEL = Hand(
@@ -279,6 +293,7 @@ PASTEL = Hand(
     accents=0.03,
     accent=1.8,
     body=0.05,
+    spill=(0.15, 0.3),
 )
 
 HANDS = {hand.name: hand for hand in (MONET, VAN_GOGH, SEURAT, PASTEL)}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -20,12 +21,13 @@ HIDDEN = 0.02  # opacity from which a mark is visible
 _SPAN = np.array([1, 1, 1, 1, 1, 2, 2, 2])  # 0..1, needs -0.5..1.5, directions -1..1
 
 
-def winners(plan: Array, canvas: Canvas) -> Array:
+def winners(plan: Array, canvas: Canvas, spill: tuple[float, float] | None = None) -> Array:
     """Returns the topmost visible mark's number at each sample, int32 [h, w]; 0 for none.
 
     Args:
         plan: float32 [8 * layers, H/4, W/4].
         canvas: Of pictures of H x W.
+        spill: Of the hand, see ``Hand``.
     """
     layers = len(canvas.candidates)
     kinds = plan.reshape(KINDS, -1)
@@ -34,8 +36,27 @@ def winners(plan: Array, canvas: Canvas) -> Array:
     along = direction[0, canvas.cell] * cosine + direction[1, canvas.cell] * sine + agree
     opacity = np.minimum((need[canvas.cell] - show_from) * NEED + 0.5, along * TURN + 0.5)
     shown = np.where(opacity > HIDDEN, np.arange(opacity.size, dtype=np.int32), 0)
-    found: Array = shown[canvas.candidates].max((0, 1))
+    tops: Array = shown[canvas.candidates].max(1)
+    if spill:
+        tops *= _differs(kinds, tops, canvas) < sum(spill) / 2
+    found: Array = tops.max(0)
     return found
+
+
+def _differs(kinds: Array, tops: Array, canvas: Canvas) -> Array:
+    """Returns how much brighter or darker marks are than the plan's finest marks at each sample.
+
+    Args:
+        kinds: The plan, [8, layers * cells].
+        tops: Marks, [layers, h, w].
+        canvas: The canvas that they are on.
+    """
+    at, light, hue = kinds[:5, canvas.cell], canvas.marks[4], canvas.marks[5:]
+    colour = np.rint((at[:3] + at[3] * light + at[4] * hue).clip(0, 1) * 255) / 255
+    finest = kinds[:3].reshape(3, len(tops), *canvas.rest.shape[1:])[:, -1].mean(0)
+    here = cv2.resize(finest, tops.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
+    differs: Array = abs(colour.mean(0)[tops] - here)
+    return differs
 
 
 def plan_error(reference: Array, made: Array) -> float:

@@ -97,10 +97,7 @@ class PlanDifference:
         found = ImageErrors(len(errors), psnr, ssim=1.0, delta_e=0.0, max_abs=0, p99_abs=0)
         if self.canvases is None:
             return found
-        others = [
-            other_strokes(w, m, self.canvases.lay(*(4 * side for side in w.shape[-2:])))
-            for w, m in pairs
-        ]
+        others = [other_strokes(w, m, self.canvases) for w, m in pairs]
         return replace(found, strokes=float(np.mean(others)))
 
 

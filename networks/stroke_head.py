@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, max_pool2d, pad
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 from ..canvas.hand import Hand
-from ..canvas.layout import Canvas
+from ..canvas.layout import CELL, Canvas
 from ..canvas.winners import HIDDEN, KINDS, NEED, TURN
 
 _PLANES = 6  # of a sample: colour, light, the mark on top, and its origin
@@ -75,7 +75,7 @@ class StrokeHead(nn.Module):
 
     def __init__(self, hand: Hand) -> None:
         super().__init__()
-        self.body, self.layers = hand.body, len(hand.layers)
+        self.body, self.spill, self.layers = hand.body, hand.spill, len(hand.layers)
 
     def forward(self, plan: Tensor, canvas: CanvasTensors) -> Tensor:
         """Paints each plan of a batch on the same canvas."""
@@ -94,7 +94,8 @@ class StrokeHead(nn.Module):
         numbers = torch.arange(opacity.shape[0], device=plan.device)
         shown = numbers * (opacity > HIDDEN).to(numbers.dtype)
         tops = shown[canvas.candidates].amax(1)  # (layers, samples)
-        return self._compose(tops, colour, opacity, canvas)
+        here = self._here(plan, canvas) if self.spill else None
+        return self._compose(tops, colour, opacity, here, canvas)
 
     def directions(self, plan: Tensor, rest: Tensor) -> Tensor:
         """Returns unit vectors of directions (2, layers * cells); uncertain ones are shorter."""
@@ -102,16 +103,34 @@ class StrokeHead(nn.Module):
         mixed = plan + (0.5 * (1 - length)).clamp_min(0.0) * rest.repeat(1, self.layers)
         return mixed / mixed.square().sum(0).clamp_min(1e-8).sqrt()
 
+    def _here(self, plan: Tensor, canvas: CanvasTensors) -> Tensor:
+        """Returns the plan's brightness for the finest marks at each sample."""
+        colours = plan.view(KINDS, self.layers, *plan.shape[1:])[None, :3, -1]
+        brightness, scale = colours.mean(1, keepdim=True), CELL / canvas.size[2]
+        return interpolate(brightness, scale_factor=scale, mode="bilinear").flatten()
+
+    def _kept(self, paint: Tensor, here: Tensor | None) -> Tensor:
+        """Returns how much of paints (3, samples) is kept where the plan is as bright as ``here``.
+
+        It is 1 within contours and 0 beyond them. Marks do not learn colours from it.
+        """
+        if here is None or self.spill is None:
+            return torch.ones_like(paint[0])
+        fades, ends = self.spill
+        differs = (paint.mean(0) - here).detach().abs()
+        return ((ends - differs) / (ends - fades)).clamp(0, 1)
+
     def _compose(
-        self, tops: Tensor, colour: Tensor, opacity: Tensor, canvas: CanvasTensors
+        self,
+        tops: Tensor,
+        colour: Tensor,
+        opacity: Tensor,
+        here: Tensor | None,
+        canvas: CanvasTensors,
     ) -> Tensor:
         """Blends the visible marks of all layers; returns (3, H, W)."""
         height, width, step = canvas.size
-        flat = colour.index_select(1, canvas.ground)  # (3, samples): the colour of each sample
-        top = torch.zeros_like(tops[0])
-        for layer in tops:
-            flat = flat + (colour.index_select(1, layer) - flat) * opacity[layer]
-            top = torch.where(layer > 0, layer, top)
+        flat, top = self._flat([canvas.ground, *tops], colour, opacity, here)
         # The topmost mark's opacity is in the colour already.
         light = self._light(flat) * opacity[top]
         samples = torch.cat([flat, torch.stack([light, top.float(), canvas.origin[top].float()])])
@@ -126,6 +145,20 @@ class StrokeHead(nn.Module):
         out = _laid(near, [_coat(samples[:, None], canvas), *others])
         out = out.reshape(3, step, step, height, width).permute(0, 3, 1, 4, 2)
         return out.reshape(3, height * step, width * step)
+
+    def _flat(
+        self, marks: list[Tensor], colour: Tensor, opacity: Tensor, here: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Returns each sample's colour (3, samples), and the mark on top that reaches it."""
+        ground, *tops = marks
+        flat = colour.index_select(1, ground)
+        top = torch.zeros_like(ground)
+        for layer in tops:
+            paint = colour.index_select(1, layer)
+            kept = self._kept(paint, here)
+            flat = flat + (paint - flat) * (opacity[layer] * kept)
+            top = torch.maximum(top, layer * (kept > 0.5).to(layer.dtype))
+        return flat, top
 
     def _light(self, paint: Tensor) -> Tensor:
         """Returns the brightness that light adds to paint (3, ...) from relief 0 to 1."""

@@ -88,6 +88,10 @@ class NodeWriter:
         """A float constant."""
         return self._constant(np.array(value, np.float32))
 
+    def reals(self, values: Sequence[float]) -> str:
+        """Several floats."""
+        return self._constant(np.array(values, np.float32))
+
     def number(self, value: int) -> str:
         """An index."""
         return self._constant(np.array(value, np.int32))

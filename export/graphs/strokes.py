@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ...bundle.manifest import Strokes
-from ...canvas.layout import canvas_inputs, pixels, slots
+from ...canvas.layout import CELL, canvas_inputs, pixels, slots
 from ...canvas.winners import HIDDEN, KINDS, NEED, TURN
 from .float_onnx import OPSET, PLAN
 from .nodes import Names, NodeWriter
@@ -87,7 +87,8 @@ class _Head(NodeWriter):
     def __init__(self, strokes: Strokes) -> None:
         super().__init__("head")
         self.part = "marks"
-        self.body, self.layers = strokes.hand.body, len(strokes.hand.layers)
+        hand = strokes.hand
+        self.body, self.spill, self.layers = hand.body, hand.spill, len(hand.layers)
         self.step = strokes.step
         self.grain = self.real(1 / 255)  # opacity of one of 255 steps of cover
 
@@ -96,11 +97,12 @@ class _Head(NodeWriter):
         colour, opacity = self._marks()
         self.part = "tops"
         tops = self._tops(opacity)
-        top = self.op("Max", *tops)
         marks = [self.to_index(one) for one in tops]
         self.part = "paint"
         shown = [self.take(opacity, mark) for mark in marks]
-        flat = self._flat(colour, shown, marks)
+        paints = [self._unpacked(self.take(colour, mark)) for mark in (self.flat("ground"), *marks)]
+        flat, tops = self._flat(paints, shown, tops)
+        top = self.op("Max", *tops)
         # The topmost mark's opacity is in the colour already.
         light = self.mul(self._light(flat), self._topmost(tops, shown))
         self.part = "edges"
@@ -188,16 +190,46 @@ class _Head(NodeWriter):
         green = self.sub(high, self.mul(red, self.real(256)))
         return [red, green, self.sub(packed, self.mul(high, self.real(256)))]
 
-    def _flat(self, colour: str, shown: Names, marks: Names) -> Names:
-        """Returns each sample's colour: the marks of all layers over the ground."""
-        flat = self._unpacked(self.take(colour, self.flat("ground")))
-        for opacity, mark in zip(shown, marks, strict=True):
-            paint = self._unpacked(self.take(colour, mark))
+    def _flat(self, paints: list[Names], shown: Names, tops: Names) -> tuple[Names, Names]:
+        """Returns each sample's colour, and what of the tops is not beyond a contour.
+
+        Args:
+            paints: The colours of the ground and of each layer's mark.
+            shown: Its opacity.
+            tops: Its number; 0 for none.
+        """
+        flat, *coats = paints
+        if self.spill:
+            here = self._here()
+            kept = [self._kept(paint, here) for paint in coats]
+            shown = [self.mul(opacity, part) for opacity, part in zip(shown, kept, strict=True)]
+            most = [self.to_float(self.op("Greater", part, self.real(0.5))) for part in kept]
+            tops = [self.mul(top, there) for top, there in zip(tops, most, strict=True)]
+        for paint, opacity in zip(coats, shown, strict=True):
             flat = [
                 self.add(f, self.mul(self.sub(p, f), opacity))
                 for f, p in zip(flat, paint, strict=True)
             ]
-        return flat
+        return flat, tops
+
+    def _here(self) -> str:
+        """Returns the plan's brightness for the finest marks at each sample, 0..255."""
+        finest = self.whole([self.layers - 1]), self.whole([3 * self.layers]), self.whole([1])
+        colours = self.op("Slice", PLAN, *finest, self.whole([self.layers]))
+        brightness = self.op("ReduceMean", colours, self.whole([1]))
+        sides = self.reals([1, 1, CELL / self.step, CELL / self.step])
+        return self.mul(
+            self.flat(self.op("Resize", brightness, "", sides, mode="linear")), self.real(255)
+        )
+
+    def _kept(self, paint: Names, here: str) -> str:
+        """Returns how much of paint is kept where the plan is as bright as ``here``, 0..1."""
+        assert self.spill
+        fades, ends = (255 * part for part in self.spill)
+        brightness = self.mul(self.add(self.add(*paint[:2]), paint[2]), self.real(1 / 3))
+        differs = self.op("Abs", self.sub(brightness, here))
+        left = self.mul(self.sub(self.real(ends), differs), self.real(1 / (ends - fades)))
+        return self.op("Clip", left, self.real(0), self.real(1))
 
     def _topmost(self, tops: Names, values: Names) -> str:
         """Returns the value of the topmost layer that has a mark."""

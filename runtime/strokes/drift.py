@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ...canvas.layout import Canvas
 from ...canvas.winners import plan_error, winners
 from ...metrics import ImageErrors, StrokePair, compare, compare_strokes
 from ...pictures import Pixels
@@ -40,17 +39,24 @@ def painted_errors(
     return compare_strokes(_pairs(pairs, canvases))
 
 
-def other_strokes(reference: Plans, made: Plans, canvas: Canvas) -> float:
+def other_strokes(reference: Plans, made: Plans, canvases: Canvases) -> float:
     """Returns the share of samples that take another stroke by one plan than by the other."""
-    return float((winners(reference[0], canvas) != winners(made[0], canvas)).mean())
+    return float(1 - _same(reference, made, canvases).mean())
+
+
+def _same(reference: Plans, made: Plans, canvases: Canvases) -> Any:
+    """Returns at which samples two plans [1, 8 * layers, h/4, w/4] take the same stroke."""
+    canvas = canvases.lay(*(4 * side for side in reference.shape[-2:]))
+    spill = canvases.strokes.hand.spill
+    return winners(reference[0], canvas, spill) == winners(made[0], canvas, spill)
 
 
 def _pairs(pairs: Iterable[tuple[Painted, Painted]], canvases: Canvases) -> Iterator[StrokePair]:
+    step = canvases.strokes.step
     for reference, made in pairs:
-        canvas = canvases.lay(*(4 * side for side in reference.plan.shape[-2:]))
-        same = winners(reference.plan[0], canvas) == winners(made.plan[0], canvas)
         height, width = reference.picture.shape[:2]
-        same = same.repeat(canvas.step, 0).repeat(canvas.step, 1)[:height, :width]
+        same = _same(reference.plan, made.plan, canvases)
+        same = same.repeat(step, 0).repeat(step, 1)[:height, :width]
         yield StrokePair(
             reference.picture, made.picture, same, plan_error(reference.plan[0], made.plan[0])
         )

@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from pleinair.canvas.hand import DIRECTIONS, HANDS, MONET, find_hand
+from pleinair.canvas.hand import DIRECTIONS, HANDS, MONET, Hand, find_hand
 from pleinair.canvas.layout import Canvas, lay_canvas, scale_of
 from pleinair.canvas.randoms import bits, uniform
 from pleinair.canvas.stamps import VARIANTS, draw_stamps
@@ -123,3 +123,8 @@ def test_a_hand_that_cannot_be_is_refused() -> None:
     for change in ({"layers": []}, {"body": 2.0}, {"layerz": 1}):
         with pytest.raises(ValidationError):
             type(MONET).model_validate({**values, **change})
+
+
+def test_a_spill_ends_after_it_fades() -> None:
+    with pytest.raises(ValidationError, match=r"ends at 0.2, before or where it begins to fade"):
+        Hand.model_validate({**MONET.model_dump(), "spill": (0.2, 0.2)})

@@ -76,18 +76,20 @@ def test_a_graph_gets_what_it_takes(size, step):
 def test_winners_are_the_heads(hand):
     rng = torch.Generator().manual_seed(3)
     plan = torch.rand(24, 24, 32, generator=rng)
+    plan[:9] = 0.4 + plan[:9] / 8  # of one mass, with contours
+    plan[:9, 8:16] += 0.3
     plan[15:18] = plan[15:18] * 2 - 0.5
     plan[18:] = plan[18:] * 2 - 1
     canvas = lay_canvas(hand, 96, 128, 2, 0.375)
     seen = {}
 
     class Head(StrokeHead):
-        def _compose(self, tops, colour, opacity, canvas):
-            seen["top"] = tops.amax(0)
-            return super()._compose(tops, colour, opacity, canvas)
+        def _flat(self, *given):
+            flat, seen["top"] = super()._flat(*given)
+            return flat, seen["top"]
 
     Head(hand).paint(plan, CanvasTensors.of(canvas))
-    mine = winners(plan.numpy(), canvas)
+    mine = winners(plan.numpy(), canvas, hand.spill)
     assert mine.shape == (48, 64)
     assert (mine.ravel() != seen["top"].numpy()).mean() < 1e-3  # rounding, where marks fade in
     assert (mine > 0).mean() > 0.5

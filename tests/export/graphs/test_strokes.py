@@ -48,12 +48,19 @@ def some_plan(height: int, width: int) -> torch.Tensor:
 
 
 def as_graph(plan: torch.Tensor, path: Path) -> Path:
-    """A graph that makes this one plan of any frame."""
+    """A graph that makes this one plan of a black frame.
+
+    It depends on the frame: of what is constant throughout, OpenVINO computes another painting.
+    """
     frame = helper.make_tensor_value_info("frame", TensorProto.UINT8, [1, "H", "W", 3])
     made = helper.make_tensor_value_info("plan", TensorProto.FLOAT, list(plan.shape))
-    node = helper.make_node("Identity", ["constant"], ["plan"])
+    nodes = [
+        helper.make_node("Cast", ["frame"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["real"], ["brightest"], keepdims=0),
+        helper.make_node("Add", ["constant", "brightest"], ["plan"]),
+    ]
     constant = numpy_helper.from_array(plan.numpy(), "constant")
-    graph = helper.make_graph([node], "plan", [frame], [made], [constant])
+    graph = helper.make_graph(nodes, "plan", [frame], [made], [constant])
     imports = [helper.make_opsetid("", 20)]
     onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=10), path)
     return path
