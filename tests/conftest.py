@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import signal
 import struct
@@ -47,6 +48,11 @@ class Run:
         assert len(lines) == 1, lines
         assert lines[0].startswith("error: ")
         return lines[0].removeprefix("error: ")
+
+    def said(self) -> list[str]:
+        """The sentences of a run, without the progress that a slow machine prints between."""
+        progress = re.compile(r"[\w ]+:? \d+ of \d+(, about .+ left)?")
+        return [line for line in self.err.splitlines() if not progress.fullmatch(line)]
 
 
 @pytest.fixture

@@ -74,14 +74,14 @@ def test_a_bundle(cli, tmp_path, photos, mean_colour, make_video):
 def test_at_viewing_size(cli, photos, mean_colour):
     arguments = ("--data", photos.parent, *FOLDERS, "--features", mean_colour, "--pictures", 4)
     done = cli(*BUNDLE, *arguments, "--viewing", 2, "--json")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.said()) == (0, [])
     scores = ViewingScores.model_validate(json.loads(done.out)["viewing"])
     assert (scores.pictures, scores.enlarged) == (2, 2)
     assert 1 < scores.stroke_strength < 10
     assert 0.5 < scores.content < 1
     assert scores.kid is not None
     table = cli(*BUNDLE, *arguments, "--viewing", 1)
-    assert (table.code, table.err) == (0, "")
+    assert (table.code, table.said()) == (0, [])
     assert "720 rows; pictures: 1, of them enlarged: 1" in table.out
     assert "does not agree with eyes" in table.out
     assert "stroke strength" in table.out

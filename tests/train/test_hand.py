@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -37,19 +36,13 @@ def paintings(tmp_path: Path) -> Path:
     return folder
 
 
-def told(run) -> list[str]:
-    """The sentences of a run, without the progress that a slow machine prints between."""
-    progress = re.compile(r"training hand: \d+ of \d+(, about .+ left)?")
-    return [line for line in run.err.splitlines() if not progress.fullmatch(line)]
-
-
 def test_the_verb_makes_a_painter(cli, paintings: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     expected = ("--pictures", "paintings", "--photos", DATA / "photos", "--out", "run")
     run = cli("train", "hand", *expected, "--hand", "van-gogh", *SMALL, "--json")
     assert run.code == 0, run.err
     assert json.loads(run.out) == {"generator": "run/generator.pt", "steps": 2}
-    assert told(run) == [
+    assert run.said() == [
         "a new run starts from the shipped painter monet",
         "hand-van-gogh: 2 steps in 2 stages, saved in run as they go",
         "stage plan",
@@ -75,7 +68,7 @@ def test_a_generator_that_is_named_goes_before_the_shipped_one(
         state["state"] = {key: torch.zeros_like(value) for key, value in state["state"].items()}
         torch.save(state, tmp_path / "zero.pt")
     run = cli("train", "hand", "--out", tmp_path / "run", "--init", tmp_path / "zero.pt", *common)
-    assert (run.code, told(run)[-1]) == (0, "stage plan")
+    assert (run.code, run.said()[-1]) == (0, "stage plan")
     assert "a new run starts" not in run.err
     trained = load_generator(tmp_path / "run" / "generator.pt").generator.state_dict()
     assert all(value.abs().max() < 0.01 for value in trained.values())
@@ -105,8 +98,8 @@ def test_without_a_start_the_basics_come_first(
     assert run.code == 0, run.err
     assert json.loads(run.out)["steps"] == 3
     said = "a new run starts from random weights: monet has no such strokes"
-    assert told(run)[0] == said
-    assert told(run)[-2:] == ["stage basics", "stage plan"]
+    assert run.said()[0] == said
+    assert run.said()[-2:] == ["stage basics", "stage plan"]
 
 
 def test_recipes_are_found_by_name(tmp_path: Path, monkeypatch) -> None:
