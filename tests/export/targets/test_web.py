@@ -195,6 +195,16 @@ def test_a_painter_with_strokes_lends_its_graphs(npm, cli, stroke_bundle, tmp_pa
     np.testing.assert_array_equal(load(stroke_bundle, "onnxruntime", "fp32")(photograph), painted)
 
 
+def test_a_shipped_painter_with_strokes_becomes_a_site_of_what_it_has(npm, cli, tmp_path):
+    done = cli("export", "monet", "--target", "web", "--out", tmp_path / "site")
+    assert done.code == 0, done.err
+    lent = Bundle.open("monet")
+    found = {a.precision: a.sha256 for a in check_site(tmp_path / "site").manifest.artifacts}
+    assert found == {a.precision: a.sha256 for a in lent.manifest.artifacts}
+    ours = [file for file in (tmp_path / "site").rglob("*") if file.parent.name != "ort"]
+    assert sum(file.stat().st_size for file in ours if file.is_file()) < 1.5e6
+
+
 # --- what goes wrong ---
 
 
