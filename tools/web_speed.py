@@ -3,10 +3,11 @@
     python tools/web_speed.py SITE [--size 640x360] [--browser /usr/bin/chromium]
 
 The browser paints a fake camera, fed from the demo clip, at full size. Its figure is the page's
-own: all from a camera's frame to the picture shown. Python's is painting alone, on as many threads.
-They take turns, so a machine whose speed drifts hits both alike; medians are printed, what the page
-transfers, and how long a first visit and the next one take until the page can paint. Needs
-Playwright (``pip install playwright``) and an installed Chromium.
+own: all from a camera's frame to the picture shown. `browser_core_ms` is the processor time of all
+its processes for one such frame, which hardly changes with what else runs. Python's is painting
+alone, on as many threads. They take turns, so a machine whose speed drifts hits both alike; medians
+are printed, what the page transfers, and how long a first visit and the next one take until the
+page can paint. Needs Playwright (``pip install playwright``) and an installed Chromium.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any
 
 import av
 import numpy as np
+import psutil
 from pleinair.bundle.bundle import Bundle
 from pleinair.deploy.web.server import SiteServer
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP, demo_still
@@ -37,7 +39,8 @@ CAN_PAINT = re.compile("dB from PyTorch")  # it then may try what else there is
 FRAMES = 30  # of the clip, that the camera repeats
 ARGUMENTS = ("--no-sandbox", "--disable-gpu")
 WAIT = 120_000  # ms
-SETTLE = 4.0  # seconds before the page's figure, a mean of its last two, counts
+SETTLE = 4.0  # seconds before figures count
+MEAN = 2.0  # seconds of which the page's figure is the mean
 # What a first visit transfers when the browser paints on WASM.
 ENGINE = (
     "ort/ort.wasm.min.mjs",
@@ -63,7 +66,7 @@ def measure(site: str, size: tuple[int, int], browser: str | None, rounds: int) 
     """Returns frames a second in the browser and in Python, and how much quicker Python is."""
     bundle, started = Bundle.open(site), starts(site, browser)
     frame = np.ascontiguousarray(demo_still()[: size[1], : size[0]])
-    in_browser, in_python = [], []
+    in_browser, in_python, busy = [], [], []
     with tempfile.TemporaryDirectory() as folder, served(site) as address:
         camera = Path(folder, "camera.y4m")
         write_camera(camera, size)
@@ -75,7 +78,10 @@ def measure(site: str, size: tuple[int, int], browser: str | None, rounds: int) 
                 in_python.append(fps_of(lambda: paint(frame)))
                 page.click("#controls [data-do=pause]")
                 page.wait_for_timeout(1000 * SETTLE)
+                begun = processor_ms()
+                page.wait_for_timeout(1000 * MEAN)
                 in_browser.append(float(page.text_content("#figures").partition(" fps")[0]))
+                busy.append((processor_ms() - begun) / (in_browser[-1] * MEAN))
             painted = page.text_content("#figures").rpartition("painted at ")[2]
     browser_fps, python_fps = map(statistics.median, (in_browser, in_python))
     return {
@@ -85,6 +91,7 @@ def measure(site: str, size: tuple[int, int], browser: str | None, rounds: int) 
         "first_visit_seconds": started[0],
         "next_visit_seconds": started[1],
         "browser_fps": browser_fps,
+        "browser_core_ms": round(statistics.median(busy)),
         "python_fps": round(python_fps, 1),
         "python_is_quicker": round(python_fps / browser_fps, 2),
     }
@@ -123,6 +130,13 @@ def transferred(site: Path) -> dict[str, int]:
         sizes[name] = sum(file.stat().st_size for file in files)
         sizes[f"{name}, gzip"] = sum(len(gzip.compress(file.read_bytes())) for file in files)
     return sizes
+
+
+def processor_ms() -> float:
+    """Returns the processor time that the browser has taken so far."""
+    times = (one.cpu_times() for one in psutil.Process().children(recursive=True))
+    seconds: float = sum(one.user + one.system for one in times)
+    return 1000 * seconds
 
 
 def fps_of(paint: Any, seconds: float = 2.0) -> float:

@@ -19,9 +19,7 @@ from pleinair.runtime.strokes.canvases import Canvases
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "export" / "targets" / "web" / "page" / "app"
-KOTLIN = (
-    ROOT / "examples" / "android" / "app" / "src" / "main" / "java" / "io" / "pleinair" / "example"
-)
+ANDROID = ROOT / "examples" / "android"
 IOS = ROOT / "examples" / "ios"
 LAY = Path(__file__).with_name("lay.mjs")
 
@@ -97,10 +95,12 @@ fun main() {
 }
 
 fun tell(laid: Map<String, Values>) = println(laid.map { (name, one) ->
-    val bytes = ByteBuffer.allocate(4 * (one.floats?.size ?: one.wholes!!.size)).order(ByteOrder.LITTLE_ENDIAN)
+    val count = one.floats?.size ?: one.wholes!!.size
+    val bytes = ByteBuffer.allocate(4 * count).order(ByteOrder.LITTLE_ENDIAN)
     one.floats?.let { bytes.asFloatBuffer().put(it) }
     one.wholes?.let { bytes.asIntBuffer().put(it) }
-    val hash = MessageDigest.getInstance("SHA-256").digest(bytes.array()).joinToString("") { "%%02x".format(it) }
+    val digest = MessageDigest.getInstance("SHA-256").digest(bytes.array())
+    val hash = digest.joinToString("") { "%%02x".format(it) }
     val kind = if (one.floats == null) "int32" else "float32"
     "\"$name\": [\"$kind\", [${one.shape.joinToString()}], \"$hash\"]"
 }.joinToString(", ", "{", "}"))
@@ -126,7 +126,8 @@ def test_the_app_for_android_lays_it(tmp_path: Path) -> None:
         pytest.skip("neither Kotlin's compiler nor Java is installed")
     calls = [f"    tell(layCanvas({in_kotlin(s)}, {h}, {w}))" for s, h, w in ASKED]
     (tmp_path / "Lay.kt").write_text(MAIN % "\n".join(calls))
-    sources = [KOTLIN / f"{name}.kt" for name in ("Canvas", "Stamps", "Randoms")]
+    kits = {path.name: path for path in ANDROID.rglob("*.kt")}
+    sources = [kits[name] for name in ("Canvas.kt", "Stamps.kt", "Randoms.kt")]
     jar = tmp_path / "lay.jar"
     run("kotlinc", *sources, tmp_path / "Lay.kt", "-include-runtime", "-d", jar, timeout=300)
     laid = run("java", "-cp", jar, "LayKt", timeout=120)
