@@ -35,7 +35,8 @@ from pleinair.deploy.web.server import SiteServer
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP, demo_still
 from pleinair.runtime.stylizer import load
 
-CAN_PAINT = re.compile("dB from PyTorch")  # it then may try what else there is
+CAN_PAINT = re.compile("dB from PyTorch")  # and may try what else there is
+CHOSEN = re.compile("dB from PyTorch$")
 FRAMES = 30  # of the clip, that the camera repeats
 ARGUMENTS = ("--no-sandbox", "--disable-gpu")
 WAIT = 120_000  # ms
@@ -110,7 +111,7 @@ def starts(site: str, executable: str | None) -> list[float]:
             expect(page.locator("#engine")).to_have_text(CAN_PAINT, timeout=WAIT)
             seconds.append(round(time.perf_counter() - begun, 2))
             # What was chosen is remembered when all was tried.
-            page.wait_for_function("localStorage.getItem('pleinair engine')", timeout=WAIT)
+            expect(page.locator("#engine")).to_have_text(CHOSEN, timeout=WAIT)
             page.close()
         browser.close()
     return seconds
@@ -186,7 +187,7 @@ def opened(address: str, camera: Path, executable: str | None) -> Iterator[Any]:
         page = browser.new_context(permissions=["camera"]).new_page()
         page.set_default_timeout(WAIT)
         page.goto(address)
-        expect(page.locator("#engine")).to_have_text(re.compile("dB from PyTorch$"))
+        expect(page.locator("#engine")).to_have_text(CHOSEN)
         page.select_option("[name=hold]", "0")
         page.click("#welcome [data-do=camera]")
         expect(page.locator("#figures")).to_have_text(re.compile("fps"))
