@@ -2,7 +2,7 @@
 
 /** On the page: a worker whose jobs are called. */
 export class Caller {
-  #calls = new Map(); #last = 0; #worker;
+  #calls = new Map(); #last = 0; #worker; #closed = false;
 
   constructor(script) {
     this.#worker = new Worker(new URL(script, import.meta.url), { type: "module" });
@@ -16,6 +16,7 @@ export class Caller {
 
   /** Has the worker do one of its jobs. */
   call(job, values = {}, transfer = []) {
+    if (this.#closed) return Promise.reject(new Error("its worker was closed"));
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       this.#calls.set(id, { resolve, reject });
@@ -24,6 +25,7 @@ export class Caller {
   }
 
   close() {
+    this.#closed = true;
     this.#worker.terminate();
     this.#fail("its worker was closed");
   }
