@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ..bundle.bundle import Bundle
-from ..errors import BackendError, UsageError, unknown_name
+from ..errors import BackendError
 from ..pictures import Frames
 from ..runtime import backends
 from ..runtime.backends import Backend, Engine, find_backend, mapped_errors
@@ -157,8 +157,8 @@ def find_runner(name: str) -> Backend | Peer:
     row = find_backend(kind)
     if not way:
         return row
-    if row.available and way not in (ways := row.ways()):
-        raise UsageError(unknown_name(f"device of backend {kind!r}", way, filter(None, ways)))
+    if row.available:
+        row.check_way(way)
     values = {one.name: getattr(row, one.name) for one in fields(row)}
     module = row.module or f"{backends.__name__}.{kind}.engine"
     return _OnDevice(**values | {"name": name, "module": module}, way=way)

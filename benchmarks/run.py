@@ -296,7 +296,10 @@ def _nothing_runs(bundle: Bundle, skipped: Sequence[Any]) -> str:
     if not any(row.available for row in BACKENDS.values()):
         lines = "; ".join(row.install for row in BACKENDS.values())
         return f"no backend is installed; run one of: {lines}"
-    reasons = dict.fromkeys(f"{s.backend} {s.precision}: {s.reason}" for s in skipped)
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in skipped:
+        found.setdefault((one.backend, one.reason), []).append(one.precision)
+    reasons = [f"{name} {' and '.join(of)}: {reason}" for (name, reason), of in found.items()]
     return f"nothing of {bundle.label} can be measured here: {'; '.join(reasons)}"
 
 

@@ -73,8 +73,7 @@ def export_bundle(
         if strokes := strokes_of(trained.generator):
             plan = [(row, p) for row, p in plan if row.strokes or options.targets]
         _check_budget(budget, strokes is not None, source)
-        if not strokes or all(row.strokes for row, _ in plan):  # else each says what it cannot
-            _check_libraries(plan, progress)
+        _check_targets(plan, strokes is not None, progress)
         photos = _photographs(trained, options.calibration)
         if options.calibration is None and "data" not in trained.recipe:
             progress(
@@ -207,14 +206,13 @@ def _finer(trained: Trained, source: str | Path) -> Trained:
     return replace(trained, recipe={**trained.recipe, **named})
 
 
-def _check_libraries(plan: Sequence[tuple[Target, str]], progress: Say) -> None:
-    """Says which targets lack a library before anything takes time."""
+def _check_targets(plan: Sequence[tuple[Target, str]], has_strokes: bool, progress: Say) -> None:
+    """Says which targets cannot be built before anything takes time."""
     rows = dict.fromkeys(row for row, _ in plan)
-    lacks = {row: f"{row.name} needs {row.library}; run: {row.install}" for row in rows}
-    lacks = {row: why for row, why in lacks.items() if not row.available}
+    lacks = [why for row in rows if (why := row.missing(has_strokes))]
     if len(lacks) == len(rows):
-        raise ExportError("; ".join(f"target {why}" for why in lacks.values()))
-    for why in lacks.values():
+        raise ExportError("; ".join(f"target {why}" for why in lacks))
+    for why in lacks:
         progress(f"will not be built: {why}")
 
 

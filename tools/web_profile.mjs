@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 
 const [site, precision = "int8", size = "640x360"] = process.argv.slice(2), RUNS = 10;
 const at = name => pathToFileURL(resolve(site, name)).href;
-const told = [];
+const told = [], { writeSync } = fs;
 fs.writeSync = (_, text) => told.push(text);  // ONNX Runtime writes its profile to stdout
 
 const ort = await import(at("ort/ort.wasm.min.mjs")), { layCanvas } = await import(at("app/canvas.js"));
@@ -25,6 +25,7 @@ const pixels = Uint8Array.from({ length: rows * columns * 3 }, (_, i) => 128 + 1
 fed.frame = new ort.Tensor("uint8", pixels, [1, rows, columns, 3]);
 for (let run = 0; run < RUNS; run++) await session.run(fed, session.outputNames.slice(0, 1));
 session.endProfiling();
+fs.writeSync = writeSync;  // which console.log needs where stdout is a file
 
 const profile = told.join("");
 const events = JSON.parse(profile.slice(profile.indexOf("[\n{"), profile.lastIndexOf("]") + 1));

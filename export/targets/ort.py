@@ -23,8 +23,10 @@ TARGET = Target(
     "ONNX Runtime for phones: Android, iOS",
     by_default=False,
     strokes=True,
-    verified="painted by ONNX Runtime on x86-64 (`tests/export/targets/test_phones.py`)",
-    unverified="ONNX Runtime's packages for phones; an app that lays the canvas of strokes",
+    verified="painted by ONNX Runtime on x86-64 (`tests/export/targets/test_phones.py`); the canvas"
+    " of strokes that the example for Android lays, bit by bit"
+    " (`tests/export/targets/test_laying.py`)",
+    unverified="ONNX Runtime's packages for phones",
     order=100,
 )
 

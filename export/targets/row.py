@@ -58,6 +58,19 @@ class Target:
         """Whether its library is installed, without importing it."""
         return any_installed(self.library)
 
+    def missing(self, strokes: bool) -> str:
+        """Why it cannot be built here, with the remedy; empty if it can.
+
+        Args:
+            strokes: Whether the generator paints with strokes.
+        """
+        if strokes and not self.strokes:
+            return (
+                f"{self.name} cannot paint strokes: {self.no_strokes}; export a painter of"
+                " convolutions for it, such as monet-conv"
+            )
+        return "" if self.available else f"{self.name} needs {self.library}; run: {self.install}"
+
     def state(self) -> dict[str, Any]:
         """Returns its line for ``doctor``, with the command that installs a missing library."""
         return {
@@ -74,13 +87,8 @@ class Target:
         Raises:
             ExportError: The library is missing or cannot represent the generator.
         """
-        if store.strokes and not self.strokes:
-            raise ExportError(
-                f"target {self.name} cannot paint strokes: {self.no_strokes}; export a painter of"
-                " convolutions for it, such as monet-conv"
-            )
-        if not self.available:
-            raise ExportError(f"target {self.name} needs {self.library}; run: {self.install}")
+        if why := self.missing(bool(store.strokes)):
+            raise ExportError(f"target {why}")
         module: Any = importlib.import_module(f".{self.name}", __package__)
         if hasattr(module, "__path__"):
             module = importlib.import_module(".build", module.__name__)

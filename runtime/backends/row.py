@@ -37,6 +37,7 @@ class Backend:
     install: str  # how to get it
     by_device: bool = False  # whether an artifact is for one kind of device, which its module names
     module: str = ""  # the module with ``load``; ``engine`` in the folder of its name if empty
+    elsewhere: tuple[str, ...] = ()  # ways that it has on other machines
     in_auto: bool = True  # whether ``auto`` measures it; else it is the last resort
     strokes: tuple[str, ...] = ()  # which of its targets it runs for painters with strokes
     broken: str = ""  # why a third party's backend cannot be used
@@ -101,6 +102,22 @@ class Backend:
         module = self._module()
         return list(module.ways(in_flight)) if hasattr(module, "ways") else [""]
 
+    def check_way(self, way: str, in_flight: int = 1) -> None:
+        """Checks that a way is one of ``ways``; the empty one is the usual.
+
+        Raises:
+            UsageError: There is no such way, or none here.
+            BackendError: The library is missing.
+        """
+        if not way or way in (ways := [one for one in self.ways(in_flight) if one]):
+            return
+        if way in self.elsewhere:
+            raise UsageError(
+                f"backend {self.name!r} has no {way!r} on this machine: there is no such device,"
+                f" or the installed package does not support it; it has {' and '.join(ways)}"
+            )
+        raise UsageError(unknown_name(f"device of backend {self.name!r}", way, ways))
+
     def load(
         self, path: Path, in_flight: int = 1, way: str = "", canvases: Canvases | None = None
     ) -> Engine:
@@ -118,10 +135,7 @@ class Backend:
             BundleError: The artifact does not fit the canvas.
         """
         module = self._module()
-        if way and way not in (ways := self.ways(in_flight)):
-            raise UsageError(
-                unknown_name(f"device of backend {self.name!r}", way, filter(None, ways))
-            )
+        self.check_way(way, in_flight)
         if canvases and not self.strokes:
             ours = rows_in(__package__, "BACKEND", Backend).values()
             able = " or ".join(row.name for row in ours if row.strokes)

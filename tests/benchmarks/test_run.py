@@ -306,6 +306,9 @@ def test_a_backend_is_measured_on_a_device(cli, quick, tmp_path):
     run = cli("bench", "monet-conv", "--out", tmp_path / "o", "--backend", "onnxruntime:cuba")
     assert run.error().startswith("unknown device of backend 'onnxruntime' 'cuba'; ")
     assert run.code == 2
+    run = cli("bench", "monet-conv", "--out", tmp_path / "o", "--backend", "openvino:npu")
+    assert run.error().startswith("backend 'openvino' has no 'npu' on this machine: ")
+    assert run.code == 2
 
 
 def test_what_cannot_paint_strokes_is_no_matter_of_installing():

@@ -176,9 +176,9 @@ def test_android():
     assert source.parent.as_posix().endswith(package.replace(".", "/"))
     build = (folder / "app/build.gradle.kts").read_text()
     assert f'namespace = "{package}"' in build
-    asset = re.search(r'assets\.open\("(.+?)"\)', text)[1]
-    assert asset in (folder / "README.md").read_text()
-    assert asset == "int8.ort"
+    assets = re.findall(r'assets\.open\("(.+?)"\)', text)
+    assert assets == ["manifest.json", "int8.ort"]
+    assert all(asset in (folder / "README.md").read_text() for asset in assets)
     for opening, closing in ("()", "{}", "[]"):
         assert text.count(opening) == text.count(closing)
 
@@ -189,6 +189,9 @@ def test_ios():
     assert plist["NSCameraUsageDescription"]
     text = "".join(path.read_text() for path in sorted(folder.rglob("*.swift")))
     model = re.search(r'forResource: "(.+?)", withExtension: "mlmodelc"', text)[1]
-    assert f"{model}.mlpackage" in (folder / "README.md").read_text()
+    told = (folder / "README.md").read_text()
+    for copied in (f"/{model}.mlpackage", "/Canvas.js"):
+        assert f"examples/ios/Pleinair{copied}\n" in told
+    assert "manifest.json examples/ios/Pleinair/\n" in told
     for opening, closing in ("()", "{}", "[]"):
         assert text.count(opening) == text.count(closing)

@@ -98,6 +98,8 @@ def test_a_backend_and_one_of_its_ways():
     assert load("monet-conv", "onnxruntime:cpu", "int8").choice.way == "cpu"
     with pytest.raises(UsageError, match=r"unknown device of backend 'onnxruntime' 'cpi'.*'cpu'"):
         load("monet-conv", "onnxruntime:cpi", "int8")
+    with pytest.raises(UsageError, match=r"'onnxruntime' has no 'xnnpack' on this .* has cpu$"):
+        load("monet-conv", "onnxruntime:xnnpack", "int8")
     with pytest.raises(UsageError, match="unknown backend 'onnx'"):
         load("monet-conv", "onnx:cpu")
 

@@ -40,7 +40,8 @@ def export_site(
     Args:
         source: A shipped model's name, a bundle's folder or zip.
         out: The site's folder; it appears only when it is complete.
-        options: Precisions, some of ``PRECISIONS``; licence and description, the bundle's if empty.
+        options: Precisions, some of ``PRECISIONS``, by default FP32, INT8 and FP16 if the bundle
+            has it; licence and description, the bundle's if empty.
         overwrite: Whether an existing folder may be replaced.
         wait: Whether to wait while another process writes ``out``.
 
@@ -57,7 +58,9 @@ def export_site(
     if resolve(source, *EXPORTABLE).kind is not Kind.BUNDLE:
         return None
     bundle = Bundle.open(source)
-    found = [bundle.find("onnx", precision) for precision in options.precisions or PRECISIONS]
+    # Painters with strokes are shipped without FP16; WebGPU then takes FP32.
+    usual = [one for one in PRECISIONS if one != "fp16" or bundle.find("onnx", one)]
+    found = [bundle.find("onnx", precision) for precision in options.precisions or usual]
     graphs = [graph for graph in found if graph]
     reference = bundle.find("onnx", "fp32")
     if len(graphs) < len(found) or not reference:

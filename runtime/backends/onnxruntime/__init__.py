@@ -9,5 +9,6 @@ BACKEND = Backend(
     "onnxruntime or onnxruntime-gpu or onnxruntime-directml or onnxruntime-openvino",
     "pip install onnxruntime",
     strokes=("onnx", "web", "ort"),
+    elsewhere=("cuda", "tensorrt", "directml", "coreml", "openvino", "xnnpack"),
     order=20,
 )

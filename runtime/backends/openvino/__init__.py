@@ -9,5 +9,6 @@ BACKEND = Backend(
     "openvino",
     'pip install "pleinair[openvino]"',
     strokes=("openvino", "onnx"),
+    elsewhere=("gpu", "npu"),
     order=10,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -15,11 +14,8 @@ import pytest
 from pleinair import metrics
 from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle, sha256_of
-from pleinair.bundle.manifest import Strokes
-from pleinair.canvas.hand import HANDS
 from pleinair.errors import ExportError
 from pleinair.export.targets.web import onnxruntime_web
-from pleinair.runtime.strokes.canvases import Canvases
 from pleinair.runtime.strokes.still import Still
 from pleinair.runtime.stylizer import load
 
@@ -112,40 +108,6 @@ def test_a_site_paints_in_python_too(npm, cli, tmp_path, photos):
 # --- strokes ---
 
 
-def asked_canvases():
-    """Every hand at each step, size of strokes and shape; seeds, too."""
-    strokes, sizes = ("fine", "medium", "large", "medium"), ((64, 160), (96, 64), (224, 352))
-    for i, hand in enumerate(HANDS.values()):
-        for step in (1, 2):
-            seed, (height, width) = 3 * i, sizes[(i + step) % 3]
-            said = Strokes(hand=hand, step=step, stroke=strokes[i], seed=seed)
-            yield said, height, width
-
-
-def test_the_page_lays_the_canvas_that_python_lays():
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("Node.js is not installed")
-    asked = list(asked_canvases())
-    page = Path(onnxruntime_web.__file__).parent / "page" / "app" / "canvas.js"
-    done = subprocess.run(
-        [node, Path(__file__).with_name("lay.mjs"), page],
-        input=json.dumps([(s.model_dump(mode="json"), *size) for s, *size in asked]),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    for (strokes, *size), laid in zip(asked, json.loads(done.stdout), strict=True):
-        canvases = Canvases(strokes, "test")
-        expected = canvases(*size)
-        assert {*laid} == {*canvases.inputs()}
-        for name, (kind, _) in canvases.inputs().items():
-            array = expected[name]
-            digest = hashlib.sha256(array.tobytes()).hexdigest()
-            assert laid[name] == [kind, list(array.shape), digest], (strokes.hand.name, name)
-
-
 def film(photos: Path, width: int, height: int) -> np.ndarray:
     """Noise on a still picture, something that crosses it, light that grows, then a cut."""
     random = np.random.default_rng(2)
@@ -193,6 +155,16 @@ def test_a_painter_with_strokes_lends_its_graphs(npm, cli, stroke_bundle, tmp_pa
     both = cv2.imread(str(tmp_path / "site" / "check.png"))
     photograph, painted = np.hsplit(both, 2)
     np.testing.assert_array_equal(load(stroke_bundle, "onnxruntime", "fp32")(photograph), painted)
+
+
+def test_a_shipped_painter_with_strokes_becomes_a_site_of_what_it_has(npm, cli, tmp_path):
+    done = cli("export", "monet", "--target", "web", "--out", tmp_path / "site")
+    assert done.code == 0, done.err
+    lent = Bundle.open("monet")
+    found = {a.precision: a.sha256 for a in check_site(tmp_path / "site").manifest.artifacts}
+    assert found == {a.precision: a.sha256 for a in lent.manifest.artifacts}
+    ours = [file for file in (tmp_path / "site").rglob("*") if file.parent.name != "ort"]
+    assert sum(file.stat().st_size for file in ours if file.is_file()) < 1.5e6
 
 
 # --- what goes wrong ---

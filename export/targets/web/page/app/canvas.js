@@ -143,15 +143,9 @@ function rest(size, scale, seed) {
   return out;
 }
 
-// A smooth random field in 0..1 over a lattice of period 1; each of its points is drawn once.
+// A smooth random field in 0..1 over a lattice of period 1.
 function field(seed, number) {
-  const known = new Map(), draw = stream(seed, number);
-  const at = (row, column) => {
-    const key = row * 65536 + column;
-    let value = known.get(key);
-    if (value === undefined) known.set(key, value = draw(row, column));
-    return value;
-  };
+  const at = stream(seed, number);
   return (y, x) => {
     const row = Math.floor(y), column = Math.floor(x);
     let v = y - row, u = x - column;

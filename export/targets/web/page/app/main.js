@@ -13,7 +13,7 @@ const USUAL = { facingMode: "user" };  // the camera that is asked for first
 const find = selector => document.querySelector(selector);
 const form = find("#controls").elements, divider = find("#divider");
 const view = new View(find("#picture")), governor = new Governor(), meter = new Meter();
-const state = { engine: null, source: null, recorder: null, painting: false, fresh: false, captured: 0, films: 0, camera: USUAL, failed: "" };
+const state = { engine: null, source: null, recorder: null, painting: 0, shown: null, fresh: false, captured: 0, films: 0, camera: USUAL, failed: "" };
 const kept = JSON.parse(localStorage.getItem("pleinair look") ?? "{}");
 
 const look = () => ({
@@ -23,30 +23,35 @@ const look = () => ({
 
 // --- painting ---
 
-/** Paints the newest frame unless one is being painted: the ones between are dropped. */
+/** Paints the newest frame unless as many are being painted as can be: the ones between are dropped. */
 async function pump() {
-  const { engine, source } = state;
-  if (!engine || !source || state.painting || !state.fresh) return;
-  state.painting = true;
+  const { engine, source, shown } = state;
+  if (!engine || !source || state.painting >= engine.room || !state.fresh) return;
+  state.painting++;
   state.fresh = false;
   const captured = state.captured, [width, height] = canvasSize(source);
+  let done;
+  state.shown = new Promise(resolve => { done = resolve; });
   try {
     const frame = await source.take(), started = performance.now();
-    const [columns, rows] = scaled(width, height, source.moving ? governor.scale : 1);
-    const { ms, ...painting } = await engine.call("paint", { frame, width: columns, height: rows, film: source.film }, [frame]);
+    const [columns, rows] = scaled(width, height, source.moving ? governor.scale : 1), larger = columns !== width || rows !== height;
+    const { ms, ...painting } = await engine.paint({ frame, width: columns, height: rows, film: source.film, larger });
+    await shown;  // frames are shown in their order
     if (source !== state.source) return;
     view.resize(width, height);
     view.show(painting, look());
     const now = performance.now();
     meter.note(now, captured);
-    if (source.moving) governor.note(now - started);
+    if (source.moving) governor.note((now - started) / engine.room);
     figures(columns, rows, ms);
   } catch (error) {
     if (source !== state.source) return;
+    if (engine !== state.engine) { state.fresh ||= !source.moving; return; }  // a better one has taken its place
     forgetEngine();  // a reload chooses anew
     complain(new Problem("painting", error.message));
   } finally {
-    state.painting = false;
+    done();
+    state.painting--;
     pump();
   }
 }
@@ -231,9 +236,20 @@ async function start() {
   const answer = await fetch(new URL("../manifest.json", import.meta.url)).catch(() => null);
   if (!answer?.ok) throw new Problem("manifest", `manifest.json is missing${answer ? ` (${answer.status})` : ""}`);
   const manifest = await answer.json(), told = find("#engine");
-  state.engine = await chooseEngine(manifest, text => { told.textContent = text; });
-  told.textContent = `${label(state.engine)}, ${state.engine.psnr.toFixed(1)} dB from PyTorch`;
-  if (state.source) { tell(state.source.note ?? ""); hold(); }
+  const tellHow = text => { told.textContent = [state.engine && painter(state.engine), text].filter(Boolean).join("; "); };
+  await chooseEngine(manifest, tellHow, engine => { useEngine(engine); tellHow(""); });
+  tellHow("");
+  hold();
+  await state.engine.grow();
+  pump();
+}
+
+const painter = engine => `${label(engine)}, ${engine.psnr.toFixed(1)} dB from PyTorch`;
+
+function useEngine(engine) {
+  state.engine = engine;
+  if (state.source) tell(state.source.note ?? "");
+  hold();
   pump();
 }
 

@@ -1,26 +1,14 @@
-// Paints frames with one ONNX graph, away from the thread that draws the page.
+// Paints with one ONNX graph, away from the thread that draws the page.
 // A graph takes uint8 RGB [1, H, W, 3], H and W multiples of the generator's stride, and returns the same. One that paints
-// strokes takes their canvas as well, which is laid here; of a video it is given what stands still as it was.
+// strokes takes their canvas as well, which is laid here.
 import { layCanvas } from "./canvas.js";
-import { Still } from "./still.js";
+import { answer } from "./calls.js";
 
-const canvas = new OffscreenCanvas(8, 8);
-const context = canvas.getContext("2d", { willReadFrequently: true, alpha: false });
 let ort, session, stride, strokes;
 const laid = new Map();  // canvases by size, the latest last: a picture that adapts goes to and fro between a few
 const KEPT = 4;
-let film, still;  // the video that is painted, by its number, and what of it stands still
 
-const jobs = { load, paint, check, time };
-
-self.addEventListener("message", async ({ data: { id, job, ...values } }) => {
-  try {
-    const [result, transfer = []] = await jobs[job](values);
-    postMessage({ id, result }, transfer);
-  } catch (error) {
-    postMessage({ id, error: String(error?.message ?? error) });
-  }
-});
+answer({ load, paint, check, time });
 
 async function load({ model, provider, threads, multiple, paints }) {
   ort = await import(`../ort/ort.${provider}.min.mjs`);
@@ -33,22 +21,14 @@ async function load({ model, provider, threads, multiple, paints }) {
   return [null];
 }
 
-// A frame (VideoFrame or ImageBitmap) is painted at width x height. What comes back is the change: what the
-// painting has more and what it has less, as pictures, because scaled up and put onto the frame they leave it
-// its fine detail: frame + large(painted - small), one level of a Laplacian pyramid (Burt and Adelson 1983).
-// Strokes would jump with the noise of a camera: of a film, which has a number, they are painted from what stands still.
-async function paint({ frame, width, height, film: next }) {
-  canvas.width = width; canvas.height = height;
-  context.imageSmoothingQuality = "medium";
-  context.drawImage(frame, 0, 0, width, height);
-  const small = context.getImageData(0, 0, width, height).data;
-  const started = performance.now();
-  if (next !== film) { film = next; still = new Still(); }
-  const painted = await run(strokes && film ? still.take(small, width, height) : small, width, height);
-  const ms = performance.now() - started;
-  const [more, less] = await Promise.all(change(small, painted, width, height).map(pixels =>
-    createImageBitmap(new ImageData(pixels, width, height))));
-  return [{ frame, more, less, ms }, [frame, more, less]];
+// Paints RGBA pixels. Given the pixels of a frame that is larger, what comes back is the change: what the painting has more and
+// what it has less, because scaled up and put onto the frame they leave it its fine detail: frame + large(painted - small), one
+// level of a Laplacian pyramid (Burt and Adelson 1983).
+async function paint({ pixels, small, width, height }) {
+  const started = performance.now(), painted = await run(pixels, width, height), ms = performance.now() - started;
+  const found = small ? change(small, painted, width, height) : { painted: opaque(painted, width, height) };
+  const pictures = await Promise.all(Object.values(found).map(one => createImageBitmap(new ImageData(one, width, height))));
+  return [{ ms, ...Object.fromEntries(Object.keys(found).map((name, i) => [name, pictures[i]])) }, pictures];
 }
 
 // Paints a photograph whose painting by PyTorch is known; returns how near they are, as PSNR in dB. Strokes are compared at a
@@ -57,7 +37,7 @@ async function check({ picture }) {
   const blob = await (await fetch(picture)).blob();
   const both = await createImageBitmap(blob, { colorSpaceConversion: "none" });
   const [width, height] = [both.width / 2, both.height];
-  canvas.width = both.width; canvas.height = height;
+  const context = new OffscreenCanvas(both.width, height).getContext("2d", { willReadFrequently: true, alpha: false });
   context.drawImage(both, 0, 0);
   const [given, wanted] = [0, width].map(x => context.getImageData(x, 0, width, height).data);
   const painted = await run(given, width, height), side = strokes ? 4 : 1;
@@ -135,5 +115,13 @@ function change(small, painted, width, height) {
       more[c] = difference;
       less[c] = -difference;
     }
-  return [more, less];
+  return { more, less };
+}
+
+// From RGB to RGBA; every machine that browsers run on has a number's lowest byte first.
+function opaque(rgb, width, height) {
+  const pixels = new Uint32Array(width * height);
+  for (let i = 0, from = 0; i < pixels.length; i++, from += 3)
+    pixels[i] = 0xff000000 | rgb[from + 2] << 16 | rgb[from + 1] << 8 | rgb[from];
+  return new Uint8ClampedArray(pixels.buffer);
 }

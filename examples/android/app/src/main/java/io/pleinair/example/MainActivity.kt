@@ -27,7 +27,8 @@ class MainActivity : ComponentActivity() {
     }
 
     private fun start() {
-        val painter = Painter(assets.open("int8.ort").readBytes(), WIDTH, HEIGHT)
+        val manifest = assets.open("manifest.json").bufferedReader().readText()
+        val painter = Painter(assets.open("int8.ort").readBytes(), manifest, WIDTH, HEIGHT)
         val analysis = ImageAnalysis.Builder()
             .setOutputImageFormat(ImageAnalysis.OUTPUT_IMAGE_FORMAT_RGBA_8888)
             .setBackpressureStrategy(ImageAnalysis.STRATEGY_KEEP_ONLY_LATEST)
@@ -53,7 +54,7 @@ class MainActivity : ComponentActivity() {
     }
 
     private companion object {
-        const val WIDTH = 640 // multiples of 8
+        const val WIDTH = 640 // multiples of 32
         const val HEIGHT = 480
     }
 }
