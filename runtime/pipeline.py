@@ -110,6 +110,7 @@ class Pipeline:
         self, source: Source, paint: Callable[[Pixels], Pixels] | Painter, in_flight: int = 1
     ) -> None:
         self.source, self.in_flight = source, in_flight
+        source.defers = source.live  # what is dropped is dropped before it has pixels
         self.painter: Painter = paint if isinstance(paint, Painter) else _Each(paint)
         capacity = 1 if source.live else 2
         self.captured: FrameQueue[Frame] = FrameQueue(capacity, newest_wins=source.live)
@@ -198,7 +199,7 @@ class Pipeline:
                 has_place = has_place or self.places.acquire()
                 if (frame := self.captured.get()) is None:
                     return
-                prepared, future = self.painter.prepare(frame.rgb), None
+                prepared, future = self.painter.prepare(frame.complete().rgb), None
                 if self.painter.is_painted(prepared):
                     future, has_place = pool.submit(self._paint_one, prepared), False
                 if not self.prepared.put((frame, prepared, future)):

@@ -94,6 +94,11 @@ class OpenVinoEngine:
             return plan
 
     @property
+    def note(self) -> str:
+        """Why starting took longer than it has to; empty if it did not."""
+        return self.kept.note if self.kept else ""
+
+    @property
     def library_ms(self) -> float:
         """This thread's last frame by OpenVINO's own clock: inference, without our call."""
         return float(self.requests.request.latency)
