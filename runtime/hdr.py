@@ -14,7 +14,7 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 
 Array = npt.NDArray[Any]
 
@@ -137,7 +137,9 @@ class ToneMap:
 
 def side_data(frame: av.VideoFrame) -> dict[Any, bytes]:
     """Returns a decoded frame's side data, by type."""
-    carried: Any = frame.side_data
+    # Not ``frame.side_data``: a frame keeps that, and it the frame, so their memory would stay until
+    # garbage is collected.
+    carried: Any = SideDataContainer(frame)
     return {one.type: bytes(one) for one in carried}
 
 

@@ -339,6 +339,8 @@ class VideoSource(Source):
 
     def _free(self) -> None:
         self.container.close()
+        # It refers to this source: its buffers would stay until garbage is collected.
+        self.decoder, self.first = iter(()), None
 
 
 def _upright(decoded: av.VideoFrame, to_rgb: Decoded) -> Pixels:
