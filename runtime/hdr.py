@@ -137,8 +137,8 @@ class ToneMap:
 
 def side_data(frame: av.VideoFrame) -> dict[Any, bytes]:
     """Returns a decoded frame's side data, by type."""
-    # Not ``frame.side_data``: a frame keeps that, and it the frame, so their memory would stay until
-    # garbage is collected.
+    # ``frame.side_data`` would stay in the frame and refer to it: the memory of both would be freed
+    # only when garbage is collected.
     carried: Any = SideDataContainer(frame)
     return {one.type: bytes(one) for one in carried}
 

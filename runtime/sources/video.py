@@ -339,7 +339,7 @@ class VideoSource(Source):
 
     def _free(self) -> None:
         self.container.close()
-        # It refers to this source: its buffers would stay until garbage is collected.
+        # The decoder refers to this source: both would stay until garbage is collected.
         self.decoder, self.first = iter(()), None
 
 

@@ -82,9 +82,9 @@ class CompiledModels:
             _make_room(path.parent)
         except OSError as error:
             self.note = (
-                f"what OpenVINO compiles cannot be kept in {path.parent} ({error.strerror}), so each"
-                " start takes some seconds longer; make room there, or let XDG_CACHE_HOME name a"
-                " folder that can be written"
+                f"what OpenVINO compiles cannot be kept in {path.parent} ({error.strerror}), so"
+                " each start takes some seconds longer; make room there, or let XDG_CACHE_HOME name"
+                " a folder that can be written"
             )
 
     def _read(self, path: Path) -> Any:
