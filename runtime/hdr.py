@@ -139,8 +139,8 @@ def side_data(frame: av.VideoFrame) -> dict[Any, bytes]:
     """Returns a decoded frame's side data, by type."""
     # ``frame.side_data`` would stay in the frame and refer to it: the memory of both would be freed
     # only when garbage is collected.
-    carried: Any = SideDataContainer(frame)
-    return {one.type: bytes(one) for one in carried}
+    container: Any = SideDataContainer  # whose constructor has no annotations
+    return {one.type: bytes(one) for one in container(frame)}
 
 
 def announced_peak(frame: av.VideoFrame) -> float | None:

@@ -114,7 +114,8 @@ class Pipeline:
         self.painter: Painter = paint if isinstance(paint, Painter) else _Each(paint)
         capacity = 1 if source.live else 2
         self.captured: FrameQueue[Frame] = FrameQueue(capacity, newest_wins=source.live)
-        self.prepared: FrameQueue[_Waiting] = FrameQueue(_WAITING * in_flight, newest_wins=False)
+        waiting = 1 if source.live else _WAITING * in_flight  # live, that is delay
+        self.prepared: FrameQueue[_Waiting] = FrameQueue(waiting, newest_wins=False)
         self.painted: FrameQueue[Frame] = FrameQueue(capacity, newest_wins=source.live)
         self.places = threading.Semaphore(in_flight)  # for frames that are painted
         self.report = Report()
