@@ -21,7 +21,7 @@ from .sources.source import Source
 Progress = Callable[[int], None]
 # A frame, what it was prepared to, and its painting if it needs one.
 _Waiting = tuple[Frame, Any, Future[Any] | None]
-_WAITING = 3  # frames for each that is painted at once: most of them may need no painting
+_WAITING = 2  # frames for each that is painted at once: every second one may need no painting
 _DELAYS = 100_000  # the last ones that are kept: live may go on for days
 
 
