@@ -17,7 +17,7 @@ from ...strokes.canvases import Canvases, Plans, check_inputs
 from ..library import mapped_errors
 from ..protocols import Engine
 from .compiled import CompiledModels
-from .model import adapt, fix_inputs, interleaved, part_of
+from .model import adapt, interleaved, on_canvas, part_of
 
 KEPT = 4  # compiled models: a live picture that adapts goes to and fro between a few sizes
 
@@ -123,10 +123,7 @@ class OpenVinoEngine:
         """Compiles for a size; a canvas is constant then, and what follows from it alone."""
         canvas = self.canvases(height, width, piece) if self.canvases else {}
         with mapped_errors("openvino", f"compile {self.path} for {width}x{height}"):
-            model = self.model.clone()
-            if canvas:
-                fix_inputs(model, canvas)
-                model = part_of(model, "painted", "frame")
+            model = on_canvas(self.model.clone(), canvas)
             model.reshape([1, height, width, 3])
             return _core().compile_model(model, self.device, self.options)
 

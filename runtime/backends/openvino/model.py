@@ -34,14 +34,19 @@ def part_of(model: Any, output: str, *inputs: str) -> Any:
     return ov.Model([model.output(output).get_node()], taken)
 
 
-def fix_inputs(model: Any, values: Arrays) -> None:
-    """Makes constants of some of a model's inputs, in place."""
+def on_canvas(model: Any, canvas: Arrays) -> Any:
+    """Returns a model that paints on one canvas, which is constant, and returns its painting alone.
+
+    Args:
+        model: Is changed.
+        canvas: The inputs that become constants; none if the model takes frames alone.
+    """
     for parameter in model.get_parameters():
-        if parameter.friendly_name in values:
-            array = values[parameter.friendly_name]
+        if parameter.friendly_name in canvas:
+            array = canvas[parameter.friendly_name]
             constant = ov.op.Constant(array, shared_memory=True)
             parameter.output(0).replace(constant.output(0))
-            model.remove_parameter(parameter)
+    return part_of(model, "painted", "frame") if canvas else model
 
 
 def gather_faster(model: Any) -> None:
