@@ -92,12 +92,12 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
     """Reads OpenVINO's performance counters."""
     import openvino as ov
 
-    from ..runtime.backends.openvino.model import adapt, fix_inputs
+    from ..runtime.backends.openvino.model import adapt, on_canvas
 
     core = ov.Core()
     model = core.read_model(path / "model.xml" if path.is_dir() else path)
     adapt(model)
-    fix_inputs(model, canvas)
+    model = on_canvas(model, canvas)
     model.reshape([1, *picture.shape])
     macs = {
         op.get_friendly_name(): int(

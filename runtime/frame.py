@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from ..pictures import Pixels
+
+NO_PIXELS: Pixels = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(slots=True)
@@ -26,3 +30,10 @@ class Frame:
     profile: bytes = b""  # ICC, that a picture is to be written in; sRGB if empty
     state: dict[str, npt.NDArray[Any]] | None = None  # what the next frame's painting starts from
     captured: float = field(default_factory=time.perf_counter)  # for the delay
+    later: Callable[[], Pixels] | None = None  # makes ``rgb``, which has no pixels until then
+
+    def complete(self) -> Frame:
+        """Makes the pixels, if that was left until it is known that they are wanted."""
+        if self.later:
+            self.rgb, self.later = self.later(), None
+        return self

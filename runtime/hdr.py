@@ -14,7 +14,7 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 
 Array = npt.NDArray[Any]
 
@@ -137,8 +137,10 @@ class ToneMap:
 
 def side_data(frame: av.VideoFrame) -> dict[Any, bytes]:
     """Returns a decoded frame's side data, by type."""
-    carried: Any = frame.side_data
-    return {one.type: bytes(one) for one in carried}
+    # ``frame.side_data`` would stay in the frame and refer to it: the memory of both would be freed
+    # only when garbage is collected.
+    container: Any = SideDataContainer  # whose constructor has no annotations
+    return {one.type: bytes(one) for one in container(frame)}
 
 
 def announced_peak(frame: av.VideoFrame) -> float | None:

@@ -1,4 +1,4 @@
-"""capture -> paint -> sink, each in a thread of its own (the sink in the caller's).
+"""capture -> prepare -> paint -> finish -> sink, all at once (the sink in the caller's thread).
 
 OpenCV, FFmpeg and the inference libraries release the interpreter's lock, so the stages overlap.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from .sources.source import Source
 Progress = Callable[[int], None]
 # A frame, what it was prepared to, and its painting if it needs one.
 _Waiting = tuple[Frame, Any, Future[Any] | None]
+_WAITING = 2  # frames for each that is painted at once: every second one may need no painting
 _DELAYS = 100_000  # the last ones that are kept: live may go on for days
 
 
@@ -29,8 +29,8 @@ _DELAYS = 100_000  # the last ones that are kept: live may go on for days
 class Painter(Protocol):
     """Paints frames; what has to be done in their order is done in their order.
 
-    ``prepare`` and ``finish`` are called for each frame in turn, ``paint`` from several threads at
-    once.
+    ``prepare`` is called for each frame in turn, and so is ``finish``, each in a thread of its own;
+    ``paint`` from several threads at once.
     """
 
     def prepare(self, rgb: Pixels) -> Any:
@@ -110,10 +110,14 @@ class Pipeline:
         self, source: Source, paint: Callable[[Pixels], Pixels] | Painter, in_flight: int = 1
     ) -> None:
         self.source, self.in_flight = source, in_flight
+        source.defers = source.live  # what is dropped is dropped before it has pixels
         self.painter: Painter = paint if isinstance(paint, Painter) else _Each(paint)
         capacity = 1 if source.live else 2
         self.captured: FrameQueue[Frame] = FrameQueue(capacity, newest_wins=source.live)
+        waiting = 1 if source.live else _WAITING * in_flight  # live, that is delay
+        self.prepared: FrameQueue[_Waiting] = FrameQueue(waiting, newest_wins=False)
         self.painted: FrameQueue[Frame] = FrameQueue(capacity, newest_wins=source.live)
+        self.places = threading.Semaphore(in_flight)  # for frames that are painted
         self.report = Report()
         self.failure: BaseException | None = None
         self.lock = threading.Lock()
@@ -128,7 +132,11 @@ class Pipeline:
         """
         threads = [
             threading.Thread(target=self._guard, args=(stage, queue), daemon=True)
-            for stage, queue in ((self._capture, self.captured), (self._paint, self.painted))
+            for stage, queue in (
+                (self._capture, self.captured),
+                (self._prepare, self.prepared),
+                (self._finish, self.painted),
+            )
         ]
         report, start = self.report, time.perf_counter()
         for thread in threads:
@@ -159,16 +167,17 @@ class Pipeline:
             timer.cancel()
             report.seconds = time.perf_counter() - start
             report.dropped = self.captured.dropped + self.painted.dropped
-            for queue in (self.captured, self.painted):
+            for queue in (self.captured, self.prepared, self.painted):
                 queue.close(discard=True)
-            capturing, painting = threads
-            painting.join(timeout=10)
+            capturing, *painting = threads
+            for thread in painting:
+                thread.join(timeout=10)
             capturing.join(timeout=1)  # a source may hang for long; `Source.close` knows
         if self.failure is not None:
             raise self.failure
         return report
 
-    def _guard(self, stage: Callable[[], None], queue: FrameQueue[Frame]) -> None:
+    def _guard(self, stage: Callable[[], None], queue: FrameQueue[Any]) -> None:
         """Runs a stage; its end, good or bad, closes the queue that it fills."""
         try:
             stage()
@@ -182,30 +191,39 @@ class Pipeline:
             if not self.captured.put(frame):
                 return
 
-    def _paint(self) -> None:
-        """Paints ``in_flight`` frames at once and hands them on in their order."""
-        waiting: deque[_Waiting] = deque()
+    def _prepare(self) -> None:
+        """Prepares frames and has ``in_flight`` of them painted at once."""
+        has_place = False
         with ThreadPoolExecutor(self.in_flight, "paint") as pool:
-            while (frame := self.captured.get()) is not None:
-                prepared = self.painter.prepare(frame.rgb)
-                needed = self.painter.is_painted(prepared)
-                future = pool.submit(self._paint_one, prepared) if needed else None
-                waiting.append((frame, prepared, future))
-                while waiting and (waiting[0][2] is None or _painting(waiting) >= self.in_flight):
-                    if not self._hand_on(waiting):
-                        return
-            while waiting:
-                if not self._hand_on(waiting):
+            while True:
+                # First a place and then a frame: live, there may be a newer one meanwhile.
+                has_place = has_place or self.places.acquire()
+                if (frame := self.captured.get()) is None:
+                    return
+                prepared, future = self.painter.prepare(frame.complete().rgb), None
+                if self.painter.is_painted(prepared):
+                    future, has_place = pool.submit(self._paint_one, prepared), False
+                if not self.prepared.put((frame, prepared, future)):
                     return
 
-    def _hand_on(self, waiting: deque[_Waiting]) -> bool:
-        frame, prepared, future = waiting.popleft()
-        shown = self.painter.finish(prepared, future.result() if future else None)
-        handed = frame_like(frame, shown)
-        handed.state = self.painter.state()
-        with self.lock:
-            self.report.infer.calls += 1
-        return self.painted.put(handed)
+    def _finish(self) -> None:
+        """Hands painted frames on in their order."""
+        try:
+            while (waiting := self.prepared.get()) is not None:
+                frame, prepared, future = waiting
+                painted = None
+                if future:
+                    painted = future.result()
+                    self.places.release()
+                handed = frame_like(frame, self.painter.finish(prepared, painted))
+                handed.state = self.painter.state()
+                with self.lock:
+                    self.report.infer.calls += 1
+                if not self.painted.put(handed):
+                    return
+        finally:
+            self.prepared.close(discard=True)
+            self.places.release()  # for a frame that will not be taken
 
     def _paint_one(self, prepared: Any) -> Any:
         start = time.perf_counter()
@@ -213,11 +231,6 @@ class Pipeline:
         with self.lock:
             self.report.infer.seconds += time.perf_counter() - start
         return painted
-
-
-def _painting(waiting: deque[_Waiting]) -> int:
-    """How many of the frames that wait are being painted."""
-    return sum(future is not None for _, _, future in waiting)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Stylizer:
         choice: The backend and precision in use.
         strength: 1 is the painting, 0 the picture itself.
         wraps: Whether it paints on canvases that go on over their borders, for ``Torus``.
-        note: What ``auto`` left out, and why; empty if nothing.
+        note: What ``auto`` left out, or what could not be kept, and why; empty if nothing.
     """
 
     note = ""
@@ -223,9 +223,9 @@ def load(
         choice = Choice(candidate.backend, candidate.precision, candidate.way)
         wraps = wrap and canvases is not None
         stylizer = Stylizer(bundle, engine, choice, color, strength, wraps)
-        stylizer.note = note
         if size:
             stylizer.prepare(*size)
+        stylizer.note = "; ".join(filter(None, (note, getattr(engine, "note", ""))))
         return stylizer
 
     if len(artifacts) == 1:

@@ -81,8 +81,9 @@ class Task:
 
 def recall(task: Task) -> Candidate | None:
     """Returns what was chosen for such a task before, or None."""
-    found = _read(cache_path(_name(task.key())))
-    return Candidate(**found["choice"]) if found and found["key"] == task.key() else None
+    key = task.key()
+    found = _read(cache_path(_name(key)))
+    return Candidate(**found["choice"]) if found and found["key"] == key else None
 
 
 def remember(task: Task, times: dict[Candidate, float]) -> Candidate:
@@ -95,8 +96,9 @@ def remember(task: Task, times: dict[Candidate, float]) -> Candidate:
         margin = 1 if candidate.precision == choice.precision else _BETTER
         choice = candidate if seconds < margin * times[choice] else choice
     rows = [asdict(candidate) | {"ms": round(1000 * t, 2)} for candidate, t in times.items()]
-    found = {"key": task.key(), "choice": asdict(choice), "measured": rows}
-    write_cached(cache_path(_name(task.key())), json.dumps(found, indent=2).encode())
+    key = task.key()
+    found = {"key": key, "choice": asdict(choice), "measured": rows}
+    write_cached(cache_path(_name(key)), json.dumps(found, indent=2).encode())
     return choice
 
 

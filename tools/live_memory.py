@@ -77,7 +77,7 @@ def main() -> None:
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     look = Look((width, height), steady=True, target_fps=30)
-    paint = load(options.model, color="rgb", size=(height, width))
+    paint = load(options.model, color="rgb", size=(height, width), wrap=True)
     sink = Weighing(options.frames)
     report = Pipeline(Endless(options.clip), LivePainter(look, Controls(), load, paint)).run(sink)
     found = growth(sink.resident) | {"frames": report.frames, "dropped": report.dropped}

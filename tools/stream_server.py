@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import itertools
 import multiprocessing
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -33,15 +34,23 @@ def marked(rgb: Pixels) -> int:
 
 
 @contextmanager
-def serving(clip: str, size: tuple[int, int], fps: float) -> Iterator[tuple[str, dict[int, float]]]:
+def serving(
+    clip: str, size: tuple[int, int], fps: float, jitter: float = 0.0
+) -> Iterator[tuple[str, dict[int, float]]]:
     """Serves a clip, over and over, from another process.
+
+    Args:
+        clip: The clip.
+        size: (width, height) of what is sent.
+        fps: Pictures a second.
+        jitter: How late a picture may be sent, at random, in intervals between two.
 
     Yields:
         Its address; and when which number was sent, by ``time.perf_counter``, once it is over.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(clip, size, fps, theirs), daemon=True)
+    process = context.Process(target=_serve, args=(clip, size, (fps, jitter), theirs), daemon=True)
     process.start()
     sent: dict[int, float] = {}
     try:
@@ -53,7 +62,8 @@ def serving(clip: str, size: tuple[int, int], fps: float) -> Iterator[tuple[str,
         process.join()
 
 
-def _serve(clip: str, size: tuple[int, int], fps: float, parent: Connection) -> None:
+def _serve(clip: str, size: tuple[int, int], pace: tuple[float, float], parent: Connection) -> None:
+    (fps, jitter), chance = pace, random.Random(0)
     with open_source(clip) as source:
         pictures = [
             cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA)
@@ -76,7 +86,8 @@ def _serve(clip: str, size: tuple[int, int], fps: float, parent: Connection) -> 
                 bgr = np.ascontiguousarray(rgb[..., ::-1])
                 jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}"
-                time.sleep(max(0.0, start + number / fps - time.perf_counter()))
+                due = start + (number + jitter * chance.random()) / fps
+                time.sleep(max(0.0, due - time.perf_counter()))
                 sent[number] = time.perf_counter()
                 try:
                     self.wfile.write(head.encode() + b"\r\n\r\n" + jpeg + b"\r\n")

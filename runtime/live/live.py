@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -45,8 +45,17 @@ class Look:
     follow: bool = True  # strokes stay on what the camera sees, see ``Easel``
 
 
+class _Taken(NamedTuple):
+    """A frame on its way, as the controls said when it came."""
+
+    rgb: Pixels
+    fitted: VideoPainter | AdaptivePainter
+    prepared: Any  # by a ``VideoPainter``
+    divider: float | None  # where the original ends, if it is shown beside
+
+
 class LivePainter:
-    """Paints frames in their order, as the controls say at each.
+    """Paints frames in their order, as the controls say at each; a ``Painter`` for the pipeline.
 
     Args:
         look: What does not change along the way.
@@ -69,21 +78,54 @@ class LivePainter:
         self._take(stylizer, controls.style)
 
     def __call__(self, rgb: Pixels) -> Pixels:
-        """Paints uint8 [H, W, 3]."""
+        """Paints one frame after the other."""
+        taken = self.prepare(rgb)
+        painted = self.paint(taken) if taken and self.is_painted(taken) else None
+        return self.finish(taken, painted)
+
+    def prepare(self, rgb: Pixels) -> _Taken | None:
+        """Takes uint8 [H, W, 3]; returns None while paused."""
         look, controls = self.look, self.controls
         if controls.paused and self.last is not None:
-            return self.last
+            return None
         self._follow()
         self.stylizer.strength = controls.strength
         if look.size and look.size != (rgb.shape[1], rgb.shape[0]):
             rgb = cv2.resize(rgb, look.size, interpolation=cv2.INTER_AREA)
         if controls.mirror:
             rgb = np.ascontiguousarray(rgb[:, ::-1])
-        painted = self.fitted(rgb)
-        if controls.compare:
-            painted = _divided(rgb, painted, controls.divider)
-        self.last = np.hstack([rgb, painted]) if look.side_by_side else painted
+        fitted = self.fitted
+        prepared = fitted.prepare(rgb) if isinstance(fitted, VideoPainter) else None
+        return _Taken(rgb, fitted, prepared, controls.divider if controls.compare else None)
+
+    def is_painted(self, taken: _Taken | None) -> bool:
+        """Whether it has to be painted."""
+        if taken is None:
+            return False
+        _, fitted, prepared, _ = taken
+        return not isinstance(fitted, VideoPainter) or fitted.is_painted(prepared)
+
+    def paint(self, taken: _Taken) -> Pixels:
+        """Paints it, smaller if it has to be."""
+        rgb, fitted, prepared, _ = taken
+        return fitted.paint(prepared) if isinstance(fitted, VideoPainter) else fitted(rgb)
+
+    def finish(self, taken: _Taken | None, painted: Pixels | None) -> Pixels:
+        """Returns what to show: the last picture while paused."""
+        if taken is None:
+            assert self.last is not None
+            return self.last
+        rgb, fitted, prepared, divider = taken
+        shown = fitted.finish(prepared, painted) if isinstance(fitted, VideoPainter) else painted
+        assert shown is not None
+        if divider is not None:
+            shown = _divided(rgb, shown, divider)
+        self.last = np.hstack([rgb, shown]) if self.look.side_by_side else shown
         return self.last
+
+    def state(self) -> dict[str, Any]:
+        """Nothing: live does not go on later."""
+        return {}
 
     def what(self) -> str:
         """Says what paints, and at which size."""
@@ -107,9 +149,10 @@ class LivePainter:
 
     def _take(self, stylizer: Stylizer, style: str) -> None:
         self.stylizer, self.style = stylizer, style
-        self.fitted: Callable[[Pixels], Pixels] = VideoPainter(stylizer, self.look.steady)
+        painter = VideoPainter(stylizer, self.look.steady)
+        self.fitted: VideoPainter | AdaptivePainter = painter
         if self.look.target_fps:
-            self.fitted = AdaptivePainter(self.fitted, stylizer.prepare, self.look.target_fps)
+            self.fitted = AdaptivePainter(painter, stylizer.prepare, self.look.target_fps)
 
 
 def _divided(original: Pixels, painted: Pixels, divider: float) -> Pixels:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 
 import cv2
 
 from ...errors import MediaError, UsageError
-from ..frame import Frame
+from ..frame import NO_PIXELS, Frame
 from .cameras import AS_IT_IS, CameraMode
 from .source import Source
 
@@ -76,7 +77,9 @@ class CameraSource(Source):
                     f"{self.label} gives black pictures: its cover is closed, or another program or"
                     " the system's privacy settings keep it; try another --source index"
                 )
-            yield Frame(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), index)
+            later = partial(cv2.cvtColor, bgr, cv2.COLOR_BGR2RGB)
+            frame = Frame(NO_PIXELS, index, later=later)
+            yield frame if self.defers else frame.complete()
             index += 1
 
     def _free(self) -> None:

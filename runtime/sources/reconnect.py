@@ -40,7 +40,7 @@ class ReconnectingSource(Source):
         """Yields frames, of all connections."""
         index, lost, last = 0, False, time.monotonic()
         while True:
-            self.inner.say = self.say
+            self.inner.say, self.inner.defers = self.say, self.defers
             for frame in self.inner.frames():
                 if lost:
                     self.say(f"{self.label} is back")

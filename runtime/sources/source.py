@@ -21,6 +21,8 @@ class Source(ABC):
         fps: Frames a second, if known.
         count: How many frames there should be, if known.
         problems: What went wrong along the way without ending it all.
+        defers: Whether pixels may be left to ``Frame.complete``, in another thread: who drops
+            frames asks for it.
     """
 
     label = ""
@@ -29,6 +31,7 @@ class Source(ABC):
     size: tuple[int, int] | None = None
     fps: Fraction | None = None
     count: int | None = None
+    defers = False
 
     def __init__(self) -> None:
         self.problems: list[str] = []

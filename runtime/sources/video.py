@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import av
 
 from ...errors import MediaError
 from ...picture_size import MOST
+from ...pictures import Pixels
 from ..address import shown
 from ..colour import WHITE, Colour, Decoded, tags_of
-from ..frame import Frame
+from ..frame import NO_PIXELS, Frame
 from ..hdr import USUAL_PEAK
 from .animation import count_frames
 from .clock import PRIMING, FrameTimes, may_leap, settled
@@ -134,14 +136,16 @@ class VideoSource(Source):
                 first = decoded.time if first is None else first
                 time.sleep(max(0.0, started + decoded.time - first - time.perf_counter()))
             captured = time.perf_counter()
-            yield Frame(
-                orientation_of(decoded)(to_rgb(decoded)),
+            frame = Frame(
+                NO_PIXELS,
                 index,
                 self._pts(decoded),
                 decoded.time_base,
                 decoded.duration or 0,
                 captured=captured,
+                later=partial(_upright, decoded, to_rgb),
             )
+            yield frame if self.defers else frame.complete()
             index += 1
             with self.reading:
                 decoded = None if self.closed else next(self.decoder, None)
@@ -335,3 +339,9 @@ class VideoSource(Source):
 
     def _free(self) -> None:
         self.container.close()
+        # The decoder refers to this source: both would stay until garbage is collected.
+        self.decoder, self.first = iter(()), None
+
+
+def _upright(decoded: av.VideoFrame, to_rgb: Decoded) -> Pixels:
+    return orientation_of(decoded)(to_rgb(decoded))

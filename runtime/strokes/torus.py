@@ -6,6 +6,7 @@ and the marks there. What the frame does not cover repeats its border.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -42,28 +43,34 @@ class Torus:
         self.size = sides[0], sides[1]
         before = [(large - side) // 2 for large, side in zip(sides, self.frame, strict=True)]
         self.before = before[0], before[1]
-        # New memory costs more time than what is done in it. One thread lays and cuts.
-        self.scratch = [np.empty((*self.size, 3), np.uint8) for _ in range(3)]
+        # New memory costs more time than what is done in it. One thread lays and another cuts.
+        self.wide, *self.laying = (np.empty((*self.size, 3), np.uint8) for _ in range(3))
+        self.cutting = [np.empty((height + 3, width + 3, 3), np.uint8) for _ in range(2)]
 
     def lay(self, rgb: Pixels, place: Place) -> Pixels:
         """Lays a frame uint8 [H, W, 3] on the canvas; returns the whole of that."""
         whole, part = _split(place)
-        wide = self._shifted(self._surrounded(rgb), (-part[0], -part[1]))
+        wide = self._surrounded(rgb)
+        if any(part):
+            wide = _shifted(wide, (-part[0], -part[1]), self.laying)
         return np.roll(wide, whole, (0, 1))
 
     def cut(self, painted: Pixels, place: Place) -> Pixels:
         """Cuts the frame out again."""
-        (top, left), (height, width) = self.before, self.frame
+        height, width = self.frame
         whole, part = _split(place)
-        wide = np.roll(painted, (-whole[0], -whole[1]), (0, 1)) if any(whole) else painted
-        wide = self._shifted(wide, part)
-        return np.ascontiguousarray(wide[top : top + height, left : left + width])
+        first = [before + at for before, at in zip(self.before, whole, strict=True)]
+        if not any(part):
+            return _window(painted, first, (height, width))
+        # With what is looked up beyond it.
+        wide = _window(painted, [at - 1 for at in first], (height + 3, width + 3))
+        return np.ascontiguousarray(_shifted(wide, part, self.cutting)[1:-2, 1:-2])
 
     def _surrounded(self, rgb: Pixels) -> Pixels:
         """A frame with means of its border around it: a corner's noise alone would fill much."""
         (top, left), (height, width) = self.before, self.frame
         end, right = top + height, left + width
-        wide = self.scratch[0]
+        wide = self.wide
         wide[top:end, left:right] = rgb
         for outside, near in ((np.s_[:top], rgb[:_CALM]), (np.s_[end:], rgb[-_CALM:])):
             wide[outside, left:right] = cv2.blur(_mean(near, 0), (_CALM, 1))
@@ -73,21 +80,41 @@ class Torus:
                 wide[corner, outside] = wide[row, outside][:1]
         return wide
 
-    def _shifted(self, picture: Pixels, by: Place) -> Pixels:
-        """Looks each pixel up a part of a pixel further down and to the right; 0 changes no bit.
 
-        Linear interpolation, and then what it takes from fine detail is given back. OpenCV takes
-        several times as long for filters of four taps. What this returns is overwritten by the next
-        call.
-        """
-        if by == (0.0, 0.0):
-            return picture
-        _, first, second = self.scratch
-        _between(picture, by[0], 0, first)
-        _between(first, by[1], 1, second)
-        down, across = (_GIVEN_BACK * abs(part) * (1 - abs(part)) for part in by)
-        cv2.sepFilter2D(second, -1, _softening(across), _softening(down), dst=first)
-        return cv2.addWeighted(second, 2, first, -1, 0, dst=first)
+def _window(picture: Pixels, first: Sequence[int], size: tuple[int, int]) -> Pixels:
+    """Copies a part of a picture that goes on over its borders."""
+    out = np.empty((*size, 3), np.uint8)
+    rows, columns = (
+        _pieces(begin % side, length, side)
+        for begin, length, side in zip(first, size, picture.shape, strict=False)
+    )
+    for to_rows, from_rows in rows:
+        for to_columns, from_columns in columns:
+            out[to_rows, to_columns] = picture[from_rows, from_columns]
+    return out
+
+
+def _pieces(begin: int, length: int, side: int) -> list[tuple[slice, slice]]:
+    """Where parts of a side go, and where they come from: up to its end, and from its start on."""
+    near = min(length, side - begin)
+    pieces = [(slice(0, near), slice(begin, begin + near))]
+    if near < length:
+        pieces.append((slice(near, length), slice(0, length - near)))
+    return pieces
+
+
+def _shifted(picture: Pixels, by: Place, out: list[Pixels]) -> Pixels:
+    """Looks each pixel up a part of a pixel further down and to the right.
+
+    Linear interpolation, and then what it takes from fine detail is given back. OpenCV takes
+    several times as long for filters of four taps. What this returns is one of ``out``.
+    """
+    first, second = out
+    _between(picture, by[0], 0, first)
+    _between(first, by[1], 1, second)
+    down, across = (_GIVEN_BACK * abs(part) * (1 - abs(part)) for part in by)
+    cv2.sepFilter2D(second, -1, _softening(across), _softening(down), dst=first)
+    return cv2.addWeighted(second, 2, first, -1, 0, dst=first)
 
 
 def _between(picture: Pixels, part: float, axis: int, out: Pixels) -> None:

@@ -4,10 +4,12 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pytest
-from pleinair.runtime.frame import Frame
+from pleinair.pictures import Pixels
+from pleinair.runtime.frame import NO_PIXELS, Frame
 from pleinair.runtime.pipeline import Pipeline
 from pleinair.runtime.sinks.sink import NullSink, Sink
 from pleinair.runtime.sources.source import Source
@@ -137,15 +139,13 @@ def test_live_drops_the_oldest_and_counts_it():
 @pytest.mark.parametrize("stage", ["source", "paint", "sink"])
 def test_a_failure_anywhere_ends_the_run_and_is_raised_once(stage, live):
     def paint(rgb):
-        if stage == "paint" and rgb[0, 0, 0] == 5:
+        if stage == "paint" and rgb[0, 0, 0] >= 5:  # live, the frame numbered 5 may be dropped
             raise RuntimeError("paint failed")
         return rgb
 
     source = Numbers(200, live, pause=0.001, fail_at=5 if stage == "source" else -1)
     sink = Collecting(fail_at=3 if stage == "sink" else None)
     pipeline = Pipeline(source, paint, in_flight=1 if live else 3)
-    if live and stage == "paint":  # the frame numbered 5 may be dropped: fail at any
-        pipeline.paint = lambda rgb: (_ for _ in ()).throw(RuntimeError("paint failed"))
     with pytest.raises(RuntimeError, match=f"^{stage} failed$"):
         pipeline.run(sink)
     if not live:
@@ -213,3 +213,34 @@ def test_progress_counts_frames():
 def test_any_duration(duration):
     report = Pipeline(Numbers(5), lambda rgb: rgb).run(NullSink(), duration=duration)
     assert report.frames == (5 if duration else report.frames)
+
+
+class Deferring(Numbers):
+    """Notes whose pixels are made; each takes as long as a slow conversion."""
+
+    def __init__(self, count: int, live: bool) -> None:
+        super().__init__(count, live, pause=0.002)
+        self.made: list[int] = []
+
+    def frames(self) -> Iterator[Frame]:
+        for frame in super().frames():
+            later = partial(self._make, frame)
+            late = Frame(NO_PIXELS, frame.index, later=later)
+            yield late if self.defers else late.complete()
+
+    def _make(self, frame: Frame) -> Pixels:
+        self.made.append(frame.index)
+        return frame.rgb
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_frames_that_are_dropped_never_have_pixels(live):
+    def paint(rgb):
+        time.sleep(0.02)
+        return rgb
+
+    source, sink = Deferring(40, live), Collecting()
+    report = Pipeline(source, paint).run(sink)
+    assert all(index == pixels for index, pixels in sink.seen)
+    assert {index for index, _ in sink.seen} <= {*source.made}
+    assert (len(source.made) < 40) == (report.dropped > 0) == live

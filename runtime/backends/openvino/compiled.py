@@ -37,7 +37,12 @@ class CompiledModels:
         path: The artifact.
         options: What it is compiled with.
         canvases: What lays the canvas in it, if anything.
+
+    Attributes:
+        note: What is wrong with what is kept; empty if nothing.
     """
+
+    note = ""
 
     def __init__(
         self, core: Any, path: Path, options: dict[str, Any], canvases: Canvases | None
@@ -64,11 +69,23 @@ class CompiledModels:
         path = cache_path(f"{FOLDER}/{hashlib.sha256(key.encode()).hexdigest()[:32]}.blob")
         compiled = self._read(path)
         if compiled is None:
+            if path.exists():
+                self.note = f"{path} was damaged and is made anew, which takes some seconds"
             compiled = make()
-            with contextlib.suppress(OSError, RuntimeError):  # next time it takes as long again
-                write_record(path, compiled.export_model().getvalue())
-                _make_room(path.parent)
+            with contextlib.suppress(RuntimeError):  # it cannot be exported
+                self._keep(path, compiled.export_model().getvalue())
         return compiled
+
+    def _keep(self, path: Path, content: bytes) -> None:
+        try:
+            write_record(path, content)
+            _make_room(path.parent)
+        except OSError as error:
+            self.note = (
+                f"what OpenVINO compiles cannot be kept in {path.parent} ({error.strerror}), so"
+                " each start takes some seconds longer; make room there, or let XDG_CACHE_HOME name"
+                " a folder that can be written"
+            )
 
     def _read(self, path: Path) -> Any:
         with contextlib.suppress(OSError, RuntimeError):

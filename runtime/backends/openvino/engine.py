@@ -17,7 +17,7 @@ from ...strokes.canvases import Canvases, Plans, check_inputs
 from ..library import mapped_errors
 from ..protocols import Engine
 from .compiled import CompiledModels
-from .model import adapt, fix_inputs
+from .model import adapt, interleaved, on_canvas, part_of
 
 KEPT = 4  # compiled models: a live picture that adapts goes to and fro between a few sizes
 
@@ -52,6 +52,7 @@ class OpenVinoEngine:
             self.options["INFERENCE_PRECISION_HINT"] = "f32"
         self.requests = threading.local()  # an infer request serves one call at a time
         self.compiled: dict[tuple[int, int], Any] = {}  # by size, the latest last
+        self.planner: tuple[tuple[int, int], Any] | None = None  # the last size, and what plans it
         self.lock = threading.Lock()
         with mapped_errors("openvino", f"load {path}"):
             self.model = _core().read_model(path / "model.xml" if path.is_dir() else path)
@@ -79,13 +80,23 @@ class OpenVinoEngine:
             request.set_input_tensor(ov.Tensor(taken, shared_memory=True))
             request.set_output_tensor(0, ov.Tensor(painted, shared_memory=True))
             request.infer(share_outputs=True)
-            return painted
+            return interleaved(painted) if painted.ndim == 3 else painted
 
     def plan(self, frames: Frames) -> Plans:
         """Returns the plan that a painter with strokes makes of a frame."""
-        self(frames)
-        plan: Plans = self.requests.request.get_tensor("plan").data.copy()
-        return plan
+        size = frames.shape[1:3]
+        with mapped_errors("openvino", "plan strokes"), self.lock:
+            if self.planner is None or self.planner[0] != size:
+                model = part_of(self.model.clone(), "plan", "frame")
+                model.reshape(list(frames.shape))
+                self.planner = size, _core().compile_model(model, self.device, self.options)
+            plan: Plans = self.planner[1]([frames])[0]
+            return plan
+
+    @property
+    def note(self) -> str:
+        """Why starting took longer than it has to; empty if it did not."""
+        return self.kept.note if self.kept else ""
 
     @property
     def library_ms(self) -> float:
@@ -112,8 +123,7 @@ class OpenVinoEngine:
         """Compiles for a size; a canvas is constant then, and what follows from it alone."""
         canvas = self.canvases(height, width, piece) if self.canvases else {}
         with mapped_errors("openvino", f"compile {self.path} for {width}x{height}"):
-            model = self.model.clone()
-            fix_inputs(model, canvas)
+            model = on_canvas(self.model.clone(), canvas)
             model.reshape([1, height, width, 3])
             return _core().compile_model(model, self.device, self.options)
 

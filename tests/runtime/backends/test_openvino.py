@@ -110,6 +110,8 @@ def test_a_damaged_file_is_made_anew(
     again = OpenVinoEngine(engine.path, in_flight=2, way="streams")
     np.testing.assert_array_equal(again(frame), painted)
     assert file.stat().st_size == len(whole)
+    assert again.note == f"{file} was damaged and is made anew, which takes some seconds"
+    assert not engine.note
 
 
 def test_a_cache_that_cannot_be_written_only_takes_time(
@@ -120,6 +122,8 @@ def test_a_cache_that_cannot_be_written_only_takes_time(
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     assert engine(np.ascontiguousarray(frame[:, :64, :96])).shape == (1, 64, 96, 3)
     assert blocked.read_bytes() == b""
+    assert "cannot be kept in" in engine.note
+    assert str(blocked) in engine.note
 
 
 def test_few_files_are_kept(cache: Path, engine: OpenVinoEngine) -> None:

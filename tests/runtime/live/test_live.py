@@ -310,6 +310,29 @@ def test_noise_moves_no_stroke():
     assert np.array_equal(painter(frame), cv2.addWeighted(shown[0], 0.5, frame, 0.5, 0))
 
 
+def test_frames_are_prepared_before_the_last_is_finished_and_keep_their_settings():
+    frames = [np.roll(frame, 3 * n, 1) for n, frame in enumerate(noisy(6))]
+    alone, painter = (
+        LivePainter(Look(), Controls(), lambda name: with_strokes(), with_strokes())
+        for _ in range(2)
+    )
+    wanted, shown, before = [alone(frame) for frame in frames], [], None
+    for frame in frames:
+        taken = painter.prepare(frame)
+        painted = painter.paint(taken) if painter.is_painted(taken) else None
+        if before:
+            shown.append(painter.finish(*before))
+        before = taken, painted
+    painter.controls.compare = True  # what was taken before that is shown without
+    shown.append(painter.finish(*before))
+    for one, other in zip(shown, wanted, strict=True):
+        assert np.array_equal(one, other)
+    painter.controls.paused = True
+    assert painter.prepare(frames[0]) is None
+    assert not painter.is_painted(None)
+    assert np.array_equal(painter.finish(None, None), wanted[-1])
+
+
 def test_another_style_or_size_begins_anew():
     controls = Controls(style="a", styles=["a", "b"])
     painter = LivePainter(Look(), controls, lambda name: with_strokes(), with_strokes())

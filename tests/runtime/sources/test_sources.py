@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import weakref
+
 import av
 import cv2
 import numpy as np
@@ -226,3 +229,27 @@ def test_nothing_is_read_of_a_video_that_was_closed(make_video, tmp_path):
     source.close()  # as an interruption does, while a thread is between two frames
     assert list(frames) == []
     assert source.problems == []
+
+
+@pytest.mark.parametrize("taken", [1, 12])
+def test_what_is_closed_is_freed_without_a_collection(tmp_path, make_video, taken):
+    """Or frames and decoders pile up for as long as Python sees no need to collect garbage."""
+    path = str(make_video(tmp_path / "x.mp4"))
+
+    def frames_alive():
+        return sum(isinstance(one, av.VideoFrame) for one in gc.get_objects())
+
+    gc.collect()
+    before = frames_alive()
+    gc.disable()
+    try:
+        with open_source(path) as source:
+            frames = source.frames()
+            for _ in range(taken):
+                next(frames)
+        freed = weakref.ref(source)
+        del source, frames
+        assert freed() is None
+        assert frames_alive() <= before
+    finally:
+        gc.enable()
