@@ -46,6 +46,8 @@ def demo(
     from ..runtime.translate.demo import run_demo
     from ..runtime.translate.options import Look, PaintOptions
 
+    if out.is_dir():
+        out /= "demo.mp4"
     options = PaintOptions(backend, precision, Look(stroke=stroke))
     with progress("painting the demo clip") as advance:
         result, still = run_demo(out, model, options, overwrite, wait, advance)
@@ -277,7 +279,8 @@ def live(
         )
     stats = result.stats()
     delay = stats["latency_ms"]
-    text = f"{_summary(stats)}, {stats['dropped']} dropped, delay p50 {delay['p50']} ms"
+    summary = _summary(stats) if stats["frames"] else "nothing was painted in that time"
+    text = f"{summary}, {stats['dropped']} dropped, delay p50 {delay['p50']} ms"
     say(stats, as_json, f"{text}, p99 {delay['p99']} ms")
     end_with(result.problems)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from ..errors import UsageError, shown
@@ -40,6 +41,8 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
         return None
     try:
         black, white = map(float, text.split(","))
+        if not (math.isfinite(black) and math.isfinite(white) and black != white):
+            raise ValueError(text)
     except ValueError:
         raise UsageError(
             f"--input-range {text!r} is not of the form BLACK,WHITE, e.g. 0,255"

@@ -82,9 +82,7 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
     for name in (path, out):
         _check_name(name)
     if "://" in str(source):
-        raise UsageError(
-            f"{shown(str(source))} is a stream, not a file; to record it painted use live --sink"
-        )
+        raise UsageError(f"{shown(str(source))} is {_instead_of_file(str(source))}")
     if path.is_dir():
         wrong = f"{path} is a folder, so the output must be one too"
         return _of_many(path, _inside(path, out), out, f"folder {path}", wrong)
@@ -100,6 +98,16 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
     if str(source).isdecimal():
         raise UsageError(f"{source} does not exist; to paint a camera use live")
     raise UsageError(f"{source} does not exist")
+
+
+def _instead_of_file(address: str) -> str:
+    """What an address is, and which verb takes it."""
+    scheme = address.partition("://")[0].lower()
+    if scheme in ("http", "https"):
+        return "an address, not a file: download it; to record a stream painted use live --sink"
+    if scheme in ("s3", "gs", "gcs", "az", "abfs", "hdfs", "memory"):
+        return "an address, not a file; --engine ray reads it"
+    return "a stream, not a file; to record it painted use live --sink"
 
 
 def without_existing(plan: Plan) -> tuple[Plan, int]:
@@ -133,8 +141,9 @@ def _of_one(source: Path, out: Path) -> Plan:
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:
         suffixes = ", ".join(sorted(fits))
+        is_said = "is" if is_video <= paintable(source) else "is no picture, and"
         raise UsageError(
-            f"{source} is read as a {kind}, so the output must end in {suffixes}: {out}"
+            f"{source} {is_said} read as a {kind}, so the output must end in {suffixes}: {out}"
         )
     _is_no_input(source, out)
     if out.is_dir():
