@@ -19,7 +19,7 @@ from .names import LONGEST, Names, bytes_of
 
 # Formats of videos that are read; those that are not written become Matroska.
 _READ = VIDEO_SUFFIXES | {
-    *(".avi", ".webm", ".wmv", ".flv", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp", ".ogv")
+    *(".avi", ".wmv", ".flv", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp", ".ogv")
 }
 # Formats that are also read, but not listed in messages.
 _READ_TOO = frozenset(
@@ -224,8 +224,11 @@ def _looks_like_file(path: Path) -> bool:
 
 
 def video_name(name: str) -> str:
-    """Returns a painted video's name: its own, or with .mkv appended."""
-    return name if Path(name).suffix.lower() in VIDEO_SUFFIXES else f"{name}.mkv"
+    """Returns a painted video's name: its own, or with .mkv appended.
+
+    Also to .webm, which is written where it is named only: AV1 takes longer to encode.
+    """
+    return name if Path(name).suffix.lower() in VIDEO_SUFFIXES - {".webm"} else f"{name}.mkv"
 
 
 def is_film(path: Path) -> bool:
