@@ -135,7 +135,7 @@ def near_names(name: str, known: Iterable[str]) -> list[str]:
         return same
     if plain(name) in _MEANT:  # "ort" is not "torch" misspelled, nor "gpu" "cpu"
         return meant_names(name, known)
-    return difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+    return difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
 
 
 def meant_names(name: str, known: Iterable[str]) -> list[str]:

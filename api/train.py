@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..bundle.resolve import PAINTERS, resolve
@@ -71,6 +72,9 @@ def train(
     root, paintings, photographs = (Path(f) if f else None for f in (data, pictures, photos))
     folders = {"--data": root, "--pictures": paintings, "--photos": photographs}
     check_request(file, Path(out), folders, hand, changes, device)
+    with needs("train"):
+        if find_spec("torch") is None:  # importing it takes seconds, and a recipe may be wrong
+            raise ModuleNotFoundError(name="torch")
     overrides = [f"data.root={json.dumps(str(root), ensure_ascii=False)}"] if root else []
     if pictures or photos or hand:
         overrides += hand_changes(file, paintings, photographs, hand)

@@ -66,7 +66,7 @@ def _no_verb(words: list[str], path: str, verbs: Iterable[str]) -> str:
     if not near and (word.isdecimal() or "://" in word or Path(word).exists()):
         what = shown(word)
         return f"{what} is no verb; did you mean 'translate {what} OUT' or 'live {what}'?"
-    near = near or near_names(word, known)
+    near = near or near_names(word, verbs)
     remedy = f"did you mean {' or '.join(map(repr, near))}?" if near else f"see {path} --help"
     return f"{shown(word)!r} is no verb of {path}; {remedy}"
 
@@ -106,7 +106,7 @@ def _value(error: Exception) -> str:
         return ""
     takes = _VALUES[problem["type"]].format(**problem.get("ctx", {}))
     option: str = cast(Any, error).param.opts[0]
-    return f"{option} is {takes}, got {shown(str(problem['input']))!r}"
+    return f"{option!r} is {takes}, got {shown(str(problem['input']))!r}"
 
 
 def _near_options(option: str, params: Iterable[Any]) -> list[str]:
