@@ -26,7 +26,7 @@ from .app import (
     app,
 )
 from .console import end_with, print_line, progress, say
-from .parse import parse_size, parse_time
+from .parse import check_file, parse_size, parse_time
 
 
 @app.command()
@@ -156,8 +156,7 @@ def translate(
         )
         say({"items": rows}, as_json, "\n".join(line for row in rows for line in _foreseen(row)))
         return
-    if stats and (stats.is_dir() or not stats.parent.is_dir()):
-        raise UsageError(f"--stats {stats} is not a file in an existing folder")
+    check_file("--stats", stats)
     options = PaintOptions(backend, precision, look, encoding)
     with progress(f"painting {shown(source)}") as advance:
         writing: dict[str, Any] = {"overwrite": overwrite, "wait": wait, "progress": advance}

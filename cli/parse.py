@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 from ..errors import UsageError, shown
+
+
+def check_file(option: str, path: Path | None) -> None:
+    """Checks that a file can have this name before the work is done."""
+    if path and (path.is_dir() or not path.parent.is_dir()):
+        raise UsageError(f"{option} {path} is not a file in an existing folder")
 
 
 def parse_time(option: str, text: str | None) -> float | None:
