@@ -288,8 +288,8 @@ def _parse(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     if not address:
         return "127.0.0.1", PORT
-    if not port.isdecimal():
-        raise UsageError(f"--sink http:{address} has no port; write http:PORT or http:HOST:PORT")
-    if len(port) > 5 or int(port) > 65535:
-        raise UsageError(f"--sink http:{address} has no port; ports go to 65535")
+    if not port.isdecimal() or len(port) > 5 or int(port) > 65535:
+        raise UsageError(
+            f"--sink http:{address} has no port; write http:PORT or http:HOST:PORT, a PORT up to 65535"
+        )
     return host or "127.0.0.1", int(port)

@@ -104,7 +104,7 @@ def _instead_of_file(address: str) -> str:
     """What an address is, and which verb takes it."""
     scheme = address.partition("://")[0].lower()
     if scheme in ("http", "https"):
-        return "an address, not a file: download it; to record a stream painted use live --sink"
+        return "a stream or page, not a file; download a file, to record a stream use live --sink"
     if scheme in ("s3", "gs", "gcs", "az", "abfs", "hdfs", "memory"):
         return "an address, not a file; --engine ray reads it"
     return "a stream, not a file; to record it painted use live --sink"
