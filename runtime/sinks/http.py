@@ -290,6 +290,7 @@ def _parse(address: str) -> tuple[str, int]:
         return "127.0.0.1", PORT
     if not port.isdecimal() or len(port) > 5 or int(port) > 65535:
         raise UsageError(
-            f"--sink http:{address} has no port; write http:PORT or http:HOST:PORT, a PORT up to 65535"
+            f"--sink http:{address} has no port; write http:PORT or http:HOST:PORT, with a PORT up"
+            " to 65535"
         )
     return host or "127.0.0.1", int(port)

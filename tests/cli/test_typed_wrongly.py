@@ -106,7 +106,7 @@ FILES = [
     (
         "translate http://a.org/photo.jpg out.jpg",
         2,
-        "is a stream or page, not a file; download a file",
+        "is a stream or page, not a file",
     ),
     ("translate s3://bucket/photos out", 2, "--engine ray reads it"),
     ("translate rtsp://a/b out.mp4", 2, "is a stream, not a file"),
