@@ -64,8 +64,8 @@ _OURS: Final = {
     # verbs
     "translate": "apply convert filter folder image infer inference paint photo picture predict"
     " process render run style stylise stylize transfer video",
-    "live": "cam camera play record run show start stream video watch webcam window",
-    "models": "list ls styles",
+    "live": "cam camera gui play record run show start stream ui video watch webcam window",
+    "models": "download list ls model styles",
     "cameras": "cam camera default facetime usb webcam webcams",
     "doctor": "check devices env environment info install setup status",
     "bench": "benchmark measure perf profile speed",
@@ -90,7 +90,7 @@ _OURS: Final = {
     "end": "to until",
     "frames": "iterations n repeats runs",
     "hardware": "hwaccel nvenc vaapi videotoolbox",
-    "help": "h usage man",
+    "help": "aide ayuda h hilfe man usage",
     "https": "secure ssl tls",
     "init": "checkpoint ckpt pretrained resume weights",
     "json": "format output",
@@ -107,7 +107,7 @@ _OURS: Final = {
     "set": "batch batchsize epochs imagesize iterations learningrate lr override steps",
     "sink": "host output o port record save to",
     "size": "height imgsz res resolution width",
-    "source": "c cam camera camid device i in input url video webcam",
+    "source": "c cam camera camid i in input url video webcam",
     "start": "begin from ss",
     "strength": "alpha amount intensity opacity",
     "stroke": "brush brushsize strokesize strokes",
@@ -115,7 +115,7 @@ _OURS: Final = {
     "target-fps": "fps framerate",
     "threads": "cores cpus j jobs workers",
     "token": "key password",
-    "version": "release",
+    "version": "release v",
 }
 _MEANT: Final[dict[str, list[str]]] = {}
 for _ours, _words in _OURS.items():

@@ -64,7 +64,6 @@ def export(
     out, photographs = Path(out), Path(calibration) if calibration else None
     plan_of(targets, precisions)  # what is wrong is said before torch is imported
     parse_budget(max_drift)
-    check_paths(source, out, photographs, overwrite)
     options = ExportOptions(
         targets,
         precisions,
@@ -75,6 +74,7 @@ def export(
         licence,
         description,
     )
+    check_paths(source, out, options, overwrite)
     if list(targets) == ["web"] and not (calibration or max_drift or input_range or fine):
         from ..export.targets.web.own_graphs import export_site
 

@@ -6,17 +6,18 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..bundle.resolve import PAINTERS, resolve
 from ..errors import needs
 from ..progress import Progress, Say
+from ..train.data.folders import check_folders
+from ..train.hand import hand_changes
+from ..train.recipe import parse_recipe
 from ..train.request import check_request
 from ..train.shipped import find_recipe
-
-if TYPE_CHECKING:
-    from ..train.stages import Stage
+from ..train.stages import Stage, load_stages, needed_stages, train_stages
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,16 @@ def train(
     folders = {"--data": root, "--pictures": paintings, "--photos": photographs}
     check_request(file, Path(out), folders, hand, changes, device)
     with needs("train"):
-        from ..train.hand import hand_changes
-        from ..train.stages import load_stages, needed_stages, train_stages
+        if find_spec("torch") is None:  # importing it takes seconds, and a recipe may be wrong
+            raise ModuleNotFoundError(name="torch")
     overrides = [f"data.root={json.dumps(str(root), ensure_ascii=False)}"] if root else []
     if pictures or photos or hand:
         overrides += hand_changes(file, paintings, photographs, hand)
-    stages = load_stages(file, [*overrides, *changes])
+    overrides += changes
+    for stage in load_stages(file, overrides, parse_recipe):  # what is wrong is said at once
+        check_folders(stage.recipe.data)
+    with needs("train"):
+        stages = load_stages(file, overrides)
     with ExitStack() as until_done:
         if pictures and not start:
             start = until_done.enter_context(_shipped_start(stages[-1], say))

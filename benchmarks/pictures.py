@@ -44,12 +44,15 @@ def gather(pictures: Path | None, clip: Path | None, count: int, clip_frames: in
         UsageError: There is no such file.
         MediaError: It holds nothing that can be read.
     """
+    frames = _middle(clip or DEMO_CLIP, clip_frames)
+    if len(frames) < 2:
+        raise MediaError(f"{clip} is no video: flicker needs at least 2 frames")
     spread = _spread(pictures or DEMO_CLIP, count)
     if not spread:
         raise MediaError(f"{pictures} holds no picture to measure with")
     return BenchInputs(
         spread,
-        _middle(clip or DEMO_CLIP, clip_frames),
+        frames,
         pictures.name if pictures else "the demo clip",
         clip.name if clip else "the demo clip",
     )

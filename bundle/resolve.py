@@ -30,6 +30,7 @@ SHIPPED = Path(__file__).parent.parent / "models"
 GENERATOR: Final = "generator.pt"
 STUDENT: Final = "student.pt"
 _STATE: Final = "checkpoint.pt"  # in every run after its first save
+_STAGES: Final = "stages"  # in a run whose recipe has several
 _PICKLED: Final = "data.pkl"  # in every zip that PyTorch writes
 _ZIP: Final = b"PK"
 _MOST_FIELDS: Final = 100_000  # of an ONNX model, with functions and properties
@@ -144,7 +145,7 @@ def _kind_of_folder(path: Path) -> Kind | None:
         return Kind.BUNDLE
     if any((path / name).is_file() for name in (GENERATOR, STUDENT)):
         return Kind.RUN
-    if (path / _STATE).is_file():
+    if (path / _STATE).is_file() or (path / _STAGES).is_dir():
         raise UsageError(
             f"{path} is a run that has no generator yet: {path / GENERATOR} does not exist; train"
             " it further"

@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from ..errors import UsageError, needs
+from ..errors import needs
 from .app import Json, Overwrite, Wait, app
 from .console import add_row, print_line, progress, say
-from .parse import parse_size
+from .parse import check_file, parse_size
 
 
 class _RunByDefault(TyperGroup):
@@ -100,8 +100,7 @@ def bench_run(
         from ..benchmarks.results.tables import terminal_tables
         from ..benchmarks.settings import Settings, first_cores
 
-    if submit and (submit.is_dir() or not submit.parent.is_dir()):
-        raise UsageError(f"--submit {submit} is not a file in an existing folder")
+    check_file("--submit", submit)
     settings = Settings(seconds=duration, frames=frames, fps=fps, cores=first_cores(threads))
     with progress("measuring") as advance, needs("train"):  # KID alone needs that
         found = run(

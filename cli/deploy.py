@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ..errors import needs
+from ..errors import UsageError, already_exists, needs
 from .app import Json, MeasureWith, Overwrite, Wait, app
 from .console import add_row, end_with, print_line, say
 from .wrong import Verbs
@@ -33,8 +33,12 @@ def deploy_jetson(
 ) -> None:
     """Write a kit for NVIDIA's Jetsons: graphs for TensorRT, scripts, services, what to install."""
     from ..bundle.resolve import EXPORTABLE, resolve
+    from ..export.request import check_calibration
 
     resolve(source, *EXPORTABLE)
+    check_calibration(calibration)
+    if out.exists() and not overwrite:
+        raise UsageError(already_exists(out))
     with needs("export"):
         from ..deploy.jetson.make_kit import write_kit
 

@@ -20,7 +20,7 @@ def models(as_json: Json = False) -> None:
     manifests = [Bundle.open(name).manifest for name in shipped_models()]
     table = Table("name", "title", "generator", "precisions", "description")
     for m in manifests:
-        precisions = " ".join(a.precision for a in m.artifacts)
+        precisions = " ".join(dict.fromkeys(a.precision for a in m.artifacts))
         add_row(table, m.name, m.title, m.generator.architecture, precisions, m.description)
     say({"models": [m.model_dump(mode="json") for m in manifests]}, as_json, table)
 

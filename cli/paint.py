@@ -26,7 +26,7 @@ from .app import (
     app,
 )
 from .console import end_with, print_line, progress, say
-from .parse import parse_size, parse_time
+from .parse import check_file, parse_size, parse_time
 
 
 @app.command()
@@ -46,6 +46,8 @@ def demo(
     from ..runtime.translate.demo import run_demo
     from ..runtime.translate.options import Look, PaintOptions
 
+    if out.is_dir():
+        out /= "demo.mp4"
     options = PaintOptions(backend, precision, Look(stroke=stroke))
     with progress("painting the demo clip") as advance:
         result, still = run_demo(out, model, options, overwrite, wait, advance)
@@ -75,7 +77,7 @@ def translate(
         typer.Option(metavar="TIME", help="Where in videos to begin: seconds or 1:02:03.5."),
     ] = None,
     end: Annotated[str | None, typer.Option(metavar="TIME", help="Where in videos to end.")] = None,
-    codec: Annotated[str, typer.Option(help="h264, hevc or av1.")] = "h264",
+    codec: Annotated[str, typer.Option(help="h264 (in .webm av1), hevc or av1.")] = "h264",
     quality: Annotated[
         int, typer.Option(min=0, max=51, help="Quality of videos: lower is better and larger.")
     ] = 21,
@@ -154,8 +156,7 @@ def translate(
         )
         say({"items": rows}, as_json, "\n".join(line for row in rows for line in _foreseen(row)))
         return
-    if stats and (stats.is_dir() or not stats.parent.is_dir()):
-        raise UsageError(f"--stats {stats} is not a file in an existing folder")
+    check_file("--stats", stats)
     options = PaintOptions(backend, precision, look, encoding)
     with progress(f"painting {shown(source)}") as advance:
         writing: dict[str, Any] = {"overwrite": overwrite, "wait": wait, "progress": advance}
@@ -277,7 +278,8 @@ def live(
         )
     stats = result.stats()
     delay = stats["latency_ms"]
-    text = f"{_summary(stats)}, {stats['dropped']} dropped, delay p50 {delay['p50']} ms"
+    summary = _summary(stats) if stats["frames"] else "nothing was painted in that time"
+    text = f"{summary}, {stats['dropped']} dropped, delay p50 {delay['p50']} ms"
     say(stats, as_json, f"{text}, p99 {delay['p99']} ms")
     end_with(result.problems)
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
+from pathlib import Path
 
 from ..errors import UsageError, shown
+
+
+def check_file(option: str, path: Path | None) -> None:
+    """Checks that a file can have this name before the work is done."""
+    if path and (path.is_dir() or not path.parent.is_dir()):
+        raise UsageError(f"{option} {path} is not a file in an existing folder")
 
 
 def parse_time(option: str, text: str | None) -> float | None:
@@ -40,6 +48,8 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
         return None
     try:
         black, white = map(float, text.split(","))
+        if not (math.isfinite(black) and math.isfinite(white) and black != white):
+            raise ValueError(text)
     except ValueError:
         raise UsageError(
             f"--input-range {text!r} is not of the form BLACK,WHITE, e.g. 0,255"

@@ -10,7 +10,7 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
-from ..errors import needs
+from ..errors import UsageError, needs
 from .app import Backend, Json, Overwrite, Precision, Wait, app
 from .console import add_row, print_line, progress, say
 from .score_tables import score_table, viewing_table
@@ -142,9 +142,16 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a generator: distance to the target domain, content, checkerboard, flicker."""
-    from ..bundle.resolve import PAINTERS, resolve
+    from ..bundle.resolve import PAINTERS, Kind, resolve
+    from ..evaluation.folder import named_folders
+    from ..evaluation.sheet import check_sheet
 
-    resolve(model, *PAINTERS)
+    check_sheet(sheet)
+    for option, path in {"--data": data, "--features": features}.items():
+        if path and not path.exists():
+            raise UsageError(f"{option} {path} does not exist")
+    if resolve(model, *PAINTERS).kind is Kind.BUNDLE:  # a run's recipe may name the folders
+        named_folders(data, source, target, pictures)
     with needs("train"):
         from ..export.evaluate import evaluate as run
 

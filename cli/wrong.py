@@ -9,15 +9,29 @@ from typing import Any, cast
 from typer.core import TyperGroup
 
 from ..errors import UsageError, shown
+from ..export.targets import TARGETS
 from ..words import meant_names, near_names
 
 # What can be asked for, but is no verb of its own.
-_WITH_MORE = ("--help", "--version", "bench compare", "deploy jetson", "train --list")
+_WITH_MORE = ("bench compare", "deploy jetson", "train --list")
+_ABOUT = ("help", "version")
 # What to do with a word too many.
 _MORE = {
     "translate": "for several pictures give their folder, or a pattern in quotes: 'photos/*.jpg'",
     "live": "a video to record to is a sink: --sink painted.mp4",
+    "demo": "the video is an option: --out demo.mp4",
+    "import": "the file to write is an option: --out generator.pt",
+    "export": "for several targets repeat the option: --target onnx --target web",
+    "bench run": "for several sizes repeat the option: --size 640x360 --size 1280x720",
     "deploy jetson": "the kit's folder is an option: --out kit",
+}
+# What pydantic, by which typer checks values, calls them; with the limit in its place.
+_VALUES = {
+    "float_parsing": "a number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than_equal": "at most {le:g}",
 }
 
 
@@ -31,19 +45,28 @@ class Verbs(TyperGroup):
             UsageError: There is none of this name.
         """
         if args and args[0] not in self.commands and not ctx.resilient_parsing:
-            raise UsageError(_no_verb(args[0], ctx.command_path, self.commands))
+            raise UsageError(_no_verb(args, ctx.command_path, self.commands))
         return super().resolve_command(ctx, args)
 
 
-def _no_verb(word: str, path: str, verbs: Iterable[str]) -> str:
-    near = near_names(word, verbs)
+def _no_verb(words: list[str], path: str, verbs: Iterable[str]) -> str:
+    from ..bundle.resolve import shipped_models  # may need a library that is not here
+
+    word, known = words[0], [*verbs]
     if path == "pleinair":
-        known = [*verbs, *_WITH_MORE]
-        meant = [f"--{word}"] if f"--{word}" in known else meant_names(word, known)
-        if not meant and (word.isdecimal() or "://" in word or Path(word).exists()):
-            what = shown(word)
-            return f"{what} is no verb; did you mean 'translate {what} OUT' or 'live {what}'?"
-        near = meant or near
+        known += _WITH_MORE
+    if about := near_names(word, _ABOUT):
+        verb = [one for one in words[1:2] if one in known]
+        near = [" ".join([*verb, f"--{about[0]}"])]  # help train
+    elif word in shipped_models():
+        near = [f"translate IN OUT --model {word}", f"live --model {word}"]
+    else:
+        targets = (f"export SOURCE --target {target}" for target in meant_names(word, TARGETS))
+        near = meant_names(word, known) or [*targets]
+    if not near and (word.isdecimal() or "://" in word or Path(word).exists()):
+        what = shown(word)
+        return f"{what} is no verb; did you mean 'translate {what} OUT' or 'live {what}'?"
+    near = near or near_names(word, verbs)
     remedy = f"did you mean {' or '.join(map(repr, near))}?" if near else f"see {path} --help"
     return f"{shown(word)!r} is no verb of {path}; {remedy}"
 
@@ -62,7 +85,12 @@ def usage(error: Exception) -> str:
     if option := getattr(error, "option_name", ""):
         near = _near_options(option, context.command.params)
         said = f"{verb} has no option {option}"
-        said += f"; did you mean {' or '.join(near)}?" if near else ""
+        if near:
+            said += f"; did you mean {' or '.join(near)}?"
+        elif verb == "pleinair":
+            said += "; options of a verb follow the verb"
+    elif value := _value(error):
+        said = value
     elif said.startswith("Got unexpected extra argument"):
         words = verb.removeprefix("pleinair ")
         said += f"; {_MORE[words]}" if words in _MORE else ""
@@ -70,10 +98,26 @@ def usage(error: Exception) -> str:
     return f"{said}{joined} {verb} --help"
 
 
+def _value(error: Exception) -> str:
+    """Returns the sentence for a value that an option does not take; "" if it is none."""
+    problems = getattr(error.__cause__, "errors", None)  # of a pydantic.ValidationError
+    problem: dict[str, Any] = problems()[0] if problems else {"type": ""}
+    if problem["type"] not in _VALUES:
+        return ""
+    takes = _VALUES[problem["type"]].format(**problem.get("ctx", {}))
+    option: str = cast(Any, error).param.opts[0]
+    return f"{option!r} is {takes}, got {shown(str(problem['input']))!r}"
+
+
 def _near_options(option: str, params: Iterable[Any]) -> list[str]:
     """Returns the options of a verb that may be meant."""
     ours = [name for param in params for name in param.opts if name.startswith("--")]
     known = {name.removeprefix("--"): name for name in [*ours, "--debug", "--help"]}
     words = (param for param in params if param.param_type_name == "argument")
-    known |= {param.name: f"{param.name.upper()}, a word without --" for param in words}
+    known |= {param.name: f"{_metavar(param)}, a word without --" for param in words}
     return [known[name] for name in near_names(option.lstrip("-"), known)]
+
+
+def _metavar(argument: Any) -> str:
+    """Returns what --help calls an argument."""
+    return str(argument.metavar or argument.name).upper().strip("[]")

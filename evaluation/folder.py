@@ -11,6 +11,20 @@ from ..errors import UsageError
 from ..pictures import Pixels, list_pictures, read_picture, spread
 
 
+def named_folders(
+    root: Path | None, source: str, target: str, count: int
+) -> tuple[PictureFolder, PictureFolder]:
+    """Returns originals and targets where no recipe names them.
+
+    Raises:
+        UsageError: They are not named, or not there.
+    """
+    if root is None:
+        raise UsageError("no pictures are named; give --data, and --source and --target in it")
+    source, target = source or "testB", target or "trainA"
+    return PictureFolder(root / source, count), PictureFolder(root / target, count)
+
+
 class PictureFolder(Sequence[Pixels]):
     """Pictures spread evenly over a folder by name, each read when it is needed.
 

@@ -83,12 +83,15 @@ class Build:
         return artifacts, skipped
 
     def _announced(self, precisions: Sequence[str]) -> str:
-        """Says how long it will take: each artifact about as long as the reference."""
+        """Says how long painting will take: each artifact about as long as the reference."""
         share = sum(_INT8 if precision in ROUNDED else 1 for precision in precisions)
         seconds = share * self.seconds
-        about = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
-        searched = "; a search for --max-drift takes longer" if self.budget else ""
-        return f"the reference took {self.seconds:.0f} s: about {about} for the rest{searched}"
+        about = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+        more = ", and the search for --max-drift" if self.budget else ""
+        return (
+            f"the reference took {self.seconds:.0f} s: about {about} of painting for the rest;"
+            f" making graphs and INT8 comes on top{more}"
+        )
 
     def _artifacts(self, target: Target, precision: str) -> list[Artifact]:
         """Builds one precision of one target: all of its artifacts or none."""

@@ -13,7 +13,7 @@ from ..bundle.bundle import Bundle
 from ..bundle.resolve import PAINTERS, Kind, resolve
 from ..errors import UsageError
 from ..evaluation.features import load_features
-from ..evaluation.folder import PictureFolder
+from ..evaluation.folder import PictureFolder, named_folders
 from ..evaluation.scores import Evaluator, Scores
 from ..evaluation.sheet import check_sheet, write_sheet
 from ..evaluation.viewing import ViewingScores, score_at_viewing_size
@@ -157,10 +157,7 @@ def _find_pictures(
             data = recipe.data.model_copy(update={"root": root})
             recipe = recipe.model_copy(update={"data": data})
         return held_out_pictures(recipe, count, reverse, source, target)
-    if root is None:
-        raise UsageError("no pictures are named; give --data, and --source and --target in it")
-    source, target = source or "testB", target or "trainA"
-    return PictureFolder(root / source, count), PictureFolder(root / target, count)
+    return named_folders(root, source, target, count)
 
 
 @contextmanager

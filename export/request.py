@@ -8,9 +8,11 @@ from pathlib import Path
 from .. import metrics
 from ..bundle.bundle import check_out
 from ..bundle.resolve import EXPORTABLE, Kind, resolve
-from ..errors import UsageError, unknown_name
+from ..errors import ExportError, MediaError, UsageError, unknown_name
 from ..metrics import DriftLimits
-from ..pictures import is_picture
+from ..pictures import is_picture, list_pictures
+from ..runtime.sources.opening import open_source
+from .options import ExportOptions
 from .targets import TARGETS, Target, find_target
 
 PRECISIONS = ("fp32", "fp16", "w8", "int8")
@@ -18,22 +20,48 @@ PRECISIONS = ("fp32", "fp16", "w8", "int8")
 _MOST = {"psnr": metrics.IDENTICAL_DB, "ssim": 1.0, "delta_e": 100.0, "strokes": 1.0}
 
 
-def check_paths(source: str | Path, out: Path, calibration: Path | None, overwrite: bool) -> None:
+def check_paths(source: str | Path, out: Path, options: ExportOptions, overwrite: bool) -> None:
     """Checks that an export's paths can be read or written.
 
     Raises:
-        UsageError: The source or ``calibration`` is missing or of another kind, or ``out`` is
+        UsageError: The source or the calibration is missing or of another kind, or ``out`` is
             taken.
+        ExportError: The calibration holds nothing that can be read.
     """
     found = resolve(source, *EXPORTABLE)
     added = found.kind is Kind.BUNDLE and out.is_dir() and out.resolve() == found.path.resolve()
     check_out(out, overwrite or added)
-    if calibration and not calibration.exists():
+    if options.input_range and found.kind is not Kind.ONNX:
+        raise UsageError(f"--input-range is for a float .onnx; {source} is none")
+    check_calibration(options.calibration)
+
+
+def check_calibration(calibration: Path | None) -> None:
+    """Checks that there are photographs, or a video, to calibrate with.
+
+    Raises:
+        UsageError: There is no such file or folder, or it is one picture.
+        ExportError: There is nothing in it that can be read.
+    """
+    if calibration is None:
+        return
+    if not calibration.exists():
         raise UsageError(f"--calibration {calibration} does not exist")
-    if calibration and calibration.is_file() and is_picture(calibration):
+    if calibration.is_dir():
+        if not list_pictures(calibration):
+            raise ExportError(
+                f"--calibration {calibration} holds 0 usable photographs; 2 are needed and 600 are"
+                " good"
+            )
+    elif is_picture(calibration):
         raise UsageError(
             f"--calibration {calibration} is one picture; give a folder of some hundred, or a video"
         )
+    else:
+        try:
+            open_source(str(calibration)).close()
+        except MediaError as error:
+            raise ExportError(f"--calibration {calibration} cannot be used: {error}") from error
 
 
 def plan_of(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[Target, str]]:

@@ -144,6 +144,11 @@ def has_alpha(frame: av.VideoFrame) -> bool:
     return any(component.is_alpha for component in frame.format.components)
 
 
+def is_opaque(frame: av.VideoFrame) -> bool:
+    """Whether nothing of a frame in BGRA is transparent, as in most GIFs."""
+    return frame.format.name == "bgra" and bool((_pixels(frame, 4)[..., 3] == 255).all())
+
+
 def _pixels(frame: av.VideoFrame, channels: int) -> Pixels:
     """The bytes of a packed frame, [H, W, channels]."""
     plane = frame.planes[0]

@@ -8,8 +8,8 @@ from pathlib import Path
 from ..bundle.bundle import sha256_of
 from ..canvas.hand import find_hand
 from ..errors import TrainingError, UsageError
-from .data.domains import find_pictures
-from .recipe import load_recipe
+from .data.folders import find_pictures
+from .recipe import parse_recipe, read_recipe
 
 LEAST = 8  # paintings; with fewer, a discriminator memorises their subjects
 
@@ -30,7 +30,9 @@ def hand_changes(
             unknown.
         TrainingError: A folder is missing, or holds too few pictures.
     """
-    found = load_recipe(recipe)
+    values = read_recipe(recipe)
+    values.pop("stages", None)
+    found = parse_recipe(values, str(recipe))
     if found.model.generator != "strokes" or found.data.mode != "unaligned":
         raise UsageError(
             f"--pictures, --photos and --hand are for painters with strokes, and {recipe} trains"

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import TrainingError, UsageError, shown, unknown_name
 from ..reading import Malformed, check_limits, parse_toml, read_text
-from .recipe_checks import BY_HAND, check_recipe
 
 
 def _rising(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -100,6 +99,9 @@ class ModelSection(_Section):
 class LossSection(_Section):
     """Weights of the losses; a loss of weight 0 is not computed."""
 
+    # Losses on plans, which need no painting.
+    BY_HAND: ClassVar[tuple[str, ...]] = ("plan_marks", "plan_colour", "plan_detail")
+
     objective: Literal["lsgan", "bce", "l1", "hinge", "wgan-gp"] = "lsgan"
     adversarial: Weight = 1.0  # discriminators on pixels
     gradient_penalty: NotNegative = 10.0  # of wgan-gp
@@ -136,7 +138,7 @@ class LossSection(_Section):
     @property
     def by_hand(self) -> bool:
         """Whether plans are compared with handmade ones."""
-        return any(getattr(self, name) for name in BY_HAND)
+        return any(getattr(self, name) for name in self.BY_HAND)
 
     @property
     def back_weight(self) -> Weight:
@@ -296,15 +298,22 @@ def read_recipe(path: Path) -> dict[str, Any]:
         raise TrainingError(f"recipe {path} cannot be read: {error}") from error
 
 
-def validate_recipe(values: dict[str, Any], where: str) -> Recipe:
-    """Builds a recipe from plain values; ``where`` names their source in errors."""
+def parse_recipe(values: dict[str, Any], where: str) -> Recipe:
+    """Builds a recipe from plain values and checks each field; needs no torch."""
     try:
         check_limits(values, finite=False)
-        recipe = Recipe.model_validate(values)
+        return Recipe.model_validate(values)
     except Malformed as error:
         raise TrainingError(f"{where}: {error}") from None
     except ValidationError as error:
         raise TrainingError(f"{where}: {_first_problem(error)}") from None
+
+
+def validate_recipe(values: dict[str, Any], where: str) -> Recipe:
+    """Builds a recipe from plain values; ``where`` names their source in errors."""
+    from .recipe_checks import check_recipe  # needs torch
+
+    recipe = parse_recipe(values, where)
     try:
         check_recipe(recipe)
     except (TrainingError, UsageError) as error:

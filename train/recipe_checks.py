@@ -15,9 +15,6 @@ from .features import CHANNELS, HALF
 if TYPE_CHECKING:
     from .recipe import Recipe
 
-# Losses on plans, which need no painting.
-BY_HAND = ("plan_marks", "plan_colour", "plan_detail")
-
 
 def check_recipe(recipe: Recipe) -> None:
     """Checks names and the consistency of sections.
@@ -44,7 +41,7 @@ def check_recipe(recipe: Recipe) -> None:
         raise TrainingError("model.reverse is not trained: cycle and identity are 0")
     if loss.by_hand and (recipe.model.generator != "strokes" or recipe.optim.quantize):
         raise TrainingError(
-            f"loss.{', '.join(BY_HAND)} are for model.generator strokes without optim.quantize"
+            f"loss.{', '.join(loss.BY_HAND)} are for model.generator strokes without optim.quantize"
         )
     if loss.reduced > 1 and (loss.back_weight or loss.paired or loss.colour):
         raise TrainingError(
@@ -53,7 +50,7 @@ def check_recipe(recipe: Recipe) -> None:
     learns = loss.adversarial or loss.projected or loss.style or loss.paired or loss.by_hand
     if not (learns or distil.offline):
         raise TrainingError(
-            f"loss.adversarial, projected, style, paired, {', '.join(BY_HAND)} are all 0:"
+            f"loss.adversarial, projected, style, paired, {', '.join(loss.BY_HAND)} are all 0:"
             " nothing to learn"
         )
     if recipe.optim.policy == "plateau" and not recipe.evaluate.every:

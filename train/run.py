@@ -29,8 +29,8 @@ from ..networks.painter import painter
 from ..owners import Owner
 from ..progress import Say
 from .data.corrupt import CorruptTally
-from .data.domains import find_pictures
-from .data.held_out import held_out_pictures, sample_folder
+from .data.folders import find_pictures, sample_folder
+from .data.held_out import held_out_pictures
 from .data.loader import TrainingPictures, make_loader
 from .fabric import make_fabric
 from .recipe import Recipe

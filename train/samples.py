@@ -13,8 +13,9 @@ from torchvision.utils import save_image
 
 from ..networks.painter import Paint, painter
 from ..pictures import Pixels, spread
-from .data.domains import UnreadablePicture, find_pictures
-from .data.held_out import read_for, sample_folder
+from .data.domains import UnreadablePicture
+from .data.folders import find_pictures, sample_folder
+from .data.held_out import read_for
 from .recipe import DataSection
 from .trainer import Trainer
 

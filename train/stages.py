@@ -12,20 +12,22 @@ with ``fresh = true`` is skipped if the run starts from a generator.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import TrainingError
-from ..networks.checkpoint import LAST, load_state
 from ..progress import Say
 from .recipe import Recipe, apply_override, read_recipe, validate_recipe
-from .run import Report, train
+
+if TYPE_CHECKING:
+    from .run import Report
 
 FOLDER = "stages"
+Build = Callable[[dict[str, Any], str], Recipe]
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,15 @@ class Stage:
         return out / FOLDER / self.name if self.name else out
 
 
-def load_stages(path: Path, overrides: Sequence[str] = ()) -> list[Stage]:
+def load_stages(
+    path: Path, overrides: Sequence[str] = (), build: Build = validate_recipe
+) -> list[Stage]:
     """Reads a recipe with its stages and applies ``section.key=value`` overrides to all of them.
+
+    Args:
+        path: The recipe's file.
+        overrides: ``section.key=value`` each.
+        build: Checks a recipe; ``parse_recipe`` checks less, and needs no torch.
 
     Raises:
         TrainingError: The file is missing or no TOML, or a key or value is not valid.
@@ -63,7 +72,7 @@ def load_stages(path: Path, overrides: Sequence[str] = ()) -> list[Stage]:
         where = f"{path}: stage {name}" if name else str(path)
         if not isinstance(fresh, bool):
             raise TrainingError(f"{where}: fresh is true or false, not {fresh!r}")
-        recipe = validate_recipe(_changed(values, changes, overrides), where)
+        recipe = build(_changed(values, changes, overrides), where)
         found.append(Stage(name, recipe, fresh))
     return found
 
@@ -109,6 +118,9 @@ def train_stages(
     Returns:
         The last stage's generator; none in all processes but the first.
     """
+    from ..networks.checkpoint import LAST  # needs torch, which reading a recipe does not
+    from .run import train
+
     done, generator, needed = 0, init, needed_stages(stages, init)
     for stage, following in zip_longest(needed, needed[1:]):
         if stage.name:
@@ -132,6 +144,8 @@ def train_stages(
 
 def _as_long_as_it_was(recipe: Recipe, out: Path) -> Recipe:
     """Returns a stage without steps that were added since the next began with what it learnt."""
+    from ..networks.checkpoint import LAST, load_state
+
     if not (out / LAST).exists():
         return recipe
     steps = min(recipe.optim.steps, load_state(out / LAST).get("step") or recipe.optim.steps)

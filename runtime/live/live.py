@@ -22,7 +22,14 @@ from ..controls import Controls
 from ..memory import kept_memory
 from ..models import open_model
 from ..pipeline import Pipeline, Report
-from ..sinks.opening import SCREENS, check_sinks, is_screen, open_sinks, registered
+from ..sinks.opening import (
+    SCREENS,
+    check_screens,
+    check_sinks,
+    is_screen,
+    open_sinks,
+    registered,
+)
 from ..sinks.video import VIDEO_SUFFIXES
 from ..sources.cameras import AS_IT_IS, CameraMode
 from ..sources.reconnect import open_live
@@ -248,7 +255,9 @@ def live(
     controls.styles = [controls.style, *others]
     sinks = [sink] if isinstance(sink, str) else list(sink)
     check_sinks(sinks)
-    check_names(model, backend, precision, stroke)  # before a camera's light goes on
+    asked_model = open_model(model)
+    check_names(asked_model, backend, precision, stroke)  # before a camera's light goes on
+    check_screens(sinks)
     with contextlib.ExitStack() as until_done:
         for file in (one for one in sinks if not is_screen(one)):
             until_done.enter_context(_recording(file, source, overwrite, wait))
@@ -258,8 +267,9 @@ def live(
 
         def load_style(name: str) -> Stylizer:
             shape = (size[1], size[0]) if size else None
-            bundle = open_model(name)
-            asked = stroke if bundle.manifest.strokes or name == str(model) else ""
+            is_asked = name == str(model)
+            bundle = asked_model if is_asked else open_model(name)
+            asked = stroke if bundle.manifest.strokes or is_asked else ""
             loaded = load(
                 bundle,
                 backend,

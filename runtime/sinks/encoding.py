@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,13 @@ class Format:
         """The pixel format: subsampled chroma needs even sides."""
         even = self.size[0] % 2 == 0 and self.size[1] % 2 == 0
         return "yuv420p" if even else "yuv444p"
+
+
+def fitted(encoding: Encoding, path: Path) -> Encoding:
+    """Returns an encoding that a file's container takes: a .webm has AV1 in place of H.264."""
+    if path.suffix.lower() == ".webm" and encoding.codec == "h264":
+        return replace(encoding, codec="av1")
+    return encoding
 
 
 def configure(context: VideoCodecContext, encoding: Encoding, form: Format) -> None:

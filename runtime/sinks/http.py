@@ -259,6 +259,8 @@ def parse_address(address: str) -> tuple[str, int, str]:
     Raises:
         UsageError: There is no port in it, or the token could be guessed.
     """
+    if address.startswith("//"):
+        raise UsageError(f"--sink http:{address} has slashes too many; write http:HOST:PORT")
     place, _, token = address.partition("/")
     if token:
         _check_token(token)
@@ -287,5 +289,8 @@ def _parse(address: str) -> tuple[str, int]:
     if not address:
         return "127.0.0.1", PORT
     if not port.isdecimal() or len(port) > 5 or int(port) > 65535:
-        raise UsageError(f"--sink http:{address} has no port; write http:PORT or http:HOST:PORT")
+        raise UsageError(
+            f"--sink http:{address} has no port; write http:PORT or http:HOST:PORT, with a PORT up"
+            " to 65535"
+        )
     return host or "127.0.0.1", int(port)

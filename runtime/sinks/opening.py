@@ -16,8 +16,8 @@ from .recordings import Recordings
 from .several import SeveralSinks
 from .sink import NullSink, Sink
 from .video import VideoSink
-from .virtual_camera import VirtualCameraSink
-from .window import WindowSink
+from .virtual_camera import VirtualCameraSink, find_library
+from .window import WindowSink, check_display
 
 SCREENS = ("window", "http", "virtual-camera", "null")
 GROUP = "pleinair.sinks"
@@ -83,6 +83,17 @@ def check_sinks(specs: Sequence[str]) -> None:
     for spec in specs:
         if _kind(spec) == "http":
             parse_address(spec.partition(":")[2])
+
+
+def check_screens(specs: Sequence[str]) -> None:
+    """Checks that what the sinks need is here, before a camera or model is opened.
+
+    Raises:
+        MediaError: There is no display, or no library for a virtual camera.
+    """
+    needs = {"window": check_display, "virtual-camera": find_library}
+    for kind in map(_kind, specs):
+        needs.get(kind, lambda: None)()
 
 
 def _kind(spec: str) -> str:

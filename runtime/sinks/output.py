@@ -14,8 +14,8 @@ import av
 from ...errors import MediaError
 from ..sources.container import open_container
 from ..sources.video import VideoSource
-from .encoding import Encoding, Format, configure
-from .tracks import MATROSKA, Track, container_of, left_out, plan_tracks
+from .encoding import Encoding, Format, configure, fitted
+from .tracks import MATROSKA, WEBM, Track, container_of, left_out, plan_tracks
 
 # In the keys under which cameras and programs note the place, in small or capital letters.
 _PLACES = ("location", "gps", "xyz", "loci", "latitude", "longitude")
@@ -65,7 +65,7 @@ def plan_output(
     Raises:
         MediaError: The encoder refuses the video.
     """
-    container = container_of(path.suffix)
+    container, encoding = container_of(path.suffix), fitted(encoding, path)
     form, notes = _square(format_of(source), container, encoding), list(_of_picture(source))
     _check_encoder(path, encoding, form)
     if form.aspect is None and source.pixel_aspect not in (None, 1):
@@ -100,7 +100,7 @@ def format_of(source: VideoSource) -> Format:
 
 def _square(form: Format, container: str, encoding: Encoding) -> Format:
     """The format, scaled to square pixels if neither codec nor container can store their shape."""
-    if encoding.codec != "av1" or container != MATROSKA or form.aspect in (None, 1):
+    if encoding.codec != "av1" or form.aspect in (None, 1) or container not in (MATROSKA, WEBM):
         return form
     width = max(2, round(form.size[0] * form.aspect / 2) * 2)
     return replace(form, size=(width, form.size[1]), aspect=None)
@@ -140,7 +140,7 @@ def _check_encoder(path: Path, encoding: Encoding, form: Format) -> None:
             stream.codec_context.open()
         out.start_encoding()
     except (av.error.FFmpegError, ValueError, OverflowError, OSError) as error:
-        if stream is not None and stream.codec_context.is_open:
+        if stream is None or stream.codec_context.is_open:
             raise MediaError(
                 f"{path} cannot be written: a {path.suffix} cannot hold {encoding.codec}; give a"
                 " .mp4 or .mkv"
@@ -149,5 +149,6 @@ def _check_encoder(path: Path, encoding: Encoding, form: Format) -> None:
         width, height = form.size
         raise MediaError(
             f"{path} cannot be written: {encoding.encoder} does not take {width}x{height} at"
-            f" {float(form.rate):g} frames a second ({said}); take another --codec"
+            f" {float(form.rate):g} frames a second ({said});"
+            f" {'give a .mp4' if path.suffix.lower() == '.webm' else 'take another --codec'}"
         ) from error

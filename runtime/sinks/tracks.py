@@ -14,7 +14,8 @@ from av.stream import Disposition
 from ..sources.media import codec_of, is_cover, packets_of
 
 MATROSKA = "matroska"
-_FORMATS = {".mkv": MATROSKA, ".mov": "mov", ".mp4": "mp4", ".m4v": "mp4"}
+WEBM = "webm"
+_FORMATS = {".mkv": MATROSKA, ".mov": "mov", ".mp4": "mp4", ".m4v": "mp4", ".webm": WEBM}
 _TRIED, _LOOKED_AT = 8, 400  # packets tried of a stream, and looked at of all streams
 _TEXT = frozenset(
     {"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text", "sami", "subviewer", "microdvd"}
@@ -24,9 +25,16 @@ _KEPT_TEXT = {
     MATROSKA: frozenset({"subrip", "srt", "ass", "ssa", "webvtt"}),
     "mp4": frozenset({"mov_text"}),
     "mov": frozenset({"mov_text"}),
+    WEBM: frozenset({"webvtt"}),
 }
-_TEXT_OF = {MATROSKA: "subrip", "mp4": "mov_text", "mov": "mov_text"}
-_SPOKEN = {"subrip": "SRT", "mov_text": "MP4's own text", "aac": "AAC"}
+_TEXT_OF = {MATROSKA: "subrip", "mp4": "mov_text", "mov": "mov_text", WEBM: "webvtt"}
+_SPOKEN = {
+    "subrip": "SRT",
+    "mov_text": "MP4's own text",
+    "webvtt": "WebVTT",
+    "aac": "AAC",
+    "libopus": "Opus",
+}
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,8 @@ def _sound(source: av.container.InputContainer, stream: Any, container: str) -> 
     """Tests whether the container takes its packets, since no list has all refusals."""
     if stream.codec_context is None or not stream.codec_context.sample_rate:
         return ""
-    return codec_of(stream) if _is_taken(source, stream, container) else "aac"
+    converted = "libopus" if container == WEBM else "aac"
+    return codec_of(stream) if _is_taken(source, stream, container) else converted
 
 
 def _is_taken(source: av.container.InputContainer, stream: Any, container: str) -> bool:

@@ -25,7 +25,7 @@ from ..frame import Frame
 from ..job import JOINED, clear, job_folder
 from ..sources.source import Source
 from ..sources.video import VideoSource
-from .encoding import Encoding, Format, configure
+from .encoding import Encoding, Format, configure, fitted
 from .output import OutputPlan, plan_output
 from .segments import LENGTH, Segments
 from .sink import Sink
@@ -33,7 +33,7 @@ from .streams import StreamCopy, chapters_of
 
 Array = npt.NDArray[Any]
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v", ".webm"})
 FAST = Encoding(quality=23, preset="ultrafast")  # live frames must not wait for the encoder
 _OWN_COLOUR, _OWN_TAGS = Colour(Colorspace.ITU709), (1, 1, 1)  # if the source names none
 AGAIN = "what is painted is kept: the same command goes on from there"
@@ -77,7 +77,8 @@ class VideoSink(Sink):
         writing: WriteOptions = WriteOptions(),
         plan: OutputPlan | None = None,
     ) -> None:
-        self.path, self.source, self.encoding, self.writing = path, source, encoding, writing
+        self.path, self.source, self.writing = path, source, writing
+        self.encoding = fitted(encoding, path)
         if plan is None and isinstance(source, VideoSource):
             plan = plan_output(source, path, encoding)
         self.plan = plan
@@ -96,7 +97,8 @@ class VideoSink(Sink):
         self.packets: list[av.Packet[Any]] = []
         self.frames = 0  # of the current segment
         self.last_pts: int | None = None
-        options = {} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"}
+        is_matroska = path.suffix.lower() in (".mkv", ".webm")
+        options = {} if is_matroska else {"movflags": "+faststart"}
         with self._failing():
             self.segments.folder.mkdir(parents=True, exist_ok=True)
             self.temporary.write_bytes(b"")  # PyAV opens it only with the first frame

@@ -23,6 +23,15 @@ _NEEDS = {  # what pyvirtualcam needs
 }
 
 
+def find_library() -> Any:
+    """Returns pyvirtualcam; raises ``MediaError`` if it is not here."""
+    try:
+        import pyvirtualcam
+    except ImportError as error:
+        raise MediaError(f"the virtual camera is not installed; run: {INSTALL}") from error
+    return pyvirtualcam
+
+
 class VirtualCameraSink(Sink):
     """Gives frames to a virtual camera, which has the size of the first one.
 
@@ -35,11 +44,7 @@ class VirtualCameraSink(Sink):
     """
 
     def __init__(self, source: Source, say: Say = lambda sentence: None) -> None:
-        try:
-            import pyvirtualcam
-        except ImportError as error:
-            raise MediaError(f"the virtual camera is not installed; run: {INSTALL}") from error
-        self.library, self.fps = pyvirtualcam, float(source.fps or 30)
+        self.library, self.fps = find_library(), float(source.fps or 30)
         self.say = say
         self.camera: Any = None
 

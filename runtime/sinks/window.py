@@ -20,6 +20,13 @@ from .sink import Sink
 _ELSEWHERE = "give --sink http for a page in a browser, a file, or null"
 
 
+def check_display() -> None:
+    """Raises ``MediaError`` where no window can be shown."""
+    shown_by = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if sys.platform == "linux" and not shown_by:
+        raise MediaError(f"there is no display for a window; {_ELSEWHERE}")
+
+
 class WindowSink(Sink):
     """Shows frames in a window; q, Escape or closing the window ends it, h shows the keys.
 
@@ -33,10 +40,7 @@ class WindowSink(Sink):
     def __init__(
         self, title: str, controls: Controls, recordings: Recordings, what: Callable[[], str]
     ) -> None:
-        if sys.platform == "linux" and not (
-            os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-        ):
-            raise MediaError(f"there is no display for a window; {_ELSEWHERE}")
+        check_display()
         self.title, self.controls, self.recordings, self.what = title, controls, recordings, what
         self.meter = Meter()
         self.opened = False

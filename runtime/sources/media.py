@@ -17,7 +17,7 @@ from av.stream import Disposition
 
 from ...orientation import Orientation
 from ..address import shown
-from ..colour import has_alpha
+from ..colour import has_alpha, is_opaque
 from ..hdr import NAMES, announced_peak, side_data
 from .animation import WEBP
 from .clock import has_flag
@@ -137,7 +137,8 @@ def probe(
         hdr=NAMES.get(first.color_trc, ""),
         peak=announced_peak(first),
         interlaced=first.interlaced_frame,
-        alpha=has_alpha(first),
+        # FFmpeg decodes each GIF with alpha; one that begins opaque mostly is.
+        alpha=has_alpha(first) and not (container.format.name == "gif" and is_opaque(first)),
         edits=edits_of(Path(path), stream.id) if _EDITED in container.format.name else (),
         chapters=len(container.chapters()),
         metadata=dict(container.metadata),

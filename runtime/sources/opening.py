@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ...errors import MediaError, UsageError
@@ -20,6 +21,9 @@ from .cameras import AS_IT_IS, CameraMode
 from .pictures import PictureSource
 from .source import Source
 from .video import VideoSource
+
+# What people write of an address without its scheme.
+_ADDRESS = re.compile(r"(www\.|localhost:|[\d.]+:\d|[\w.-]+\.(com|org|net|tv|be|local)[:/])")
 
 
 def open_source(
@@ -59,7 +63,9 @@ def open_source(
     if not _exists(spec):
         camera_meant = "cameras" in near_names(spec, ["cameras"])
         number = "; a camera is named by its number, which pleinair cameras lists"
-        raise UsageError(f"{shortened(spec, 200)} does not exist{number * camera_meant}")
+        address = "; if it is an address, begin it with http:// or rtsp://"
+        remedy = number * camera_meant or address * bool(_ADDRESS.match(spec))
+        raise UsageError(f"{shortened(spec, 200)} does not exist{remedy}")
     if path.is_dir():
         pictures = list_pictures(path)
         if not pictures:

@@ -19,7 +19,7 @@ from .names import LONGEST, Names, bytes_of
 
 # Formats of videos that are read; those that are not written become Matroska.
 _READ = VIDEO_SUFFIXES | {
-    *(".avi", ".webm", ".wmv", ".flv", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp", ".ogv")
+    *(".avi", ".wmv", ".flv", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp", ".ogv")
 }
 # Formats that are also read, but not listed in messages.
 _READ_TOO = frozenset(
@@ -82,9 +82,7 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
     for name in (path, out):
         _check_name(name)
     if "://" in str(source):
-        raise UsageError(
-            f"{shown(str(source))} is a stream, not a file; to record it painted use live --sink"
-        )
+        raise UsageError(f"{shown(str(source))} is {_instead_of_file(str(source))}")
     if path.is_dir():
         wrong = f"{path} is a folder, so the output must be one too"
         return _of_many(path, _inside(path, out), out, f"folder {path}", wrong)
@@ -100,6 +98,16 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
     if str(source).isdecimal():
         raise UsageError(f"{source} does not exist; to paint a camera use live")
     raise UsageError(f"{source} does not exist")
+
+
+def _instead_of_file(address: str) -> str:
+    """What an address is, and which verb takes it."""
+    scheme = address.partition("://")[0].lower()
+    if scheme in ("http", "https"):
+        return "a stream or page, not a file; download a file, to record a stream use live --sink"
+    if scheme in ("s3", "gs", "gcs", "az", "abfs", "hdfs", "memory"):
+        return "an address, not a file; --engine ray reads it"
+    return "a stream, not a file; to record it painted use live --sink"
 
 
 def without_existing(plan: Plan) -> tuple[Plan, int]:
@@ -133,8 +141,9 @@ def _of_one(source: Path, out: Path) -> Plan:
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:
         suffixes = ", ".join(sorted(fits))
+        is_said = "is" if is_video <= paintable(source) else "is no picture, and"
         raise UsageError(
-            f"{source} is read as a {kind}, so the output must end in {suffixes}: {out}"
+            f"{source} {is_said} read as a {kind}, so the output must end in {suffixes}: {out}"
         )
     _is_no_input(source, out)
     if out.is_dir():
@@ -215,8 +224,11 @@ def _looks_like_file(path: Path) -> bool:
 
 
 def video_name(name: str) -> str:
-    """Returns a painted video's name: its own, or with .mkv appended."""
-    return name if Path(name).suffix.lower() in VIDEO_SUFFIXES else f"{name}.mkv"
+    """Returns a painted video's name: its own, or with .mkv appended.
+
+    Also to .webm, which is written where it is named only: AV1 takes longer to encode.
+    """
+    return name if Path(name).suffix.lower() in VIDEO_SUFFIXES - {".webm"} else f"{name}.mkv"
 
 
 def is_film(path: Path) -> bool:

@@ -73,8 +73,10 @@ def test_what_merely_bears_a_models_name_does_not_hide_it(tmp_path, monkeypatch)
     assert resolve("monet").kind is Kind.RUN
 
 
-def test_a_run_without_a_generator_says_so(tmp_path):
-    (tmp_path / "checkpoint.pt").touch()
+@pytest.mark.parametrize("saved", ["checkpoint.pt", "stages/plan/checkpoint.pt"])
+def test_a_run_without_a_generator_says_so(tmp_path, saved):
+    (tmp_path / saved).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / saved).touch()
     with pytest.raises(UsageError, match=r"has no generator yet: .*generator\.pt does not exist"):
         resolve(tmp_path)
 

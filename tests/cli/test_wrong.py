@@ -159,7 +159,7 @@ def test_export_says_what_is_wrong_before_pytorch_is_imported(
 def test_train_says_what_is_wrong_before_pytorch_is_imported(
     cli, tmp_path, photos, monkeypatch, line, said
 ):
-    monkeypatch.setitem(sys.modules, "pleinair.train.stages", None)
+    monkeypatch.setitem(sys.modules, "pleinair.train.recipe_checks", None)
     words = (photos / "00.jpg" if word == "PHOTO" else word for word in line)
     run = cli("train", "hand", "--out", tmp_path / "run", *words)
     assert run.code == 2

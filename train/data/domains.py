@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ...errors import MediaError, TrainingError
-from ...pictures import list_pictures, read_picture
+from ...pictures import read_picture
 from ..recipe import DataSection, Recipe
+from .folders import find_pictures, target_folder
 from .transforms import shrink, to_grey
 
 Entry = tuple[Path, ...]  # one file, or the files of source and target
@@ -86,31 +87,6 @@ def find_domains(recipe: Recipe) -> list[Domain]:
     elif data.mode == "aligned" and data.target:
         entries = [_pairs(data.root / data.source, target_folder(data))]
     return [Domain(found, recipe, number) for number, found in enumerate(entries)]
-
-
-def find_pictures(folder: Path) -> list[Path]:
-    """Returns the pictures directly in ``folder``, sorted.
-
-    Raises:
-        TrainingError: There is no such folder, or no picture in it.
-    """
-    if not folder.is_dir():
-        raise TrainingError(f"data folder {folder} does not exist")
-    pictures = list_pictures(folder)
-    if not pictures:
-        raise TrainingError(f"data folder {folder} holds no pictures")
-    return pictures
-
-
-def target_folder(data: DataSection) -> Path:
-    """Returns the folder of target pictures: that of the sources, or their own."""
-    apart = data.mode == "unaligned" or (data.mode == "aligned" and data.target)
-    return data.root / (data.target if apart else data.source)
-
-
-def holds_pairs(data: DataSection) -> bool:
-    """Whether each picture holds source and target: side by side, or grey and coloured."""
-    return data.mode == "colorization" or (data.mode == "aligned" and not data.target)
 
 
 def load_picture(path: Path) -> Tensor:

@@ -8,7 +8,8 @@ from pathlib import Path
 from ...evaluation.folder import PictureFolder
 from ...pictures import Pixels
 from ..recipe import DataSection, Recipe
-from .domains import holds_pairs, load_source, load_target, target_folder
+from .domains import load_source, load_target
+from .folders import holds_pairs, sample_folder
 
 
 def held_out_pictures(
@@ -50,13 +51,6 @@ def held_out_folder(recipe: Recipe, reverse: bool) -> Path:
         source, target = source or target, target or source
     named = target if reverse else source
     return recipe.data.root / named if named else sample_folder(recipe.data, reverse)
-
-
-def sample_folder(data: DataSection, reverse: bool = False) -> Path:
-    """Returns the folder of sample pictures, for the forward or reverse direction."""
-    if reverse and not holds_pairs(data):
-        return target_folder(data)
-    return data.root / (data.samples or data.source)
 
 
 def read_for(data: DataSection, reverse: bool, path: Path) -> Pixels:

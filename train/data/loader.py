@@ -17,7 +17,8 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from ...errors import TrainingError
 from ..recipe import Recipe
-from .domains import find_domains, find_pictures, load_picture, mix
+from .domains import find_domains, load_picture, mix
+from .folders import find_pictures
 from .transforms import cut, jitter, to_grey, to_range
 
 __all__ = ["Batch", "TrainingPictures", "find_pictures", "load_picture", "make_loader", "to_range"]

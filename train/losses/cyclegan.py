@@ -18,8 +18,7 @@ from ...networks.plan_by_hand import make_plan
 from ...networks.strokes import StrokeGenerator
 from ..discriminators import FeatureDiscriminator, create_discriminator
 from ..features import VGG16, channels_of
-from ..recipe import Recipe
-from ..recipe_checks import BY_HAND
+from ..recipe import LossSection, Recipe
 from . import terms as losses
 from .distil import distil_terms
 from .terms import OBJECTIVES, MeanGramStyle
@@ -97,7 +96,7 @@ class GeneratorLosses(nn.Module):
         same_target = kept = None
         if self.loss.by_hand:
             plan = self._plan(terms, weight, source)
-            if not any(value for name, value in weight.items() if name not in BY_HAND):
+            if not any(value for name, value in weight.items() if name not in LossSection.BY_HAND):
                 return Made(terms, None, None, [])
             fake_target, kept = self._paint(plan)
             if self.loss.identity:
@@ -132,7 +131,7 @@ class GeneratorLosses(nn.Module):
         plan: Tensor = self.generator.network(source)
         with torch.no_grad(), losses.full_precision(source):
             by_hand = make_plan((source.float() + 1) / 2, self.generator.hand)
-        for name in BY_HAND:
+        for name in LossSection.BY_HAND:
             if weight[name]:
                 terms[name] = weight[name] * getattr(losses, name)(plan.float(), by_hand)
         return plan

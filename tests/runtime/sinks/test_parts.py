@@ -69,6 +69,28 @@ def test_subtitles_that_the_container_cannot_hold_are_converted(film, tmp_path):
     assert shown == [(0.0, b"line 0"), (1.0, b"line 1"), (2.0, b"line 2")]
 
 
+def test_webm_has_av1_opus_and_webvtt(film, tmp_path):
+    said, out = [], tmp_path / "out.webm"
+    assert translate(film, out, **FAST, say=said.append).problems == []
+    assert said == [
+        f"{film}: its sound (aac) will become Opus",
+        f"{film}: its subtitles (srt) will become WebVTT",
+    ]
+    assert [line for _, line in lines_of(out)] == [b"line 0", b"line 1", b"line 2"]
+    with av.open(str(out)) as file:
+        video, sound, text = (stream.codec_context.name for stream in file.streams)
+    assert video in ("libdav1d", "av1") and sound in ("opus", "libopus") and text == "webvtt"
+
+
+def test_what_webm_does_not_take_is_refused_with_the_way_out(film, tmp_path, make_video):
+    with pytest.raises(MediaError, match=r"a \.webm cannot hold hevc; give a \.mp4 or \.mkv"):
+        translate(film, tmp_path / "out.webm", **FAST, encoding=Encoding("hevc"))
+    odd = make_video(tmp_path / "odd.mp4", (161, 91), frames=3)
+    with pytest.raises(MediaError, match=r"does not take 161x91 .*; give a \.mp4"):
+        translate(odd, tmp_path / "out.webm", **FAST)
+    assert [path.name for path in tmp_path.iterdir()] == ["odd.mp4"]
+
+
 def test_a_part_of_a_video(film, tmp_path):
     out = tmp_path / "out.mkv"
     result = translate(film, out, **FAST, start=0.96, end=2.0)

@@ -288,6 +288,16 @@ ROWS = [
         said="its subtitles (srt) will become MP4's own text",
     ),
     Row(
+        "to WebM",
+        "H.264 and AAC in MP4",
+        "AV1 and Opus, in step",
+        {"sound": "aac"},
+        ".mp4",
+        (".webm",),
+        in_step,
+        said="its sound (aac) will become Opus",
+    ),
+    Row(
         "sound that MP4 takes no more",
         "PCM of 44,100 Hz in stereo, in AVI",
         "AAC, in step",

@@ -136,6 +136,18 @@ def test_an_avif_by_any_name_and_a_gif(folder, tmp_path) -> None:
     assert cv2.imread(str(tmp_path / "o.jpg")).shape == GREY.shape
 
 
+@pytest.mark.parametrize("mode", ["opaque", "transparent"])
+def test_a_gif_is_said_to_be_transparent_if_it_is(tmp_path, mode) -> None:
+    frames = [Image.fromarray(GREY + np.uint8(20 * n)).convert("RGBA") for n in range(3)]
+    if mode == "transparent":
+        for frame in frames:
+            frame.paste((0, 0, 0, 0), (0, 0, 20, 20))
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:], duration=100)
+    said: list[str] = []
+    translate(tmp_path / "x.gif", tmp_path / "x.mp4", **WAY, say=said.append)
+    assert ("what is transparent in it" in " ".join(said)) == (mode == "transparent")
+
+
 def add_picture(source: Path, out: Path, kind: str = "attached_pic") -> Path:
     """Copies a file and puts a picture beside its streams."""
     jpeg = cv2.imencode(".jpg", np.full((32, 32, 3), 90, np.uint8))[1].tobytes()
