@@ -150,7 +150,9 @@ def evaluate(
     for option, path in {"--data": data, "--features": features}.items():
         if path and not path.exists():
             raise UsageError(f"{option} {path} does not exist")
-    if resolve(model, *PAINTERS).kind is Kind.BUNDLE:  # a run's recipe may name the folders
+    found_model = resolve(model, *PAINTERS)
+    in_zip = save and found_model.path.is_file()  # has no folder to save to, which is said below
+    if found_model.kind is Kind.BUNDLE and not in_zip:  # a run's recipe may name the folders
         named_folders(data, source, target, pictures)
     with needs("train"):
         from ..export.evaluate import evaluate as run
