@@ -226,7 +226,7 @@ ROWS = [
     ),
     Row(
         "seek, .avi, open groups",
-        "`--start 0.375 --end 0.75` of an .avi whose first frames behind a key frame need one before",
+        "`--start 0.375 --end 0.75` of an .avi whose groups of pictures are open",
         "frames 9 to 17",
         {"codec": "mpeg4", "options": {"q": "2", "bf": "2", "g": "6", "sc_threshold": "1000000"}},
         ".avi",
