@@ -221,7 +221,7 @@ def _aspect(stream: av.VideoStream) -> Fraction | None:
     what the codec says, a usual ratio, or the simplest one that gives this width.
     """
     own: Fraction | None = stream.codec_context.sample_aspect_ratio
-    aspect = stream.sample_aspect_ratio or own
+    aspect: Fraction | None = stream.sample_aspect_ratio or own
     if not aspect or "matroska" not in stream.container.format.name:
         return aspect or None
     usual = sorted(_ASPECTS, key=lambda one: abs(one - aspect))
