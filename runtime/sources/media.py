@@ -228,7 +228,9 @@ def _aspect(stream: av.VideoStream) -> Fraction | None:
     for meant in (own, *(usual if stream.width >= _NARROW else ())):
         if meant and abs(meant - aspect) * stream.width < 1:
             return meant
-    closest = (Fraction(round(aspect * n), n) for n in range(1, aspect.denominator + 1))
+    closest: Iterator[Fraction] = (
+        Fraction(round(aspect * n), n) for n in range(1, aspect.denominator + 1)
+    )
     return next(one for one in closest if one and abs(one - aspect) * stream.width < 0.5)
 
 
