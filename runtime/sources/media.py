@@ -224,10 +224,12 @@ def _aspect(stream: av.VideoStream) -> Fraction | None:
     aspect: Fraction | None = stream.sample_aspect_ratio or own
     if not aspect or "matroska" not in stream.container.format.name:
         return aspect or None
-    usual = sorted(_ASPECTS, key=lambda one: abs(one - aspect))
-    for meant in (own, *(usual if stream.width >= _NARROW else ())):
-        if meant and abs(meant - aspect) * stream.width < 1:
-            return meant
+    meant: list[Fraction] = [own] if own else []
+    if stream.width >= _NARROW:
+        meant += sorted(_ASPECTS, key=lambda one: abs(one - aspect))
+    for one in meant:
+        if abs(one - aspect) * stream.width < 1:
+            return one
     closest: Iterator[Fraction] = (
         Fraction(round(aspect * n), n) for n in range(1, aspect.denominator + 1)
     )
