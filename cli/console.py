@@ -47,7 +47,7 @@ def add_row(table: Table, *cells: str) -> None:
 
 def print_line(sentence: str) -> None:
     """Prints a message on stderr."""
-    console.print(Text(sentence))
+    console.print(Text(sentence), soft_wrap=True)
 
 
 def complain(sentence: str) -> None:

@@ -36,14 +36,15 @@ class _Computed:
     shapes: list[tuple[int, ...]]  # of the node's first input
 
 
-def fold_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
+def fold_sizes(model: onnx.ModelProto, fixed: tuple[int, int] | None = None) -> onnx.ModelProto:
     """Returns an equivalent model with as few computed sizes as possible.
 
     Args:
         model: With one input, a picture of rank 4 whose height and width are open.
+        fixed: Its (height, width) if they are not: then sizes that it resizes to become factors.
     """
-    found = _computed(model)
-    runs = _run(model, found) if found else None
+    found = _computed(model, {"Resize": (3,)} if fixed else _SIZES, bool(fixed))
+    runs = _run(model, found, (fixed,) if fixed else _TRIED) if found else None
     if not found or runs is None:
         return pruned(model)
     twin = onnx.ModelProto()
@@ -84,8 +85,14 @@ def pruned(model: onnx.ModelProto) -> onnx.ModelProto:
     return twin
 
 
-def _computed(model: onnx.ModelProto) -> list[tuple[int, int, str, str]]:
-    """Yields sizes that depend on the input: node, input, names of size and first input."""
+def _computed(
+    model: onnx.ModelProto, sizes: dict[str, tuple[int, ...]], all_of_them: bool
+) -> list[tuple[int, int, str, str]]:
+    """Finds sizes that depend on the input, or all.
+
+    Returns:
+        Of each its node, which input it is, its name and that of the first input.
+    """
     constants = {tensor.name for tensor in model.graph.initializer}
     dynamic = {value.name for value in model.graph.input} - constants
     found = []
@@ -93,14 +100,17 @@ def _computed(model: onnx.ModelProto) -> list[tuple[int, int, str, str]]:
         if not dynamic & set(node.input):
             continue
         dynamic |= set(node.output)
-        for index in _SIZES.get(node.op_type, ()):
-            if index < len(node.input) and node.input[index] in dynamic:
-                found.append((at, index, node.input[index], node.input[0]))
+        for index in sizes.get(node.op_type, ()):
+            name = node.input[index] if index < len(node.input) else ""
+            if name in dynamic or (all_of_them and name):
+                found.append((at, index, name, node.input[0]))
     return found
 
 
 def _run(
-    model: onnx.ModelProto, found: list[tuple[int, int, str, str]]
+    model: onnx.ModelProto,
+    found: list[tuple[int, int, str, str]],
+    tried: tuple[tuple[int, int], ...],
 ) -> list[list[Array]] | None:
     """Returns sizes and their tensors in each run; None if a run fails."""
     twin = onnx.ModelProto()
@@ -116,7 +126,7 @@ def _run(
     try:
         session = ort.InferenceSession(twin.SerializeToString(), options, ["CPUExecutionProvider"])
         taken = session.get_inputs()[0]
-        return [_values(session, wanted, taken.name, x) for x in _pictures(model)]
+        return [_values(session, wanted, taken.name, x) for x in _pictures(model, tried)]
     except Exception:  # the error is raised where the size is needed
         return None
 
@@ -127,14 +137,14 @@ def _values(session: ort.InferenceSession, wanted: list[str], name: str, x: Arra
     return [made[one] for one in wanted]
 
 
-def _pictures(model: onnx.ModelProto) -> Iterator[Array]:
+def _pictures(model: onnx.ModelProto, tried: tuple[tuple[int, int], ...]) -> Iterator[Array]:
     constants = {tensor.name for tensor in model.graph.initializer}
     taken = next(value for value in model.graph.input if value.name not in constants)
     tensor = taken.type.tensor_type
     kind = helper.tensor_dtype_to_np_dtype(tensor.elem_type or TensorProto.FLOAT)
     sides = [dim.dim_value for dim in tensor.shape.dim]
     last = len(sides) == 4 and sides[3] in (3, 4) and sides[1] not in (3, 4)
-    for height, width in _TRIED:
+    for height, width in tried:
         yield np.ones((1, height, width, 3) if last else (1, 3, height, width), kind)
 
 

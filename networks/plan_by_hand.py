@@ -150,8 +150,8 @@ def make_plan(x: Tensor, hand: Hand) -> Tensor:
 
     Broad marks lie everywhere, in the colours of masses. Middle ones lie where there is detail and
     along edges, fine ones only at small objects, on a few percent of the picture: along an edge
-    they would look like beads on a string. So they would if they had the full contrast of small
-    objects: their colours are halfway to those of the middle marks.
+    they would look like beads on a string. The contrast
+    of small objects is raised, or the marks around them would hide them.
     """
     manner = MANNERS[hand.name]
     small = F.avg_pool2d(x, 4)
@@ -174,7 +174,7 @@ def make_plan(x: Tensor, hand: Hand) -> Tensor:
             (thing - 6 - 1.1 * blur(thing, 6.0)) / 14,
         ),
     )
-    told = ((small + 0.3 * (lighter - darker) + middle) / 2).clamp(0, 1)
+    told = (small + 0.3 * (lighter - darker)).clamp(0, 1)
     colours = [palette(mass, manner) for mass in (broad, middle, told)]
     colours[1:] = [tame(colour, around) for colour in colours[1:]]
     smooth, trust = [s * manner.swing for s in (3.4, 2.6, 1.4)], (own, own, torch.ones_like(own))

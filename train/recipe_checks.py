@@ -62,6 +62,8 @@ def check_recipe(recipe: Recipe) -> None:
 def _check_names(recipe: Recipe) -> None:
     model, loss, student = recipe.model, recipe.loss, recipe.distil.student
     known = {model.generator, model.reverse or model.generator}
+    for name in sorted(known):
+        check_options(name, {})  # an unknown one is told before its options are compared
     check_options(model.generator, _shared(model.options, known, model.generator))
     for name in sorted(known):
         check_options(name, options_of(name, model.options))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from math import ceil
 from typing import Any
 
 import av
+from av.format import Flags
 from av.subtitles.subtitle import SubtitleSet
 
-from ..sources.clock import Clock, may_leap
+from ..sources.clock import PRIMING, Clock, has_flag, may_leap
 from ..sources.container import open_container
 from ..sources.media import packets_of
 from ..sources.video import VideoSource
@@ -126,6 +126,7 @@ class _Writer:
         self.at: Any = None  # time of the current packet, by the source's clock without jumps
         self.stream = self.add(codec)
         self.stream.metadata.update(stream.metadata)
+        self.stream.disposition = stream.disposition
 
     def add(self, codec: str) -> Any:
         """Adds the stream to the output."""
@@ -146,10 +147,13 @@ class _Writer:
             return
         if source.start_time is not None and time * self.time_base < source.start_time:
             return
-        self.put(packet, time - round(source.origin / self.time_base))
+        if packet.is_discard and time * self.time_base < source.origin - PRIMING:
+            return  # cut by an edit list, and not needed to decode what follows
+        # Not in units of the source, which may be as long as a packet.
+        self.put(packet, time * self.time_base - source.origin)
 
-    def put(self, packet: Any, time: int) -> None:
-        """Writes a packet at a time of the output, in units of the source's time base."""
+    def put(self, packet: Any, time: Fraction) -> None:
+        """Writes a packet at a time of the output, in seconds."""
         raise NotImplementedError
 
     def finish(self) -> None:
@@ -159,16 +163,19 @@ class _Writer:
 class _Copied(_Writer):
     last: int | None = None
 
-    def put(self, packet: Any, time: int) -> None:
+    def put(self, packet: Any, time: Fraction) -> None:
         early = 0
         if packet.pts is not None and packet.dts is not None:
             early = packet.pts - packet.dts
-        decoded = time - early
+        base = self.stream.time_base
+        shown, decoded = round(time / base), round((time - early * self.time_base) / base)
         if self.last is not None:  # the second part of a recording begins a little early
-            tick = ceil(self.stream.time_base / self.time_base)
-            decoded = max(decoded, self.last + max(1, tick))
+            may_repeat = has_flag(self.out, Flags.ts_nonstrict)
+            decoded = max(decoded, self.last + (not may_repeat))
         self.last = decoded
-        packet.dts, packet.pts = decoded, max(time, decoded)
+        packet.dts, packet.pts = decoded, max(shown, decoded)
+        packet.time_base = base
+        packet.duration = round((packet.duration or 0) * self.time_base / base)
         packet.stream = self.stream
         try:
             self.out.mux(packet)
@@ -190,7 +197,7 @@ class _ConvertedSound(_Writer):
         self.next: int | None = None
         return stream
 
-    def put(self, packet: Any, time: int) -> None:
+    def put(self, packet: Any, time: Fraction) -> None:
         try:
             frames = self.original.codec_context.decode(packet)
         except av.error.InvalidDataError:
@@ -200,7 +207,7 @@ class _ConvertedSound(_Writer):
             if self.next is None:  # decoders' clocks are unreliable after damage
                 # The encoder's priming samples are no longer there.
                 shorter = frame.pts - packet.pts if None not in (frame.pts, packet.pts) else 0
-                self.next = round((time + shorter) * self.time_base * frame.sample_rate)
+                self.next = round((time + shorter * self.time_base) * frame.sample_rate)
             frame.pts, frame.time_base = self.next, Fraction(1, frame.sample_rate)
             self.next += frame.samples
             self._encode(frame)
@@ -226,7 +233,7 @@ class _ConvertedText(_Writer):
         stream.time_base = _MILLI
         return stream
 
-    def put(self, packet: Any, time: int) -> None:
+    def put(self, packet: Any, time: Fraction) -> None:
         try:
             shown: Any = self.original.codec_context.decode2(packet)
         except av.error.InvalidDataError:
@@ -237,7 +244,7 @@ class _ConvertedText(_Writer):
         for one in shown or ():
             text = SubtitleSet.create(text=one.ass, start=0, end=length, pts=0)
             made = self.stream.codec_context.encode_subtitle(text)
-            self.last = max(round(time * self.time_base / _MILLI), self.last + 1, 0)
+            self.last = max(round(time / _MILLI), self.last + 1, 0)
             made.stream, made.time_base = self.stream, _MILLI
             made.pts = made.dts = self.last
             made.duration = length

@@ -35,6 +35,8 @@ _SPOKEN = {
     "aac": "AAC",
     "libopus": "Opus",
 }
+# Sound that FFmpeg writes in a way of its own, which few others play.
+_UNPLAYED = {"mp4": frozenset({"vorbis"})}
 
 
 @dataclass(frozen=True)
@@ -103,17 +105,26 @@ def left_out(source: av.container.InputContainer, painted: int) -> Iterator[str]
     if any(s.disposition & Disposition.attached_pic for s in source.streams.video):
         yield "its cover picture will not be kept"
     names = {"data": "data", "attachment": "attachments"}
-    kinds = sorted({names[s.type] for s in source.streams if s.type in names})
+    others = [s for s in source.streams if s.type in names and not _has_chapters(s)]
+    kinds = sorted({names[s.type] for s in others})
     if kinds:
         yield f"its {' and '.join(kinds)} will not be kept"
+
+
+def _has_chapters(stream: Any) -> bool:
+    """Whether a track of data is where MP4 and QuickTime keep the chapters."""
+    is_text = stream.type == "data" and stream.name == "bin_data"
+    return is_text and bool(stream.container.chapters())
 
 
 def _sound(source: av.container.InputContainer, stream: Any, container: str) -> str:
     """Tests whether the container takes its packets, since no list has all refusals."""
     if stream.codec_context is None or not stream.codec_context.sample_rate:
         return ""
-    converted = "libopus" if container == WEBM else "aac"
-    return codec_of(stream) if _is_taken(source, stream, container) else converted
+    codec = codec_of(stream)
+    if codec not in _UNPLAYED.get(container, ()) and _is_taken(source, stream, container):
+        return codec
+    return "libopus" if container == WEBM else "aac"
 
 
 def _is_taken(source: av.container.InputContainer, stream: Any, container: str) -> bool:

@@ -30,6 +30,7 @@ from .output import OutputPlan, plan_output
 from .segments import LENGTH, Segments
 from .sink import Sink
 from .streams import StreamCopy, chapters_of
+from .tracks import container_of
 
 Array = npt.NDArray[Any]
 
@@ -102,7 +103,8 @@ class VideoSink(Sink):
         with self._failing():
             self.segments.folder.mkdir(parents=True, exist_ok=True)
             self.temporary.write_bytes(b"")  # PyAV opens it only with the first frame
-            self.container = av.open(f"file:{self.temporary}", "w", options=options)
+            form = container_of(path.suffix)  # of an .m4v FFmpeg would make another one
+            self.container = av.open(f"file:{self.temporary}", "w", format=form, options=options)
             # PyAV opens it only with the first frame, where a refusal looks like one of the sound.
             self.temporary.write_bytes(b"")
 

@@ -28,7 +28,7 @@ def may_leap(container: av.container.InputContainer) -> bool:
     return has_flag(container, Flags.ts_discont)
 
 
-def has_flag(container: av.container.InputContainer, flag: Any) -> bool:
+def has_flag(container: av.container.Container, flag: Any) -> bool:
     """Whether a file's format has one of FFmpeg's flags."""
     return bool(container.format.flags & flag.value)
 
@@ -113,6 +113,8 @@ class FrameTimes:
         self.is_numbered = container.format.name == _DECODING_ORDER
         reorders = bool(stream.codec_context.has_b_frames)
         self.by_order = self.is_numbered or (reorders and not may_leap(container))
+        # A decoder leaves out frames behind a key frame that it is set to, if they need one before.
+        self.needs_all = self.is_numbered and reorders
         self.early: int | None = None  # by how much packets are decoded before they are shown
         self.decoding: deque[int] = deque()
         self.has_clock = not has_flag(container, Flags.no_timestamps)

@@ -15,6 +15,8 @@ from .animation import is_cut_off as is_cut_off_animation
 _EMPTY = 3  # frames at the end of an AVI or MXF that need not be there
 _SHORTER = 0.5  # seconds by which pictures may end before what they are in
 _TOLD = frozenset({"flv", "rm"})  # formats whose head says how many seconds they have
+_TS_PACKETS = (188, 192, 204)  # bytes; the longer ones have a time or a checksum
+_OGG_PAGE = 1 << 16  # bytes that it may have, about
 _HEAD = 1 << 16  # bytes of an ASF in which its properties are
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
@@ -38,7 +40,10 @@ def is_cut_off(
     """Whether a file announced more than came of it, when it was read to its end."""
     if is_cut_off_animation(path, came.frames) or came.packets < len(stream.index_entries):
         return True
-    told = _by_head(path, stream, fps, came)
+    try:
+        told = _by_head(path, stream, fps, came)
+    except OSError:  # it is no longer there
+        told = None
     return _by_end(container, stream, fps, came) if told is None else told
 
 
@@ -47,6 +52,11 @@ def _by_head(path: Path, stream: av.VideoStream, fps: Fraction | None, came: Cam
     name = stream.container.format.name
     if name == "asf":
         return _is_short_asf(path)
+    if name == "mpegts":
+        size = path.stat().st_size
+        return all(size % packet for packet in _TS_PACKETS)
+    if name == "ogg":
+        return _is_short_ogg(path)
     if name == "ivf":
         return came.packets < stream.frames
     if name == "mxf" and stream.duration and stream.time_base and fps:
@@ -69,24 +79,31 @@ def _by_end(
     if name in _TOLD and container.duration:
         begins = (container.start_time or 0) / 1e6
         return came.end - begins < container.duration / 1e6 - _SHORTER
-    return came.end < _tagged(stream) - _SHORTER
+    told = _tagged(stream)
+    return told is not None and came.end < told - _SHORTER
 
 
-def _tagged(stream: av.VideoStream) -> float:
-    """When a stream ends by the tag that Matroska has for it, in seconds; 0 without."""
+def _tagged(stream: av.VideoStream) -> float | None:
+    """When a stream ends by the tag that Matroska has for it, in seconds; None without."""
     said = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
     if not said:
-        return 0.0
+        return None
     hours, minutes, seconds = map(float, said.groups())
     return 3600 * hours + 60 * minutes + seconds
 
 
+def _is_short_ogg(path: Path) -> bool:
+    """Whether the last page of an Ogg is not marked as the last one of a stream."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _OGG_PAGE))
+        tail = file.read()
+    at = tail.rfind(b"OggS")
+    return 0 <= at < len(tail) - 5 and not tail[at + 5] & 4
+
+
 def _is_short_asf(path: Path) -> bool:
     """Whether a file of Windows Media says that it is longer; FFmpeg takes no word of it then."""
-    try:
-        with path.open("rb") as file:
-            head, length = file.read(_HEAD), path.stat().st_size
-    except OSError:
-        return False
+    with path.open("rb") as file:
+        head, length = file.read(_HEAD), path.stat().st_size
     at = head.find(_ASF_PROPERTIES)
     return 0 <= at <= len(head) - 48 and struct.unpack_from("<Q", head, at + 40)[0] > length

@@ -25,6 +25,14 @@ from .edits import Edit, edits_of
 
 _FASTEST = 1000  # frames a second
 _EDITED = "mp4"  # in FFmpeg's name of the formats that have edit lists
+# Shapes of a pixel that standards name: those of H.264's table, and of DVD.
+_ASPECTS = (
+    *(Fraction(n, 11) for n in (10, 11, 12, 15, 16, 18, 20, 24, 32)),
+    *(Fraction(n, 33) for n in (40, 64, 80)),
+    *(Fraction(160, 99), Fraction(4, 3), Fraction(3, 2), Fraction(2)),
+    *(Fraction(8, 9), Fraction(32, 27), Fraction(16, 15), Fraction(64, 45)),
+)
+_NARROW = 100  # pixels, below which several of them give the same width
 _DOLBY_TAGS = frozenset({"dvh1", "dvhe", "dav1", "dva1", "dvav"})
 
 
@@ -210,14 +218,23 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
 def _aspect(stream: av.VideoStream) -> Fraction | None:
     """The container's word, or else the codec's.
 
-    Matroska says it in whole pixels of the width that is shown: the simplest ratio that gives them
-    is what was meant.
+    Matroska says it in whole pixels of the width that is shown, rounded or cut: what was meant is
+    what the codec says, a usual ratio, or the simplest one that gives this width.
     """
-    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    own: Fraction | None = stream.codec_context.sample_aspect_ratio
+    aspect: Fraction | None = stream.sample_aspect_ratio or own
     if not aspect or "matroska" not in stream.container.format.name:
         return aspect or None
-    closest = (Fraction(round(aspect * n), n) for n in range(1, aspect.denominator + 1))
-    return next(one for one in closest if one and abs(one - aspect) * stream.width <= 0.5)
+    meant: list[Fraction] = [own] if own else []
+    if stream.width >= _NARROW:
+        meant += sorted(_ASPECTS, key=lambda one: abs(one - aspect))
+    for one in meant:
+        if abs(one - aspect) * stream.width < 1:
+            return one
+    closest: Iterator[Fraction] = (
+        Fraction(round(aspect * n), n) for n in range(1, aspect.denominator + 1)
+    )
+    return next(one for one in closest if one and abs(one - aspect) * stream.width < 0.5)
 
 
 def is_dolby_vision_5(stream: av.VideoStream, frame: av.VideoFrame) -> bool:

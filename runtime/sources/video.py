@@ -97,6 +97,7 @@ class VideoSource(Source):
         self.first: av.VideoFrame | None = next(self.decoder, None)
         if self.first is None:
             raise self._without_frames("" if start is None else f" after {start:g} seconds")
+        self._begin_with(self.first)
         self.skipped = 0
         self.size = (self.first.width, self.first.height)
         self.is_turned = self.info.orientation.is_turned
@@ -210,6 +211,14 @@ class VideoSource(Source):
         earliest = min((one for one in starts if one is not None), default=first)
         return earliest if first - earliest > PRIMING else first
 
+    def _begin_with(self, first: av.VideoFrame) -> None:
+        """Has a part begin with its first frame, if that is the one at the start."""
+        if self.start_time is None or first.pts is None:
+            return
+        at = first.pts * self.time_base
+        if abs(at - self.origin) <= Fraction(1, 2) / (self.fps or 1000) + self.time_base:
+            self.origin = at
+
     def _peak(self, opening: av.VideoFrame) -> float:
         """The brightest light of a video of high dynamic range, in cd/m2."""
         if not self.info.hdr or self.is_url:
@@ -254,7 +263,8 @@ class VideoSource(Source):
         """Yields frames from one on that is not after the target."""
         if (opening.time or 0.0) >= target:
             return chain([opening], others)
-        for back in () if may_leap(self.container) else _BACK:
+        leaps = may_leap(self.container)
+        for back in () if leaps or self.times.needs_all else _BACK:
             try:
                 self.container.seek(int((target - back) * 1e6))
             except (av.error.FFmpegError, OSError):
@@ -264,7 +274,6 @@ class VideoSource(Source):
             first = next(decoder, None)
             if first is not None and first.time is not None and first.time <= target:
                 return chain([first], decoder)
-        leaps = may_leap(self.container)
         skipped, clock = key_frame_before(self.path, target) if leaps else (0, None)
         self.container.close()
         self.problems.clear()

@@ -112,6 +112,35 @@ def test_sizes_that_are_computed(tmp_path: Path, opset: int, groups: int) -> Non
     assert difference(path, module) < 1e-3
 
 
+class Padded(nn.Module):
+    """Pads a picture to a multiple of four, and cuts what it made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 8, 3, 2, 1), nn.ConvTranspose2d(8, 3, 4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        high, wide = x.shape[2:]
+        whole = F.pad(x, (0, (4 - wide % 4) % 4, 0, (4 - high % 4) % 4), mode="replicate")
+        return torch.tanh(self.b(F.silu(self.a(whole))))[:, :, :high, :wide]
+
+
+def test_a_file_of_one_size_takes_others(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module, path = Anime().eval(), tmp_path / "fixed.onnx"
+    torch.onnx.export(module, (torch.zeros(1, 3, 64, 96),), path, dynamo=False, opset_version=13)
+    assert load_source(str(path)).generator.stride == 4
+    assert difference(path, module) < 1e-3
+
+
+def test_what_pads_to_a_multiple_gets_it(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = Padded()
+    path = save(module, tmp_path / "padded.onnx", 17)
+    assert load_source(str(path)).generator.stride == 4
+    assert difference(path, module) < 1e-3
+
+
 @pytest.mark.parametrize("opset", [12, 17])
 def test_channels_last(tmp_path: Path, opset: int) -> None:
     torch.manual_seed(0)

@@ -43,6 +43,7 @@ class Film:
     options: dict[str, str] = field(default_factory=dict)
     sound: str = ""
     heard: tuple[int, str] = (48000, "mono")  # rate and layout of the sound
+    packet: int = 1024  # samples, where the codec leaves it open
     subtitles: str = ""
     offset: Fraction = Fraction(0)  # seconds, of all of its clock
     aspect: Fraction | None = None
@@ -143,7 +144,7 @@ def _sound(stream: Any, film: Film) -> list[Any]:
     wave[at : at + 240] = 20000 * np.sin(np.arange(240) * 0.5)
     context = stream.codec_context
     frames = av.AudioResampler(
-        context.format.name, layout, rate, frame_size=context.frame_size or 1024
+        context.format.name, layout, rate, frame_size=context.frame_size or film.packet
     )
     frame = av.AudioFrame.from_ndarray(wave[None], format="s16", layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)

@@ -29,6 +29,7 @@ def test_overrides_take_toml_values_and_bare_words(tmp_path: Path) -> None:
         ("\n[optimizer]\nlr = 1", "unknown key 'optimizer'; did you mean 'optim'"),
         ("\n[loss]\ncycle = -1", "loss.cycle: .*greater than or equal to 0.*-1"),
         ('\n[model]\ngenerator = "egde_s"', "unknown generator 'egde_s'; did you mean 'edge_s'"),
+        ('\n[model]\nreverse = "edga_m"', "unknown generator 'edga_m'; did you mean 'edge_m'"),
         ("\n[loss]\nstyle = 1", "need loss.vgg"),
         ("\n[loss]\nadversarial = 0", "nothing to learn"),
         ("batch = 'many'", "optim.batch"),

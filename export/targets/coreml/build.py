@@ -18,7 +18,7 @@ from .calibrate import norms_overflow
 from .convert import convert
 from .int8_builder import CoreMLInt8Builder
 from .mil.evaluator import Evaluator
-from .package import save_package
+from .package import discard, save_package
 from .weights import with_int8_weights
 
 RUNNER = "coreml" if sys.platform == "darwin" else "evaluator"
@@ -38,7 +38,10 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
 
     def write(graph: ImageGraph) -> Engine:
         model = convert(graph, stride, store.metadata, store.about, fp32_norms, canvases)
-        save_package(with_int8_weights(model) if precision == "w8" else model, path)
+        if precision == "w8":
+            whole, model = model, with_int8_weights(model)
+            discard(whole)
+        save_package(model, path)
         return _load(path, canvases)
 
     def tried(graph: ImageGraph) -> Paint:

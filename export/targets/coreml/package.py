@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,17 @@ def save_package(model: Any, path: Path) -> None:
         _tidy_manifest(path / "Manifest.json")
     except Exception as error:  # coremltools raises bare RuntimeErrors
         raise ExportError(f"Core ML package {path} cannot be written: {error}") from error
+    finally:
+        discard(model)
+
+
+def discard(model: Any) -> None:
+    """Removes the temporary package of a ``MLModel``, which it keeps until the process ends.
+
+    A search converts dozens of models, and a killed process would leave all of their packages.
+    """
+    if getattr(model, "is_temp_package", False):
+        shutil.rmtree(model.package_path, ignore_errors=True)
 
 
 def load_model(path: Path) -> Any:

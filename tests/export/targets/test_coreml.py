@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,9 +36,12 @@ PRECISIONS = ("fp16", "w8", "int8")
 @pytest.fixture(scope="module")
 def coreml(tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path) -> Path:
     """The run, exported for Core ML in every precision."""
-    out = tmp_path_factory.mktemp("out") / "tiny"
+    out, temporary = tmp_path_factory.mktemp("out") / "tiny", tmp_path_factory.mktemp("temporary")
     said = {"licence": "CC0-1.0", "description": "For tests."}
-    export(run, out, targets=["coreml"], calibration=photos, **said)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(temporary))
+        export(run, out, targets=["coreml"], calibration=photos, **said)
+    assert list(temporary.glob("*.mlpackage")) == []
     return out
 
 

@@ -142,6 +142,15 @@ ROWS = [
         starts_at_zero,
     ),
     Row(
+        "clock, about to wrap",
+        "a transport stream from 95,440 s on, which FFmpeg counts from below zero",
+        "starts at zero, sound in step",
+        {"sound": "aac", "offset": Fraction(95_440)},
+        ".ts",
+        (".mp4", ".mkv"),
+        starts_at_zero,
+    ),
+    Row(
         "clock, FLV",
         "an FLV file from 7 s on",
         "starts at zero, sound in step",
@@ -214,6 +223,16 @@ ROWS = [
             (".flv", "8", Fraction(5)),
             (".mp4", "250", Fraction(0)),
         ]
+    ),
+    Row(
+        "seek, .avi, open groups",
+        "`--start 0.375 --end 0.75` of an .avi whose groups of pictures are open",
+        "frames 9 to 17",
+        {"codec": "mpeg4", "options": {"q": "2", "bf": "2", "g": "6", "sc_threshold": "1000000"}},
+        ".avi",
+        (".mp4",),
+        is_part,
+        {"start": 0.375, "end": 0.75},
     ),
     Row(
         "aspect, VP9",
@@ -308,6 +327,15 @@ ROWS = [
         said="its sound (pcm_s16le) will become AAC",
     ),
     Row(
+        "sound in short packets",
+        "Matroska with packets of 0.8 ms, of which some have the same time, as TrueHD has",
+        "in step",
+        {"sound": "pcm_s16le", "packet": 40},
+        ".mkv",
+        (".mkv",),
+        in_step,
+    ),
+    Row(
         "sound of Windows Media",
         "WMA in ASF",
         "AAC, in step",
@@ -381,6 +409,19 @@ ROWS = [
         ".mkv",
         (".mp4", ".mkv"),
         is_even_in_step,
+    ),
+    Row(
+        "clock, cut by an edit list",
+        "an MP4 that begins at -0.5 s, which is not shown",
+        "only what is shown, sound in step",
+        {
+            "sound": "aac",
+            "offset": Fraction(-1, 2),
+            "muxer": {"avoid_negative_ts": "disabled"},
+        },
+        ".mp4",
+        (".mp4", ".mkv"),
+        starts_at_zero,
     ),
     Row(
         "length",
@@ -471,6 +512,18 @@ def test_the_sound_behind_a_joint_is_in_step(tmp_path, make_film, see) -> None:
     after = see(out)
     assert after.numbers == ALL[-len(after.numbers) :]
     assert after.click - after.flash == pytest.approx(0, abs=0.004)
+
+
+@pytest.mark.parametrize("start", [0.2, 0.31])
+def test_a_part_of_an_avi_is_in_step(tmp_path, make_film, see, start) -> None:
+    """Whose clocks count in frames and in packets of sound."""
+    source = make_film(tmp_path / "in.avi", codec="mpeg4", sound="libmp3lame")
+    apart = []
+    for name, begins in (("whole", None), ("part", start)):
+        translate(source, tmp_path / f"{name}.mkv", **WAY, start=begins)
+        after = see(tmp_path / f"{name}.mkv")
+        apart.append(after.click - after.flash)
+    assert apart[0] == pytest.approx(apart[1], abs=0.002)
 
 
 @pytest.mark.parametrize("offset", [0, 50_000])
