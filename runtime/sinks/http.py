@@ -24,7 +24,7 @@ import cv2
 from ...errors import MediaError, UsageError
 from ...progress import Say
 from ...reading import parse_json
-from ..address import network_address
+from ..address import network_address, shown
 from ..controls import Controls
 from ..frame import Frame
 from ..limited_server import LimitedHandler, LimitedServer
@@ -260,7 +260,8 @@ def parse_address(address: str) -> tuple[str, int, str]:
         UsageError: There is no port in it, or the token could be guessed.
     """
     if address.startswith("//"):
-        raise UsageError(f"--sink http:{address} has slashes too many; write http:HOST:PORT")
+        asked = shown(f"http:{address}")
+        raise UsageError(f"--sink {asked} has slashes too many; write http:HOST:PORT")
     place, _, token = address.partition("/")
     if token:
         _check_token(token)

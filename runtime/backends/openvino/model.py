@@ -78,7 +78,9 @@ def leave_lines(model: Any) -> None:
             chain.append(before)
         else:
             if len(chain[-1].get_output_partial_shape(0)) == 3:
-                result.input(0).replace_source_output(chain[-1].input_value(0))
+                lines = chain[-1].input_value(0)
+                lines.get_tensor().add_names(result.input_value(0).get_tensor().get_names())
+                result.input(0).replace_source_output(lines)
 
 
 def interleaved(lines: Pixels) -> Frames:
