@@ -25,16 +25,20 @@ def allowed_cores() -> list[int]:
 
 def cgroup_cores(root: Path) -> float | None:
     """The cores' worth of time that a control group allows, or None where it does not limit."""
-    quota = (_text(root / "cpu.max") or "").split()  # version 2: "200000 100000", or "max 100000"
+    # Version 2: "200000 100000", or "max 100000".
+    quota = (system_text(root / "cpu.max") or "").split()
     if len(quota) == 2 and quota[0].isdecimal():
         return int(quota[0]) / int(quota[1])
-    allowed, period = (_text(root / "cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+    allowed, period = (
+        system_text(root / "cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period")
+    )
     if allowed and period and int(allowed) > 0:
         return int(allowed) / int(period)
     return None
 
 
-def _text(path: Path) -> str | None:
+def system_text(path: Path) -> str | None:
+    """Returns what one of the system's small files says; None where there is none."""
     try:
         return path.read_text().strip()
     except OSError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import cv2
@@ -37,6 +37,12 @@ class ImageErrors:
     p99_abs: int  # 99th percentile of the differences in grey levels
     strokes: float | None = None  # share of pixels that take another stroke
     quarter_db: float | None = None  # PSNR of the pictures at a quarter of the size
+
+    def rounded(self) -> dict[str, Any]:
+        """Returns the figures by name, with as many digits as manifests and results give."""
+        digits = {"psnr_db": 2, "ssim": 5, "delta_e": 3, "strokes": 5, "quarter_db": 2}
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: round(value, digits.get(name)) for name, value in known.items()}
 
 
 @dataclass(frozen=True)

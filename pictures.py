@@ -82,6 +82,11 @@ def spread(things: Sequence[Thing], count: int) -> list[Thing]:
     return [things[i * len(things) // count] for i in range(count)]
 
 
+def thinned(things: Sequence[Thing], most: int) -> Sequence[Thing]:
+    """Returns every n-th of some things from the first on, at most so many."""
+    return things[:: -(-len(things) // most)]
+
+
 def read_picture(path: Path, max_pixels: int = MOST) -> tuple[Pixels, Alpha | None]:
     """Reads a picture as RGB [H, W, 3] and its alpha [H, W], if it has one.
 
@@ -319,3 +324,18 @@ def over(rgb: Pixels, alpha: Alpha, ground: Sequence[int] = (255, 255, 255)) -> 
     share = alpha[..., None].astype(np.float32) / 255
     laid: Pixels = (rgb * share + np.array(ground, np.float32) * (1 - share) + 0.5).astype(np.uint8)
     return laid
+
+
+def shrink(picture: Pixels, side: int) -> Pixels:
+    """Scales uint8 [H, W, 3] down until its longer side has at most so many pixels."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+
+
+def middle(picture: Pixels, height: int, width: int) -> Pixels:
+    """Returns the middle of [H, W, ...], all of a side that is shorter."""
+    high, wide = picture.shape[:2]
+    top, left = max(0, high - height) // 2, max(0, wide - width) // 2
+    return np.ascontiguousarray(picture[top : top + height, left : left + width])

@@ -12,11 +12,9 @@ from pathlib import Path
 
 from ..reading import Malformed
 from .coreml import check_coreml
-from .executorch import check_pte
 from .ir import check_ir
-from .ncnn import check_ncnn
 from .onnx_file import check_onnx
-from .tflite import check_tflite
+from .phones import check_ncnn, check_pte, check_tflite
 
 __all__ = ["check_artifact", "check_onnx"]
 
