@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -212,6 +213,15 @@ def move_folder(staged: Path, out: Path, overwrite: bool = False, mark: str = MA
         raise BundleError(str(error)) from None
     staged.chmod(0o755)
     replace_folder(staged, out)
+
+
+def copy_artifact(source: Path, to: Path) -> None:
+    """Copies a file or a folder; the folders above ``to`` are made."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, to)
+    else:
+        shutil.copyfile(source, to)
 
 
 def sha256_of(path: Path) -> str:

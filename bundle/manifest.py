@@ -120,6 +120,12 @@ class Drift(_Part):
         """The limits that it misses; empty if it keeps all."""
         return self.verdict.partition("misses: ")[2]
 
+    def of_its_graph(self) -> Drift:
+        """Returns the drift of an artifact that is built and not run here, only its graph."""
+        return self.model_copy(
+            update={"verdict": f"built, not run here; its graph: {self.verdict}"}
+        )
+
     def limits_told(self) -> str:
         """Returns the limits as a table shows them; empty if they are not known."""
         psnr = "PSNR" if self.strokes is None else "plan"
@@ -154,14 +160,7 @@ class Drift(_Part):
         return cls(
             reference=reference,
             runner=runner,
-            images=found.images,
-            psnr_db=round(found.psnr_db, 2),
-            ssim=round(found.ssim, 5),
-            delta_e=round(found.delta_e, 3),
-            max_abs=found.max_abs,
-            p99_abs=found.p99_abs,
-            strokes=None if found.strokes is None else round(found.strokes, 5),
-            quarter_db=None if found.quarter_db is None else round(found.quarter_db, 2),
+            **found.rounded(),
             verdict="misses: " + ", ".join(missed) if missed else "holds",
             limits={name: bar for name, bar in asdict(limits).items() if bar is not None},
         )

@@ -76,6 +76,11 @@ class Source:
         student = self.path / STUDENT
         return student if student.is_file() else self.path / GENERATOR
 
+    def is_bundle_in(self, out: Path) -> bool:
+        """Whether a folder is this source itself, a bundle to which artifacts are added."""
+        same = out.is_dir() and out.resolve() == self.path.resolve()
+        return same and self.kind is Kind.BUNDLE
+
 
 def resolve(source: str | Path, *kinds: Kind) -> Source:
     """Finds out what a source is.
