@@ -18,9 +18,9 @@ from .edge import ResidualBlock
 from .generators import GENERATORS, create_generator
 from .painter import stride_of
 from .resnet import ResnetBlock
-from .strokes import Block, PlanNetwork, StrokeGenerator
+from .strokes import PlanNetwork, StrokeGenerator
 
-BLOCKS = (ResidualBlock, ResnetBlock, Block)
+BLOCKS = (ResidualBlock, ResnetBlock)
 # Elementwise layers and norms, which do not widen the receptive field.
 POINTWISE = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Dropout, nn.InstanceNorm2d, nn.BatchNorm2d)
 

@@ -30,6 +30,11 @@ def to_picture(frame: Tensor) -> Tensor:
     return frame.float().permute(0, 3, 1, 2) / 127.5 - 1.0
 
 
+def to_bytes(frame: Frames) -> Tensor:
+    """Converts frames (B, H, W, 3) to pictures (B, 3, H, W) in 0 .. 255."""
+    return torch.from_numpy(frame).permute(0, 3, 1, 2).float()
+
+
 def in_torch(module: Callable[[Tensor], Tensor], device: str = "cpu") -> Callable[[Frames], Frames]:
     """Returns a frame graph on a device as a function from arrays to arrays."""
 

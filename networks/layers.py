@@ -1,6 +1,11 @@
-"""Normalisation and initialisation of the ResNets and U-Nets of pytorch-CycleGAN-and-pix2pix."""
+"""Layers that networks share: norms, initialisation, and moves between channels and pixels.
+
+The reference is pytorch-CycleGAN-and-pix2pix.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -62,3 +67,32 @@ def init_normal(module: nn.Module) -> None:
         elif isinstance(m, nn.BatchNorm2d):
             nn.init.normal_(m.weight, mean=1.0, std=0.02)
             nn.init.zeros_(m.bias)
+
+
+def depth_to_space(x: Tensor, block_size: int) -> Tensor:
+    """Makes blocks of pixels of channels; their place in the block varies slowest (DCR).
+
+    In ``nn.PixelShuffle`` the colour does (CRD).
+    """
+    (b, c, h, w), size = x.shape, block_size
+    x = x.reshape(b, size, size, c // size**2, h, w).permute(0, 3, 4, 1, 5, 2)
+    return x.reshape(b, c // size**2, h * size, w * size)
+
+
+def space_to_depth(x: Tensor, block_size: int) -> Tensor:
+    """Undoes ``depth_to_space``."""
+    (b, c, h, w), size = x.shape, block_size
+    x = x.reshape(b, c, h // size, size, w // size, size).permute(0, 3, 5, 1, 2, 4)
+    return x.reshape(b, c * size**2, h // size, w // size)
+
+
+class BlockMove(nn.Module):
+    """One of the two as a layer."""
+
+    def __init__(self, move: Callable[[Tensor, int], Tensor], size: int) -> None:
+        super().__init__()
+        self.move, self.size = move, size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Moves (B, C, h, w)."""
+        return self.move(x, self.size)

@@ -13,6 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from .. import __version__
 from ..bundle.bundle import Bundle
 from ..bundle.resolve import PAINTERS, Kind, resolve
 from ..errors import BundleError, TrainingError, UsageError, last_line
@@ -183,3 +184,18 @@ def _fitting(make: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.M
     generator = make()
     generator.load_state_dict(state)
     return generator
+
+
+def generator_state(
+    architecture: str, options: Mapping[str, Any], recipe: Mapping[str, Any], state: Any
+) -> dict[str, Any]:
+    """Returns the content of a generator's file that no run of pleinair trained."""
+    return {
+        "format": FORMAT,
+        "pleinair_version": __version__,
+        "architecture": architecture,
+        "options": options,
+        "recipe": recipe,
+        "step": 0,
+        "state": state,
+    }

@@ -29,10 +29,6 @@ def _divide(a: Any, b: Any) -> Any:
     return a // b if isinstance(a, int | torch.SymInt) and isinstance(b, int) else a / b
 
 
-def _shape(x: Tensor, start: int = 0, end: int | None = None) -> list[int]:
-    return list(x.shape[start:end])
-
-
 def _gather(data: Any, indices: Any, axis: int = 0) -> Any:
     if isinstance(data, list):
         return [data[i] for i in indices] if isinstance(indices, list) else data[indices]
@@ -57,10 +53,6 @@ def _slice(x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) 
     return x[tuple(index)]
 
 
-def _squeeze(x: Any, axes: Any = None) -> Any:
-    return x[0] if isinstance(x, list) else x.squeeze(axes)
-
-
 def _unsqueeze(x: Any, axes: Any) -> Any:
     if not isinstance(x, Tensor):
         return [x]
@@ -78,18 +70,6 @@ def _reshape(x: Any, shape: list[int], allowzero: int = 0) -> Any:
 def cast(x: Any, dtype: torch.dtype) -> Any:
     """A tensor in another type; a size as it is."""
     return x.to(dtype) if isinstance(x, Tensor) else x
-
-
-def _clip(x: Tensor, low: Any = None, high: Any = None) -> Tensor:
-    return x.clamp(low, high)
-
-
-def _mean(x: Tensor, axes: Any = None, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
-    return x.mean(axes or list(range(x.dim())), keepdim=bool(keepdims))
-
-
-def _split(x: Tensor, split: Any = None, axis: int = 0, num_outputs: int = 0) -> Any:
-    return x.split(split or -(-x.shape[axis] // num_outputs), axis)
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -110,18 +90,22 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Floor": torch.floor,
     "Ceil": torch.ceil,
     "Erf": torch.erf,
-    "Clip": _clip,
+    "Clip": lambda x, low=None, high=None: x.clamp(low, high),
     "Identity": lambda x: x,
     "Dropout": lambda x, *_: x,
-    "Shape": _shape,
+    "Shape": lambda x, start=0, end=None: list(x.shape[start:end]),
     "Gather": _gather,
     "Concat": _concat,
     "Slice": _slice,
-    "Split": _split,
-    "Squeeze": _squeeze,
+    "Split": lambda x, split=None, axis=0, num_outputs=0: x.split(
+        split or -(-x.shape[axis] // num_outputs), axis
+    ),
+    "Squeeze": lambda x, axes=None: x[0] if isinstance(x, list) else x.squeeze(axes),
     "Unsqueeze": _unsqueeze,
     "Reshape": _reshape,
     "Transpose": lambda x, perm: x.permute(perm),
-    "ReduceMean": _mean,
+    "ReduceMean": lambda x, axes=None, keepdims=1, noop_with_empty_axes=0: x.mean(
+        axes or list(range(x.dim())), keepdim=bool(keepdims)
+    ),
     "Sum": lambda *parts: functools.reduce(operator.add, parts),
 }

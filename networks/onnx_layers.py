@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from onnx import TensorProto, helper
 from torch import Tensor, nn
+
+from .layers import BlockMove, depth_to_space, space_to_depth
 
 TYPES = {
     TensorProto.FLOAT: torch.float32,
@@ -149,33 +152,8 @@ def _resize(o: dict[str, Any], roi: Any = None, scales: Any = None, sizes: Any =
 
 
 def _depth_to_space(o: dict[str, Any]) -> nn.Module:
-    size = o["blocksize"]
-    return nn.PixelShuffle(size) if o.get("mode", b"DCR") == b"CRD" else _DepthToSpace(size)
-
-
-class _DepthToSpace(nn.Module):
-    """Depth to space in DCR order: the position in the block varies slowest."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, c, h, w = x.shape
-        x = x.reshape(b, self.size, self.size, c // self.size**2, h, w).permute(0, 3, 4, 1, 5, 2)
-        return x.reshape(b, c // self.size**2, h * self.size, w * self.size)
-
-
-class _SpaceToDepth(nn.Module):
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, c, h, w = x.shape
-        size = self.size
-        x = x.reshape(b, c, h // size, size, w // size, size).permute(0, 3, 5, 1, 2, 4)
-        return x.reshape(b, c * size**2, h // size, w // size)
+    size, is_crd = o["blocksize"], o.get("mode", b"DCR") == b"CRD"
+    return nn.PixelShuffle(size) if is_crd else BlockMove(depth_to_space, size)
 
 
 class _Quantize(nn.Module):
@@ -218,10 +196,6 @@ def _pool(kind: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
     return make
 
 
-def _average_pool(kernel: Any, strides: Any, pads: Any) -> nn.Module:
-    return nn.AvgPool2d(kernel, strides, pads, count_include_pad=False)
-
-
 def _prelu(o: dict[str, Any], slope: Any) -> nn.Module:
     layer = nn.PReLU(slope.size)
     _fill(layer, weight=slope.reshape(-1))
@@ -236,11 +210,11 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
     "Pad": _pad,
     "Resize": _resize,
     "DepthToSpace": _depth_to_space,
-    "SpaceToDepth": lambda o: _SpaceToDepth(o["blocksize"]),
+    "SpaceToDepth": lambda o: BlockMove(space_to_depth, o["blocksize"]),
     "QuantizeLinear": _Quantize,
     "DequantizeLinear": _Dequantize,
     "MaxPool": _pool(nn.MaxPool2d),
-    "AveragePool": _pool(_average_pool),
+    "AveragePool": _pool(partial(nn.AvgPool2d, count_include_pad=False)),
     "GlobalAveragePool": lambda o: nn.AdaptiveAvgPool2d(1),
     "Relu": lambda o: nn.ReLU(),
     "LeakyRelu": lambda o: nn.LeakyReLU(o.get("alpha", 0.01)),

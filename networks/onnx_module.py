@@ -20,7 +20,7 @@ from torch import fx, nn
 from ..errors import BackendError
 from .onnx_functions import FUNCTIONS, cast
 from .onnx_layers import LAYERS, TYPES, UnknownForm, type_of
-from .onnx_sizes import fold_sizes
+from .onnx_sizes import fold_sizes, inputs_of
 
 OPSET = 20  # files of other versions are converted to it
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
@@ -62,8 +62,8 @@ class _Graph:
         self.path, self.floats = path, floats
         self.root, self.graph = nn.Module(), fx.Graph()
         self.constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
-        taken = [v.name for v in model.graph.input if v.name not in self.constants]
-        self.values: dict[str, Any] = {"": None, taken[0]: self.graph.placeholder("x")}
+        taken = inputs_of(model)[0].name
+        self.values: dict[str, Any] = {"": None, taken: self.graph.placeholder("x")}
 
     def add(self, node: NodeProto) -> None:
         """Adds a node whose inputs have been added."""

@@ -7,6 +7,7 @@ end in all runs replaces the computation.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -47,8 +48,7 @@ def fold_sizes(model: onnx.ModelProto, fixed: tuple[int, int] | None = None) -> 
     runs = _run(model, found, (fixed,) if fixed else _TRIED) if found else None
     if not found or runs is None:
         return pruned(model)
-    twin = onnx.ModelProto()
-    twin.CopyFrom(model)
+    twin = copy.deepcopy(model)
     for number, (at, index, _, _) in enumerate(found):
         node = twin.graph.node[at]
         values = [run[2 * number] for run in runs]
@@ -68,6 +68,19 @@ def fold_sizes(model: onnx.ModelProto, fixed: tuple[int, int] | None = None) -> 
     return pruned(twin)
 
 
+def inputs_of(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """Returns a graph's inputs, without constants, which older versions list there too."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in constants]
+
+
+def quiet_session(model: onnx.ModelProto) -> ort.InferenceSession:
+    """Returns a session on the CPU that raises what is wrong, and prints nothing."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    return ort.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+
+
 def pruned(model: onnx.ModelProto) -> onnx.ModelProto:
     """Returns a model without unused nodes."""
     wanted = {value.name for value in model.graph.output}
@@ -78,8 +91,7 @@ def pruned(model: onnx.ModelProto) -> onnx.ModelProto:
             kept.append(node)
     if len(kept) == len(model.graph.node):
         return model
-    twin = onnx.ModelProto()
-    twin.CopyFrom(model)
+    twin = copy.deepcopy(model)
     del twin.graph.node[:]
     twin.graph.node.extend(reversed(kept))
     return twin
@@ -93,8 +105,7 @@ def _computed(
     Returns:
         Of each its node, which input it is, its name and that of the first input.
     """
-    constants = {tensor.name for tensor in model.graph.initializer}
-    dynamic = {value.name for value in model.graph.input} - constants
+    dynamic = {value.name for value in inputs_of(model)}
     found = []
     for at, node in enumerate(model.graph.node):
         if not dynamic & set(node.input):
@@ -113,18 +124,15 @@ def _run(
     tried: tuple[tuple[int, int], ...],
 ) -> list[list[Array]] | None:
     """Returns sizes and their tensors in each run; None if a run fails."""
-    twin = onnx.ModelProto()
-    twin.CopyFrom(model)
+    twin = copy.deepcopy(model)
     wanted = [name for _, _, size, tensor in found for name in (size, tensor)]
     inputs = {value.name for value in twin.graph.input}
     known = {value.name for value in twin.graph.output} | inputs
     for name in dict.fromkeys(wanted):
         if name not in known:
             twin.graph.output.append(helper.make_empty_tensor_value_info(name))
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
     try:
-        session = ort.InferenceSession(twin.SerializeToString(), options, ["CPUExecutionProvider"])
+        session = quiet_session(twin)
         taken = session.get_inputs()[0]
         return [_values(session, wanted, taken.name, x) for x in _pictures(model, tried)]
     except Exception:  # the error is raised where the size is needed
@@ -138,9 +146,7 @@ def _values(session: ort.InferenceSession, wanted: list[str], name: str, x: Arra
 
 
 def _pictures(model: onnx.ModelProto, tried: tuple[tuple[int, int], ...]) -> Iterator[Array]:
-    constants = {tensor.name for tensor in model.graph.initializer}
-    taken = next(value for value in model.graph.input if value.name not in constants)
-    tensor = taken.type.tensor_type
+    tensor = inputs_of(model)[0].type.tensor_type
     kind = helper.tensor_dtype_to_np_dtype(tensor.elem_type or TensorProto.FLOAT)
     sides = [dim.dim_value for dim in tensor.shape.dim]
     last = len(sides) == 4 and sides[3] in (3, 4) and sides[1] not in (3, 4)

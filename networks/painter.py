@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..pictures import Pixels
+from .frames import FrameGraph
 
 Paint = Callable[[Pixels], Pixels]  # uint8 RGB [H, W, 3] to the same
 
@@ -36,17 +37,21 @@ def painter(generator: nn.Module) -> Paint:
             are padded to multiples of its ``stride`` by repeating the border, and cropped again.
     """
     device = next(generator.parameters()).device
-    stride = stride_of(generator)
+    graph, stride = FrameGraph(generator), stride_of(generator)
 
     def paint(picture: Pixels) -> Pixels:
         height, width = picture.shape[:2]
         frame = cv2.copyMakeBorder(
             picture, 0, -height % stride, 0, -width % stride, cv2.BORDER_REPLICATE
         )
-        x = torch.from_numpy(frame[None]).to(device).float().permute(0, 3, 1, 2) / 127.5 - 1
         with torch.no_grad():
-            painted = (generator(x)[0].float() + 1) * 127.5
-        pixels = painted.clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0)[:height, :width]
-        return np.ascontiguousarray(pixels.cpu().numpy())
+            painted = graph(torch.from_numpy(frame[None]).to(device))
+        return np.ascontiguousarray(painted[0, :height, :width].cpu().numpy())
 
     return paint
+
+
+def fitting_sizes(sizes: Sequence[tuple[int, int]], stride: int) -> list[tuple[int, int]]:
+    """Returns (height, width) rounded up to multiples of a stride, each once, in their order."""
+    up = ((-(-high // stride) * stride, -(-wide // stride) * stride) for high, wide in sizes)
+    return list(dict.fromkeys(up))

@@ -19,12 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import __version__
 from ..bundle.resolve import Kind, resolve
 from ..errors import TrainingError, UsageError, already_exists
 from .checkpoint import load_state, save_atomically
 from .generators import create_generator
-from .load import FORMAT
+from .load import generator_state
 from .weights import read_weights
 
 RESNETS = {n: f"resnet_{n}blocks" for n in (9, 8, 7, 6, 5, 4)}  # by residual blocks
@@ -69,19 +68,8 @@ def import_checkpoint(
     state, assumed = _find(_load(source), source)
     architecture, options = _recognise(state, source)
     state = _fitted(state, architecture, options, source)
-    save_atomically(
-        {
-            "format": FORMAT,
-            "pleinair_version": __version__,
-            "architecture": architecture,
-            "options": options,
-            "recipe": recipe,
-            "step": 0,
-            "state": state,
-        },
-        out,
-        replace=overwrite,
-    )
+    content = generator_state(architecture, options, recipe, state)
+    save_atomically(content, out, replace=overwrite)
     learnt = (t.numel() for k, t in state.items() if k.endswith(("weight", "bias")))
     return Imported(architecture, options, sum(learnt), tuple(assumed))
 

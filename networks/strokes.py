@@ -11,26 +11,19 @@ from torch import Tensor, nn
 from ..canvas.hand import Hand, find_hand
 from ..canvas.layout import Canvas, Piece, lay_canvas, scale_of
 from ..canvas.winners import KINDS
+from .edge import ResidualBlock
 from .stroke_head import CanvasTensors, StrokeHead
 
 LUMA = (0.299, 0.587, 0.114)  # brightness of red, green and blue, by BT.601
 _CANVASES = 8  # cached: layouts in training, sizes otherwise
 
 
-class Block(nn.Module):
-    """``relu(x + conv(relu(conv(x))))``, (B, width, h, w) to the same; starts as the identity."""
+class Block(ResidualBlock):
+    """A residual block that starts as the identity."""
 
     def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-        self.relu = nn.ReLU()
+        super().__init__(width)
         nn.init.zeros_(self.conv2.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Runs the block."""
-        out: Tensor = self.relu(x + self.conv2(self.relu(self.conv1(x))))
-        return out
 
 
 class PlanNetwork(nn.Module):
