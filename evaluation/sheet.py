@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..errors import UsageError
-from ..pictures import Pixels, is_picture, write_picture
+from ..pictures import Pixels, is_picture, shrink, thinned, write_picture
 
 _COLUMNS = 6
 _CELL = 256  # side in pixels of the square that a picture is fitted into
@@ -33,7 +33,7 @@ def write_sheet(path: Path, pictures: Sequence[Pixels], paint: Callable[[Pixels]
     Raises:
         MediaError: It cannot be written.
     """
-    shown = pictures[:: -(-len(pictures) // (2 * _COLUMNS))]
+    shown = thinned(pictures, 2 * _COLUMNS)
     write_picture(path, contact_sheet([(picture, paint(picture)) for picture in shown]))
 
 
@@ -56,18 +56,9 @@ def _row(label: str, pictures: Sequence[Pixels], columns: int) -> Pixels:
     """A labelled row of pictures, filled up with white."""
     row = np.full((_LABEL + _CELL + _GAP, columns * (_CELL + _GAP) + _GAP, 3), 255, np.uint8)
     cv2.putText(row, label, (_GAP, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (60, 60, 60), 1, cv2.LINE_AA)
-    for column, picture in enumerate(map(_fit, pictures)):
+    for column, picture in enumerate(shrink(picture, _CELL) for picture in pictures):
         height, width = picture.shape[:2]
         top = _LABEL + (_CELL - height) // 2
         left = _GAP + column * (_CELL + _GAP) + (_CELL - width) // 2
         row[top : top + height, left : left + width] = picture
     return row
-
-
-def _fit(picture: Pixels) -> Pixels:
-    height, width = picture.shape[:2]
-    scale = _CELL / max(height, width)
-    if scale >= 1:
-        return picture
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

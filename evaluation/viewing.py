@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..errors import UsageError
 from ..networks.painter import Paint, forget
-from ..pictures import Pixels
+from ..pictures import Pixels, thinned
 from ..progress import Progress
 from .border import border
 from .calm import Spread, calm_areas, spread_in
@@ -88,7 +88,7 @@ def score_at_viewing_size(
     """
     if not pictures:
         raise UsageError("scores at viewing size need at least one picture")
-    stills = pictures[:: -(-len(pictures) // _STILLS)]
+    stills = thinned(pictures, _STILLS)
     total = len(pictures) + len(stills)
     originals, paintings, rows = _Kind(features), _Kind(features), []
     for number, picture in enumerate(pictures, 1):
@@ -104,15 +104,12 @@ def score_at_viewing_size(
         trembling.append(still(at_viewing_size(picture), paint))
         progress(number, total)
     found = _middles(rows) | {
-        "checkerboard_2": _ratio(
-            paintings.spectrum.checkerboard(2), originals.spectrum.checkerboard(2)
-        ),
-        "checkerboard_4": _ratio(
-            paintings.spectrum.checkerboard(4), originals.spectrum.checkerboard(4)
-        ),
-        "checkerboard_8": _ratio(
-            paintings.spectrum.checkerboard(8), originals.spectrum.checkerboard(8)
-        ),
+        **{
+            f"checkerboard_{period}": _ratio(
+                paintings.spectrum.checkerboard(period), originals.spectrum.checkerboard(period)
+            )
+            for period in (2, 4, 8)
+        },
         "kid": paintings.kid(targets),
         "kid_photographs": originals.kid(targets),
         "still": float(np.mean(trembling)),
