@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -12,8 +12,6 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ..errors import UsageError, unknown_name
 from ..networks.layers import InstanceNorm2d, init_normal
 from ..networks.winograd import WinogradConv2d
-
-DISCRIMINATORS = ("patch", "n_layers", "pixel", "global", "masses")
 
 
 def create_discriminator(name: str, ndf: int = 64, layers: int = 3) -> nn.Module:
@@ -30,16 +28,8 @@ def create_discriminator(name: str, ndf: int = 64, layers: int = 3) -> nn.Module
     Raises:
         UsageError: The name is unknown.
     """
-    if name == "patch":
-        return PatchDiscriminator(ndf)
-    if name == "n_layers":
-        return PatchDiscriminator(ndf, layers)
-    if name == "pixel":
-        return PixelDiscriminator(ndf)
-    if name == "global":
-        return GlobalDiscriminator(ndf)
-    if name == "masses":
-        return MassesDiscriminator(ndf)
+    if name in DISCRIMINATORS:
+        return DISCRIMINATORS[name](ndf, layers)
     raise UsageError(unknown_name("discriminator", name, DISCRIMINATORS))
 
 
@@ -210,3 +200,12 @@ def _head(channels: int, width: int, halvings: int) -> nn.Sequential:
     layers += [nn.Conv2d(width, width, 3, padding=1), nn.GroupNorm(8, width), nn.LeakyReLU(0.2)]
     layers.append(nn.Conv2d(width, 1, 3, padding=1))
     return nn.Sequential(*layers)
+
+
+DISCRIMINATORS: dict[str, Callable[[int, int], nn.Module]] = {
+    "patch": lambda ndf, layers: PatchDiscriminator(ndf),
+    "n_layers": PatchDiscriminator,
+    "pixel": lambda ndf, layers: PixelDiscriminator(ndf),
+    "global": lambda ndf, layers: GlobalDiscriminator(ndf),
+    "masses": lambda ndf, layers: MassesDiscriminator(ndf),
+}

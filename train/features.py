@@ -13,17 +13,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torchvision.models import vgg16
 
 from ..errors import TrainingError
 from ..networks.checkpoint import load_state
 
-# Convolutions of VGG16 up to conv4_3 as (index in torchvision's `features`, in, out); "M" pools.
-_LAYERS: tuple[tuple[int, int, int] | str, ...] = (
-    (0, 3, 64), (2, 64, 64), "M",
-    (5, 64, 128), (7, 128, 128), "M",
-    (10, 128, 256), (12, 256, 256), (14, 256, 256), "M",
-    (17, 256, 512), (19, 512, 512), (21, 512, 512),
-)  # fmt: skip
+# Convolutions of VGG16 up to conv4_3; each is followed by a ReLU.
 _NAMES = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3")
 HALF = "/2"  # suffix of a layer's name: on the picture at half its size
 CHANNELS = {f"relu{name}": 64 * 2 ** (int(name[0]) - 1) for name in _NAMES}
@@ -55,14 +50,11 @@ class VGG16(nn.Module):
         super().__init__()
         self.at_full = [name for name in layers if not name.endswith(HALF)]
         self.at_half = [name.removesuffix(HALF) for name in layers if name.endswith(HALF)]
-        depth = max(_depth(name) for name in self.at_full + self.at_half)
-        self.features = nn.ModuleDict()
-        convolutions = 0
-        for layer in _LAYERS:
-            if isinstance(layer, tuple) and convolutions < depth:
-                index, cin, cout = layer
-                self.features[str(index)] = nn.Conv2d(cin, cout, 3, padding=1)
-                convolutions += 1
+        last = max(_NAMES.index(one.removeprefix("relu")) for one in self.at_full + self.at_half)
+        with torch.device("meta"):  # allocates nothing, least of all the classifier
+            features = vgg16().features
+        activations = [i for i, layer in enumerate(features) if isinstance(layer, nn.ReLU)]
+        self.features = features[: activations[last] + 1]
         self._load(weights)
         if custom == "caffe":
             mean, std = torch.tensor([123.68, 116.779, 103.939]), torch.ones(3)
@@ -89,7 +81,7 @@ class VGG16(nn.Module):
         if missing:
             raise TrainingError(f"{path} is no VGG16 state dict: {missing[0]} is not in it")
         try:
-            self.load_state_dict({k: state[k].float() for k in wanted})
+            self.load_state_dict({k: state[k].float() for k in wanted}, assign=True)
         except (AttributeError, RuntimeError) as error:
             raise TrainingError(f"{path} is no VGG16 state dict: other shapes") from error
 
@@ -105,19 +97,10 @@ class VGG16(nn.Module):
             h = h.flip(1)
         seen: dict[str, Tensor] = {}
         names = iter(_NAMES)
-        for layer in _LAYERS:
+        for layer in self.features:
             if len(seen) == len(wanted):
                 break
-            if isinstance(layer, str):
-                h = nn.functional.max_pool2d(h, 2)
-                continue
-            h = nn.functional.relu(self.features[str(layer[0])](h))
-            name = f"relu{next(names)}"
-            if name in wanted:
+            h = layer(h)
+            if isinstance(layer, nn.ReLU) and (name := f"relu{next(names)}") in wanted:
                 seen[name] = h
         return seen
-
-
-def _depth(layer: str) -> int:
-    """Returns the number of convolutions up to a layer."""
-    return 1 + _NAMES.index(layer.removeprefix("relu"))

@@ -6,13 +6,12 @@ import contextlib
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.utils import save_image
 
 from ..networks.painter import Paint, painter
-from ..pictures import Pixels, spread
+from ..pictures import Pixels, middle, spread
 from .data.domains import UnreadablePicture
 from .data.folders import find_pictures, sample_folder
 from .data.held_out import read_for
@@ -54,8 +53,7 @@ def _middle(picture: Pixels) -> Pixels:
     scale = 1.5 * SIDE / min(picture.shape[:2])
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    top, left = (max(0, side - SIDE) // 2 for side in picture.shape[:2])
-    return np.ascontiguousarray(picture[top : top + SIDE, left : left + SIDE])
+    return middle(picture, SIDE, SIDE)
 
 
 def _onto_canvas(picture: Pixels) -> Tensor:

@@ -106,17 +106,8 @@ def train_stages(
 ) -> Path | None:
     """Trains one stage after the other; complete ones are not repeated.
 
-    Args:
-        stages: Of ``load_stages``.
-        out: The run's folder.
-        device: As for ``train``.
-        init: The generator that the first stage starts from; ``fresh`` stages are skipped.
-        report: Called after every step with the steps done in all stages, and losses.
-        say: Called with a sentence.
-        wait: As for ``train``.
-
-    Returns:
-        The last stage's generator; none in all processes but the first.
+    Arguments, result and errors are those of ``train`` in ``run.py``. With ``init``, ``fresh``
+    stages are skipped; ``report`` is given the steps done in all stages.
     """
     from ..networks.checkpoint import LAST  # needs torch, which reading a recipe does not
     from .run import train

@@ -21,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from .. import __version__
 from ..errors import TrainingError
 from ..networks.generators import EdgeGenerator, create_generator, options_of
+from ..networks.load import FORMAT as GENERATOR_FORMAT
 from ..networks.load import load_generator
 from ..networks.painter import stride_of
 from ..networks.strokes import StrokeGenerator
@@ -321,7 +322,7 @@ class Trainer:
         if isinstance(self.averages[name].module, StrokeGenerator):
             state = halved(state)  # so that bundles store them losslessly in half the bytes
         return {
-            "format": "pleinair-generator-1",
+            "format": GENERATOR_FORMAT,
             "pleinair_version": __version__,
             "architecture": architecture,
             "options": {} if name == "student" else options_of(architecture, model.options),
