@@ -41,14 +41,19 @@ def nits(signal: Array, transfer: int) -> Array:
     """Returns the light, in cd/m2, that a signal [..., 3] in [0, 1] asks a display for."""
     signal = np.clip(signal, 0, 1)
     if transfer == PQ:
-        root = signal ** (1 / _M2)
-        light: Array = _MOST * (np.maximum(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1)
-        return light
+        return _light_of(signal)
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
     luma = np.maximum(scene @ _LUMA_2020, 1e-6)[..., None]
     bright: Array = USUAL_PEAK * scene * luma**0.2
     return bright
+
+
+def _light_of(signal: Array) -> Array:
+    """The light of a signal in PQ."""
+    root = signal ** (1 / _M2)
+    light: Array = _MOST * (np.maximum(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1)
+    return light
 
 
 def _pq(light: Array) -> Array:
@@ -70,9 +75,7 @@ def compressed(light: Array, peak: float) -> Array:
         + (t**3 - 2 * t**2 + t) * (1 - knee)
         + (3 * t**2 - 2 * t**3) * top
     )
-    root = (np.where(value < knee, value, spline) * most) ** (1 / _M2)
-    back: Array = _MOST * (np.maximum(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1)
-    return back
+    return _light_of(np.where(value < knee, value, spline) * most)
 
 
 def to_bt709(signal: Array, transfer: int, peak: float) -> Array:

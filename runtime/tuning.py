@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..bundle.bundle import Bundle
 from ..bundle.manifest import Artifact
+from ..cores import allowed_cores
 from ..errors import BackendError
 from ..reading import Malformed, read_json, validate
 from .backends import BACKENDS, Backend
@@ -120,14 +120,8 @@ class _Key(BaseModel):
     rows: int
 
 
-class _Measured(BaseModel):
-    backend: str
-    precision: str
-    way: str
-    path: str
-
-
-class _Time(_Measured):
+@dataclass(frozen=True)
+class _Time(Candidate):
     ms: float
 
 
@@ -135,7 +129,7 @@ class _Choice(BaseModel):
     """What is remembered of one task."""
 
     key: _Key
-    choice: _Measured
+    choice: Candidate
     measured: list[_Time]
 
 
@@ -181,10 +175,9 @@ def seconds_a_frame(
 
 def machine() -> dict[str, Any]:
     """Returns what identifies this kind of machine, which speed depends on."""
-    affinity = getattr(os, "sched_getaffinity", None)
     return {
         "processor": processor(),
-        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "cores": len(allowed_cores()),
         "system": f"{platform.system()} {platform.machine()}",
     }
 

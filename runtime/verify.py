@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypedDict
@@ -19,7 +18,7 @@ from ..pictures import Pixels
 from .backends import BACKENDS, Backend
 from .probe import probe
 from .sources.demo_clip import DEMO_CLIP
-from .sources.opening import open_source
+from .sources.opening import spread_frames
 from .strokes.canvases import Canvases
 from .strokes.drift import Painted, painted_errors
 from .stylizer import Choice, Stylizer
@@ -232,10 +231,8 @@ def _painter(bundle: Bundle, artifact: Artifact, backend: Backend) -> Stylizer:
 
 def frames_of(pictures: str | Path, count: int) -> Iterator[Pixels]:
     """Up to ``count`` frames spread over a source, scaled down to about 360 rows if larger."""
-    with open_source(str(pictures)) as source:
-        every = max(1, (source.count or count) // count)
-        for frame in itertools.islice(source.frames(), 0, every * count, every):
-            yield _at_most(frame.rgb, _ROWS)
+    for frame in spread_frames(str(pictures), count):
+        yield _at_most(frame.rgb, _ROWS)
 
 
 def _at_most(picture: Pixels, rows: int) -> Pixels:

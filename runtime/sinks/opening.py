@@ -13,8 +13,7 @@ from ..controls import Controls
 from ..sources.source import Source
 from .http import HttpSink, parse_address
 from .recordings import Recordings
-from .several import SeveralSinks
-from .sink import NullSink, Sink
+from .sink import NullSink, SeveralSinks, Sink
 from .video import VideoSink
 from .virtual_camera import VirtualCameraSink, find_library
 from .window import WindowSink, check_display

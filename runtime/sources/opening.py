@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from ...errors import MediaError, UsageError
@@ -15,6 +17,7 @@ from ...pictures import SUFFIXES, list_pictures
 from ...words import near_names
 from ..address import shown
 from ..colour import WHITE
+from ..frame import Frame
 from .animation import is_still
 from .camera import CameraSource
 from .cameras import AS_IT_IS, CameraMode
@@ -94,3 +97,10 @@ def _exists(spec: str) -> bool:
         return Path(spec).exists()
     except (OSError, ValueError):  # a name that no file can have
         return False
+
+
+def spread_frames(spec: str, count: int) -> Iterator[Frame]:
+    """Yields at most ``count`` frames, spread over a source if it knows how many it has."""
+    with open_source(spec) as source:
+        every = max(1, (source.count or count) // count)
+        yield from islice(source.frames(), 0, every * count, every)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pleinair.metrics import compare
 from pleinair.pictures import read_picture
-from pleinair.runtime.live.detail import enlarge
+from pleinair.runtime.live.adaptive import enlarge
 
 
 def shrink(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -16,7 +16,7 @@ from pleinair.runtime.controls import Controls
 from pleinair.runtime.live.live import LivePainter, Look, live
 from pleinair.runtime.models import open_model
 from pleinair.runtime.sinks.meter import Meter
-from pleinair.runtime.sinks.overlay import draw
+from pleinair.runtime.sinks.window import draw
 from pleinair.runtime.sources import container, reconnect
 from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.stylizer import Choice, Stylizer, load

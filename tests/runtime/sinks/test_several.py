@@ -15,8 +15,7 @@ from pleinair.runtime.frame import Frame
 from pleinair.runtime.live.live import live
 from pleinair.runtime.sinks import opening, virtual_camera
 from pleinair.runtime.sinks.opening import open_sinks
-from pleinair.runtime.sinks.several import SeveralSinks
-from pleinair.runtime.sinks.sink import NullSink, Sink
+from pleinair.runtime.sinks.sink import NullSink, SeveralSinks, Sink
 from pleinair.runtime.sources.source import EmptySource
 
 FAST = {"model": "monet-conv", "backend": "onnxruntime", "precision": "int8", "strength": 0.0}

@@ -12,7 +12,7 @@ from pleinair.runtime.controls import KEYS, Controls, read_settings, settings_fi
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.sinks.meter import Meter
 from pleinair.runtime.sinks.opening import open_sinks
-from pleinair.runtime.sinks.overlay import draw
+from pleinair.runtime.sinks.window import draw
 from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.sources.source import EmptySource
 
