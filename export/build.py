@@ -144,8 +144,7 @@ def _artifact(
     target: Target, precision: str, built: Built, drift: Drift, seconds: float
 ) -> Artifact:
     if not built.runs_here:
-        verdict = f"built, not run here; its graph: {drift.verdict}"
-        drift = drift.model_copy(update={"verdict": verdict})
+        drift = drift.of_its_graph()
     return Artifact(
         target=target.name,
         precision=precision,  # type: ignore[arg-type]

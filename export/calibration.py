@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .. import pictures
 from ..errors import ExportError, MediaError
 from ..pictures import Frames, Pixels, list_pictures, read_picture, spread
 from ..runtime.sources.opening import open_source
@@ -38,8 +39,8 @@ def load_frames(
     """
     if not source.exists():
         raise ExportError(f"--calibration {source} does not exist")
-    pictures = _photographs(source, most, read) if source.is_dir() else _video(source, most)
-    frames = [_to_frame(picture, stride) for picture in pictures]
+    found = _photographs(source, most, read) if source.is_dir() else _video(source, most)
+    frames = [_to_frame(picture, stride) for picture in found]
     frames = [frame for frame in frames if min(frame.shape[1:3]) >= stride]
     if len(frames) < 2:
         raise ExportError(
@@ -77,5 +78,4 @@ def _to_frame(rgb: Pixels, stride: int) -> Frames:
 def middle(frame: Frames, stride: int) -> Frames:
     """Returns the middle of a photograph [1, H, W, 3], sides still multiples of the stride."""
     most = max(MIDDLE // stride, 1) * stride
-    top, left = (max(side - most, 0) // 2 for side in frame.shape[1:3])
-    return np.ascontiguousarray(frame[:, top : top + most, left : left + most])
+    return pictures.middle(frame[0], most, most)[None]

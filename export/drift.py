@@ -13,9 +13,9 @@ from .. import metrics
 from ..bundle.manifest import Drift, Strokes
 from ..canvas.winners import plan_error
 from ..errors import ExportError
-from ..metrics import DRIFT_LIMITS, DriftLimits, ImageErrors, drift_limits
+from ..metrics import DriftLimits, ImageErrors, drift_limits
 from ..networks.describe import strokes_of
-from ..networks.frames import FrameGraph
+from ..networks.frames import FrameGraph, to_picture
 from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames, spread
 from ..runtime.backends import StrokeEngine
@@ -44,35 +44,11 @@ def difference(paint: Paint, frames: Sequence[Frames], reference: Sequence[Frame
     return metrics.compare((w[0], paint(f)[0]) for f, w in zip(frames, reference, strict=True))
 
 
-def measure(
-    paint: Paint,
-    precision: str,
-    frames: Sequence[Frames],
-    reference: Sequence[Frames],
-    limits: DriftLimits | None = None,
-) -> Drift:
-    """Paints frames with an artifact and compares them with the reference pictures.
-
-    Args:
-        paint: The artifact.
-        precision: Of the artifact.
-        frames: Photographs, uint8 [1, H, W, 3].
-        reference: The reference pictures of these frames.
-        limits: Limits for the verdict; those of the precision by default.
-    """
-    return Drift.of(
-        difference(paint, frames, reference), limits or DRIFT_LIMITS[precision], "pytorch fp32"
-    )
-
-
 def reference_plans(generator: StrokeGenerator, frames: Sequence[Frames]) -> list[Plans]:
     """Computes the plans of frames with the FP32 PyTorch network."""
     network = generator.network.eval()
     with torch.no_grad():
-        return [
-            network(torch.from_numpy(frame).float().permute(0, 3, 1, 2) / 127.5 - 1.0).numpy()
-            for frame in frames
-        ]
+        return [network(to_picture(torch.from_numpy(frame))).numpy() for frame in frames]
 
 
 class PlanDifference:

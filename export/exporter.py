@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -13,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..bundle.bundle import Bundle, bytes_of, check_out, published, sha256_of, write_bundle
+from ..bundle.bundle import (
+    Bundle,
+    bytes_of,
+    check_out,
+    copy_artifact,
+    published,
+    sha256_of,
+    write_bundle,
+)
 from ..bundle.manifest import (
     WEIGHTS,
     Artifact,
@@ -24,14 +31,14 @@ from ..bundle.manifest import (
     Training,
     Weights,
 )
-from ..bundle.resolve import EXPORTABLE, Kind, resolve
+from ..bundle.resolve import EXPORTABLE, resolve
 from ..errors import ExportError, UsageError
 from ..files import staging
 from ..metrics import DriftLimits
 from ..networks.describe import describe, strokes_of
 from ..networks.load import save_weights
 from ..networks.strokes import StrokeGenerator
-from ..pictures import Frames, write_picture
+from ..pictures import Frames
 from ..progress import Say
 from ..runtime.sources.demo_clip import DEMO_CLIP
 from ..train.data.held_out import held_out_folder, read_for
@@ -40,7 +47,7 @@ from .build import Build
 from .calibration import load_frames
 from .drift import reference_pictures
 from .graph_store import About
-from .model_card import CARD, STRIP, model_card, strip
+from .model_card import write_card
 from .options import ExportOptions
 from .request import parse_budget, plan_of
 from .sources.checkpoints import Trained
@@ -149,8 +156,7 @@ def _manifest(
 
 def _write_beside(staged: Path, manifest: Manifest, trained: Trained) -> None:
     """Writes what lies beside the artifacts: the card with its picture, and a site's page."""
-    (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
-    write_picture(staged / STRIP, strip(staged, manifest))
+    write_card(staged, manifest)
     if any(artifact.target == TARGET for artifact in manifest.artifacts):
         photograph = check_photograph(manifest.generator.stride)
         [painted] = reference_pictures(trained.generator, [photograph[None]])
@@ -161,8 +167,7 @@ def _base_bundle(
     source: str | Path, out: Path, plan: Sequence[tuple[Target, str]]
 ) -> Bundle | None:
     """Returns the bundle that artifacts are added to, if ``out`` is the source's own folder."""
-    found = resolve(source, *EXPORTABLE)
-    if found.kind is not Kind.BUNDLE or not out.is_dir() or out.resolve() != found.path.resolve():
+    if not resolve(source, *EXPORTABLE).is_bundle_in(out):
         return None
     bundle, anew = Bundle.open(out), {(row.name, precision) for row, precision in plan}
     for artifact in bundle.manifest.artifacts:
@@ -187,11 +192,7 @@ def _carried(bundle: Bundle, built: Sequence[Artifact], staged: Path) -> list[Ar
     for artifact in bundle.manifest.artifacts:
         if (artifact.target, artifact.precision, artifact.device) in anew:
             continue
-        source, copy_of = bundle.path(artifact), staged / artifact.path
-        if source.is_dir():
-            shutil.copytree(source, copy_of)
-        else:
-            shutil.copy2(source, copy_of)
+        copy_artifact(bundle.path(artifact), staged / artifact.path)
         kept.append(artifact)
     return kept
 

@@ -15,7 +15,7 @@ from ..metrics import DriftLimits
 from ..networks.describe import strokes_of
 from ..networks.painter import stride_of
 from ..networks.strokes import StrokeGenerator, planner
-from ..pictures import Frames
+from ..pictures import Frames, thinned
 from ..runtime.backends import Engine, find_backend
 from ..runtime.strokes.canvases import Canvases
 from .calibration import middle
@@ -24,8 +24,7 @@ from .graphs.float_onnx import export_float
 from .graphs.half import Fp32Reason, fp32_layers
 from .graphs.strokes import add_head
 from .int8.observe import observe
-from .int8.onnx_builder import OnnxInt8Builder
-from .int8.quantize import OPERATIONS, Quantizer, Scheme
+from .int8.quantize import OPERATIONS, OnnxInt8Builder, Quantizer, Scheme
 from .int8.search import PICTURES, Int8Builder, Search
 
 
@@ -115,6 +114,11 @@ class GraphStore:
         """The layers that FP16 graphs leave in FP32."""
         return fp32_layers(planner(self.generator), self.calibration)
 
+    @property
+    def fp32_reasons(self) -> dict[str, str]:
+        """Why they are left, by name."""
+        return {name: layer.reason for name, layer in self.fp32_layers.items()}
+
     def int8_graph(self, scheme: Scheme) -> Quantized:
         """Returns the INT8 ONNX frame graph of a scheme.
 
@@ -133,7 +137,7 @@ class GraphStore:
         Raises:
             ExportError: No graph keeps to the budget.
         """
-        frames = self.calibration[:: -(-len(self.calibration) // PICTURES)]
+        frames = thinned(self.calibration, PICTURES)
         if isinstance(self.generator, StrokeGenerator) and self.strokes:
             plans = reference_plans(self.generator, frames)
             counts = bool(self.budget and self.budget.strokes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ from ..bundle.bundle import Bundle, write_bundle
 from ..bundle.manifest import Artifact, Manifest, Training
 from ..errors import BundleError
 from ..files import staging
-from ..pictures import Pixels
+from ..markdown import markdown_table
+from ..pictures import Pixels, middle, write_picture
 from ..runtime.backends import BACKENDS, find_backend
 from ..runtime.sources.demo_clip import demo_still
 from ..runtime.strokes.canvases import Canvases
@@ -33,7 +34,7 @@ def model_card(manifest: Manifest) -> str:
         f"![The original, and what each precision makes of it]({STRIP})\n\n"
         f"*{', '.join(['Original', *(f'{a.target} {a.precision}' for a in _shown(manifest))])}.*",
         "## Generator\n\n"
-        + _table(
+        + markdown_table(
             ("architecture", "parameters", "multiply-adds at 256x256", "stride", "receptive field"),
             [
                 (
@@ -48,7 +49,7 @@ def model_card(manifest: Manifest) -> str:
         _strokes(manifest),
         "## Artifacts\n\nEach takes uint8 RGB frames `[1, H, W, 3]` and returns the same. Drift is"
         " measured on held-out pictures against FP32 PyTorch.\n\n"
-        + _table(
+        + markdown_table(
             ("target", "precision", "path", "kB", *heads, "verdict"),
             map(_artifact, manifest.artifacts),
         )
@@ -64,9 +65,7 @@ def model_card(manifest: Manifest) -> str:
 
 def strip(folder: Path, manifest: Manifest) -> Pixels:
     """Paints one frame of the demo clip with every artifact: the original first, side by side."""
-    frame = demo_still()
-    top, left = ((side - SIDE) // 2 for side in frame.shape[:2])
-    frame = np.ascontiguousarray(frame[top : top + SIDE, left : left + SIDE])
+    frame = middle(demo_still(), SIDE, SIDE)
     bundle, painted = Bundle(folder, manifest), [frame]
     for artifact in _shown(manifest):
         backend = find_backend(artifact.drift.runner)
@@ -74,6 +73,12 @@ def strip(folder: Path, manifest: Manifest) -> Pixels:
         choice = Choice(backend.name, artifact.precision)
         painted.append(Stylizer(bundle, engine, choice, color="rgb")(frame))
     return np.hstack(painted)
+
+
+def write_card(folder: Path, manifest: Manifest) -> None:
+    """Writes the card and its strip into a bundle's folder, beside the artifacts."""
+    (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
+    write_picture(folder / STRIP, strip(folder, manifest))
 
 
 def _shown(manifest: Manifest) -> list[Artifact]:
@@ -140,7 +145,7 @@ def _strokes(manifest: Manifest) -> str:
         f"## Strokes\n\nA small network makes a plan at a quarter of the size; the hand"
         f" `{strokes.hand.name}` paints it, deciding {per} which stroke lies on top. Layers from"
         f" broad to fine, in pixels of a picture with 720 rows:\n\n"
-        + _table(("longest x widest", "covers each direction, times"), layers)
+        + markdown_table(("longest x widest", "covers each direction, times"), layers)
         + "\n\nDrift is told of the plan, each kind of value in parts of its range; by the share"
         " of pixels that take another stroke; by colours where the stroke is the same; and by what"
         " is left at a quarter of the size."
@@ -156,7 +161,7 @@ def _sensitive_layers(manifest: Manifest) -> str:
     }
     parts = [
         f"INT8 for {target}, by sensitivity:\n\n"
-        + _table(
+        + markdown_table(
             ("layer", "share of multiply-adds", "gain in float", "stays float"),
             [
                 (x.name, f"{x.macs:.1%}", f"{x.gain_db:+.2f} dB", "yes" if x.float else "")
@@ -187,10 +192,4 @@ def _scores(training: Training) -> str:
     if not training.scores:
         return ""
     rows = [(name.replace("_", " "), f"{value:.4g}") for name, value in training.scores.items()]
-    return f"## Scores\n\n{_table(('score', 'value'), rows)}\n\n{training.scored}"
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    heads = list(heads)
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"## Scores\n\n{markdown_table(('score', 'value'), rows)}\n\n{training.scored}"

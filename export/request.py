@@ -29,8 +29,7 @@ def check_paths(source: str | Path, out: Path, options: ExportOptions, overwrite
         ExportError: The calibration holds nothing that can be read.
     """
     found = resolve(source, *EXPORTABLE)
-    added = found.kind is Kind.BUNDLE and out.is_dir() and out.resolve() == found.path.resolve()
-    check_out(out, overwrite or added)
+    check_out(out, overwrite or found.is_bundle_in(out))
     if options.input_range and found.kind is not Kind.ONNX:
         raise UsageError(f"--input-range is for a float .onnx; {source} is none")
     check_calibration(options.calibration)

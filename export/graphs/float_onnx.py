@@ -16,7 +16,7 @@ from torch import nn
 from ...errors import ExportError
 from ...networks.painter import stride_of
 from ...runtime.backends import quiet
-from .frame import frame_graph
+from .frame import example_of, frame_graph
 from .half import Fp32Reason
 from .plan import PlanGraph
 
@@ -47,13 +47,7 @@ def export_float(
         ExportError: torch.onnx cannot translate the generator.
     """
     graph = frame_graph(generator, dtype, needs_fp32, centred)
-    stride = stride_of(generator)
-    sizes = {
-        1: torch.export.Dim("rows", min=2, max=4096) * stride,
-        2: torch.export.Dim("columns", min=2, max=4096) * stride,
-    }
-    side = max(256, 2 * stride)
-    example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
+    example, sizes = example_of(stride_of(generator))
     try:
         with quiet():
             program = torch.onnx.export(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -121,3 +122,10 @@ class EdgeFrameGraph(nn.Module):
         rows = painted.permute(0, 2, 3, 1).reshape(height // 2, width // 2, 2, 6).transpose(1, 2)
         out: Tensor = rows.reshape(1, height, width, 3)
         return out
+
+
+def example_of(stride: int) -> tuple[Tensor, dict[int, Any]]:
+    """Returns what ``torch.export`` takes for a frame graph: a frame, and its free sides."""
+    side = max(256, 2 * stride)
+    rows, columns = (torch.export.Dim(name, min=2, max=4096) for name in ("rows", "columns"))
+    return torch.zeros(1, side, side, 3, dtype=torch.uint8), {1: rows * stride, 2: columns * stride}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ...pictures import Frames
+from ...networks.frames import to_picture
+from ...pictures import Frames, thinned
 
 PICTURES = 8
 LARGEST = 65504.0  # in float16
@@ -47,8 +48,8 @@ def largest_values(
     ]
     try:
         with torch.no_grad():
-            for frame in frames[:: -(-len(frames) // PICTURES)]:
-                generator(torch.from_numpy(frame).permute(0, 3, 1, 2).float() / 127.5 - 1)
+            for frame in thinned(frames, PICTURES):
+                generator(to_picture(torch.from_numpy(frame)))
     finally:
         for hook in hooks:
             hook.remove()

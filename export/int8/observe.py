@@ -5,6 +5,7 @@ One pass collects them; ranges and rounded weights are computed from them later.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,8 +91,7 @@ def observe(path: Path, frames: Sequence[Frames], operations: Iterable[str]) -> 
 
 def values_of(model: onnx.ModelProto, names: Sequence[str]) -> Callable[[Frames], dict[str, Array]]:
     """Returns a function that runs a float graph on a frame and returns the named tensors."""
-    twin = onnx.ModelProto()
-    twin.CopyFrom(model)
+    twin = copy.deepcopy(model)
     del twin.graph.output[:]
     for name in dict.fromkeys(names):
         twin.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))

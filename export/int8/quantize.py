@@ -15,10 +15,12 @@ from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
 
 from ...pictures import Frames
-from ...runtime.backends import quiet
+from ...runtime.backends import find_backend, quiet
+from ..drift import Paint
 from ..graphs.float_onnx import PLAN, tidy
+from ..graphs.openvino_ir import write_ir
 from .observe import Observed, values_of
-from .ranges import ranges_by
+from .ranges import RULES, ranges_by
 from .rounding import round_weights
 
 OPERATIONS = ("Conv", "Relu", "DepthToSpace", "Add")  # operations with INT8 kernels
@@ -260,3 +262,35 @@ class _FrameTensors:
             return cls([n.name for n in additions], [])
         painted, *rest = additions  # the first is of the frame and what the generator changes
         return cls([n.name for n in rest], [*gather.input[:1], *gather.output, *painted.output])
+
+
+class OnnxInt8Builder:
+    """An ``Int8Builder`` for one scheme; it writes each graph to the same path."""
+
+    rules = tuple(RULES)
+
+    def __init__(self, quantizer: Quantizer, scheme: Scheme, path: Path, frame: Frames) -> None:
+        """Args are the .onnx file to write, and a frame on which multiply-adds are counted."""
+        self.quantizer, self.scheme, self.path, self.frame = quantizer, scheme, path, frame
+        self.name, self.layers = scheme.name, quantizer.layers
+        self.backend = find_backend(scheme.backend)
+
+    def make(self, rule: str, float_layers: Sequence[str]) -> Paint:
+        """Writes the graph.
+
+        OpenVINO gets an IR: it reads an IR and the ONNX graph it is made of differently.
+        """
+        path = self.path
+        self.quantizer.write(path, self.scheme, rule, float_layers)
+        if self.scheme.backend == "openvino":
+            path = path.with_suffix(".openvino")
+            write_ir(self.path, path, {})
+        return self.backend.load(path)
+
+    def paint(self, rule: str, float_layers: Sequence[str]) -> Paint:
+        """Paints with the graph itself."""
+        return self.make(rule, float_layers)
+
+    def macs(self) -> dict[str, int]:
+        """Counts them in the float graph."""
+        return self.quantizer.macs(self.frame)

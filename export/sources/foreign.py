@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from ...checks import check_onnx
 from ...errors import BackendError, ExportError, first_line, last_line
 from ...networks.onnx_module import CONTROL_FLOW, OPSET, to_module
-from ...networks.onnx_sizes import fold_sizes
+from ...networks.onnx_sizes import fold_sizes, inputs_of, quiet_session
 from ...runtime.backends import quiet
 
 Array = npt.NDArray[Any]
@@ -107,10 +108,8 @@ def foreign_generator(
             f"{error}, which an export to other targets needs; write the ONNX file again without"
             " it, or with scale factors that are numbers"
         ) from error
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # sizes that do not fit are tried
-    session = ort.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-    paint = _painter(session, model)
+    # Sizes that do not fit are tried.
+    paint = _Painter(quiet_session(model), _is_channels_last(inputs_of(model)[0]))
     if paint.channels_last:
         body = _ChannelsFirst(body)
     stride = _stride(paint, body, path)
@@ -136,10 +135,6 @@ class _Painter:
         return made.transpose(0, 3, 1, 2)
 
 
-def _painter(session: ort.InferenceSession, model: onnx.ModelProto) -> _Painter:
-    return _Painter(session, _is_channels_last(_taken(model)))
-
-
 def _is_channels_last(value: onnx.ValueInfoProto) -> bool:
     sides = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
     return len(sides) == 4 and sides[3] == 3 and sides[1] != 3
@@ -158,9 +153,7 @@ def _range(paint: _Painter, stride: int) -> tuple[float, float]:
 
 
 def _check(model: onnx.ModelProto, path: Path) -> None:
-    constants = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in constants]
-    for kind, values in (("input", inputs), ("output", list(model.graph.output))):
+    for kind, values in (("input", inputs_of(model)), ("output", list(model.graph.output))):
         if len(values) != 1:
             raise ExportError(f"{path} has {len(values)} {kind}s; one picture is expected")
         tensor = values[0].type.tensor_type
@@ -183,22 +176,15 @@ def _check(model: onnx.ModelProto, path: Path) -> None:
 
 def _fixed_size(model: onnx.ModelProto) -> tuple[int, int] | None:
     """The (height, width) of the pictures that it takes, if it takes no others."""
-    value = _taken(model)
+    value = inputs_of(model)[0]
     sides = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
     high, wide = sides[1:3] if _is_channels_last(value) else sides[2:]
     return (high, wide) if high and wide else None
 
 
-def _taken(model: onnx.ModelProto) -> onnx.ValueInfoProto:
-    constants = {tensor.name for tensor in model.graph.initializer}
-    found: onnx.ValueInfoProto = next(v for v in model.graph.input if v.name not in constants)
-    return found
-
-
 def _any_size(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy whose input and output leave H and W open."""
-    twin = onnx.ModelProto()
-    twin.CopyFrom(model)
+    twin = copy.deepcopy(model)
     del twin.graph.value_info[:]
     for value in (*twin.graph.input, *twin.graph.output):
         if len(value.type.tensor_type.shape.dim) == 4:

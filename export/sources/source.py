@@ -10,7 +10,6 @@ from pathlib import Path
 import onnx
 import torch
 from onnx import NodeProto, TensorProto, numpy_helper
-from pydantic import ValidationError
 from torch import nn
 
 from ...bundle.bundle import Bundle, sha256_of
@@ -20,6 +19,7 @@ from ...errors import ExportError, UsageError
 from ...networks.edge import EdgeGenerator, EdgeSize
 from ...networks.load import LoadedGenerator, load_bundle
 from ...networks.strokes import PlanNetwork, StrokeGenerator
+from ...reading import Malformed, parse_json, validate
 from ..graphs.frame import order_channels
 from ..graphs.half_storage import restore_floats
 from .checkpoints import Trained, load_trained
@@ -117,13 +117,9 @@ def _is_frame_graph(model: onnx.ModelProto) -> bool:
 
 def _read_strokes(text: str, path: Path) -> Strokes:
     try:
-        return Strokes.model_validate_json(text)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(str(part) for part in problem["loc"])
-        raise ExportError(
-            f"{path}: its strokes cannot be read, {field}: {problem['msg']}; export it again"
-        ) from None
+        return validate(Strokes, parse_json(text))
+    except Malformed as error:
+        raise ExportError(f"{path}: its strokes cannot be read, {error}; export it again") from None
 
 
 def _of_frame_graph(model: onnx.ModelProto, path: Path, strokes: Strokes | None) -> nn.Module:

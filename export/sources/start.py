@@ -14,7 +14,7 @@ from ...bundle.bundle import Bundle
 from ...bundle.resolve import GENERATOR, SHIPPED, shipped_models
 from ...networks.checkpoint import save_atomically
 from ...networks.generators import create_generator, options_of
-from ...networks.load import FORMAT
+from ...networks.load import generator_state
 from ...networks.strokes import StrokeGenerator
 from ...train.recipe import ModelSection
 
@@ -38,14 +38,7 @@ def shipped_start(model: ModelSection, painter: str = PAINTER) -> Iterator[Path 
     if not isinstance(generator, StrokeGenerator) or _shapes(generator) != _shapes(wanted):
         yield None
         return
-    state = {
-        "format": FORMAT,
-        "architecture": "strokes",
-        "options": options,
-        "recipe": {"name": painter},
-        "step": 0,
-        "state": generator.state_dict(),
-    }
+    state = generator_state("strokes", options, {"name": painter}, generator.state_dict())
     with tempfile.TemporaryDirectory(prefix="pleinair-") as folder:
         path = Path(folder, GENERATOR)
         save_atomically(state, path)

@@ -41,7 +41,7 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
         graph, record = found.path, found.record
     elif precision == "fp16":
         graph = store.float_graph(torch.float16)
-        needs_fp32 = {name: place.reason for name, place in store.fp32_layers.items()}
+        needs_fp32 = store.fp32_reasons
     else:
         graph = store.float_graph()
     path = folder / f"{precision}.onnx"

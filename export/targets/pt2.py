@@ -54,21 +54,17 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
             torch.export.save(program, path)
     except Exception as error:  # it raises many types
         raise ExportError(f"torch.export cannot export the generator: {error}") from error
-    float32 = {name: place.reason for name, place in needs_fp32.items()}
+    float32 = store.fp32_reasons if half else {}
     yield Built(path, store.load("torch", path), "torch", float32=float32)
 
 
 def _frames(graph: nn.Module, store: GraphStore) -> tuple[nn.Module, Any, Any]:
     """Returns the arguments of ``torch.export.export``: graph, example and dynamic sizes."""
-    import torch
-
     from ...networks.painter import stride_of
+    from ..graphs.frame import example_of
 
-    stride = stride_of(store.generator)
-    side = max(256, 2 * stride)
-    example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
-    rows, columns = (torch.export.Dim(name, min=2, max=4096) for name in ("rows", "columns"))
-    return graph, (example,), ({1: rows * stride, 2: columns * stride},)
+    example, sizes = example_of(stride_of(store.generator))
+    return graph, (example,), (sizes,)
 
 
 def _painter(graph: nn.Module, store: GraphStore) -> tuple[nn.Module, Any, Any]:

@@ -16,9 +16,10 @@ from pleinair.bundle.manifest import Manifest
 from pleinair.errors import BundleError, ExportError, PleinairError, UsageError
 from pleinair.export import build, exporter
 from pleinair.export.calibration import load_frames
-from pleinair.export.drift import measure, reference_pictures
+from pleinair.export.drift import difference, reference_pictures
 from pleinair.export.graph_store import GraphStore
 from pleinair.export.sources.checkpoints import load_trained
+from pleinair.metrics import DRIFT_LIMITS
 from pleinair.runtime.backends import BACKENDS
 from torch import nn
 
@@ -262,7 +263,7 @@ def test_layers_that_leave_float16_stay_in_float32(photos: Path, tmp_path: Path)
     assert "sums squares" in reasons["norm"]
     engine = BACKENDS["onnxruntime"].load(store.float_graph(torch.float16))
     expected = reference_pictures(store.generator, frames)
-    assert measure(engine, "fp16", frames, expected).psnr_db >= 50
+    assert difference(engine, frames, expected).psnr_db >= 50
 
 
 def test_the_drift_gate_sees_a_swapped_colour_order(
@@ -273,7 +274,7 @@ def test_the_drift_gate_sees_a_swapped_colour_order(
     expected = reference_pictures(
         load_trained(run).generator, [f[..., ::-1].copy() for f in frames]
     )
-    assert measure(engine, "fp32", frames, expected).verdict.startswith("misses")
+    assert DRIFT_LIMITS["fp32"].missed(difference(engine, frames, expected))
 
 
 def test_a_lone_file_runs_without_pleinair(bundle: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from ....errors import ExportError
 from ....networks.painter import stride_of
 from ....networks.strokes import planner
 from ....runtime.backends import Engine, StrokeEngine, find_backend
@@ -19,9 +21,10 @@ from .convert import convert
 from .int8_builder import CoreMLInt8Builder
 from .mil.evaluator import Evaluator
 from .package import discard, save_package
-from .weights import with_int8_weights
+from .tools import ct, silent
 
 RUNNER = "coreml" if sys.platform == "darwin" else "evaluator"
+SMALLEST = 512  # values; smaller ones lose more to scales and constants than they gain
 
 
 def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
@@ -60,3 +63,24 @@ def _load(path: Path, canvases: Canvases | None) -> Engine:
     if RUNNER == "coreml":
         return find_backend("coreml").load(path, canvases=canvases)
     return Evaluator(path, canvases)
+
+
+def with_int8_weights(model: Any) -> Any:
+    """Returns a model whose weights are INT8, symmetric, with a scale for each output channel.
+
+    Raises:
+        ExportError: coremltools cannot quantize the model.
+    """
+    config = ct.optimize.coreml.OpLinearQuantizerConfig(
+        mode="linear_symmetric",
+        dtype="int8",
+        granularity="per_channel",
+        weight_threshold=SMALLEST,
+    )
+    try:
+        with silent():
+            return ct.optimize.coreml.linear_quantize_weights(
+                model, ct.optimize.coreml.OptimizationConfig(global_config=config)
+            )
+    except Exception as error:  # coremltools raises many types
+        raise ExportError(f"coremltools cannot quantize the weights: {error}") from error

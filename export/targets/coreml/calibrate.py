@@ -11,13 +11,14 @@ import copy
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import fx, nn, quantize_per_tensor
+from torch.ao.nn.quantized.reference.modules.utils import ReferenceQuantizedModule
 
 from ....errors import ExportError
-from ....pictures import Frames
+from ....networks.frames import to_bytes
+from ....pictures import Frames, thinned
 from ...graphs.half import largest_values
 from ...graphs.image import ImageGraph
-from .roundings import keep_useful_roundings
 from .tools import silent
 
 with silent():
@@ -29,6 +30,17 @@ with silent():
 
 STEPS = 32  # photographs that set ranges
 WIDEST = 128.0  # root mean square; the square of twice as much overflows float16
+# Layers that move values and compute none: what was rounded stays rounded.
+MOVERS = (
+    nn.PixelShuffle,
+    nn.PixelUnshuffle,
+    nn.ReflectionPad2d,
+    nn.ReplicationPad2d,
+    nn.ZeroPad2d,
+    nn.UpsamplingNearest2d,
+    nn.Identity,
+    nn.Dropout,
+)
 
 
 class Calibrated:
@@ -52,7 +64,7 @@ class Calibrated:
             ExportError: The generator's body cannot be traced.
         """
         self.graph = graph
-        inputs = [graph.enter(picture) for picture in _pictures(frames)]
+        inputs = [graph.enter(picture) for picture in map(to_bytes, thinned(frames, STEPS))]
         config = LinearQuantizerConfig(
             global_config=ModuleLinearQuantizerConfig(
                 activation_observer="min_max",
@@ -117,7 +129,52 @@ def norms_overflow(generator: nn.Module, frames: Sequence[Frames]) -> bool:
     )
 
 
-def _pictures(frames: Sequence[Frames]) -> list[Tensor]:
-    """Some of the photographs, [1, 3, H, W] in 0 .. 255."""
-    chosen = frames[:: -(-len(frames) // STEPS)]
-    return [torch.from_numpy(frame).permute(0, 3, 1, 2).float() for frame in chosen]
+def keep_useful_roundings(body: fx.GraphModule) -> None:
+    """Keeps of a body from ``LinearQuantizer.finalize`` what INT8 convolutions read; in place.
+
+    coremltools rounds the output of almost every layer. That saves time only where a convolution
+    reads integers; norms, sums, activations and float layers only lose accuracy.
+    """
+    quantizers = [n for n in body.graph.nodes if n.target == quantize_per_tensor]
+    for quantizer in quantizers:
+        # After a mover the quantizer assumes negative values; the one before it knows better.
+        before = _before_mover(body, quantizer)
+        if before is not None:
+            quantizer.args = (quantizer.args[0], *before.args[1:])
+    for quantizer in reversed(
+        quantizers
+    ):  # the consumer behind a mover decides for the producer before it
+        for dequantize in list(quantizer.users):
+            dequantize.replace_all_uses_with(
+                quantizer.args[0], delete_user_cb=lambda node: not _is_reader(body, node)
+            )
+    body.graph.eliminate_dead_code()
+    body.recompile()
+
+
+def _readers(quantizer: fx.Node) -> list[fx.Node]:
+    return [reader for dequantize in quantizer.users for reader in dequantize.users]
+
+
+def _is_reader(body: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node is an INT8 convolution, or moves values to one."""
+    if _is_mover(body, node):
+        after = [user for user in node.users if user.target == quantize_per_tensor]
+        return any(_is_reader(body, reader) for user in after for reader in _readers(user))
+    layers = body.get_submodule(str(node.target)).modules() if node.op == "call_module" else ()
+    return any(
+        isinstance(layer, ReferenceQuantizedModule) for layer in layers
+    )  # it may be fused with others
+
+
+def _before_mover(body: fx.GraphModule, quantizer: fx.Node) -> fx.Node | None:
+    """The quantizer whose values a mover handed to this one."""
+    (mover, *_) = quantizer.all_input_nodes
+    if not _is_mover(body, mover):
+        return None
+    (dequantize,) = mover.all_input_nodes
+    return dequantize.all_input_nodes[0] if dequantize.target == "dequantize" else None
+
+
+def _is_mover(body: fx.GraphModule, node: fx.Node) -> bool:
+    return node.op == "call_module" and isinstance(body.get_submodule(str(node.target)), MOVERS)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ....errors import ExportError
+from ....networks.painter import fitting_sizes
 from ....runtime.strokes.canvases import Canvases
 from ...graph_store import About
 from ...graphs.image import ImageGraph
@@ -116,8 +117,7 @@ def _describe(model: Any, about: About, sizes: list[tuple[int, int]]) -> None:
 
 def sizes_for(stride: int) -> list[tuple[int, int]]:
     """Returns ``SIZES``, rounded up to multiples of a stride, each once, the default one first."""
-    up = [tuple(-(-side // stride) * stride for side in size) for size in SIZES]
-    return [(height, width) for height, width in dict.fromkeys(up)]
+    return fitting_sizes(SIZES, stride)
 
 
 def _precision(fp32_norms: bool, trunk_only: bool) -> Any:

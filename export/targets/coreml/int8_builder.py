@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ....networks.describe import layer_macs
+from ....networks.frames import to_bytes
 from ....networks.strokes import StrokeGenerator, planner
 from ....pictures import Frames
 from ...drift import Paint
@@ -56,7 +57,7 @@ class CoreMLInt8Builder:
 
         def paint(frames: Frames) -> Frames:
             with silent(), torch.no_grad():
-                painted = graph(torch.from_numpy(frames).permute(0, 3, 1, 2).float())
+                painted = graph(to_bytes(frames))
             pixels: Frames = painted.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
             return pixels
 
@@ -67,7 +68,7 @@ class CoreMLInt8Builder:
 
         def plan(frames: Frames) -> Any:
             with silent(), torch.no_grad():
-                picture = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+                picture = to_bytes(frames)
                 return graph.body(graph.enter(picture)).numpy()
 
         return plan

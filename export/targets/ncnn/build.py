@@ -2,15 +2,73 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pnnx
+import torch
+from torch import nn
+
+from ....children import run_child
+from ....errors import ExportError
 from ....networks.painter import stride_of
-from ....runtime.backends import find_backend
+from ....runtime.backends import find_backend, quiet
+from ....runtime.backends.ncnn.engine import PARAM, WEIGHTS
 from ...graph_store import GraphStore
 from ...graphs.image import image_graph
 from ..row import Built
-from .network import write_network
+
+
+def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
+    """Writes a graph of pictures [1, 3, H, W], for any size, with weights in half precision.
+
+    Args:
+        graph: What to convert.
+        stride: Of the generator.
+        folder: Made, for ``PARAM`` and ``WEIGHTS``.
+
+    Raises:
+        ExportError: pnnx fails, or leaves operations that ncnn does not have.
+    """
+    folder.mkdir()
+    small, large = 16 * stride, 24 * stride  # two sizes: dimensions that differ are not fixed
+    with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
+        trace = Path(shop, "graph.pt")
+        try:
+            with quiet(), torch.no_grad():
+                torch.jit.trace(graph, torch.zeros(1, 3, small, large), check_trace=False).save(
+                    trace
+                )
+        except Exception as error:  # many types, all with the same meaning here
+            raise ExportError(f"torch cannot trace the generator for ncnn: {error}") from error
+        # The program, not the package's function: that imports the Python file that pnnx also
+        # writes, which is invalid where modules have numbers for names.
+        command = [
+            pnnx.EXEC_PATH,
+            trace,
+            f"inputshape=[1,3,{small},{large}]",
+            f"inputshape2=[1,3,{large},{small}]",
+            "fp16=1",
+            f"ncnnparam={folder / PARAM}",
+            f"ncnnbin={folder / WEIGHTS}",
+        ]
+        said = run_child(command, shop)
+    if said or not (folder / WEIGHTS).exists():
+        raise ExportError(f"pnnx cannot convert the generator: {said or 'no reason given'}")
+    _check_layers(folder / PARAM)
+
+
+def _check_layers(param: Path) -> None:
+    """Refuses layers that pnnx does not know: these keep torch's name, e.g. ``F.instance_norm``."""
+    kinds = [line.split(maxsplit=1)[0] for line in param.read_text().splitlines()[2:]]
+    left = sorted({kind for kind in kinds if re.search(r"[.:]", kind)})
+    if left:
+        raise ExportError(
+            f"ncnn has no {', '.join(left)}; generators of the edge family, edge_s, edge_m and"
+            " edge_l, do not need it"
+        )
 
 
 def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:

@@ -46,7 +46,7 @@ def graph_folder(store: GraphStore, precision: str, folder: Path) -> Built:
         record = found.record
         tensorrt_graph(store.whole(found.path), graph, halve=True)
     else:
-        needs_fp32 = {name: place.reason for name, place in store.fp32_layers.items()}
+        needs_fp32 = store.fp32_reasons
         tensorrt_graph(store.whole(store.float_graph(torch.float16)), graph, halve=False)
     sizes = Sizes.of(graph, stride_of(store.generator), store.canvases)
     (folder / "trtexec.txt").write_text(command_lines(precision, sizes), encoding="utf-8")

@@ -34,6 +34,8 @@ FILES: Final = (
     "ort-wasm-simd-threaded.asyncify.mjs",
     "ort-wasm-simd-threaded.asyncify.wasm",
 )
+# The package has no file with its licence. This one is from github.com/microsoft/onnxruntime.
+_LICENCE = Path(__file__).with_name("onnxruntime-web.LICENSE")
 
 
 def fetch() -> Path:
@@ -71,7 +73,7 @@ def unpack(package: Path, folder: Path) -> None:
                     shutil.copyfileobj(member, file)
     except (tarfile.TarError, KeyError) as error:
         raise ExportError(f"{package} is not a complete onnxruntime-web: {error}") from error
-    (folder / "LICENSE.txt").write_text(LICENCE, encoding="utf-8")
+    shutil.copyfile(_LICENCE, folder / "LICENSE.txt")
 
 
 def _pack(path: Path) -> None:
@@ -93,31 +95,3 @@ def _pack(path: Path) -> None:
             )
         with os_errors_as(ExportError, f"{path} cannot be written"), durable(path) as temporary:
             shutil.copyfile(packed, temporary)
-
-
-# The package has no file with its licence. This one is from github.com/microsoft/onnxruntime.
-LICENCE = """\
-The files in this folder are of onnxruntime-web, https://www.npmjs.com/package/onnxruntime-web.
-
-MIT License
-
-Copyright (c) Microsoft Corporation
-
-Permission is hereby granted, free of charge, to any person obtaining a copy
-of this software and associated documentation files (the "Software"), to deal
-in the Software without restriction, including without limitation the rights
-to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
-copies of the Software, and to permit persons to whom the Software is
-furnished to do so, subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all
-copies or substantial portions of the Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
-IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
-FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
-AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
-LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
-OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
-SOFTWARE.
-"""

@@ -6,19 +6,17 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from .... import __version__
 from ....bundle.bundle import Bundle, check_out, write_bundle
 from ....bundle.manifest import Artifact, Manifest
 from ....bundle.resolve import EXPORTABLE, Kind, resolve
 from ....errors import ExportError
 from ....files import staging
-from ....pictures import Pixels, write_picture
+from ....pictures import Pixels, middle
 from ....runtime.backends import find_backend
 from ....runtime.sources.demo_clip import demo_still
 from ....runtime.strokes.canvases import Canvases
-from ...model_card import CARD, STRIP, model_card, strip
+from ...model_card import write_card
 from ...options import ExportOptions
 from . import onnxruntime_web
 from .site import TARGET, write_site
@@ -37,23 +35,12 @@ def export_site(
 ) -> Manifest | None:
     """Exports a bundle to a site with the graphs that it has and their measured drift.
 
-    Args:
-        source: A shipped model's name, a bundle's folder or zip.
-        out: The site's folder; it appears only when it is complete.
-        options: Precisions, some of ``PRECISIONS``, by default FP32, INT8 and FP16 if the bundle
-            has it; licence and description, the bundle's if empty.
-        overwrite: Whether an existing folder may be replaced.
-        wait: Whether to wait while another process writes ``out``.
+    Arguments and errors are those of ``pleinair.export``. Precisions are some of ``PRECISIONS``, by
+    default FP32, INT8, and FP16 if the bundle has it.
 
     Returns:
         The site's manifest; None if the source is not a bundle with these graphs: they must be
         built.
-
-    Raises:
-        UsageError: ``out`` exists, or there is no such source.
-        BusyError: Another process writes ``out``.
-        BundleError: The bundle is damaged, or the site cannot be written.
-        ExportError: onnxruntime-web cannot be fetched.
     """
     if resolve(source, *EXPORTABLE).kind is not Kind.BUNDLE:
         return None
@@ -73,8 +60,7 @@ def export_site(
             check_out(out, overwrite)  # another process may have written it meanwhile
             for graph, artifact in zip(graphs, manifest.artifacts, strict=True):
                 shutil.copyfile(bundle.path(graph), staged / artifact.path)
-            (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
-            write_picture(staged / STRIP, strip(staged, manifest))
+            write_card(staged, manifest)
             photograph = check_photograph(manifest.generator.stride)
             canvases = Canvases.of(bundle)
             paint = find_backend("onnxruntime").load(bundle.path(reference), canvases=canvases)
@@ -103,19 +89,17 @@ def _manifest(bundle: Bundle, graphs: list[Artifact], options: ExportOptions) ->
 
 def check_photograph(stride: int) -> Pixels:
     """Returns the photograph that browsers check their painting with, uint8 [H, W, 3]."""
-    frame, side = demo_still(), max(CHECKED, 2 * stride)
-    top, left = ((length - side) // 2 for length in frame.shape[:2])
-    return np.ascontiguousarray(frame[top : top + side, left : left + side])
+    side = max(CHECKED, 2 * stride)
+    return middle(demo_still(), side, side)
 
 
 def _for_browsers(graph: Artifact) -> Artifact:
-    verdict = f"built, not run here; its graph: {graph.drift.verdict}"
     return graph.model_copy(
         update={
             "target": TARGET,
             "path": f"{graph.precision}.web.onnx",
             "tool_versions": graph.tool_versions | {"onnxruntime-web": onnxruntime_web.VERSION},
             "seconds": 0.0,
-            "drift": graph.drift.model_copy(update={"verdict": verdict}),
+            "drift": graph.drift.of_its_graph(),
         }
     )

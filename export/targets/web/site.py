@@ -66,26 +66,10 @@ def _files(folder: Path, manifest: Manifest) -> str:
 
 def _web_manifest(manifest: Manifest) -> str:
     """The web app manifest: what a device shows of the page once it is installed."""
-    icons = [
-        {"src": "app/icon.svg", "sizes": "any", "type": "image/svg+xml"},
-        {"src": "app/icon-192.png", "sizes": "192x192", "type": "image/png"},
-        {"src": "app/icon-512.png", "sizes": "512x512", "type": "image/png"},
-        {
-            "src": "app/icon-maskable.png",
-            "sizes": "512x512",
-            "type": "image/png",
-            "purpose": "maskable",
-        },
-    ]
-    values = {
+    named = {
         "name": f"{manifest.title}, live",
         "short_name": manifest.title,
         "description": manifest.description,
-        "start_url": "./",
-        "scope": "./",
-        "display": "standalone",
-        "background_color": "#191816",
-        "theme_color": "#191816",
-        "icons": icons,
     }
+    values = named | json.loads((_PAGE / "app.webmanifest").read_text(encoding="utf-8"))
     return json.dumps(values, indent=2) + "\n"

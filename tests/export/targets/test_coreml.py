@@ -17,7 +17,7 @@ from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle, bytes_of, sha256_of
 from pleinair.errors import ExportError
 from pleinair.export.calibration import load_frames
-from pleinair.export.drift import difference, measure, reference_pictures
+from pleinair.export.drift import difference, reference_pictures
 from pleinair.export.graph_store import GraphStore
 from pleinair.export.sources.checkpoints import load_trained
 from pleinair.export.targets import Built, find_target
@@ -292,7 +292,7 @@ def test_transposed_layers_are_int8_too_and_can_be_spared(photos: Path, tmp_path
     generator.stride = 4  # type: ignore[assignment]
     frames = [f[:, :64, :64] for f in load_frames(photos, 4, 4)]
     expected = reference_pictures(generator, frames)
-    plain = measure(build(generator, "int8", frames, tmp_path).paint, "int8", frames, expected)
+    plain = difference(build(generator, "int8", frames, tmp_path).paint, frames, expected)
     budget = DriftLimits(psnr=plain.psnr_db + 1)
     store = GraphStore(
         generator,
@@ -303,7 +303,7 @@ def test_transposed_layers_are_int8_too_and_can_be_spared(photos: Path, tmp_path
         lambda paint: budget.margin(difference(paint, frames, expected)),
     )
     (built,) = find_target("coreml").build(store, "int8", tmp_path)
-    assert measure(built.paint, "int8", frames, expected).psnr_db >= plain.psnr_db + 1
+    assert difference(built.paint, frames, expected).psnr_db >= plain.psnr_db + 1
     record = built.quantization
     assert record is not None
     assert {layer.name for layer in record.layers} == {"1", "4", "7"}
@@ -351,7 +351,7 @@ def test_every_generator(
     expected = reference_pictures(generator, frames)
     for precision, psnr in least.items():
         built = build(generator, precision, frames, tmp_path)
-        assert measure(built.paint, precision, frames, expected).psnr_db >= psnr
+        assert difference(built.paint, frames, expected).psnr_db >= psnr
 
 
 def test_sizes_are_multiples_of_the_stride() -> None:
@@ -379,7 +379,7 @@ def test_norms_are_computed_wide_only_where_half_precision_overflows(
     expected = reference_pictures(generator, frames)
     built = build(generator, "fp16", frames, tmp_path)
     assert norm_types(built.path) == {"FLOAT32"}
-    assert measure(built.paint, "fp16", frames, expected).psnr_db > 45
+    assert difference(built.paint, frames, expected).psnr_db > 45
 
 
 def norm_types(path: Path) -> set[str]:
@@ -424,6 +424,6 @@ def test_the_evaluator_paints_what_core_ml_paints(
     path = coreml / f"{precision}.mlpackage"
     frames = load_frames(photos, load_trained(run).generator.stride, 4)
     evaluator, engine = Evaluator(path), find_backend("coreml").load(path)
-    found = measure(evaluator, "fp16", frames, [engine(frame) for frame in frames])
+    found = difference(evaluator, frames, [engine(frame) for frame in frames])
     assert found.psnr_db >= 50
     assert found.p99_abs <= 1

@@ -77,7 +77,7 @@ def test_litert_has_a_file_for_each_size_and_the_gpus_operators_only(build) -> N
     files = sorted(build("litert", "fp16").path.iterdir())
     from ai_edge_litert import _pywrap_analyzer_wrapper
     from ai_edge_litert.interpreter import Interpreter
-    from pleinair.export.targets.litert.program import ON_GPUS, operators_of
+    from pleinair.export.targets.litert.build import ON_GPUS, operators_of
 
     names = ["1280x720", "256x256", "480x640", "640x480", "720x1280"]
     assert [file.stem for file in files] == names
@@ -136,7 +136,7 @@ def test_an_unsupported_operator_is_named_with_generators_that_avoid_it(
 
 def test_ncnn_names_what_pnnx_leaves(tmp_path: Path) -> None:
     needs("ncnn")
-    from pleinair.export.targets.ncnn.network import write_network
+    from pleinair.export.targets.ncnn.build import write_network
 
     class Odd(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ def test_strokes_are_built_for_what_is_not_here(
 def test_an_engine_is_built_for_any_canvas(tmp_path: Path) -> None:
     """TensorRT-RTX needs no GPU for it; what it is told of sizes holds those that are laid."""
     library = pytest.importorskip("tensorrt_rtx")
-    from pleinair.export.targets.tensorrt.canvas import canvas_shapes
+    from pleinair.export.targets.tensorrt.engine import canvas_shapes
 
     canvases = Canvases(Strokes(hand=MONET, step=2), "test")
     shapes = canvas_shapes(canvases, (64, 64), (96, 128), (416, 416))

@@ -15,14 +15,6 @@ from torch import Tensor
 Value = Any  # a tensor, or a number where MIL has a scalar
 
 
-def _leaky_relu(x: Tensor, alpha: float) -> Tensor:
-    return F.leaky_relu(x, alpha)
-
-
-def _prelu(x: Tensor, alpha: Tensor) -> Tensor:
-    return F.prelu(x, alpha)
-
-
 def _gelu(x: Tensor, mode: str) -> Tensor:
     if mode == "EXACT":
         return F.gelu(x)
@@ -31,17 +23,9 @@ def _gelu(x: Tensor, mode: str) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
 
-def _clip(x: Tensor, alpha: float, beta: float) -> Tensor:
-    return x.clamp(alpha, beta)
-
-
 def _cast(x: Tensor, dtype: str) -> Tensor:
     # To a float: the evaluator does it when it stores the result. To an integer, towards zero.
     return x.trunc() if x.is_floating_point() and dtype not in ("fp16", "fp32") else x
-
-
-def _rsqrt(x: Tensor, epsilon: float) -> Tensor:
-    return torch.rsqrt(x + epsilon)
 
 
 OPERATIONS: dict[str, Callable[..., Tensor]] = {
@@ -55,7 +39,7 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "abs": lambda x: x.abs(),
     "exp": lambda x: x.exp(),
     "sqrt": lambda x: x.sqrt(),
-    "rsqrt": _rsqrt,
+    "rsqrt": lambda x, epsilon: torch.rsqrt(x + epsilon),
     "square": lambda x: x * x,
     "floor": lambda x: x.floor(),
     "ceil": lambda x: x.ceil(),
@@ -71,10 +55,10 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "sigmoid": lambda x: x.sigmoid(),
     "silu": lambda x: x * x.sigmoid(),
     "tanh": lambda x: x.tanh(),
-    "leaky_relu": _leaky_relu,
-    "prelu": _prelu,
+    "leaky_relu": lambda x, alpha: F.leaky_relu(x, negative_slope=alpha),
+    "prelu": lambda x, alpha: F.prelu(x, weight=alpha),
     "gelu": _gelu,
-    "clip": _clip,
+    "clip": lambda x, alpha, beta: x.clamp(alpha, beta),
     "cast": _cast,
 }
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .....canvas.layout import Piece
 from .....errors import ExportError
+from .....networks.frames import to_bytes
 from .....pictures import Frames
 from .....runtime.strokes.canvases import Canvases, Plans, check_inputs
 from .program import Name, Program, Step, read_program
@@ -62,7 +63,7 @@ class Evaluator:
         return plan
 
     def _paint(self, frames: Frames, piece: Piece | None = None) -> list[Tensor]:
-        picture = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+        picture = to_bytes(frames)
         height, width = frames.shape[1:3]
         canvas = self.canvases(height, width, piece) if self.canvases else {}
         arrays = {name: torch.from_numpy(canvas[name]) for name in self.program.arrays}

@@ -79,12 +79,6 @@ def _only_two_dimensions(operation: str, weight: Tensor) -> None:
         raise NotImplementedError(f"{operation} of {weight.dim() - 2} dimensions")
 
 
-def _instance_norm(
-    x: Tensor, epsilon: float, gamma: Tensor | None = None, beta: Tensor | None = None
-) -> Tensor:
-    return F.instance_norm(x, weight=gamma, bias=beta, eps=epsilon)
-
-
 def _batch_norm(
     x: Tensor,
     mean: Tensor,
@@ -127,7 +121,9 @@ def _along(vector: Any, x: Tensor, axis: int | None) -> Any:
 OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
-    "instance_norm": _instance_norm,
+    "instance_norm": lambda x, epsilon, gamma=None, beta=None: F.instance_norm(
+        x, weight=gamma, bias=beta, eps=epsilon
+    ),
     "batch_norm": _batch_norm,
     "quantize": _quantize,
     "dequantize": _dequantize,

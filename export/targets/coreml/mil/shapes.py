@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .....networks.layers import depth_to_space, space_to_depth
+
 Vector = Sequence[int]
 _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "replicate"}
 
@@ -31,31 +33,6 @@ def _pad(x: Tensor, pad: Vector, mode: str, constant_val: float) -> Tensor:
 def _crop(x: Tensor, crop_height: Vector, crop_width: Vector) -> Tensor:
     (top, bottom), (left, right) = crop_height, crop_width
     return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
-
-
-def _pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
-    return F.pixel_shuffle(x, upscale_factor)
-
-
-def _pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
-    return F.pixel_unshuffle(x, downscale_factor)
-
-
-def _depth_to_space(x: Tensor, block_size: int) -> Tensor:
-    """TensorFlow's order: a channel's place in the block varies slowest."""
-    batch, depth, height, width = x.shape
-    size = block_size
-    x = x.reshape(batch, size, size, depth // size**2, height, width)
-    return x.permute(0, 3, 4, 1, 5, 2).reshape(batch, depth // size**2, height * size, width * size)
-
-
-def _space_to_depth(x: Tensor, block_size: int) -> Tensor:
-    batch, depth, height, width = x.shape
-    size = block_size
-    x = x.reshape(batch, depth, height // size, size, width // size, size)
-    return x.permute(0, 3, 5, 1, 2, 4).reshape(
-        batch, depth * size**2, height // size, width // size
-    )
 
 
 def _concat(values: Sequence[Tensor], axis: int, interleave: bool) -> Tensor:
@@ -86,10 +63,6 @@ def _slice_by_index(
     return x[tuple(index)]
 
 
-def _transpose(x: Tensor, perm: Vector) -> Tensor:
-    return x.permute(*[int(axis) for axis in perm])
-
-
 def _reshape(x: Tensor, shape: Vector) -> Tensor:
     # A zero stands for the size that the dimension has.
     sizes = [x.shape[i] if size == 0 else int(size) for i, size in enumerate(shape)]
@@ -101,15 +74,6 @@ def _expand_dims(x: Tensor, axes: Vector) -> Tensor:
     for axis in sorted(int(axis) % rank for axis in axes):
         x = x.unsqueeze(axis)
     return x
-
-
-def _squeeze(x: Tensor, axes: Vector) -> Tensor:
-    return x.squeeze([int(axis) for axis in axes])
-
-
-def _upsample_nearest(x: Tensor, scale_factor_height: float, scale_factor_width: float) -> Tensor:
-    size = _scaled(x, scale_factor_height, scale_factor_width)
-    return F.interpolate(x, size=size, mode="nearest")
 
 
 def _upsample_bilinear(
@@ -140,10 +104,6 @@ def _reduced(reduce: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return run
 
 
-def _shape(x: Tensor) -> Tensor:
-    return torch.tensor(x.shape, dtype=torch.int32)
-
-
 def _gather(
     x: Tensor, indices: Tensor | int, axis: int, batch_dims: int, validate_indices: bool
 ) -> Tensor:
@@ -153,14 +113,6 @@ def _gather(
     taken = x.index_select(axis, index.flatten())
     axis %= x.dim()
     return taken.reshape([*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]])
-
-
-def _gather_along_axis(x: Tensor, indices: Tensor, axis: int, validate_indices: bool) -> Tensor:
-    return x.gather(axis, indices.long())
-
-
-def _range(end: Tensor, start: int, step: int) -> Tensor:
-    return torch.arange(int(start), int(end), int(step), dtype=torch.int32)
 
 
 def _split(
@@ -174,25 +126,33 @@ def _split(
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "pad": _pad,
     "crop": _crop,
-    "pixel_shuffle": _pixel_shuffle,
-    "pixel_unshuffle": _pixel_unshuffle,
-    "depth_to_space": _depth_to_space,
-    "space_to_depth": _space_to_depth,
+    "pixel_shuffle": lambda x, upscale_factor: F.pixel_shuffle(
+        input=x, upscale_factor=upscale_factor
+    ),
+    "pixel_unshuffle": lambda x, downscale_factor: F.pixel_unshuffle(
+        input=x, downscale_factor=downscale_factor
+    ),
+    "depth_to_space": depth_to_space,
+    "space_to_depth": space_to_depth,
     "concat": _concat,
     "slice_by_index": _slice_by_index,
-    "transpose": _transpose,
+    "transpose": lambda x, perm: x.permute(*map(int, perm)),
     "reshape": _reshape,
     "expand_dims": _expand_dims,
-    "squeeze": _squeeze,
-    "upsample_nearest_neighbor": _upsample_nearest,
+    "squeeze": lambda x, axes: x.squeeze([int(axis) for axis in axes]),
+    "upsample_nearest_neighbor": lambda x, scale_factor_height, scale_factor_width: F.interpolate(
+        x, size=_scaled(x, scale_factor_height, scale_factor_width), mode="nearest"
+    ),
     "upsample_bilinear": _upsample_bilinear,
     "reduce_mean": _reduced(torch.mean),
     "reduce_sum": _reduced(torch.sum),
     "reduce_max": _reduced(torch.amax),
-    "shape": _shape,
+    "shape": lambda x: torch.tensor(x.shape, dtype=torch.int32),
     "gather": _gather,
-    "gather_along_axis": _gather_along_axis,
-    "range_1d": _range,
+    "gather_along_axis": lambda x, indices, axis, validate_indices: x.gather(axis, indices.long()),
+    "range_1d": lambda end, start, step: torch.arange(
+        int(start), int(end), int(step), dtype=torch.int32
+    ),
     "stack": lambda values, axis: torch.stack(list(values), axis),
     "tile": lambda x, reps: x.repeat(*(int(count) for count in reps)),
     "split": _split,
