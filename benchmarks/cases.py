@@ -95,15 +95,11 @@ def plan_variants(
         rows += [peer for peer in PEERS.values() if peer not in rows and peer.name != BASELINE]
     has = {artifact.precision for artifact in bundle.manifest.artifacts}
     wanted = list(dict.fromkeys(precisions)) or [name for name in PRECISIONS if name in has]
-    variants: list[Variant] = []
-    skipped: list[Skipped] = []
-    for row in rows:
-        for precision in wanted:
-            found = _variant(bundle, row, precision)
-            (variants if isinstance(found, Variant) else skipped).append(found)  # type: ignore[arg-type]
+    found = [_variant(bundle, row, precision) for row in rows for precision in wanted]
     if peers:
-        found = _baseline()
-        (variants if isinstance(found, Variant) else skipped).append(found)  # type: ignore[arg-type]
+        found.append(_baseline())
+    variants = [one for one in found if isinstance(one, Variant)]
+    skipped = [one for one in found if isinstance(one, Skipped)]
     if not backends:
         skipped += _without_backend(bundle, wanted)
     return variants, skipped

@@ -7,7 +7,8 @@ is in the manifest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import importlib.util
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,6 @@ from ..runtime.strokes.drift import Painted as Stroked
 from ..runtime.strokes.drift import painted_errors
 from .cases import Variant, find_artifact
 from .peers import BASELINE, find_runner
-from .perceptual import load_lpips
 from .pictures import BenchInputs, save_arrays
 from .process import WorkerProcess
 from .settings import Settings
@@ -35,6 +35,7 @@ from .settings import Settings
 REFERENCES = tuple(Variant(name, "fp32", "onnx", "cpu") for name in ("torch", "onnxruntime"))
 _TOLERANCE, _CAP = 3.0, 60.0  # dB; stricter than ``verify``, which only looks for visible errors
 _WORST = 3
+Lpips = Callable[[Iterable[tuple[Pixels, Pixels]]], float]
 
 
 @dataclass
@@ -203,11 +204,9 @@ def _compare(
     painted: dict[str, Pixels],
     found: metrics.ImageErrors,
 ) -> None:
-    drift.images, drift.psnr_db = found.images, round(found.psnr_db, 2)
-    drift.ssim, drift.delta_e = round(found.ssim, 5), round(found.delta_e, 3)
-    drift.max_abs, drift.p99_abs = found.max_abs, found.p99_abs
-    if found.strokes is not None and found.quarter_db is not None:
-        drift.strokes, drift.quarter_db = round(found.strokes, 5), round(found.quarter_db, 2)
+    figures = found.rounded()
+    vars(drift).update(figures)
+    psnr_db = figures["psnr_db"]
     counts = np.zeros(256, np.int64)
     scores: list[dict[str, Any]] = []
     for name, picture in wanted.items():
@@ -217,9 +216,38 @@ def _compare(
         scores.append({"picture": name, "psnr_db": round(metrics.psnr_of(mse), 2)})
     drift.p999_abs = int(np.searchsorted(np.cumsum(counts), 0.999 * counts.sum()))
     drift.worst = sorted(scores, key=lambda score: score["psnr_db"])[:_WORST]
-    if metrics.is_worse(drift.psnr_db, drift.exported_psnr_db or 0.0, _TOLERANCE, _CAP):
+    if metrics.is_worse(psnr_db, drift.exported_psnr_db or 0.0, _TOLERANCE, _CAP):
         drift.warning = (
-            f"{drift.variant.label} paints {drift.psnr_db:.1f} dB from the reference here, but its"
+            f"{drift.variant.label} paints {psnr_db:.1f} dB from the reference here, but its"
             f" export measured {drift.exported_psnr_db:.1f} dB: this backend or artifact now"
             " computes something else"
         )
+
+
+def load_lpips() -> Lpips | None:
+    """Returns the mean LPIPS of pairs of uint8 RGB [H, W, 3]; None where weights are missing.
+
+    LPIPS (Zhang et al. 2018) says how different pictures look to a network, 0 if they are the same.
+    Its own few weights come with torchmetrics; those of AlexNet below it do not. They are used if
+    PyTorch's cache has them; nothing is downloaded.
+    """
+    if not all(map(importlib.util.find_spec, ("torch", "torchvision", "torchmetrics"))):
+        return None
+    import torch
+    from torchvision.models import AlexNet_Weights
+
+    file = AlexNet_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
+    if not Path(torch.hub.get_dir(), "checkpoints", file).is_file():
+        return None
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+    metric = LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
+
+    def tensor(picture: Pixels) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None] / 255
+
+    def lpips(pairs: Iterable[tuple[Pixels, Pixels]]) -> float:
+        with torch.inference_mode():
+            return float(np.mean([metric(tensor(a), tensor(b)).item() for a, b in pairs]))
+
+    return lpips

@@ -16,7 +16,7 @@ import psutil
 
 from .. import __version__
 from ..bundle.bundle import Bundle
-from ..cores import CGROUP, cgroup_cores
+from ..cores import CGROUP, cgroup_cores, system_text
 from ..rows import versions_of
 from ..runtime.backends import BACKENDS
 
@@ -40,7 +40,7 @@ def describe_machine() -> dict[str, Any]:
         "logical_cores": psutil.cpu_count(),
         "affinity": _affinity(),
         "cgroup_cores": cgroup_cores(CGROUP),
-        "governor": _text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
+        "governor": system_text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         "memory_mb": round(psutil.virtual_memory().total / 1e6),
         "os": _system(),
         "python": platform.python_version(),
@@ -130,10 +130,3 @@ def _output(program: str, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError:
-        return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -97,20 +98,14 @@ def _openvino(path: Path) -> Callable[[Frames], Frames]:
     return lambda frames: compiled(frames)[0]
 
 
-def _torch(path: Path) -> Callable[[Frames], Frames]:
-    from ..networks.frames import in_torch
-    from ..networks.onnx_module import load_module
-
-    return in_torch(load_module(path))
-
-
-def _compiled(path: Path) -> Callable[[Frames], Frames]:
+def _torch(path: Path, compiled: bool = False) -> Callable[[Frames], Frames]:
     import torch
 
     from ..networks.frames import in_torch
     from ..networks.onnx_module import load_module
 
-    return in_torch(torch.compile(load_module(path), dynamic=False))
+    module = load_module(path)
+    return in_torch(torch.compile(module, dynamic=False) if compiled else module)
 
 
 def _baseline(_: Path) -> Callable[[Frames], Frames]:
@@ -124,7 +119,13 @@ PEERS = {
     peer.name: peer
     for peer in (
         Peer("torch", ("onnx",), "torch and onnx", _torch, usual=True, without={"int8": _NO_INT8}),
-        Peer("torch-compile", ("onnx",), "torch and onnx", _compiled, without={"int8": _NO_INT8}),
+        Peer(
+            "torch-compile",
+            ("onnx",),
+            "torch and onnx",
+            partial(_torch, compiled=True),
+            without={"int8": _NO_INT8},
+        ),
         Peer("onnxruntime-plain", ("onnx",), "onnxruntime", _onnxruntime),
         Peer("openvino-plain", ("openvino", "onnx"), "openvino", _openvino),
         Peer(BASELINE, (), "torch", _baseline),

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError
-from ..pictures import Pixels
+from ..pictures import Pixels, middle, shrink
 from ..runtime.sources.demo_clip import DEMO_CLIP
-from ..runtime.sources.opening import open_source
+from ..runtime.sources.opening import open_source, spread_frames
 
 _DRIFT_SIDE = 640  # the size of pictures for the drift: large enough for every texture
 _CLIP_SIDE = 320
@@ -71,26 +71,17 @@ def save_arrays(path: Path, arrays: Mapping[str, Pixels]) -> None:
 
 
 def _spread(source: Path, count: int) -> dict[str, Pixels]:
-    found: dict[str, Pixels] = {}
-    with open_source(str(source)) as opened:
-        every = max(1, (opened.count or count) // count)
-        for frame in itertools.islice(opened.frames(), 0, every * count, every):
-            found[frame.name or f"frame {frame.index}"] = _shrink(frame.rgb, _DRIFT_SIDE)
-    return found
+    return {
+        frame.name or f"frame {frame.index}": shrink(frame.rgb, _DRIFT_SIDE)
+        for frame in spread_frames(str(source), count)
+    }
 
 
 def _middle(source: Path, count: int) -> list[Pixels]:
     with open_source(str(source)) as opened:
         start = max(0, ((opened.count or count) - count) // 2)
         chosen = itertools.islice(opened.frames(), start, start + count)
-        return [_shrink(frame.rgb, _CLIP_SIDE) for frame in chosen]
-
-
-def _shrink(picture: Pixels, side: int) -> Pixels:
-    height, width = picture.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+        return [shrink(frame.rgb, _CLIP_SIDE) for frame in chosen]
 
 
 def _cover(picture: Pixels, size: tuple[int, int]) -> Pixels:
@@ -99,6 +90,4 @@ def _cover(picture: Pixels, size: tuple[int, int]) -> Pixels:
     scale = max(size[0] / width, size[1] / height)
     scaled = (max(size[0], round(width * scale)), max(size[1], round(height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    large = cv2.resize(picture, scaled, interpolation=how)
-    top, left = (scaled[1] - size[1]) // 2, (scaled[0] - size[0]) // 2
-    return np.ascontiguousarray(large[top : top + size[1], left : left + size[0]])
+    return middle(cv2.resize(picture, scaled, interpolation=how), size[1], size[0])

@@ -304,19 +304,9 @@ def _nothing_runs(bundle: Bundle, skipped: Sequence[Any]) -> str:
 
 
 def bench(request: Request, progress: Progress, say: Say = lambda sentence: None) -> Results:
-    """Measures a bundle on this machine and writes the report.
+    """Measures a bundle on this machine and writes the report; returns what ``results.json`` has.
 
-    Args:
-        request: What to measure.
-        progress: Called with how much is done and how much there is, first of the drift, then
-            of the timing.
-        say: Called with a sentence on what is measured, and for how long.
-
-    Returns:
-        The object of ``results.json``.
-
-    Raises:
-        PleinairError: Nothing could be measured, or the results cannot be written.
+    Callbacks and errors are those of ``pleinair.bench``.
     """
     with Owner(request.out / "results.json", request.wait, UsageError):
         planned = Bench(request, progress)

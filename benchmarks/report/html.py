@@ -13,8 +13,7 @@ from ..cases import Variant
 from ..drift import Painted
 from ..pictures import BenchInputs
 from ..results.file import Results, size_of, skipped_of, write_text
-from ..results.ratios import ratio_table
-from ..results.summary import fastest, headline_group, ours, summarize_run
+from ..results.summary import fastest, headline_group, ours, ratio_table, summarize_run
 from ..results.tables import film_table, number
 from . import charts
 from .depth import layers, roofs

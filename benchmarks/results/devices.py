@@ -7,19 +7,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...errors import UsageError, os_errors_as
+from ...markdown import markdown_table
 from ...reading import Malformed, read_json, read_text
 from .file import Results, key_of, read_results, size_of, write_json, write_text
-from .submission import check_submission
+from .submission import Figures, Machine, check_submission
 from .tables import number
 
 BEGIN: Final = "<!-- made by: pleinair bench table -->"
 END: Final = "<!-- end of the table -->"
-# What a row keeps: enough for a table, nothing that identifies the machine's owner.
-_KEPT = (
-    "backend", "device", "precision", "size", "scenario", "p50_ms", "p90_ms", "p99_ms", "fps",
-    "rss_mb", "artifact_bytes", "psnr_db", "ssim", "delta_e", "flicker_ratio",
-)  # fmt: skip
-_MACHINE = ("cpu", "arch", "flags", "logical_cores", "memory_mb", "os", "gpus")
 Device = dict[str, Any]
 
 
@@ -30,7 +25,9 @@ def merge(results: Sequence[Results]) -> list[Device]:
     """
     return [
         {
-            "machine": {key: one["environment"]["machine"].get(key) for key in _MACHINE},
+            "machine": {
+                key: one["environment"]["machine"].get(key) for key in Machine.model_fields
+            },
             "threads": one["environment"]["method"]["threads"],
             "libraries": one["environment"]["software"]["libraries"],
             "pleinair": one["environment"]["software"]["pleinair"],
@@ -38,7 +35,7 @@ def merge(results: Sequence[Results]) -> list[Device]:
             "when": one["environment"]["when"],
             "warnings": one["warnings"],
             "results": [
-                {key: row[key] for key in _KEPT}
+                {key: row[key] for key in Figures.model_fields}
                 for row in one["results"]
                 if row["p50_ms"] is not None
             ],
@@ -128,13 +125,15 @@ def to_markdown(devices: Sequence[Device], scenario: str = "single-stream") -> s
     headings = ["device"] * many + ["backend", "precision", *(f"{name}, fps" for name in names)]
     headings += ["PSNR, dB", "CIEDE2000", "peak MB"]
     texts = 2 + many
-    rule = ["---"] * texts + ["---:"] * (len(headings) - texts)
-    lines = [_line(headings), _line(rule)]
-    for device, mine in zip(devices, rows, strict=True):
-        lines += [_line([_name(device)] * many + cells) for cells in _variants(mine, names)]
+    cells = [
+        [_name(device)] * many + line
+        for device, mine in zip(devices, rows, strict=True)
+        for line in _variants(mine, names)
+    ]
+    table = markdown_table(headings, cells, range(texts, len(headings)))
     notes = [f"- {_name(d)}: {warning}" for d in devices for warning in d["warnings"]]
     head = [] if many else [f"{_title(devices[0])}:", ""] if devices else []
-    return "\n".join([*head, *lines, *([""] if notes else []), *notes]) + "\n"
+    return "\n".join([*head, table, *([""] if notes else []), *notes]) + "\n"
 
 
 def _variants(rows: Sequence[dict[str, Any]], sizes: Sequence[str]) -> list[list[str]]:
@@ -150,10 +149,6 @@ def _variants(rows: Sequence[dict[str, Any]], sizes: Sequence[str]) -> list[list
         cells += [number(max(row["rss_mb"] for row in its), 3)]
         ranked.append((tuple(fps.get(name) or 0.0 for name in reversed(sizes)), cells))
     return [cells for _, cells in sorted(ranked, key=lambda one: one[0], reverse=True)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _title(device: Device) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from ...bundle.manifest import Sha256
 from ...errors import PleinairError
+from ...reading import Malformed, validate
 
 
 class _Part(BaseModel):
@@ -89,11 +90,8 @@ def check_submission(value: Mapping[str, Any], path: Path) -> None:
         PleinairError: It is not a submission; the message names the field.
     """
     try:
-        Submission.model_validate(value)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(str(part) for part in problem["loc"])
+        validate(Submission, value)
+    except Malformed as error:
         raise PleinairError(
-            f"{path} is not a table of devices: field {field}: {problem['msg']};"
-            " make it with pleinair bench --submit"
+            f"{path} is not a table of devices: {error}; make it with pleinair bench --submit"
         ) from None

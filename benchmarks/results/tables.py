@@ -11,6 +11,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from ...markdown import markdown_table
 from .file import Results, size_of, skipped_of
 from .summary import summarize_run
 
@@ -27,6 +28,7 @@ _STAGES = {
 }  # fmt: skip
 _HEADINGS = ("backend", "precision", "size", "scenario", "p50 ms", "p90 ms", "p99 ms", "fps",
             "load ms", "first ms", "peak MB", "PSNR dB", "CIEDE2000", "note")  # fmt: skip
+_TEXTS = 4  # the first headings are of words, the others of numbers
 
 
 def to_csv(results: Results) -> str:
@@ -47,7 +49,7 @@ def to_markdown(results: Results) -> str:
     rows = results["results"]
     for scenario in dict.fromkeys(row["scenario"] for row in rows):
         lines += [f"**{scenario}**", ""]
-        lines += [*_markdown_table([row for row in rows if row["scenario"] == scenario]), ""]
+        lines += [_case_table([row for row in rows if row["scenario"] == scenario]), ""]
     lines += films_to_markdown(results.get("films", []))
     lines += [f"- not measured: {one}" for one in skipped_of(results)]
     environment = results["environment"]
@@ -97,9 +99,8 @@ def films_to_markdown(films: Sequence[dict[str, Any]]) -> list[str]:
     if not films:
         return []
     head, lines = film_table(films)
-    rows = [head, ["---"] * len(head), *lines]
-    table = [f"| {' | '.join(cell.replace('|', ' ') for cell in row)} |" for row in rows]
-    return [f"**translate, {films[0]['clip']}**, core-ms a frame", "", *table, ""]
+    title = f"**translate, {films[0]['clip']}**, core-ms a frame"
+    return [title, "", markdown_table(head, lines), ""]
 
 
 def _film_cells(row: dict[str, Any]) -> list[str]:
@@ -148,12 +149,14 @@ def number(value: float | None, digits: int) -> str:
     return f"{value:.{digits}g}"
 
 
-def _markdown_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+def _case_table(rows: Sequence[dict[str, Any]]) -> str:
     table = [cells(row) for row in rows]
     # A column that is empty, or the same in all rows as the scenario is, is left out.
     wanted = [
         i for i, name in enumerate(_HEADINGS) if name != "scenario" and any(c[i] for c in table)
     ]
-    lines = [[_HEADINGS[i] for i in wanted], ["---" if i < 4 else "---:" for i in wanted]]
-    lines += [[line[i].replace("|", "\\|") for i in wanted] for line in table]
-    return [f"| {' | '.join(line)} |" for line in lines]
+    return markdown_table(
+        [_HEADINGS[i] for i in wanted],
+        [[line[i] for i in wanted] for line in table],
+        [place for place, i in enumerate(wanted) if i >= _TEXTS],
+    )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pleinair.benchmarks.energy import EnergyMeter
-from pleinair.benchmarks.film import STAGES
+from pleinair.benchmarks.film import STAGES, EnergyMeter
 from pleinair.benchmarks.process import WorkerProcess
 from pleinair.benchmarks.results.tables import film_table, films_to_markdown, terminal_tables
 from pleinair.benchmarks.settings import allowed_cores

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torchvision
 from onnx import TensorProto, helper
-from pleinair.benchmarks.perceptual import load_lpips
+from pleinair.benchmarks.drift import load_lpips
 from pleinair.benchmarks.style import load_style
 from pleinair.errors import UsageError
 from pleinair.pictures import list_pictures, read_picture
