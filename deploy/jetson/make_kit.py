@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import __version__
-from ...bundle.bundle import Bundle, move_folder, write_bundle
+from ...bundle.bundle import Bundle, copy_artifact, move_folder, write_bundle
 from ...bundle.manifest import Artifact, Manifest
 from ...bundle.resolve import EXPORTABLE, Kind, resolve
 from ...errors import ExportError, UsageError, already_exists
 from ...export.exporter import export_bundle
-from ...export.model_card import CARD, STRIP, model_card, strip
+from ...export.model_card import write_card
 from ...export.options import ExportOptions
 from ...export.targets.tensorrt.engine import Sizes
 from ...export.targets.tensorrt.trtexec import GRAPH, shape_options
 from ...files import staging
-from ...pictures import write_picture
+from ...markdown import markdown_table
 from ...progress import Say
 from ...runtime.strokes.canvases import Canvases
 from ..wheel import build_wheel
@@ -108,29 +108,20 @@ def _write_bundle(source: str, folder: Path, calibration: Path | None, progress:
     staged.mkdir()
     artifacts = [a for a in found.manifest.artifacts if a.target in ON_ARM]
     for artifact in artifacts:
-        _copy(found.path(artifact), staged / artifact.path)
+        copy_artifact(found.path(artifact), staged / artifact.path)
     for artifact in filter(None, (graph_for(graphs, precision) for precision in PRECISIONS)):
-        _copy(graphs.path(artifact), staged / artifact.path)
+        copy_artifact(graphs.path(artifact), staged / artifact.path)
         artifacts.append(artifact)
     if weights := found.weights():
-        _copy(weights, staged / weights.name)
+        copy_artifact(weights, staged / weights.name)
     manifest = found.manifest.model_copy(
         update={"artifacts": artifacts, "skipped": graphs.manifest.skipped}
     )
-    (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
-    write_picture(staged / STRIP, strip(staged, manifest))
+    write_card(staged, manifest)
     write_bundle(manifest, staged, folder)
     if graphs is not found:
         shutil.rmtree(graphs.root)
     return manifest
-
-
-def _copy(source: Path, to: Path) -> None:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, to)
-    else:
-        shutil.copyfile(source, to)
 
 
 def _write_templates(folder: Path, manifest: Manifest, wheel: str) -> None:
@@ -165,9 +156,5 @@ def _build_line(bundle: Bundle, graph: Artifact) -> str:
 
 def _drift_table(graphs: list[Artifact]) -> str:
     heads = graphs[0].drift.figures() if graphs else {}
-    lines = [
-        ("precision", *heads, "verdict"),
-        ("---", *("---:" for _ in heads), "---"),
-        *((g.precision, *g.drift.figures().values(), g.drift.verdict) for g in graphs),
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rows = ((g.precision, *g.drift.figures().values(), g.drift.verdict) for g in graphs)
+    return markdown_table(("precision", *heads, "verdict"), rows, range(1, len(heads) + 1))
