@@ -26,7 +26,7 @@ LARGER = {
 def rooms() -> Iterator[Path]:
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT).parts
-        if parts[0] not in OUTSIDE and not any(part.startswith((".", "node")) for part in parts):
+        if parts[0] not in OUTSIDE and not any(part.startswith((".", "node_")) for part in parts):
             yield path
 
 
