@@ -85,6 +85,8 @@ def test_the_wheel_is_this_pleinair(kit: Path) -> None:
     data = {"deploy/jetson/kit/build.sh", "models/monet-conv/int8.onnx", "recipes/hand.toml"}
     data |= {"export/targets/web/page/app/main.js", "benchmarks/report/templates/report.js"}
     data |= {"runtime/sinks/page.html", "assets/demo.mp4", "py.typed"}
+    data |= {"words.toml", "export/targets/web/onnxruntime-web.LICENSE"}
+    data |= {"export/targets/web/page/app.webmanifest"}
     assert {f"pleinair/{name}" for name in data} <= set(names)
     assert not [name for name in names if name.startswith(("pleinair/tests", "pleinair/tools"))]
 
