@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,16 @@ import numpy.typing as npt
 from ...bundle.bundle import Bundle
 from ...bundle.manifest import Strokes
 from ...canvas.hand import Hand
-from ...canvas.layout import Canvas, Inputs, Piece, canvas_inputs, lay_canvas, lay_torus, scale_of
+from ...canvas.layout import (
+    Canvas,
+    Inputs,
+    Piece,
+    canvas_inputs,
+    lay_canvas,
+    lay_torus,
+    scale_of,
+    slots,
+)
 from ...errors import BackendError, BundleError, UsageError
 from .torus import GAP
 
@@ -139,6 +148,11 @@ def check_inputs(
                 f"{canvases.label}: the strokes in its manifest do not fit {path.name}, which takes"
                 f" another {name}; export or download the bundle again"
             )
+
+
+def paints_alike(inputs: Iterable[str]) -> bool:
+    """Whether a graph that takes these inputs paints strokes as ``Brush`` does; old ones do not."""
+    return slots(0)[0] in inputs
 
 
 def _fit(given: Sequence[Any], taken: Sequence[Any]) -> bool:

@@ -1,0 +1,139 @@
+"""Paints plans on the CPU, whichever library made them: the stroke head outside of the graph."""
+
+from __future__ import annotations
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ...canvas.hand import Hand
+from ...canvas.layout import CELL, Canvas, Piece, pixels
+from ...canvas.winners import KINDS
+from ...pictures import Frames
+from . import loops
+from .canvases import Canvases, Plans
+
+if TYPE_CHECKING:
+    from ..backends.protocols import Engine
+
+Array = npt.NDArray[Any]
+
+KEPT = 4  # canvases
+
+
+class Brush:
+    """An engine that has plans made by another one, and paints them.
+
+    Attributes:
+        paints_parts: It does.
+
+    Args:
+        planner: Makes plans of frames.
+        canvases: What is painted on.
+        threads: How many paint one frame.
+    """
+
+    paints_parts = True
+
+    def __init__(self, planner: Engine, canvases: Canvases, threads: int) -> None:
+        self.planner, self.canvases, self.threads = planner, canvases, threads
+        self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.tables = functools.lru_cache(maxsize=KEPT)(self._tables)
+        self.look = _look(canvases.strokes.hand)
+
+    @property
+    def note(self) -> str:
+        """What the planner notes; empty if nothing."""
+        return getattr(self.planner, "note", "")
+
+    def prepare(self, height: int, width: int) -> None:
+        """Lays the canvas, and compiles what is not compiled."""
+        self.planner.prepare(height, width)
+        shape = 1, KINDS * len(self.canvases.strokes.hand.layers), height // CELL, width // CELL
+        nothing = np.zeros(shape[2:], np.uint8)
+        self._paint(np.zeros(shape, np.float32), self.tables(height, width), nothing)
+
+    def __call__(
+        self, frames: Frames, piece: Piece | None = None, needed: Array | None = None
+    ) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture.
+
+        Args:
+            frames: The frame.
+            piece: Where it is in the larger one.
+            needed: uint8 [H, W]: the pixels that are wanted, where it is not 0; others may be
+                left out, and are black or anything. All are wanted without it.
+        """
+        size = frames.shape[1:3]
+        plan = self.plan(frames)
+        tables = self._tables(*size, piece) if piece else self.tables(*size)
+        cells = (size[1] // CELL, size[0] // CELL)
+        if needed is None:
+            cover = np.ones(cells[::-1], np.uint8)
+        else:
+            cover = needed.reshape(cells[1], CELL, cells[0], CELL).max((1, 3))
+        return self._paint(plan, tables, cover).reshape(frames.shape)
+
+    def plan(self, frames: Frames) -> Plans:
+        """Returns the plan of a frame."""
+        plan: Plans = self.planner(frames)
+        return plan
+
+    def _tables(self, height: int, width: int, piece: Piece | None = None) -> loops.Tables:
+        return tables_of(self.canvases.lay(height, width, piece))
+
+    def _paint(self, plan: Plans, tables: loops.Tables, needed: Array) -> Frames:
+        step = self.canvases.strokes.step
+        height, width = tables.ground.shape
+        kinds = np.ascontiguousarray(plan.reshape(KINDS, -1))
+        cells = np.empty((kinds.shape[1], KINDS), np.float32)
+        loops.read(kinds, tables.rest, cells)
+        many = len(tables.cell)
+        paints, shown = np.empty((many, 4), np.float32), np.empty(many, np.int32)
+        self._share(many, lambda *part: loops.mix(tables, cells, *part, paints, shown))
+        finest = kinds[:3].reshape(3, -1, *plan.shape[2:])[:, -1].mean(0)
+        here = cv2.resize(finest, (width, height), interpolation=cv2.INTER_LINEAR) * np.float32(255)
+        out = np.empty((step * height, 3 * step * width), np.uint8)
+        paint = loops.paint_blocks if step == 2 else loops.paint_pixels
+        near = cv2.dilate(needed, np.ones((3, 3), np.uint8))
+        what = tables, self.look, (paints, shown, here), (needed, near)
+        self._share(height, lambda *part: paint(*what, part, out))
+        return out
+
+    def _share(self, many: int, work: Any) -> None:
+        """Has work of many parts done by all threads; it takes the first and the last part."""
+        ends = [many * index // self.threads for index in range(self.threads + 1)]
+        parts = zip(ends[:-1], ends[1:], strict=True)
+        if self.pool is None:
+            work(0, many)
+        else:
+            list(self.pool.map(lambda part: work(*part), parts))
+
+
+def tables_of(canvas: Canvas) -> loops.Tables:
+    """Returns a canvas as loops read it."""
+    arrays = canvas.arrays()
+    return loops.Tables(
+        canvas.candidates,
+        canvas.ground,
+        canvas.cell,
+        np.ascontiguousarray(canvas.marks.T),
+        canvas.origin,
+        np.stack([arrays[pixel] for pixel in pixels(canvas.step)], axis=1),
+        np.ascontiguousarray(canvas.rest.reshape(2, -1)),
+        canvas.pitch,
+        int(canvas.ground.max()),
+    )
+
+
+def _look(hand: Hand) -> loops.Look:
+    fades, ends = hand.spill or (1e6, 1e6 + 1)
+    return loops.Look(
+        np.float32(hand.body / 3 * 256 / 127),
+        np.float32(255 * ends),
+        np.float32(1 / (255 * (ends - fades))),
+    )
