@@ -54,7 +54,7 @@ class Brush:
         """Lays the canvas, and compiles what is not compiled."""
         self.planner.prepare(height, width)
         shape = 1, KINDS * len(self.canvases.strokes.hand.layers), height // CELL, width // CELL
-        nothing = np.zeros(shape[2:], np.uint8)
+        nothing = np.zeros((height, width), np.uint8)
         self._paint(np.zeros(shape, np.float32), self.tables(height, width), nothing)
 
     def __call__(
@@ -71,12 +71,9 @@ class Brush:
         size = frames.shape[1:3]
         plan = self.plan(frames)
         tables = self._tables(*size, piece) if piece else self.tables(*size)
-        cells = (size[1] // CELL, size[0] // CELL)
         if needed is None:
-            cover = np.ones(cells[::-1], np.uint8)
-        else:
-            cover = needed.reshape(cells[1], CELL, cells[0], CELL).max((1, 3))
-        return self._paint(plan, tables, cover).reshape(frames.shape)
+            needed = np.ones(size, np.uint8)
+        return self._paint(plan, tables, needed).reshape(frames.shape)
 
     def plan(self, frames: Frames) -> Plans:
         """Returns the plan of a frame."""
@@ -90,18 +87,24 @@ class Brush:
         step = self.canvases.strokes.step
         height, width = tables.ground.shape
         kinds = np.ascontiguousarray(plan.reshape(KINDS, -1))
-        cells = np.empty((kinds.shape[1], KINDS), np.float32)
-        loops.read(kinds, tables.rest, cells)
-        many = len(tables.cell)
-        paints, shown = np.empty((many, 4), np.float32), np.empty(many, np.int32)
-        self._share(many, lambda *part: loops.mix(tables, cells, *part, paints, shown))
+        directions = np.empty((2, kinds.shape[1]), np.float32)
+        loops.aim(kinds, tables.rest, directions)
+        many, tile = len(tables.cell), loops.TILE * CELL // step
         finest = kinds[:3].reshape(3, -1, *plan.shape[2:])[:, -1].mean(0)
-        here = cv2.resize(finest, (width, height), interpolation=cv2.INTER_LINEAR) * np.float32(255)
+        paint = loops.Paint(
+            np.empty((many, 4), np.float32),
+            np.empty(many, np.int32),
+            np.zeros((len(tables.candidates), -(-height // tile), -(-width // tile)), np.uint8),
+            cv2.resize(finest * np.float32(255), (width, height), interpolation=cv2.INTER_LINEAR),
+            plan.shape[3],
+        )
+        self._share(many, lambda *some: loops.mix(tables, kinds, directions, *some, paint))
         out = np.empty((step * height, 3 * step * width), np.uint8)
-        paint = loops.paint_blocks if step == 2 else loops.paint_pixels
-        near = cv2.dilate(needed, np.ones((3, 3), np.uint8))
-        what = tables, self.look, (paints, shown, here), (needed, near)
-        self._share(height, lambda *part: paint(*what, part, out))
+        fill = loops.paint_blocks if step == 2 else loops.paint_pixels
+        if step > 1:
+            needed = cv2.resize(needed, (width, height), interpolation=cv2.INTER_AREA)
+        where = loops.Where(needed, cv2.dilate(needed, np.ones((3, 3), np.uint8)))
+        self._share(height, lambda *rows: fill(tables, self.look, paint, where, rows, out))
         return out
 
     def _share(self, many: int, work: Any) -> None:
@@ -116,17 +119,27 @@ class Brush:
 
 def tables_of(canvas: Canvas) -> loops.Tables:
     """Returns a canvas as loops read it."""
-    arrays = canvas.arrays()
+    arrays, layers = canvas.arrays(), len(canvas.candidates)
+    candidates = canvas.candidates.reshape(-1, *canvas.ground.shape)
+    boxes = np.full((len(canvas.cell), 5), -1, np.int16)
+    boxes[:, 1::2] = np.iinfo(np.int16).max
+    loops.find_boxes(candidates, loops.TILE * CELL // canvas.step, boxes)
+    order = np.argsort(canvas.cell, kind="stable")
+    texels = np.stack([arrays[pixel] for pixel in pixels(canvas.step)], axis=1)
     return loops.Tables(
-        canvas.candidates,
+        candidates,
         canvas.ground,
-        canvas.cell,
-        np.ascontiguousarray(canvas.marks.T),
         canvas.origin,
-        np.stack([arrays[pixel] for pixel in pixels(canvas.step)], axis=1),
+        order.astype(np.int32),
+        canvas.cell[order],
+        np.ascontiguousarray(canvas.marks[:4].T[order]),
+        np.ascontiguousarray(canvas.marks[4:].T[order]),
+        boxes[order],
+        (texels * 256).astype(np.uint16),
         np.ascontiguousarray(canvas.rest.reshape(2, -1)),
         canvas.pitch,
         int(canvas.ground.max()),
+        layers,
     )
 
 
