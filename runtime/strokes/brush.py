@@ -93,7 +93,7 @@ class Brush:
         finest = kinds[:3].reshape(3, -1, *plan.shape[2:])[:, -1].mean(0)
         paint = loops.Paint(
             np.empty((many, 4), np.float32),
-            np.empty(many, np.int32),
+            np.zeros(many + len(tables.candidates), np.int32),
             np.zeros((len(tables.candidates), -(-height // tile), -(-width // tile)), np.uint8),
             cv2.resize(finest * np.float32(255), (width, height), interpolation=cv2.INTER_LINEAR),
             plan.shape[3],
@@ -119,18 +119,22 @@ class Brush:
 
 def tables_of(canvas: Canvas) -> loops.Tables:
     """Returns a canvas as loops read it."""
-    arrays, layers = canvas.arrays(), len(canvas.candidates)
-    candidates = canvas.candidates.reshape(-1, *canvas.ground.shape)
+    arrays, candidates = canvas.arrays(), canvas.candidates.reshape(-1, *canvas.ground.shape)
     boxes = np.full((len(canvas.cell), 5), -1, np.int16)
     boxes[:, 1::2] = np.iinfo(np.int16).max
     loops.find_boxes(candidates, loops.TILE * CELL // canvas.step, boxes)
+    places, begins = _places(boxes[:, 0], len(candidates))
+    among = places - begins[boxes[:, 0]]
+    among[places == 0] = 0
     order = np.argsort(canvas.cell, kind="stable")
     texels = np.stack([arrays[pixel] for pixel in pixels(canvas.step)], axis=1)
     return loops.Tables(
-        candidates,
+        among.astype(np.uint16 if among.max() < 1 << 16 else np.uint32)[candidates],
+        begins,
         canvas.ground,
         canvas.origin,
         order.astype(np.int32),
+        places[order],
         canvas.cell[order],
         np.ascontiguousarray(canvas.marks[:4].T[order]),
         np.ascontiguousarray(canvas.marks[4:].T[order]),
@@ -139,8 +143,22 @@ def tables_of(canvas: Canvas) -> loops.Tables:
         np.ascontiguousarray(canvas.rest.reshape(2, -1)),
         canvas.pitch,
         int(canvas.ground.max()),
-        layers,
+        len(canvas.candidates),
     )
+
+
+def _places(slots: Array, many: int) -> tuple[Array, Array]:
+    """Returns the place of each mark in the order of slots, and where each slot's places begin.
+
+    The first place of a slot is no mark's. Marks without a slot have place 0.
+    """
+    there = np.nonzero(slots >= 0)[0]
+    there = there[there > 0]  # mark 0 is none
+    there = there[np.argsort(slots[there], kind="stable")]
+    begins = np.searchsorted(slots[there], np.arange(many)) + np.arange(many)
+    places = np.zeros(len(slots), np.int32)
+    places[there] = np.arange(len(there)) + slots[there] + 1
+    return places, begins.astype(np.int32)
 
 
 def _look(hand: Hand) -> loops.Look:

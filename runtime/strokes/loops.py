@@ -64,11 +64,14 @@ class Tables(NamedTuple):
     """A canvas as the loops read it; see ``Canvas``.
 
     Attributes:
-        candidates: int32 [layers * directions, h, w].
+        candidates: uint16 or uint32 [slots, h, w]: the place of each among the marks of its slot, a
+            layer's marks of one direction; 0 is none.
+        begins: int32 [slots]: where those places begin among those of all slots.
         ground: int32 [h, w].
         origin: int32 [marks].
         mark: int32 [marks]: their numbers in the order of cells, so that a plan is read from its
             begin to its end; this is the order of what follows.
+        place: int32 [marks]: among those of all slots; 0 for what is nowhere a candidate.
         cell: int32 [marks].
         needs: float32 [marks, 4]: the threshold of need, and what decides about directions.
         differences: float32 [marks, 4]: in lightness, red, green and blue.
@@ -83,9 +86,11 @@ class Tables(NamedTuple):
     """
 
     candidates: Array
+    begins: Array
     ground: Array
     origin: Array
     mark: Array
+    place: Array
     cell: Array
     needs: Array
     differences: Array
@@ -103,7 +108,7 @@ class Paint(NamedTuple):
     Attributes:
         paints: float32 [marks, 4]: of the ground and of visible marks colours, whole numbers in
             0..255, and opacity.
-        shown: int32 [marks]: the number of each visible mark, and 0 for others.
+        shown: int32 [places]: the number of each visible mark, and 0 for others.
         busy: uint8 [slots, rows of tiles, columns of tiles]: 1 where a visible mark is.
         here: float32 [h, w]: the plan's brightness for the finest marks, 0..255.
         plan_columns: Of cells.
@@ -194,13 +199,13 @@ def mix(
         paint: Takes it; where marks are busy has to be zero before.
     """
     for at in range(u32(first), u32(last)):
-        mark, cell = u32(tables.mark[at]), u32(tables.cell[at])
+        mark, cell, place = u32(tables.mark[at]), u32(tables.cell[at]), u32(tables.place[at])
         need = (plan[5, cell] - tables.needs[at, 0]) * _NEED + _HALF
         turn = directions[0, cell] * tables.needs[at, 1] + directions[1, cell] * tables.needs[at, 2]
         turn = (turn + tables.needs[at, 3]) * _TURN + _HALF
         opacity = max(_ZERO, min(_ONE, min(need, turn)))
-        visible = opacity > _HIDDEN
-        paint.shown[mark] = i32(mark) if visible else i32(0)
+        visible = (opacity > _HIDDEN) & (place > 0)
+        paint.shown[place] = i32(mark) if visible else i32(0)
         if visible or mark <= u32(tables.patches):
             paint.paints[mark, 3] = opacity
             light = plan[3, cell] * tables.differences[at, 0]
@@ -364,12 +369,12 @@ def _topmost(
     each = tables.candidates.shape[0] // tables.layers
     for slot in range(layer * each, (layer + 1) * each):
         busy, candidates, first = paint.busy[slot, row // side], tables.candidates[slot, row], 0
+        shown = paint.shown[tables.begins[slot] :]
         for tile in range(ends.shape[0]):
             if busy[tile]:
                 found = True
                 for at in range(first, ends[tile]):
-                    number = paint.shown[u32(candidates[u32(columns[at])])]
-                    marks[at] = max(marks[at], number)
+                    marks[at] = max(marks[at], shown[u32(candidates[u32(columns[at])])])
             first = ends[tile]
     return found
 
