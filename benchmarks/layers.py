@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 from ..cores import usable_cores
 from ..errors import BackendError
 from ..pictures import Pixels
+from ..runtime.backends import BACKENDS, PartEngine
 from ..runtime.strokes.canvases import Arrays, Canvases
 
 _FRAMES, _UNTIMED = 12, 3
@@ -44,13 +46,37 @@ def profile(
     """
     if backend not in PROFILED:
         raise BackendError(f"backend {backend} reports no times of layers")
-    canvas = canvases(*picture.shape[:2]) if canvases else {}
-    return PROFILED[backend](path, picture, canvas)
+    engine = BACKENDS[backend].load(path, canvases=canvases) if canvases else None
+    if canvases is None or isinstance(engine, PartEngine):
+        layers = PROFILED[backend](path, picture, None if canvases else {})
+        return [*layers, _strokes(engine, picture)] if isinstance(engine, PartEngine) else layers
+    return PROFILED[backend](path, picture, canvases(*picture.shape[:2]))
 
 
-def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
+def _strokes(brush: Any, picture: Pixels) -> Layer:
+    """What paints strokes outside of the library, as one layer."""
+    frames, times = picture[None], []
+    for _ in range(_UNTIMED + _FRAMES):
+        start = time.perf_counter()
+        brush.planner(frames)
+        planned = time.perf_counter()
+        brush(frames)
+        times.append(1000 * (time.perf_counter() - planned - (planned - start)))
+    moved = sum(getattr(table, "nbytes", 0) for table in brush.laid(*picture.shape[:2]))
+    return {
+        "name": "strokes",
+        "kind": "compiled loops",
+        "ms": max(0.0, _median(times)),
+        "macs": None,
+        "bytes": moved + picture.nbytes,
+    }
+
+
+def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays | None) -> list[Layer]:
     """Reads ONNX Runtime's own profile."""
     import onnxruntime as ort
+
+    from ..runtime.backends.onnxruntime.plan_part import plan_part
 
     options = ort.SessionOptions()
     options.log_severity_level = 3
@@ -58,9 +84,10 @@ def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
     options.enable_profiling = True
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder, "profile"))
-        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        model = plan_part(path) if canvas is None else path
+        session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         given, *others = (taken.name for taken in session.get_inputs())
-        fed = {given: picture[None], **{name: canvas[name] for name in others}}
+        fed = {given: picture[None], **{name: (canvas or {})[name] for name in others}}
         for _ in range(_UNTIMED + _FRAMES):
             session.run(None, fed)
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
@@ -88,16 +115,19 @@ def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
     ]
 
 
-def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
+def _openvino(path: Path, picture: Pixels, canvas: Arrays | None) -> list[Layer]:
     """Reads OpenVINO's performance counters."""
     import openvino as ov
 
-    from ..runtime.backends.openvino.model import adapt, on_canvas
+    from ..runtime.backends.openvino.model import adapt, on_canvas, part_of
 
     core = ov.Core()
     model = core.read_model(path / "model.xml" if path.is_dir() else path)
     adapt(model)
-    model = on_canvas(model, canvas)
+    if canvas is None:
+        model = part_of(model, "plan", "frame")
+    else:
+        model = on_canvas(model, canvas)
     model.reshape([1, *picture.shape])
     macs = {
         op.get_friendly_name(): int(
@@ -150,7 +180,8 @@ def _median(taken: list[float]) -> float:
     return float(np.median(taken[_UNTIMED:] or [0.0]))
 
 
-PROFILED: Final[dict[str, Callable[[Path, Pixels, Arrays], list[Layer]]]] = {
+# From an artifact, a picture and the canvas to layers; without a canvas, of what plans strokes alone.
+PROFILED: Final[dict[str, Callable[[Path, Pixels, Arrays | None], list[Layer]]]] = {
     "openvino": _openvino,
     "onnxruntime": _onnxruntime,
 }

@@ -299,7 +299,7 @@ def _check_indices(node: _Node, shape: list[int] | None, indices: _Tensor | None
 
 
 def named_shape(data: memoryview) -> tuple[str, list[int]]:
-    """Returns name and shape, -1 where a side is free, of a graph's input, output or a tensor between."""
+    """Returns name and shape of a tensor that a graph names; -1 where a side is free."""
     name, dims = "", list[int]()
     for number, value in fields(data):
         if number == 1:

@@ -118,8 +118,9 @@ class Stylizer:
         """
         frames = np.ascontiguousarray(rgb)[None]
         if needed is not None and isinstance(self.engine, PartEngine):
-            return self.engine(frames, needed=needed)[0]
-        painted: Pixels = self.engine(frames)[0]
+            painted: Pixels = self.engine(frames, needed=needed)[0]
+        else:
+            painted = self.engine(frames)[0]
         return painted
 
     def plan(self, picture: Pixels) -> Plans:

@@ -71,8 +71,14 @@ class Canvases:
         """Returns what graphs take of a canvas, see ``canvas_inputs``."""
         return canvas_inputs(len(self.strokes.hand.layers), self.strokes.step, stacked)
 
-    def lay(self, height: int, width: int, piece: Piece | None = None) -> Canvas:
+    def lay(self, height: int, width: int, piece: Piece | None = None, keep: bool = True) -> Canvas:
         """Returns the canvas for frames of a size, in pixels, or for a piece of that size.
+
+        Args:
+            height: Rows.
+            width: Columns.
+            piece: What of a larger picture it is for, if it is.
+            keep: Whether the next who asks for it will find it laid.
 
         Raises:
             BackendError: There is no memory for it.
@@ -82,7 +88,7 @@ class Canvases:
             if piece:  # which is painted once, and large
                 return lay_canvas(*what, piece)
             with _TURN:  # who comes second finds it laid
-                return _lay(self.wrap, *what)
+                return (_lay if keep else _lay.__wrapped__)(self.wrap, *what)
 
     def __call__(self, height: int, width: int, piece: Piece | None = None) -> Arrays:
         """Returns what a graph takes beside frames of a size, by the names of its inputs.

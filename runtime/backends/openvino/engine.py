@@ -64,7 +64,7 @@ class OpenVinoEngine:
         with mapped_errors("openvino", f"load {path}"):
             self.model = _core().read_model(path / "model.xml" if path.is_dir() else path)
             adapt(self.model)
-            self.inputs = {taken.any_name: _sides(taken.partial_shape) for taken in self.model.inputs}
+            inputs = {taken.any_name: _sides(taken.partial_shape) for taken in self.model.inputs}
             if plans:
                 self.model = part_of(self.model, "plan", "frame")
             self.kept = (
@@ -72,7 +72,8 @@ class OpenVinoEngine:
                 if self.device == "CPU"
                 else None
             )
-        check_inputs(path, self.inputs, canvases)
+        check_inputs(path, inputs, canvases)
+        self.takes = frozenset(inputs)
 
     def prepare(self, height: int, width: int) -> None:
         """Compiles for a size."""
@@ -168,7 +169,7 @@ def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = 
     way = way or ("streams" if in_flight > 1 else "cores")
     if canvases and way in _ON_CPU and any_installed("numba"):
         planner = OpenVinoEngine(path, in_flight, way, canvases, plans=True)
-        if paints_alike(planner.inputs):
+        if paints_alike(planner.takes):
             from ...strokes.brush import Brush
 
             return Brush(planner, canvases, usable_cores() if way == "cores" else 1)
