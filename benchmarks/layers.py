@@ -2,7 +2,7 @@
 
 Layers are those that the library runs: it fuses several of the graph's into one. A convolution's
 time comes with its multiply-adds, which shows those far from the roof; a gather computes nothing,
-so its time comes with the bytes that it moves.
+so its time comes with the bytes that it moves. So do the loops that paint strokes beside a library.
 """
 
 from __future__ import annotations
@@ -47,29 +47,31 @@ def profile(
     if backend not in PROFILED:
         raise BackendError(f"backend {backend} reports no times of layers")
     engine = BACKENDS[backend].load(path, canvases=canvases) if canvases else None
-    if canvases is None or isinstance(engine, PartEngine):
-        layers = PROFILED[backend](path, picture, None if canvases else {})
-        return [*layers, _strokes(engine, picture)] if isinstance(engine, PartEngine) else layers
-    return PROFILED[backend](path, picture, canvases(*picture.shape[:2]))
+    if isinstance(engine, PartEngine):
+        return [*PROFILED[backend](path, picture, None), *_loops(engine, picture)]
+    return PROFILED[backend](path, picture, canvases(*picture.shape[:2]) if canvases else {})
 
 
-def _strokes(brush: Any, picture: Pixels) -> Layer:
-    """What paints strokes outside of the library, as one layer."""
-    frames, times = picture[None], []
+def _loops(brush: Any, picture: Pixels) -> list[Layer]:
+    """What paints strokes outside of the library, named as the same parts of the graph."""
+    size = picture.shape[:2]
+    plan, tables = brush.plan(picture[None]), brush.laid(*size)
+    needed, times = np.full(size, 255, np.uint8), []
     for _ in range(_UNTIMED + _FRAMES):
-        start = time.perf_counter()
-        brush.planner(frames)
-        planned = time.perf_counter()
-        brush(frames)
-        times.append(1000 * (time.perf_counter() - planned - (planned - start)))
-    moved = sum(getattr(table, "nbytes", 0) for table in brush.laid(*picture.shape[:2]))
-    return {
-        "name": "strokes",
-        "kind": "compiled loops",
-        "ms": max(0.0, _median(times)),
-        "macs": None,
-        "bytes": moved + picture.nbytes,
-    }
+        begin = time.perf_counter()
+        paint = brush.mix(plan, tables)
+        mixed = time.perf_counter()
+        brush.paint(paint, tables, needed)
+        times.append((1000 * (mixed - begin), 1000 * (time.perf_counter() - mixed)))
+    read = (tables.mark, tables.place, tables.cell, tables.needs, tables.differences, tables.boxes)
+    moved = sum(table.nbytes for table in (*read, plan, paint.paints, paint.shown))
+    shown = sum(table.nbytes for table in (tables.candidates, tables.ground, picture))
+    return [
+        {"name": f"head.{part}.0", "kind": "loops", "ms": ms, "macs": None, "bytes": count}
+        for part, ms, count in zip(
+            ("marks", "paint"), np.median(times[_UNTIMED:], 0).tolist(), (moved, shown), strict=True
+        )
+    ]
 
 
 def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays | None) -> list[Layer]:
@@ -124,10 +126,7 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays | None) -> list[Layer]
     core = ov.Core()
     model = core.read_model(path / "model.xml" if path.is_dir() else path)
     adapt(model)
-    if canvas is None:
-        model = part_of(model, "plan", "frame")
-    else:
-        model = on_canvas(model, canvas)
+    model = part_of(model, "plan", "frame") if canvas is None else on_canvas(model, canvas)
     model.reshape([1, *picture.shape])
     macs = {
         op.get_friendly_name(): int(
@@ -180,7 +179,7 @@ def _median(taken: list[float]) -> float:
     return float(np.median(taken[_UNTIMED:] or [0.0]))
 
 
-# From an artifact, a picture and the canvas to layers; without a canvas, of what plans strokes alone.
+# From an artifact, a picture and the canvas to layers; with None, of what plans strokes alone.
 PROFILED: Final[dict[str, Callable[[Path, Pixels, Arrays | None], list[Layer]]]] = {
     "openvino": _openvino,
     "onnxruntime": _onnxruntime,

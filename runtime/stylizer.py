@@ -114,7 +114,7 @@ class Stylizer:
 
         Args:
             rgb: The picture.
-            needed: uint8 [H, W], not 0 where paint is needed; elsewhere there may be anything.
+            needed: uint8 [H, W], 255 where paint is needed; elsewhere, 0, there may be anything.
         """
         frames = np.ascontiguousarray(rgb)[None]
         if needed is not None and isinstance(self.engine, PartEngine):

@@ -45,5 +45,5 @@ class PartEngine(Protocol):
     paints_parts: bool
 
     def __call__(self, frames: Frames, *, needed: Pixels | None = None) -> Frames:
-        """Paints uint8 RGB [1, H, W, 3] where ``needed``, uint8 [H, W], is not 0."""
+        """Paints uint8 RGB [1, H, W, 3] where ``needed``, uint8 [H, W], is 255."""
         ...

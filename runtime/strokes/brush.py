@@ -43,6 +43,7 @@ class Brush:
     def __init__(self, planner: Engine, canvases: Canvases, threads: int) -> None:
         self.planner, self.canvases, self.threads = planner, canvases, threads
         self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.step = canvases.strokes.step
         self.laid = LaidCanvases(canvases)
         self.look = _look(canvases.strokes.hand)
 
@@ -55,8 +56,8 @@ class Brush:
         """Lays the canvas, and has the loops compiled."""
         self.planner.prepare(height, width)
         shape = 1, KINDS * len(self.canvases.strokes.hand.layers), height // CELL, width // CELL
-        nothing = np.zeros((height, width), np.uint8)
-        self._paint(np.zeros(shape, np.float32), self.laid(height, width), nothing)
+        tables, nothing = self.laid(height, width), np.zeros((height, width), np.uint8)
+        self.paint(self.mix(np.zeros(shape, np.float32), tables), tables, nothing)
 
     def __call__(
         self, frames: Frames, piece: Piece | None = None, needed: Array | None = None
@@ -66,28 +67,28 @@ class Brush:
         Args:
             frames: The frame.
             piece: Where it is in the larger one.
-            needed: uint8 [H, W]: the pixels that are wanted, where it is not 0; others may be
-                left out, and are black or anything. All are wanted without it.
+            needed: uint8 [H, W]: 255 where a pixel is needed, else 0; there may be anything. All
+                are needed without it.
         """
         size = frames.shape[1:3]
         plan = self.plan(frames)
         tables = self.laid(size[0], size[1], piece)
         if needed is None:
-            needed = np.ones(size, np.uint8)
-        return self._paint(plan, tables, needed).reshape(frames.shape)
+            needed = np.full(size, 255, np.uint8)
+        return self.paint(self.mix(plan, tables), tables, needed).reshape(frames.shape)
 
     def plan(self, frames: Frames) -> Plans:
         """Returns the plan of a frame."""
         plan: Plans = self.planner(frames)
         return plan
 
-    def _paint(self, plan: Plans, tables: Tables, needed: Array) -> Frames:
-        step = self.canvases.strokes.step
-        height, width = tables.ground.shape
+    def mix(self, plan: Plans, tables: Tables) -> Paint:
+        """Mixes the paint that a plan asks for."""
         kinds = np.ascontiguousarray(plan.reshape(KINDS, -1))
         directions = np.empty((2, kinds.shape[1]), np.float32)
         aim(kinds, tables.rest, directions)
-        many, tile = len(tables.cell), TILE * CELL // step
+        height, width = tables.ground.shape
+        many, tile = len(tables.cell), TILE * CELL // self.step
         finest = kinds[:3].reshape(3, -1, *plan.shape[2:])[:, -1].mean(0)
         paint = Paint(
             np.empty((many, 4), np.float32),
@@ -97,6 +98,11 @@ class Brush:
             plan.shape[3],
         )
         self._share(many, lambda begin, end: mix(tables, kinds, directions, begin, end, paint))
+        return paint
+
+    def paint(self, paint: Paint, tables: Tables, needed: Array) -> Frames:
+        """Paints uint8 [H, 3 * W] where ``needed``, uint8 [H, W], is 255."""
+        step, (height, width) = self.step, tables.ground.shape
         out = np.empty((step * height, 3 * step * width), np.uint8)
         fill = paint_blocks if step == 2 else paint_pixels
         if step > 1:
