@@ -16,6 +16,7 @@ from ...pictures import Frames
 from .canvases import Canvases, Plans
 from .laid import LaidCanvases
 from .loops.blocks import paint_blocks
+from .loops.compiling import seal
 from .loops.marks import aim, mix
 from .loops.pixels import paint_pixels
 from .loops.tables import TILE, Look, Paint, Tables, Where
@@ -58,6 +59,7 @@ class Brush:
         shape = 1, KINDS * len(self.canvases.strokes.hand.layers), height // CELL, width // CELL
         tables, nothing = self.laid(height, width), np.zeros((height, width), np.uint8)
         self.paint(self.mix(np.zeros(shape, np.float32), tables), tables, nothing)
+        seal()
 
     def __call__(
         self, frames: Frames, piece: Piece | None = None, needed: Array | None = None

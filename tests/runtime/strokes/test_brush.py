@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +174,35 @@ def test_a_cache_that_cannot_be_written_only_takes_time(artifact, tmp_path, monk
     blocked.write_bytes(b"")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     assert LaidCanvases(Canvases.of(artifact[0]))(*SIZE).layers == 3
+
+
+def test_a_torn_loop_is_compiled_again(artifact, tmp_path):
+    code = """if True:
+        import sys
+        from pleinair.bundle.bundle import Bundle
+        from pleinair.runtime.backends import find_backend
+        from pleinair.runtime.strokes.canvases import Canvases
+        bundle = Bundle.open(sys.argv[1])
+        path = bundle.path(bundle.find("onnx", "int8"))
+        find_backend("onnxruntime").load(path, canvases=Canvases.of(bundle)).prepare(64, 64)
+        from pleinair.runtime.strokes.loops.blocks import paint_blocks
+        print(len(paint_blocks.stats.cache_hits), len(paint_blocks.stats.cache_misses))
+    """
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+
+    def start():
+        command = [sys.executable, "-c", code, str(artifact[0].root)]
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=300, check=True
+        )
+        return done.stdout.split()
+
+    assert start() == ["0", "1"]
+    assert start() == ["1", "0"]
+    (torn,) = (tmp_path / "pleinair" / "loops").rglob("*paint_blocks*.nbc")
+    torn.write_bytes(torn.read_bytes()[:-1000])
+    assert start() == ["0", "1"]
+    assert start() == ["1", "0"]
 
 
 def same(one, other):
