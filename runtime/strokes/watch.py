@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...pictures import Pixels
-from .flow import CELL, flow_of, followed, mask_of
+from .flow import AROUND, CELL, flow_of, followed, mask_of
 from .patches import TURNS, due_of
 
 Array = npt.NDArray[Any]
@@ -18,7 +18,6 @@ _UNLIKE = 6  # grey levels that the original may be off by from the one that was
 # Cells a side of a small mark and a larger one, and what either may be off by on average, in grey
 # levels, without being seen to lag for a frame.
 _LAGS = ((5, 25), (9, 20))
-_REACH = np.ones((7, 7), np.uint8)  # cells: marks of what has gone reached beyond it
 _WAIT = 1  # frames in a row that are not painted
 _SMALLEST = 64  # rows and columns of a canvas below which nothing is held
 
@@ -62,7 +61,7 @@ class Watch:
         if self.waiting < _WAIT and not lags:
             self.source, self.waiting = source, self.waiting + 1
             return Motion(flow, painted=False)
-        anew = cv2.dilate(mask_of(off > _UNLIKE), _REACH)
+        anew = cv2.dilate(mask_of(off > _UNLIKE), AROUND)
         turns = tuple((self.count - ago) % TURNS for ago in range(self.waiting + 1))
         size = (picture.shape[1], picture.shape[0])
         cv2.copyTo(small, anew | due_of(size, turns, CELL), source)
