@@ -5,7 +5,7 @@ FROM python:3.13-slim AS build
 WORKDIR /src
 COPY . .
 RUN python -m venv /opt/pleinair \
-    && /opt/pleinair/bin/python -m pip install --no-cache-dir --no-compile -c constraints.txt ".[openvino]" \
+    && /opt/pleinair/bin/python -m pip install --no-cache-dir --no-compile -c constraints.txt ".[openvino,fast]" \
     && /opt/pleinair/bin/python -m pip uninstall --yes opencv-python \
     && opencv=$(sed -n 's/^opencv-python==/opencv-python-headless==/p' constraints.txt) \
     && /opt/pleinair/bin/python -m pip install --no-cache-dir --no-compile "$opencv" \

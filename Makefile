@@ -11,7 +11,7 @@ ENVIRONMENT := @$(PYTHON) .ci/environment.py
 # What the live filter needs, and OpenVINO, the fastest backend on most CPUs; no torch. Python
 # compiles what it imports when it does: the environment stays 30 MB smaller than with all of it.
 demo-environment:
-	$(ENVIRONMENT) $(DEMO_VENV) --no-compile -e ".[openvino]"
+	$(ENVIRONMENT) $(DEMO_VENV) --no-compile -e ".[openvino,fast]"
 
 environment:
 	$(ENVIRONMENT) $(DEV_VENV) -e ".[all,tensorrt,executorch,ncnn,ray,docs,dev]"

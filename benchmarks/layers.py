@@ -2,7 +2,7 @@
 
 Layers are those that the library runs: it fuses several of the graph's into one. A convolution's
 time comes with its multiply-adds, which shows those far from the roof; a gather computes nothing,
-so its time comes with the bytes that it moves.
+so its time comes with the bytes that it moves. So do the loops that paint strokes beside a library.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 from ..cores import usable_cores
 from ..errors import BackendError
 from ..pictures import Pixels
+from ..runtime.backends import BACKENDS, PartEngine
 from ..runtime.strokes.canvases import Arrays, Canvases
 
 _FRAMES, _UNTIMED = 12, 3
@@ -44,13 +46,39 @@ def profile(
     """
     if backend not in PROFILED:
         raise BackendError(f"backend {backend} reports no times of layers")
-    canvas = canvases(*picture.shape[:2]) if canvases else {}
-    return PROFILED[backend](path, picture, canvas)
+    engine = BACKENDS[backend].load(path, canvases=canvases) if canvases else None
+    if isinstance(engine, PartEngine):
+        return [*PROFILED[backend](path, picture, None), *_loops(engine, picture)]
+    return PROFILED[backend](path, picture, canvases(*picture.shape[:2]) if canvases else {})
 
 
-def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
+def _loops(brush: Any, picture: Pixels) -> list[Layer]:
+    """What paints strokes outside of the library, named as the same parts of the graph."""
+    size = picture.shape[:2]
+    plan, tables = brush.plan(picture[None]), brush.laid(*size)
+    needed, times = np.full(size, 255, np.uint8), []
+    for _ in range(_UNTIMED + _FRAMES):
+        begin = time.perf_counter()
+        paint = brush.mix(plan, tables)
+        mixed = time.perf_counter()
+        brush.paint(paint, tables, needed)
+        times.append((1000 * (mixed - begin), 1000 * (time.perf_counter() - mixed)))
+    read = (tables.mark, tables.place, tables.cell, tables.needs, tables.differences, tables.boxes)
+    moved = sum(table.nbytes for table in (*read, plan, paint.paints, paint.shown))
+    shown = sum(table.nbytes for table in (tables.candidates, tables.ground, picture))
+    return [
+        {"name": f"head.{part}.0", "kind": "loops", "ms": ms, "macs": None, "bytes": count}
+        for part, ms, count in zip(
+            ("marks", "paint"), np.median(times[_UNTIMED:], 0).tolist(), (moved, shown), strict=True
+        )
+    ]
+
+
+def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays | None) -> list[Layer]:
     """Reads ONNX Runtime's own profile."""
     import onnxruntime as ort
+
+    from ..runtime.backends.onnxruntime.plan_part import plan_part
 
     options = ort.SessionOptions()
     options.log_severity_level = 3
@@ -58,9 +86,10 @@ def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
     options.enable_profiling = True
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder, "profile"))
-        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        model = plan_part(path) if canvas is None else path
+        session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         given, *others = (taken.name for taken in session.get_inputs())
-        fed = {given: picture[None], **{name: canvas[name] for name in others}}
+        fed = {given: picture[None], **{name: (canvas or {})[name] for name in others}}
         for _ in range(_UNTIMED + _FRAMES):
             session.run(None, fed)
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
@@ -88,16 +117,16 @@ def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
     ]
 
 
-def _openvino(path: Path, picture: Pixels, canvas: Arrays) -> list[Layer]:
+def _openvino(path: Path, picture: Pixels, canvas: Arrays | None) -> list[Layer]:
     """Reads OpenVINO's performance counters."""
     import openvino as ov
 
-    from ..runtime.backends.openvino.model import adapt, on_canvas
+    from ..runtime.backends.openvino.model import adapt, on_canvas, part_of
 
     core = ov.Core()
     model = core.read_model(path / "model.xml" if path.is_dir() else path)
     adapt(model)
-    model = on_canvas(model, canvas)
+    model = part_of(model, "plan", "frame") if canvas is None else on_canvas(model, canvas)
     model.reshape([1, *picture.shape])
     macs = {
         op.get_friendly_name(): int(
@@ -150,7 +179,8 @@ def _median(taken: list[float]) -> float:
     return float(np.median(taken[_UNTIMED:] or [0.0]))
 
 
-PROFILED: Final[dict[str, Callable[[Path, Pixels, Arrays], list[Layer]]]] = {
+# From an artifact, a picture and the canvas to layers; with None, of what plans strokes alone.
+PROFILED: Final[dict[str, Callable[[Path, Pixels, Arrays | None], list[Layer]]]] = {
     "openvino": _openvino,
     "onnxruntime": _onnxruntime,
 }

@@ -125,7 +125,7 @@ class _Graphs:
             elif number == 15 and self.strict:
                 raise Malformed("it holds sparse tensors, which no frame graph has")
             elif number in (11, 12, 13):
-                name, dims = _value(message(value))
+                name, dims = named_shape(message(value))
                 shapes[name] = dims
         shapes |= {name: tensor.dims for name, tensor in constants.items()}
         for node in nodes:
@@ -298,8 +298,8 @@ def _check_indices(node: _Node, shape: list[int] | None, indices: _Tensor | None
         raise Malformed(f"operator {node.operator}: index {wrong} into {shape[axis]} values")
 
 
-def _value(data: memoryview) -> tuple[str, list[int]]:
-    """Name and shape, -1 where a side is free, of a graph's input, output or a tensor between."""
+def named_shape(data: memoryview) -> tuple[str, list[int]]:
+    """Returns name and shape of a tensor that a graph names; -1 where a side is free."""
     name, dims = "", list[int]()
     for number, value in fields(data):
         if number == 1:

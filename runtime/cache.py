@@ -19,3 +19,15 @@ def write_cached(path: Path, content: bytes) -> None:
     """Writes a cached file atomically; if that fails, the next time only takes longer."""
     with contextlib.suppress(OSError):
         write_durably(path, content)
+
+
+def make_room(folder: Path, most: int) -> None:
+    """Removes those of a folder's cached files that were not used for longest.
+
+    Args:
+        folder: Has nothing else in it.
+        most: Files that stay.
+    """
+    files = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
+    for path in files[:-most]:
+        path.unlink(missing_ok=True)

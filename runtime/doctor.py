@@ -21,6 +21,7 @@ _EXCLUSIVE = Path("/sys/module/v4l2loopback/parameters/exclusive_caps")
 
 # What each part of pleinair needs besides the base install: (part, library, install line).
 _PARTS = (
+    ("fast strokes", "numba", 'pip install "pleinair[fast]"'),
     ("train", "torch", 'pip install "pleinair[train]"'),
     ("export", "onnxscript", 'pip install "pleinair[export]"'),
     ("bench", "psutil", 'pip install "pleinair[bench]"'),

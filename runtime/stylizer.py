@@ -19,7 +19,15 @@ from ..canvas.layout import Piece, reach_of
 from ..errors import BackendError, UsageError, shown, unknown_name
 from ..pictures import Frames, Pixels
 from . import tiles
-from .backends import BACKENDS, CHECKPOINT, Backend, Engine, StrokeEngine, find_backend
+from .backends import (
+    BACKENDS,
+    CHECKPOINT,
+    Backend,
+    Engine,
+    PartEngine,
+    StrokeEngine,
+    find_backend,
+)
 from .models import open_model
 from .probe import probe
 from .strokes.canvases import Canvases, Plans
@@ -101,9 +109,18 @@ class Stylizer:
             return self._by_tiles(picture)
         return self._whole(picture)
 
-    def paint(self, rgb: Pixels) -> Pixels:
-        """Paints RGB [H, W, 3] fully; both sides are multiples of the generator's stride."""
-        painted: Pixels = self.engine(np.ascontiguousarray(rgb)[None])[0]
+    def paint(self, rgb: Pixels, needed: Pixels | None = None) -> Pixels:
+        """Paints RGB [H, W, 3] fully; both sides are multiples of the generator's stride.
+
+        Args:
+            rgb: The picture.
+            needed: uint8 [H, W], 255 where paint is needed; elsewhere, 0, there may be anything.
+        """
+        frames = np.ascontiguousarray(rgb)[None]
+        if needed is not None and isinstance(self.engine, PartEngine):
+            painted: Pixels = self.engine(frames, needed=needed)[0]
+        else:
+            painted = self.engine(frames)[0]
         return painted
 
     def plan(self, picture: Pixels) -> Plans:

@@ -60,7 +60,7 @@ class VideoPainter:
         """Paints it; may be called from several threads."""
         if prepared.laid is None:
             return self.stylizer(prepared.rgb)
-        return self.stylizer.paint(prepared.laid.picture)
+        return self.stylizer.paint(prepared.laid.picture, prepared.laid.motion.renewed)
 
     def finish(self, prepared: Prepared, painted: Pixels | None) -> Pixels:
         """Returns what to show, of a painting if there is one; in the order of the frames."""

@@ -12,7 +12,7 @@ from functools import cache
 from ...errors import UsageError, unknown_name
 from ...rows import rows_in
 from .library import mapped_errors, muted, quiet
-from .protocols import Engine, StrokeEngine
+from .protocols import Engine, PartEngine, StrokeEngine
 from .row import CHECKPOINT, Backend
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "GROUP",
     "Backend",
     "Engine",
+    "PartEngine",
     "StrokeEngine",
     "find_backend",
     "mapped_errors",

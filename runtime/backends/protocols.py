@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from ...canvas.layout import Piece
-    from ...pictures import Frames
+    from ...pictures import Frames, Pixels
     from ..strokes.canvases import Plans
 
 
@@ -35,4 +35,15 @@ class StrokeEngine(Engine, Protocol):
 
     def plan(self, frames: Frames) -> Plans:
         """Returns the plan of a frame, from which strokes are laid."""
+        ...
+
+
+@runtime_checkable
+class PartEngine(Protocol):
+    """An engine that can leave out what is not needed of a painting."""
+
+    paints_parts: bool
+
+    def __call__(self, frames: Frames, *, needed: Pixels | None = None) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3] where ``needed``, uint8 [H, W], is 255."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,16 @@ import numpy.typing as npt
 from ...bundle.bundle import Bundle
 from ...bundle.manifest import Strokes
 from ...canvas.hand import Hand
-from ...canvas.layout import Canvas, Inputs, Piece, canvas_inputs, lay_canvas, lay_torus, scale_of
+from ...canvas.layout import (
+    Canvas,
+    Inputs,
+    Piece,
+    canvas_inputs,
+    lay_canvas,
+    lay_torus,
+    scale_of,
+    slots,
+)
 from ...errors import BackendError, BundleError, UsageError
 from .torus import GAP
 
@@ -62,8 +71,14 @@ class Canvases:
         """Returns what graphs take of a canvas, see ``canvas_inputs``."""
         return canvas_inputs(len(self.strokes.hand.layers), self.strokes.step, stacked)
 
-    def lay(self, height: int, width: int, piece: Piece | None = None) -> Canvas:
+    def lay(self, height: int, width: int, piece: Piece | None = None, keep: bool = True) -> Canvas:
         """Returns the canvas for frames of a size, in pixels, or for a piece of that size.
+
+        Args:
+            height: Rows.
+            width: Columns.
+            piece: What of a larger picture it is for, if it is.
+            keep: Whether the next who asks for it will find it laid.
 
         Raises:
             BackendError: There is no memory for it.
@@ -73,7 +88,7 @@ class Canvases:
             if piece:  # which is painted once, and large
                 return lay_canvas(*what, piece)
             with _TURN:  # who comes second finds it laid
-                return _lay(self.wrap, *what)
+                return (_lay if keep else _lay.__wrapped__)(self.wrap, *what)
 
     def __call__(self, height: int, width: int, piece: Piece | None = None) -> Arrays:
         """Returns what a graph takes beside frames of a size, by the names of its inputs.
@@ -139,6 +154,11 @@ def check_inputs(
                 f"{canvases.label}: the strokes in its manifest do not fit {path.name}, which takes"
                 f" another {name}; export or download the bundle again"
             )
+
+
+def paints_alike(inputs: Iterable[str]) -> bool:
+    """Whether a graph that takes these inputs paints strokes as ``Brush`` does; old ones do not."""
+    return slots(0)[0] in inputs
 
 
 def _fit(given: Sequence[Any], taken: Sequence[Any]) -> bool:

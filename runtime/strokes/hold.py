@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from ...pictures import Pixels
 from .flow import AROUND, CELL, followed, mask_of
-from .patches import due_of
 from .watch import Motion
 
 Array = npt.NDArray[Any]
@@ -42,7 +41,7 @@ class Hold:
 
         Args:
             motion: What ``Watch`` found.
-            painted: The painting; None if ``motion`` asks for none.
+            painted: The painting, of which what ``motion`` asks for is shown; None for nothing.
         """
         if self.shown is None or motion.flow is None:
             assert painted is not None
@@ -50,13 +49,10 @@ class Hold:
             return painted
         shown = _moved(self.shown, motion.flow)
         if painted is not None:
-            assert motion.anew is not None
-            size = (painted.shape[1], painted.shape[0])
-            contour = cv2.resize(motion.anew, size, interpolation=cv2.INTER_LINEAR)
-            contour = cv2.threshold(contour, 127, 255, cv2.THRESH_BINARY)[1]
+            assert motion.renewed is not None
             if shown is self.shown:
                 shown = shown.copy()
-            cv2.copyTo(painted, contour | due_of(size, motion.turns), shown)
+            cv2.copyTo(painted, motion.renewed, shown)
         self.shown = shown
         return shown
 

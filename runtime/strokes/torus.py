@@ -52,7 +52,7 @@ class Torus:
         whole, part = _split(place)
         wide = self._surrounded(rgb)
         if any(part):
-            wide = _shifted(wide, (-part[0], -part[1]), self.laying)
+            wide = _moved(wide, (-part[0], -part[1]), self.laying)
         return np.roll(wide, whole, (0, 1))
 
     def cut(self, painted: Pixels, place: Place) -> Pixels:
@@ -104,17 +104,20 @@ def _pieces(begin: int, length: int, side: int) -> list[tuple[slice, slice]]:
 
 
 def _shifted(picture: Pixels, by: Place, out: list[Pixels]) -> Pixels:
-    """Looks each pixel up a part of a pixel further down and to the right.
+    """Moves paint; what interpolation takes from its fine detail is given back.
 
-    Linear interpolation, and then what it takes from fine detail is given back. OpenCV takes
-    several times as long for filters of four taps. What this returns is one of ``out``.
+    OpenCV takes several times as long for filters of four taps.
     """
-    first, second = out
-    _between(picture, by[0], 0, first)
-    _between(first, by[1], 1, second)
     down, across = (_GIVEN_BACK * abs(part) * (1 - abs(part)) for part in by)
-    cv2.sepFilter2D(second, -1, _softening(across), _softening(down), dst=first)
-    return cv2.addWeighted(second, 2, first, -1, 0, dst=first)
+    moved = _moved(picture, by, out)
+    return cv2.sepFilter2D(moved, -1, _sharpening(across), _sharpening(down), dst=out[0])
+
+
+def _moved(picture: Pixels, by: Place, out: list[Pixels]) -> Pixels:
+    """Looks each pixel up a part of a pixel further down and to the right; returns ``out[1]``."""
+    _between(picture, by[0], 0, out[0])
+    _between(out[0], by[1], 1, out[1])
+    return out[1]
 
 
 def _between(picture: Pixels, part: float, axis: int, out: Pixels) -> None:
@@ -137,5 +140,5 @@ def _split(place: Place) -> tuple[tuple[int, int], tuple[float, float]]:
     return (row, column), (place[0] - row, place[1] - column)
 
 
-def _softening(by: float) -> Array:
-    return np.array([by, 1 - 2 * by, by], np.float32)
+def _sharpening(by: float) -> Array:
+    return np.array([-by, 1 + 2 * by, -by], np.float32)

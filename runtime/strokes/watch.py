@@ -26,8 +26,7 @@ class Motion(NamedTuple):
     """How a picture differs from those before it, and what of it is to be painted."""
 
     flow: Array | None  # float32 [h, w, 2]: where each cell was; None if that is not known
-    anew: Array | None = None  # uint8 [h, w]: 255 where cells are to be painted at once
-    turns: tuple[int, ...] = ()  # of the patches to be painted anew
+    renewed: Pixels | None = None  # uint8 [H, W]: 255 where paint of it is shown; None: everywhere
     painted: bool = True  # whether any paint of it is shown
 
 
@@ -64,10 +63,12 @@ class Watch:
             return Motion(flow, painted=False)
         anew = cv2.dilate(mask_of(off > _UNLIKE), AROUND)
         turns = tuple((self.count - ago) % TURNS for ago in range(self.waiting + 1))
-        due = due_of((picture.shape[1], picture.shape[0]), turns, CELL)
-        cv2.copyTo(small, anew | due, source)
+        size = (picture.shape[1], picture.shape[0])
+        cv2.copyTo(small, anew | due_of(size, turns, CELL), source)
         self.source, self.waiting = source, 0
-        return Motion(flow, anew, turns)
+        contour = cv2.resize(anew, size, interpolation=cv2.INTER_LINEAR)
+        contour = cv2.threshold(contour, 127, 255, cv2.THRESH_BINARY)[1]
+        return Motion(flow, contour | due_of(size, turns))
 
     def forget(self) -> None:
         """Has the next picture painted wholly."""

@@ -14,9 +14,11 @@ from ....canvas.layout import Piece
 from ....cores import usable_cores
 from ....errors import BackendError
 from ....pictures import Frames
-from ...strokes.canvases import Canvases, Plans, check_inputs
+from ....rows import any_installed
+from ...strokes.canvases import Canvases, Plans, check_inputs, paints_alike
 from ..library import mapped_errors
 from ..protocols import Engine
+from .plan_part import inputs_of, plan_part
 
 # Execution providers by the names that users write; onnxruntime-gpu, -directml, -openvino and the
 # Mac's onnxruntime have them.
@@ -41,6 +43,7 @@ class OnnxRuntimeEngine:
         way: One of ``_PROVIDERS``. The CPU runs what it cannot.
         canvases: The canvas, which a painter with strokes takes beside the frame.
         without: Names of ONNX Runtime's optimizers that are left out.
+        plans: Whether it returns the plan of strokes alone, for ``Brush``.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class OnnxRuntimeEngine:
         way: str,
         canvases: Canvases | None = None,
         without: Sequence[str] = (),
+        plans: bool = False,
     ) -> None:
         options = ort.SessionOptions()
         options.log_severity_level = 3
@@ -68,8 +72,9 @@ class OnnxRuntimeEngine:
             provider = (provider, {"intra_op_num_threads": str(threads)})
         providers = [provider, *([] if way == "cpu" else ["CPUExecutionProvider"])]
         with mapped_errors("onnxruntime", f"load {path}"):
+            model = plan_part(path) if plans else path
             self.session = ort.InferenceSession(
-                path, options, providers=providers, disabled_optimizers=[*without]
+                model, options, providers=providers, disabled_optimizers=[*without]
             )
             self.inputs = {taken.name: taken.shape for taken in self.session.get_inputs()}
             self.input = next(iter(self.inputs))
@@ -114,4 +119,14 @@ def ways(in_flight: int) -> list[str]:
 
 def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
     """Loads an .onnx file."""
-    return OnnxRuntimeEngine(path, in_flight, way or "cpu", canvases)
+    way = way or "cpu"
+    if canvases and way == "cpu" and any_installed("numba"):
+        with mapped_errors("onnxruntime", f"load {path}"):
+            inputs = inputs_of(path)
+        check_inputs(path, inputs, canvases)
+        if paints_alike(inputs):
+            from ...strokes.brush import Brush
+
+            planner = OnnxRuntimeEngine(path, in_flight, way, plans=True)
+            return Brush(planner, canvases, max(1, usable_cores() // in_flight))
+    return OnnxRuntimeEngine(path, in_flight, way, canvases)

@@ -19,7 +19,7 @@ import openvino as ov
 
 from ....cores import usable_cores
 from ....files import read_record, write_record
-from ...cache import cache_path
+from ...cache import cache_path, make_room
 from ...strokes.canvases import Canvases
 
 FOLDER = "compiled"
@@ -79,7 +79,7 @@ class CompiledModels:
     def _keep(self, path: Path, content: bytes) -> None:
         try:
             write_record(path, content)
-            _make_room(path.parent)
+            make_room(path.parent, KEPT)
         except OSError as error:
             self.note = (
                 f"what OpenVINO compiles cannot be kept in {path.parent} ({error.strerror}), so"
@@ -95,13 +95,6 @@ class CompiledModels:
                 os.utime(path)  # it was used
                 return compiled
         return None
-
-
-def _make_room(folder: Path) -> None:
-    """Removes what was not used for longest."""
-    files = sorted(folder.glob("*.blob"), key=lambda path: path.stat().st_mtime)
-    for path in files[:-KEPT]:
-        path.unlink(missing_ok=True)
 
 
 @functools.cache

@@ -13,7 +13,8 @@ import openvino as ov
 from ....canvas.layout import Piece
 from ....cores import usable_cores
 from ....pictures import Frames
-from ...strokes.canvases import Canvases, Plans, check_inputs
+from ....rows import any_installed
+from ...strokes.canvases import Canvases, Plans, check_inputs, paints_alike
 from ..library import mapped_errors
 from ..protocols import Engine
 from .compiled import CompiledModels
@@ -36,12 +37,18 @@ class OpenVinoEngine:
         in_flight: How many frames are painted at once.
         way: ``streams`` or ``cores`` of the CPU, or another of OpenVINO's devices.
         canvases: What a painter with strokes takes beside the frame.
+        plans: Whether it returns the plan of strokes alone, for ``Brush``.
     """
 
     def __init__(
-        self, path: Path, in_flight: int, way: str, canvases: Canvases | None = None
+        self,
+        path: Path,
+        in_flight: int,
+        way: str,
+        canvases: Canvases | None = None,
+        plans: bool = False,
     ) -> None:
-        self.path, self.canvases = path, canvases
+        self.path, self.canvases = path, None if plans else canvases
         self.device = "CPU" if way in _ON_CPU else way.upper()
         self.options: dict[str, Any] = {"PERFORMANCE_HINT": _ON_CPU.get(way, "LATENCY")}
         if self.device == "CPU":
@@ -58,12 +65,15 @@ class OpenVinoEngine:
             self.model = _core().read_model(path / "model.xml" if path.is_dir() else path)
             adapt(self.model)
             inputs = {taken.any_name: _sides(taken.partial_shape) for taken in self.model.inputs}
+            if plans:
+                self.model = part_of(self.model, "plan", "frame")
             self.kept = (
-                CompiledModels(_core(), path, self.options, canvases)
+                CompiledModels(_core(), path, self.options, self.canvases)
                 if self.device == "CPU"
                 else None
             )
         check_inputs(path, inputs, canvases)
+        self.takes = frozenset(inputs)
 
     def prepare(self, height: int, width: int) -> None:
         """Compiles for a size."""
@@ -157,4 +167,10 @@ def ways(in_flight: int) -> list[str]:
 def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
     """Loads an .onnx file or a folder with an IR."""
     way = way or ("streams" if in_flight > 1 else "cores")
+    if canvases and way in _ON_CPU and any_installed("numba"):
+        planner = OpenVinoEngine(path, in_flight, way, canvases, plans=True)
+        if paints_alike(planner.takes):
+            from ...strokes.brush import Brush
+
+            return Brush(planner, canvases, usable_cores() if way == "cores" else 1)
     return OpenVinoEngine(path, in_flight, way, canvases)

@@ -1,0 +1,131 @@
+"""Paints plans on the CPU, whichever library made them: the stroke head outside of the graph."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ...canvas.hand import Hand
+from ...canvas.layout import CELL, Piece
+from ...canvas.winners import KINDS
+from ...pictures import Frames
+from .canvases import Canvases, Plans
+from .laid import LaidCanvases
+from .loops.blocks import paint_blocks
+from .loops.compiling import seal
+from .loops.marks import aim, mix
+from .loops.pixels import paint_pixels
+from .loops.tables import TILE, Look, Paint, Tables, Where
+
+if TYPE_CHECKING:
+    from ..backends.protocols import Engine
+
+Array = npt.NDArray[Any]
+
+
+class Brush:
+    """An engine that has plans made by another one, and paints them.
+
+    Attributes:
+        paints_parts: It does.
+
+    Args:
+        planner: Makes plans of frames.
+        canvases: What is painted on.
+        threads: How many paint one frame.
+    """
+
+    paints_parts = True
+
+    def __init__(self, planner: Engine, canvases: Canvases, threads: int) -> None:
+        self.planner, self.canvases, self.threads = planner, canvases, threads
+        self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.step = canvases.strokes.step
+        self.laid = LaidCanvases(canvases)
+        self.look = _look(canvases.strokes.hand)
+
+    @property
+    def note(self) -> str:
+        """What the planner notes; empty if nothing."""
+        return getattr(self.planner, "note", "")
+
+    def prepare(self, height: int, width: int) -> None:
+        """Lays the canvas, and has the loops compiled."""
+        self.planner.prepare(height, width)
+        shape = 1, KINDS * len(self.canvases.strokes.hand.layers), height // CELL, width // CELL
+        tables, nothing = self.laid(height, width), np.zeros((height, width), np.uint8)
+        self.paint(self.mix(np.zeros(shape, np.float32), tables), tables, nothing)
+        seal()
+
+    def __call__(
+        self, frames: Frames, piece: Piece | None = None, needed: Array | None = None
+    ) -> Frames:
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture.
+
+        Args:
+            frames: The frame.
+            piece: Where it is in the larger one.
+            needed: uint8 [H, W]: 255 where a pixel is needed, else 0; there may be anything. All
+                are needed without it.
+        """
+        size = frames.shape[1:3]
+        plan = self.plan(frames)
+        tables = self.laid(size[0], size[1], piece)
+        if needed is None:
+            needed = np.full(size, 255, np.uint8)
+        return self.paint(self.mix(plan, tables), tables, needed).reshape(frames.shape)
+
+    def plan(self, frames: Frames) -> Plans:
+        """Returns the plan of a frame."""
+        plan: Plans = self.planner(frames)
+        return plan
+
+    def mix(self, plan: Plans, tables: Tables) -> Paint:
+        """Mixes the paint that a plan asks for."""
+        kinds = np.ascontiguousarray(plan.reshape(KINDS, -1))
+        directions = np.empty((2, kinds.shape[1]), np.float32)
+        aim(kinds, tables.rest, directions)
+        height, width = tables.ground.shape
+        many, tile = len(tables.cell), TILE * CELL // self.step
+        finest = kinds[:3].reshape(3, -1, *plan.shape[2:])[:, -1].mean(0)
+        paint = Paint(
+            np.empty((many, 4), np.float32),
+            np.zeros(many + len(tables.candidates), np.int32),
+            np.zeros((len(tables.candidates), -(-height // tile), -(-width // tile)), np.uint8),
+            cv2.resize(finest * np.float32(255), (width, height), interpolation=cv2.INTER_LINEAR),
+            plan.shape[3],
+        )
+        self._share(many, lambda begin, end: mix(tables, kinds, directions, begin, end, paint))
+        return paint
+
+    def paint(self, paint: Paint, tables: Tables, needed: Array) -> Frames:
+        """Paints uint8 [H, 3 * W] where ``needed``, uint8 [H, W], is 255."""
+        step, (height, width) = self.step, tables.ground.shape
+        out = np.empty((step * height, 3 * step * width), np.uint8)
+        fill = paint_blocks if step == 2 else paint_pixels
+        if step > 1:
+            needed = cv2.resize(needed, (width, height), interpolation=cv2.INTER_AREA)
+        where = Where(needed, cv2.dilate(needed, np.ones((3, 3), np.uint8)))
+        self._share(height, lambda *rows: fill(tables, self.look, paint, where, rows, out))
+        return out
+
+    def _share(self, many: int, work: Any) -> None:
+        """Has all threads do a share of work, which takes where its share begins and ends."""
+        ends = [many * index // self.threads for index in range(self.threads + 1)]
+        if self.pool is None:
+            work(0, many)
+        else:
+            list(self.pool.map(work, ends[:-1], ends[1:]))
+
+
+def _look(hand: Hand) -> Look:
+    fades, ends = hand.spill or (1e6, 1e6 + 1)
+    return Look(
+        np.float32(hand.body / 3 * 256 / 127),
+        np.float32(255 * ends),
+        np.float32(1 / (255 * (ends - fades))),
+    )

@@ -1,0 +1,135 @@
+"""Canvases as the loops read them; they are kept for the next start, as laying takes a while."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import io
+import threading
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...canvas.layout import CELL, Canvas, Piece, pixels
+from ...files import read_record, write_record
+from ..cache import cache_path, make_room
+from .canvases import Canvases
+from .loops.marks import find_boxes
+from .loops.tables import TILE, Tables
+
+Array = npt.NDArray[Any]
+
+KEPT = 4  # canvases: a live picture that adapts goes to and fro between a few sizes
+FILES = 8  # of 30 MB for 1280x720
+FOLDER = "canvases"
+_PACKAGE = Path(__file__).parents[2]
+_MAKE = ("canvas/*.py", "runtime/strokes/canvases.py", "runtime/strokes/laid.py")
+
+
+class LaidCanvases:
+    """The canvases of one painter, laid when they are first asked for.
+
+    Args:
+        canvases: Lays them.
+    """
+
+    def __init__(self, canvases: Canvases) -> None:
+        self.canvases, self.lock = canvases, threading.Lock()
+        self.kept: dict[tuple[int, int], Tables] = {}  # by size, the latest last
+
+    def __call__(self, height: int, width: int, piece: Piece | None = None) -> Tables:
+        """Returns the canvas for frames of a size, in pixels, or for a piece of that size.
+
+        Raises:
+            BackendError: There is no memory for it.
+        """
+        if piece:  # which is painted once
+            return tables_of(self.canvases.lay(height, width, piece))
+        with self.lock:  # who comes second finds it laid
+            tables = self.kept.pop((height, width), None) or self._read_or_lay(height, width)
+            while len(self.kept) >= KEPT:
+                del self.kept[next(iter(self.kept))]
+            self.kept[height, width] = tables
+            return tables
+
+    def _read_or_lay(self, height: int, width: int) -> Tables:
+        key = f"{self.canvases.key()} {height} {width} {_code()}"
+        path = cache_path(f"{FOLDER}/{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz")
+        tables = _read(path)
+        if tables is None:
+            tables = tables_of(self.canvases.lay(height, width, keep=False))
+            content = io.BytesIO()
+            np.savez(content, **tables._asdict())
+            with contextlib.suppress(OSError):  # then the next start lays it again
+                write_record(path, content.getvalue())
+                make_room(path.parent, FILES)
+        return tables
+
+
+def tables_of(canvas: Canvas) -> Tables:
+    """Returns a canvas as loops read it."""
+    arrays, candidates = canvas.arrays(), canvas.candidates.reshape(-1, *canvas.ground.shape)
+    boxes = np.full((len(canvas.cell), 5), -1, np.int16)
+    boxes[:, 1::2] = np.iinfo(np.int16).max
+    find_boxes(candidates, TILE * CELL // canvas.step, boxes)
+    places, begins = _places(boxes[:, 0], len(candidates))
+    among = places - begins[boxes[:, 0]]
+    among[places == 0] = 0
+    order = np.argsort(canvas.cell, kind="stable")
+    texels = np.stack([arrays[pixel] for pixel in pixels(canvas.step)], axis=1)
+    return Tables(
+        among.astype(np.uint16 if among.max() < 1 << 16 else np.uint32)[candidates],
+        begins,
+        canvas.ground,
+        canvas.origin,
+        order.astype(np.int32),
+        places[order],
+        canvas.cell[order],
+        np.ascontiguousarray(canvas.marks[:4].T[order]),
+        np.ascontiguousarray(canvas.marks[4:].T[order]),
+        boxes[order],
+        (texels * 256).astype(np.uint16),
+        np.ascontiguousarray(canvas.rest.reshape(2, -1)),
+        canvas.pitch,
+        int(canvas.ground.max()),
+        len(canvas.candidates),
+    )
+
+
+def _places(slots: Array, many: int) -> tuple[Array, Array]:
+    """Returns the place of each mark in the order of slots, and where each slot's places begin.
+
+    The first place of a slot is no mark's. Marks without a slot have place 0.
+    """
+    there = np.nonzero(slots >= 0)[0]
+    there = there[there > 0]  # mark 0 is none
+    there = there[np.argsort(slots[there], kind="stable")]
+    begins = np.searchsorted(slots[there], np.arange(many)) + np.arange(many)
+    places = np.zeros(len(slots), np.int32)
+    places[there] = np.arange(len(there)) + slots[there] + 1
+    return places, begins.astype(np.int32)
+
+
+def _read(path: Path) -> Tables | None:
+    """Returns what is kept in a file, if it is whole."""
+    content = read_record(path)
+    if content is None:
+        return None
+    with contextlib.suppress(ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            found: Any = [file[name] for name in Tables._fields]
+        return Tables._make(int(value) if value.ndim == 0 else value for value in found)
+    return None
+
+
+@functools.cache
+def _code() -> str:
+    """The hash of the code that lays a canvas: another version lays another."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in _MAKE for path in _PACKAGE.glob(pattern)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,84 @@
+"""How loops are compiled, and where they are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from ....files import read_record, write_record
+from ...cache import cache_path
+
+Array = npt.NDArray[Any]
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Numbers as the loops write them: Numba computes with Python's in double precision.
+f32, i32, u32, u8 = np.float32, np.int32, np.uint32, np.uint8
+ZERO, HALF, ONE, WHITE, THIRD = f32(0), f32(0.5), f32(1), f32(255), f32(1 / 3)
+
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+
+def _folder() -> Path | None:
+    """Returns where compiled loops are kept, whole ones alone; None if they cannot be.
+
+    Numba looks at the file of a function alone, so the folder's name has the code of all of them.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    folder = cache_path(f"loops/{digest.hexdigest()[:16]}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sealed = json.loads(read_record(folder / _SEAL) or b"{}")
+        for name, found in _checksums(folder).items():
+            if sealed.get(name) != found:
+                (folder / name).unlink()
+    except OSError:
+        return None
+    numba.config.CACHE_DIR = str(folder)
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def seal() -> None:
+    """Notes checksums of all that is kept; what a power cut leaves of a file has none.
+
+    Numba would run it.
+    """
+    if _FOLDER:
+        with contextlib.suppress(OSError):  # then the next start compiles again
+            content = json.dumps(_checksums(_FOLDER)).encode()
+            if read_record(_FOLDER / _SEAL) != content:
+                write_record(_FOLDER / _SEAL, content)
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*.nb[ic]"))
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+_SEAL = "whole"
+_FOLDER = _folder()
+
+
+def inner(function: F) -> F:
+    """Compiles what other loops call."""
+    compiled: F = numba.njit(function, **_OPTIONS)
+    return compiled
+
+
+def outer(function: F) -> F:
+    """Compiles what Python calls, and keeps it."""
+    compiled: F = numba.njit(function, cache=_FOLDER is not None, **_OPTIONS)
+    return compiled
