@@ -99,7 +99,7 @@ def import_(
 
     resolve(checkpoint, Kind.CHECKPOINT)
     with needs("train"):
-        from ..networks.reference import import_checkpoint as run
+        from ..networks.foreign import import_checkpoint as run
 
     found = run(checkpoint, out, name=name, overwrite=overwrite)
     options = ", ".join(f"{option} {value}" for option, value in found.options.items())
