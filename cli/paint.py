@@ -208,7 +208,9 @@ def live(
     ] = None,
     token: Annotated[
         str,
-        typer.Option(help="Token in the page's address, to keep the address; default: a new one."),
+        typer.Option(
+            help="Keeps the page's address: 8 to 64 letters, digits, - and _; default: a new one."
+        ),
     ] = "",
     model: Model = "monet",
     backend: Backend = "auto",
