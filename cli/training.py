@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +25,8 @@ def _list_recipes(wanted: bool) -> None:
     table = Table("recipe", "what for")
     for name, purpose in shipped_recipes().items():
         add_row(table, name, purpose)
-    say(shipped_recipes(), False, table)
+    # Nothing after --list is parsed, so --json is looked for here.
+    say({"recipes": shipped_recipes()}, "--json" in sys.argv[1:], table)
     raise typer.Exit
 
 
