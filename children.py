@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from .errors import last_line
 
 LONGEST = 600.0  # seconds
+_SIGKILL = 9  # which Windows does not name
 
 
 def run_child(
@@ -20,7 +22,8 @@ def run_child(
     """Runs a program to its end, or ends it after ``timeout`` seconds.
 
     Returns:
-        Why it failed: its last line of output. Empty if its exit status is 0.
+        Why it failed: its last line of output, or how it ended if it said nothing. Empty if its
+        exit status is 0.
     """
     try:
         done = subprocess.run(
@@ -35,4 +38,18 @@ def run_child(
         )
     except subprocess.TimeoutExpired:
         return f"it did not end within {timeout:g} seconds"
-    return last_line(done.stderr or done.stdout) if done.returncode else ""
+    except OSError as error:  # not executable, say, or of another architecture
+        return f"it cannot be started: {error.strerror}"
+    if not done.returncode:
+        return ""
+    said = done.stderr.strip() or done.stdout.strip()
+    return last_line(said) if said else _end_of(done.returncode)
+
+
+def _end_of(status: int) -> str:
+    """Says how a program ended that gave no reason."""
+    if status >= 0:
+        return f"it said nothing and ended with exit status {status}"
+    killed = signal.strsignal(-status) or f"signal {-status}"
+    short = ", as the system does where memory is short" if -status == _SIGKILL else ""
+    return f"it said nothing and was ended by the system: {killed}{short}"

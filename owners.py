@@ -23,6 +23,7 @@ else:
 LOCK = ".lock"
 _LONGEST = 255  # bytes of a file's name
 _EVERY = 0.2  # seconds between two looks at another's lock
+_TRIES = 100  # to make the lock in a folder that is there and then is not
 _LOCKED = 1 << 30  # the byte that Windows locks: behind all that is written
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 
@@ -84,12 +85,16 @@ class Owner:
 
     def _take(self) -> bool:
         """Whether the lock is ours now."""
+        missed = 0
         while True:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-            except FileNotFoundError:
-                continue  # the folder has just been removed
+            except FileNotFoundError:  # the folder has just been removed, or is one of /proc
+                missed += 1
+                if missed == _TRIES:
+                    raise OSError(errno.EROFS, f"{self.path.parent} takes no new files") from None
+                continue
             locked = lock(file)
             if locked is not False and self._is(file):
                 break

@@ -22,9 +22,9 @@ import numpy.typing as npt
 from .errors import MediaError, os_errors_as
 from .files import NameTaken, durable
 from .heif import Grid, primary
+from .icc import from_srgb, to_srgb
 from .orientation import Orientation, stored_orientation
 from .picture_size import MOST, picture_size
-from .profiles import from_srgb, to_srgb
 from .rare_pictures import TIFF, by_pillow, grey_alpha, is_inverted, is_rare
 from .reading import Malformed
 

@@ -85,7 +85,9 @@ def train(
         stages = load_stages(file, overrides)
     with ExitStack() as until_done:
         if pictures and not start:
-            start = until_done.enter_context(_shipped_start(stages[-1], say))
+            quiet = any(Path(out).glob("**/checkpoint*.pt"))  # a run that goes on says so itself
+            tell = (lambda _: None) if quiet else say
+            start = until_done.enter_context(_shipped_start(stages[-1], tell))
         stages = needed_stages(stages, start)
         steps = sum(stage.recipe.optim.steps for stage in stages)
         say(_announced(stages, steps, Path(out)))

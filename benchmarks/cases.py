@@ -158,7 +158,7 @@ def _variant(bundle: Bundle, row: Backend | Peer, precision: str) -> Variant | S
     found = (bundle.find(target, precision, row.runs) for target in kinds)
     artifact = next(filter(None, found), None)
     if artifact is None:
-        reason = f"the bundle has no {' or '.join(kinds)} artifact in {precision} that runs here"
+        reason = f"the bundle has no such {' or '.join(kinds)} artifact that runs here"
         return Skipped(row.name, precision, reason)
     return Variant(row.name, precision, artifact.target, artifact.device or ANY_DEVICE)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .page import CELL, Page
+from .extent import CELL, Extent
 from .randoms import uniform
 
 Array = npt.NDArray[Any]
@@ -17,16 +17,16 @@ _PATCH = (9, 14)  # rows and columns of a patch of the ground, in pixels at 720 
 _WANDER = 64  # period of the default directions, in pixels at 720 rows
 
 
-def lay_ground(page: Page) -> tuple[Array, Array, Array, Array]:
+def lay_ground(extent: Extent) -> tuple[Array, Array, Array, Array]:
     """Cuts a picture into irregular patches.
 
     Returns:
         Each sample's patch, and each patch's centre and random numbers.
     """
-    step, seed, piece = page.step, page.seed, page.piece
-    height, width = (side // step for side in page.size)
-    down, across = (side * (page.scale / step) for side in _PATCH)
-    period = whole_period(height / down, width / across) if page.wrap else None
+    step, seed, piece = extent.step, extent.seed, extent.piece
+    height, width = (side // step for side in extent.size)
+    down, across = (side * (extent.scale / step) for side in _PATCH)
+    period = whole_period(height / down, width / across) if extent.wrap else None
     if period:
         down, across = height / period[0], width / period[1]
     rows, columns = np.mgrid[0:height, 0:width] + 0.5
@@ -60,20 +60,20 @@ def _numbered(row: Array, column: Array) -> tuple[Array, Array, Array]:
     return number, rows + top, columns + left
 
 
-def lay_rest(page: Page) -> Array:
+def lay_rest(extent: Extent) -> Array:
     """Lays default directions: horizontal, varied by up to 30 degrees."""
-    piece = page.piece
-    rows, columns = (side // CELL for side in page.size)
-    apart = CELL / (_WANDER * page.scale)
+    piece = extent.piece
+    rows, columns = (side // CELL for side in extent.size)
+    apart = CELL / (_WANDER * extent.scale)
     row, column = np.mgrid[0:rows, 0:columns]
     row, column = (row + piece.top // CELL) * apart, (column + piece.left // CELL) * apart
     row, period = row * 1.4, None
-    if page.wrap:
+    if extent.wrap:
         down, across = rows * apart * 1.4, columns * apart
         period = whole_period(down, across)
         row, column = row * (period[0] / down), column * (period[1] / across)
     slope = (
-        _field(row, column, page.seed, 84, period) - 0.5
+        _field(row, column, extent.seed, 84, period) - 0.5
     ) * 0.8  # the tangent of half the angle
     norm = 1 + slope * slope
     cosine, sine = (1 - slope * slope) / norm, 2 * slope / norm

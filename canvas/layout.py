@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError, unknown_name
+from .extent import CELL, Extent, Piece
 from .ground import DIFFERENCES, lay_ground, lay_rest, whole_period
 from .hand import DIRECTIONS, Hand, Layer
-from .page import CELL, Page, Piece
 from .randoms import uniform
 from .stamps import AXES, VARIANTS, Stamps, draw_stamps, side_of
 
@@ -183,7 +183,7 @@ def lay_canvas(
             then those of the larger one's canvas.
     """
     size = height, width
-    return _lay(hand, Page(size, step, scale, seed, piece or Piece(0, 0, size)))
+    return _lay(hand, Extent(size, step, scale, seed, piece or Piece(0, 0, size)))
 
 
 def lay_torus(
@@ -194,25 +194,25 @@ def lay_torus(
     Args are those of ``lay_canvas``.
     """
     size = height, width
-    return _lay(hand, Page(size, step, scale, seed, Piece(0, 0, size), wrap=True))
+    return _lay(hand, Extent(size, step, scale, seed, Piece(0, 0, size), wrap=True))
 
 
-def _lay(hand: Hand, page: Page) -> Canvas:
-    ground, y, x, random = lay_ground(page)
-    step, zeros = page.step, np.zeros(len(y))
+def _lay(hand: Hand, extent: Extent) -> Canvas:
+    ground, y, x, random = lay_ground(extent)
+    step, zeros = extent.step, np.zeros(len(y))
     parts = [
         _Marks.none(),
         _Marks(
-            _cells(0, y * step, x * step, page.size),
+            _cells(0, y * step, x * step, extent.size),
             np.stack([zeros + _NEVER, zeros, zeros, zeros, *_differences(hand, random)]),
             zeros.astype(np.int64),
         ),
     ]
-    pitch = max(side_of(layer, page.scale) for layer in hand.layers) // step
+    pitch = max(side_of(layer, extent.scale) for layer in hand.layers) // step
     candidates, texels, first = [], [], 0
     for index in range(len(hand.layers)):
         number = sum(len(part.cell) for part in parts)
-        marks, found, drawn = _lay_layer(hand, index, page, pitch)
+        marks, found, drawn = _lay_layer(hand, index, extent, pitch)
         candidates.append(np.add(found, number - 1, out=found, where=found > 0))
         parts.append(_Marks(marks.cell, marks.rows, marks.origin + first))
         texels.append(drawn)
@@ -226,7 +226,7 @@ def _lay(hand: Hand, page: Page) -> Canvas:
         np.concatenate([p.rows for p in parts], axis=1).astype(np.float32),
         np.concatenate([p.origin for p in parts]).astype(np.int32),
         np.concatenate([cover, relief]),
-        lay_rest(page),
+        lay_rest(extent),
         pitch,
         step,
     )
@@ -266,13 +266,13 @@ def _cells(layer: int, y: Array, x: Array, size: tuple[int, int]) -> Array:
     return cells
 
 
-def _lay_layer(hand: Hand, index: int, page: Page, pitch: int) -> tuple[_Marks, Array, Array]:
+def _lay_layer(hand: Hand, index: int, extent: Extent, pitch: int) -> tuple[_Marks, Array, Array]:
     """Lays one layer: its marks, their numbers (from 1) at each sample, and texels."""
-    step, stamps = page.step, draw_stamps(hand.layers[index], page.scale, index + 1)
-    scattered = _scatter(hand.layers[index], index, page)
-    reach, samples = stamps.cover.shape[1] // step, [side // step for side in page.size]
+    step, stamps = extent.step, draw_stamps(hand.layers[index], extent.scale, index + 1)
+    scattered = _scatter(hand.layers[index], index, extent)
+    reach, samples = stamps.cover.shape[1] // step, [side // step for side in extent.size]
     corner = [(at - reach * step // 2) // step for at in scattered[:2]]
-    if page.wrap:
+    if extent.wrap:
         which, corner = _again(corner, reach, samples)
         scattered = tuple(values[which] for values in scattered)
     y, x, mark, slot, random = scattered
@@ -284,24 +284,24 @@ def _lay_layer(hand: Hand, index: int, page: Page, pitch: int) -> tuple[_Marks, 
     differences = _differences(hand, random[:, :DIFFERENCES])
     rows = np.stack([random[:, 8], *axis, agree, *differences])
     origin = mark * reach * pitch - corner[0] * pitch - corner[1]
-    marks = _Marks(_cells(index, y, x, page.size), rows, origin)
+    marks = _Marks(_cells(index, y, x, extent.size), rows, origin)
     return marks, candidates, _texels(stamps, step, pitch)
 
 
-def _scatter(layer: Layer, index: int, page: Page) -> tuple[Array, ...]:
+def _scatter(layer: Layer, index: int, extent: Extent) -> tuple[Array, ...]:
     """Scatters marks over jittered lattices, one for each direction.
 
     Returns:
         Row, column, stamp, slot and random numbers of each mark, in the order of painting.
     """
-    size, step, scale, piece = page.size, page.step, page.scale, page.piece
+    size, step, scale, piece = extent.size, extent.step, extent.scale, extent.piece
     side = side_of(layer, scale)
     area = 0.5 * (1 + layer.shortest) * layer.length * layer.width * 0.8
     area *= 1 if layer.aligned else DIRECTIONS  # marks of all directions are visible at once
     apart = scale * np.sqrt(area / layer.cover)
     down, across, begin = apart, apart, side / 2  # distance from the lattice's start to the picture
     rows, columns = (int((length + side) / apart) + 2 for length in piece.of)
-    if page.wrap:
+    if extent.wrap:
         rows, columns = whole_period(size[0] / apart, size[1] / apart)
         down, across, begin = size[0] / rows, size[1] / columns, 0
     spans = (  # rows and columns of the lattice around the piece
@@ -310,7 +310,7 @@ def _scatter(layer: Layer, index: int, page: Page) -> tuple[Array, ...]:
     )
     grid = np.ix_(np.arange(DIRECTIONS), *spans)
     streams = [_PLACES * (index + 1) + i for i in range(DIFFERENCES + 4)]
-    random = np.stack([uniform(page.seed, stream, *grid).ravel() for stream in streams], axis=1)
+    random = np.stack([uniform(extent.seed, stream, *grid).ravel() for stream in streams], axis=1)
     slot, row, column = (one.ravel() for one in np.broadcast_arrays(*grid))
     y = (row + random[:, 9]) * down - begin
     x = (column + random[:, 10]) * across - begin

@@ -58,13 +58,15 @@ def doctor(as_json: Json = False) -> None:
     for row in found["targets"]:
         lacks = f"missing: {row['install']}" if row["install"] else "can be built here"
         add_row(targets, row["name"], lacks, row["runs_on"])
-    chosen = Table("bundle", "rows", "in flight", "auto takes", "ms a frame", title="measured here")
+    head = ("bundle", "rows", "in flight", "asked", "takes", "ms a frame")
+    chosen = Table(*head, title="measured here")
     for row in found["choices"]:
         key, c = row["key"], row["choice"]
         best = min(
             m["ms"] for m in row["measured"] if m["path"] == c["path"] and m["way"] == c["way"]
         )
         rows, in_flight = str(key["rows"]), str(key["in_flight"])
+        asked = " ".join(dict.fromkeys((key["backend"], key["precision"])))
         taken = f"{c['backend']} {c['precision']} {c['way']}"
-        add_row(chosen, key["bundle"], rows, in_flight, taken, f"{best:.1f}")
+        add_row(chosen, key["bundle"], rows, in_flight, asked, taken, f"{best:.1f}")
     say(found, as_json, Group(table, targets, *([chosen] if found["choices"] else [])))

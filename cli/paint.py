@@ -127,6 +127,7 @@ def translate(
     """
     from ..runtime.address import shown
     from ..runtime.sinks.encoding import Encoding
+    from ..runtime.stylizer import check_names
     from ..runtime.translate.options import Look, PaintOptions
     from ..runtime.translate.ray_engine import preview_corpus, translate_corpus
     from ..runtime.translate.translate import preview
@@ -149,11 +150,13 @@ def translate(
     )
     encoding = Encoding(codec, quality, preset, hardware)
     if dry_run:
+        check_names(model, backend, precision, stroke)
         rows = (
             preview_corpus(source, out)
             if engine == "ray"
-            else preview(source, out, look, encoding, max_pixels)
+            else preview(source, out, look, encoding, max_pixels, print_line)
         )
+        rows = [row for row in rows if not (skip_existing and row["exists"])]
         say({"items": rows}, as_json, "\n".join(line for row in rows for line in _foreseen(row)))
         return
     check_file("--stats", stats)
@@ -208,7 +211,9 @@ def live(
     ] = None,
     token: Annotated[
         str,
-        typer.Option(help="Token in the page's address, to keep the address; default: a new one."),
+        typer.Option(
+            help="Keeps the page's address: 8 to 64 letters, digits, - and _; default: a new one."
+        ),
     ] = "",
     model: Model = "monet",
     backend: Backend = "auto",

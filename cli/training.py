@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +25,8 @@ def _list_recipes(wanted: bool) -> None:
     table = Table("recipe", "what for")
     for name, purpose in shipped_recipes().items():
         add_row(table, name, purpose)
-    say(shipped_recipes(), False, table)
+    # Nothing after --list is parsed, so --json is looked for here.
+    say({"recipes": shipped_recipes()}, "--json" in sys.argv[1:], table)
     raise typer.Exit
 
 
@@ -99,7 +101,7 @@ def import_(
 
     resolve(checkpoint, Kind.CHECKPOINT)
     with needs("train"):
-        from ..networks.reference import import_checkpoint as run
+        from ..networks.foreign import import_checkpoint as run
 
     found = run(checkpoint, out, name=name, overwrite=overwrite)
     options = ", ".join(f"{option} {value}" for option, value in found.options.items())

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
+from typer import Abort
 from typer.core import TyperGroup
 
 from ..errors import UsageError, shown
@@ -47,6 +48,17 @@ class Verbs(TyperGroup):
         if args and args[0] not in self.commands and not ctx.resilient_parsing:
             raise UsageError(_no_verb(args, ctx.command_path, self.commands))
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the verb; of an interruption typer would keep the exit status alone.
+
+        Raises:
+            Abort: It was interrupted; with what that leaves behind.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as end:
+            raise Abort(str(end)) from end
 
 
 def _no_verb(words: list[str], path: str, verbs: Iterable[str]) -> str:

@@ -51,7 +51,7 @@ from .model_card import write_card
 from .options import ExportOptions
 from .request import parse_budget, plan_of
 from .sources.checkpoints import Trained
-from .sources.foreign import ForeignGenerator
+from .sources.onnx_model import ForeignGenerator
 from .sources.source import load_source
 from .targets import Target
 from .targets.web.own_graphs import check_photograph

@@ -69,7 +69,7 @@ class Task:
         artifacts = sorted(a.sha256 for a in self.bundle.manifest.artifacts)
         return {
             "machine": machine(),
-            "libraries": {b.name: b.version for b in BACKENDS.values() if b.installed},
+            "libraries": _libraries(),
             "bundle": self.bundle.manifest.name,
             "artifacts": hashlib.sha256(" ".join(artifacts).encode()).hexdigest()[:16],
             "backend": self.backend,
@@ -103,19 +103,32 @@ def remember(task: Task, times: dict[Candidate, float]) -> Candidate:
 
 
 def remembered() -> Iterator[dict[str, Any]]:
-    """Yields what was chosen on this machine, with the times that led to it and the file."""
-    here = machine()
-    for path in sorted(cache_path(_FOLDER).glob("*.json")):
+    """Yields what holds on this machine now, with the times that led to it and the file.
+
+    Of a bundle that was exported again, or of two of one name, that is the newest choice.
+    """
+    here, libraries, newest = machine(), _libraries(), dict[str, dict[str, Any]]()
+    for path in sorted(cache_path(_FOLDER).glob("*.json"), key=lambda path: path.stat().st_mtime):
         found = _read(path)
-        if found and found["key"]["machine"] == here:
-            yield found | {"file": str(path)}
+        if found and found["key"]["machine"] == here and found["key"]["libraries"] == libraries:
+            request = {name: of for name, of in found["key"].items() if name != "artifacts"}
+            newest[json.dumps(request, sort_keys=True)] = found | {"file": str(path)}
+    yield from newest.values()
+
+
+def _libraries() -> dict[str, Any]:
+    """The installed backends with their versions."""
+    return {backend.name: backend.version for backend in BACKENDS.values() if backend.installed}
 
 
 class _Key(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     machine: dict[str, Any]
+    libraries: dict[str, Any]
     bundle: str
+    backend: str
+    precision: str
     in_flight: int
     rows: int
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from pleinair.errors import BusyError, MediaError
+from pleinair.errors import BusyError, MediaError, PleinairError
 from pleinair.owners import Owner
 
 HOLD = """
@@ -107,6 +107,12 @@ def test_damaged_words_of_the_holder_are_no_traceback(tmp_path, holder):
         (tmp_path / ".o.mp4.lock").write_bytes(words)
         with pytest.raises(BusyError, match="another process"):
             Owner(tmp_path / "o.mp4")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has no /proc")
+def test_a_folder_that_takes_no_files_is_said_at_once():
+    with pytest.raises(PleinairError, match=r"^/proc/x.mp4 cannot be written: /proc takes no new"):
+        Owner(Path("/proc/x.mp4"))
 
 
 def test_where_nothing_can_be_written(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -82,6 +83,8 @@ def test_recipes_are_listed_without_a_path(cli):
     run = cli("train", "--list")
     assert run.code == 0
     assert {"hand", "smoke", "unpaired", "paired"} <= set(run.out.replace("│", " ").split())
+    for options in (("--list", "--json"), ("--json", "--list")):
+        assert {"hand", "smoke"} <= set(json.loads(cli("train", *options).out)["recipes"])
 
 
 @pytest.mark.parametrize(

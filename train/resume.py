@@ -67,6 +67,9 @@ def resume(trainer: Trainer, out: Path, say: Say) -> None:
         raise TrainingError(
             f"{path} is not a complete checkpoint: {said}; take another --out, or an older copy"
         ) from error
+    steps = trainer.recipe.optim.steps
+    if path.name == LAST and trainer.step < steps:
+        say(f"going on from step {trainer.step} of {steps}")
 
 
 # Settings that may differ on resume: paths, devices, logging.

@@ -168,7 +168,9 @@ class _Loop:
             self._after(values)
             if stopping:
                 self.save()
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(
+                    f"step {trainer.step} of {optim.steps} is saved: the same command goes on"
+                )
 
     def _any(self, *flags: bool) -> list[bool]:
         """Returns for each flag whether any process has set it: all must stop together."""

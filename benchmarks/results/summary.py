@@ -21,7 +21,7 @@ def summarize_run(results: Results) -> str:
     where = f"On {machine} with {cores} core{'s' if cores != 1 else ''}"
     group = ours(headline_group(results["results"]))
     if not group:
-        return f"{where} nothing of {name} could be measured."
+        return f"{where}, {_nothing_timed(results, name)}"
     best = fastest(group)
     text = (
         f"{where}, {name} paints {size_of(best)} frames in {best['p50_ms']:.3g} ms"
@@ -37,6 +37,15 @@ def summarize_run(results: Results) -> str:
             f" a mean colour difference of {best['delta_e']:.2f} CIEDE2000"
         )
     return text + "." + _beside_the_baseline(results["results"])
+
+
+def _nothing_timed(results: Results, name: str) -> str:
+    """What there is where no case was timed; an interrupted run may have its drift."""
+    if not results["partial"]:
+        return f"nothing of {name} could be measured."
+    drifts = sum(one.get("psnr_db") is not None for one in results["drift"])
+    measured = f"the drift of {drifts} variants is known" if drifts else "nothing is known yet"
+    return f"the run was interrupted before the first case of {name} was timed: {measured}."
 
 
 def _beside_the_baseline(rows: Sequence[dict[str, Any]]) -> str:

@@ -23,7 +23,7 @@ from ...reading import Malformed, parse_json, validate
 from ..graphs.frame import order_channels
 from ..graphs.half_storage import restore_floats
 from .checkpoints import Trained, load_trained
-from .foreign import foreign_generator, read_onnx
+from .onnx_model import foreign_generator, read_onnx
 
 FRAME_ENTRANCE = ("Cast", "Transpose", "Div", "Sub")  # of a frame graph, around the generator
 ROUNDS = ("QuantizeLinear", "DequantizeLinear")

@@ -106,7 +106,12 @@ class Format:
 
 
 def fitted(encoding: Encoding, path: Path) -> Encoding:
-    """Returns an encoding that a file's container takes: a .webm has AV1 in place of H.264."""
+    """Returns an encoding that a file's container takes: a .webm has AV1 in place of H.264.
+
+    A .gif is made of a film that only this program sees, and which loses next to nothing.
+    """
+    if path.suffix.lower() == ".gif":
+        return Encoding(quality=min(encoding.quality, 10))
     if path.suffix.lower() == ".webm" and encoding.codec == "h264":
         return replace(encoding, codec="av1")
     return encoding

@@ -15,10 +15,15 @@ from ...errors import MediaError
 from ..sources.container import open_container
 from ..sources.video import VideoSource
 from .encoding import Encoding, Format, configure, fitted
-from .tracks import MATROSKA, WEBM, Track, container_of, left_out, plan_tracks
+from .tracks import GIF, MATROSKA, WEBM, Track, container_of, left_out, plan_tracks, written_as
 
 # In the keys under which cameras and programs note the place, in small or capital letters.
 _PLACES = ("location", "gps", "xyz", "loci", "latitude", "longitude")
+_AV1 = "AV1 in Matroska"
+_OF_GIF = (
+    "a GIF has 256 colours, no sound and at most 50 frames a second, and is many times as large as"
+    " an .mp4"
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class OutputPlan:
             "size": list(form.size),
             "fps": round(float(form.rate), 3),
             "pixel_aspect": str(form.aspect) if form.aspect else None,
-            "pix_fmt": form.pix_fmt,
+            "pix_fmt": "pal8" if self.container == GIF else form.pix_fmt,
             "colour": [*form.tags, int(form.colour.range)],
             "tracks": [asdict(track) for track in self.tracks],
             "notes": list(self.notes),
@@ -65,14 +70,21 @@ def plan_output(
     Raises:
         MediaError: The encoder refuses the video.
     """
-    container, encoding = container_of(path.suffix), fitted(encoding, path)
+    container, codec = container_of(path.suffix), encoding.codec
+    if container == GIF and codec != "h264":  # which is what nobody asked for
+        raise MediaError(
+            f"{path} cannot be written: a .gif cannot hold {codec}; give a .mp4 or .mkv"
+        )
+    encoding = fitted(encoding, path)
     form, notes = _square(format_of(source), container, encoding), list(_of_picture(source))
+    if container == GIF:
+        notes.append(_OF_GIF)
     _check_encoder(path, encoding, form)
     if form.aspect is None and source.pixel_aspect not in (None, 1):
         width, height = form.size
         notes.append(
-            f"its pixels are not square, which AV1 in Matroska cannot say; it will be"
-            f" scaled to {width}x{height}"
+            f"its pixels are not square, which {'a GIF' if container == GIF else _AV1} cannot say;"
+            f" it will be scaled to {width}x{height}"
         )
     tracks: tuple[Track, ...] = ()
     if not source.is_url:
@@ -87,7 +99,8 @@ def plan_output(
         if places:
             notes.append("where it was taken will not be kept; --keep-location keeps it")
     said = tuple(f"{source.label}: {note}" for note in notes)
-    return OutputPlan(container, encoding.encoder, form, tracks, metadata, said)
+    encoder = GIF if container == GIF else encoding.encoder
+    return OutputPlan(container, encoder, form, tracks, metadata, said)
 
 
 def format_of(source: VideoSource) -> Format:
@@ -100,7 +113,8 @@ def format_of(source: VideoSource) -> Format:
 
 def _square(form: Format, container: str, encoding: Encoding) -> Format:
     """The format, scaled to square pixels if neither codec nor container can store their shape."""
-    if encoding.codec != "av1" or form.aspect in (None, 1) or container not in (MATROSKA, WEBM):
+    cannot_say = encoding.codec == "av1" and container in (MATROSKA, WEBM)
+    if form.aspect in (None, 1) or not (cannot_say or container == GIF):
         return form
     width = max(2, round(form.size[0] * form.aspect / 2) * 2)
     return replace(form, size=(width, form.size[1]), aspect=None)
@@ -130,7 +144,7 @@ def _of_picture(source: VideoSource) -> Iterator[str]:
 
 def _check_encoder(path: Path, encoding: Encoding, form: Format) -> None:
     """Opens the encoder, and writes a file's header to memory: either may refuse the format."""
-    out = av.open(io.BytesIO(), "w", format=container_of(path.suffix))
+    out = av.open(io.BytesIO(), "w", format=written_as(path.suffix))
     stream: Any = None
     try:
         stream = out.add_stream(encoding.encoder, rate=form.rate)

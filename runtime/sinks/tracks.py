@@ -15,7 +15,15 @@ from ..sources.media import codec_of, is_cover, packets_of
 
 MATROSKA = "matroska"
 WEBM = "webm"
-_FORMATS = {".mkv": MATROSKA, ".mov": "mov", ".mp4": "mp4", ".m4v": "mp4", ".webm": WEBM}
+GIF = "gif"
+_FORMATS = {
+    ".mkv": MATROSKA,
+    ".mov": "mov",
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".webm": WEBM,
+    ".gif": GIF,
+}
 _TRIED, _LOOKED_AT = 8, 400  # packets tried of a stream, and looked at of all streams
 _TEXT = frozenset(
     {"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text", "sami", "subviewer", "microdvd"}
@@ -77,6 +85,12 @@ def container_of(suffix: str) -> str:
     return _FORMATS[suffix.lower()]
 
 
+def written_as(suffix: str) -> str:
+    """Returns FFmpeg's name of the format that frames are encoded to: a GIF is made of a film."""
+    container = container_of(suffix)
+    return MATROSKA if container == GIF else container
+
+
 def plan_tracks(source: av.container.InputContainer, container: str) -> tuple[Track, ...]:
     """Decides about each stream of sound and subtitles; reads some packets of the source.
 
@@ -89,9 +103,10 @@ def plan_tracks(source: av.container.InputContainer, container: str) -> tuple[Tr
         if stream.type not in ("audio", "subtitle"):
             continue
         codec = codec_of(stream)
-        becomes = _sound(source, stream, container) if stream.type == "audio" else ""
-        if stream.type == "subtitle":
-            becomes = _subtitles(codec, stream, container)
+        becomes = ""  # a GIF has neither
+        if container != GIF:
+            decide = _sound if stream.type == "audio" else _subtitles
+            becomes = decide(source, stream, container)
         tracks.append(Track(stream.index, stream.type, codec, becomes))
     return tuple(tracks)
 
@@ -150,7 +165,8 @@ def _watched(source: av.container.InputContainer) -> list[Any]:
     return [stream for stream in source.streams if stream.type in ("video", "audio")]
 
 
-def _subtitles(codec: str, stream: Any, container: str) -> str:
+def _subtitles(_: av.container.InputContainer, stream: Any, container: str) -> str:
+    codec = codec_of(stream)
     kept = _KEPT_TEXT[container] | (_PICTURES if container == MATROSKA else frozenset())
     if codec in kept:
         return codec

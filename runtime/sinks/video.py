@@ -25,16 +25,17 @@ from ..frame import Frame
 from ..job import JOINED, clear, job_folder
 from ..sources.source import Source
 from ..sources.video import VideoSource
+from . import gif
 from .encoding import Encoding, Format, configure, fitted
 from .output import OutputPlan, plan_output
 from .segments import LENGTH, Segments
 from .sink import Sink
 from .streams import StreamCopy, chapters_of
-from .tracks import container_of
+from .tracks import MATROSKA, WEBM, written_as
 
 Array = npt.NDArray[Any]
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v", ".webm"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v", ".webm", ".gif"})
 FAST = Encoding(quality=23, preset="ultrafast")  # live frames must not wait for the encoder
 _OWN_COLOUR, _OWN_TAGS = Colour(Colorspace.ITU709), (1, 1, 1)  # if the source names none
 AGAIN = "what is painted is kept: the same command goes on from there"
@@ -90,7 +91,8 @@ class VideoSink(Sink):
         while writing.keep_state and self.done and not self.state():
             self.done -= 1
         self.segments.keep(self.done)
-        self.temporary = self.segments.folder / f"{JOINED}{path.suffix}"
+        self.is_gif = path.suffix.lower() == gif.SUFFIX
+        self.temporary = self.segments.folder / (JOINED + (".mkv" if self.is_gif else path.suffix))
         self.stream: av.VideoStream | None = None
         self.copied: StreamCopy | None = None
         self.first_captured: float | None = None
@@ -98,12 +100,11 @@ class VideoSink(Sink):
         self.packets: list[av.Packet[Any]] = []
         self.frames = 0  # of the current segment
         self.last_pts: int | None = None
-        is_matroska = path.suffix.lower() in (".mkv", ".webm")
-        options = {} if is_matroska else {"movflags": "+faststart"}
+        form = written_as(path.suffix)  # of an .m4v FFmpeg would make another one
+        options = {} if form in (MATROSKA, WEBM) else {"movflags": "+faststart"}
         with self._failing():
             self.segments.folder.mkdir(parents=True, exist_ok=True)
             self.temporary.write_bytes(b"")  # PyAV opens it only with the first frame
-            form = container_of(path.suffix)  # of an .m4v FFmpeg would make another one
             self.container = av.open(f"file:{self.temporary}", "w", format=form, options=options)
             # PyAV opens it only with the first frame, where a refusal looks like one of the sound.
             self.temporary.write_bytes(b"")
@@ -156,7 +157,7 @@ class VideoSink(Sink):
                 if self.context is not None:
                     self._end_segment(None)
                 self._join()
-                settle(self.temporary, self.path, self.writing.replace, self.writing.ready)
+                settle(self._complete(), self.path, self.writing.replace, self.writing.ready)
         except BaseException:
             self.discard()
             raise
@@ -227,6 +228,14 @@ class VideoSink(Sink):
             self.copied.copy_until(end if self.source.live else float("inf"))
             self.copied.finish()
         self.container.close()
+
+    def _complete(self) -> Path:
+        """Returns the complete file."""
+        if not self.is_gif:
+            return self.temporary
+        made = self.temporary.with_suffix(gif.SUFFIX)
+        gif.write_gif(self.temporary, made)
+        return made
 
     def _time_of(self, frame: Frame) -> tuple[int, Fraction]:
         """A frame's time; if the source has none, by the clock or a constant rate."""

@@ -37,7 +37,7 @@ class CameraSource(Source):
         if not self.capture.isOpened():
             raise MediaError(
                 f"camera {index} cannot be opened: it is not there, in use, or not permitted;"
-                " try another --source index"
+                " try another --source index, or paint a film: pleinair live FILM"
             )
         self.capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         self.capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # old frames are delay

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import MediaError
+from ...icc import own_profile
 from ...picture_size import MOST
 from ...pictures import read_picture
-from ...profiles import own_profile
 from ..frame import Frame
 from .source import Source
 

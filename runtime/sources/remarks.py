@@ -6,8 +6,8 @@ import struct
 from pathlib import Path
 
 from ...errors import MediaError
+from ...icc import MISSING, can_convert, has_profile, is_taken, own_profile
 from ...pictures import KEEPS_PROFILE
-from ...profiles import MISSING, can_convert, has_profile, is_taken, own_profile
 from .animation import count_frames
 
 _EARLY = 1 << 18  # bytes in which a JPEG says what else is behind it

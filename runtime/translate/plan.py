@@ -226,9 +226,12 @@ def _looks_like_file(path: Path) -> bool:
 def video_name(name: str) -> str:
     """Returns a painted video's name: its own, or with .mkv appended.
 
-    Also to .webm, which is written where it is named only: AV1 takes longer to encode.
+    Also to .webm and .gif, which are written where they are named only: AV1 takes longer to encode,
+    and GIFs are large.
     """
-    return name if Path(name).suffix.lower() in VIDEO_SUFFIXES - {".webm"} else f"{name}.mkv"
+    return (
+        name if Path(name).suffix.lower() in VIDEO_SUFFIXES - {".webm", ".gif"} else f"{name}.mkv"
+    )
 
 
 def is_film(path: Path) -> bool:

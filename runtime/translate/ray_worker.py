@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ...icc import own_profile
 from ...pictures import read_picture, write_picture
-from ...profiles import own_profile
 from ..stylizer import Stylizer
 from .corpus import Piece, as_local, is_remote, to_be_written
 from .options import PaintOptions

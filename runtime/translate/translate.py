@@ -125,16 +125,21 @@ def preview(
     look: Look = Look(),  # noqa: B008  # it is frozen
     encoding: Encoding = DEFAULT,
     max_pixels: int = MOST,
+    say: Say = lambda sentence: None,
 ) -> list[dict[str, Any]]:
     """Returns what ``translate`` would paint, a row each, and paints nothing.
+
+    ``say`` is called with what is left out of a folder, as by ``translate``.
 
     A row has ``source``, ``target``, ``kind`` (picture or video), ``exists`` (the target does) and
     ``notes`` (what is left out or changed); for videos ``frames``, ``size`` and ``fps``, where the
     file says them, ``media`` (all that is known of it) and ``plan`` (what the output will be), or
     ``problem``.
     """
-    rows = []
-    for item in make_plan(source, out).items:
+    rows, plan = [], make_plan(source, out)
+    for note in plan.notes:
+        say(note)
+    for item in plan.items:
         row: dict[str, Any] = {
             "source": str(item.source),
             "target": str(item.target),
@@ -149,9 +154,9 @@ def preview(
             with open_video(item.source, look, max_pixels) as video:
                 row |= {"frames": video.count, "size": list(video.size or ())}
                 row["fps"] = round(float(video.fps), 3) if video.fps else None
-                plan = plan_output(video, item.target, encoding, look.keep_location)
-                row |= {"notes": list(plan.notes), "media": video.info.as_dict()}
-                row["plan"] = plan.as_dict()
+                made = plan_output(video, item.target, encoding, look.keep_location)
+                row |= {"notes": list(made.notes), "media": video.info.as_dict()}
+                row["plan"] = made.as_dict()
         except MediaError as error:
             row["problem"] = str(error)
         rows.append(row)

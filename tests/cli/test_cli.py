@@ -372,3 +372,19 @@ def test_debug_shows_the_traceback(cli, monkeypatch, capfd):
     monkeypatch.setattr(sys, "argv", ["pleinair", "translate", "no.mp4", "o.mp4", "--debug"])
     with pytest.raises(UsageError, match=r"no\.mp4 does not exist"):
         main()
+
+
+def test_an_interrupted_verb_says_what_is_kept(cli, tmp_path, make_video, monkeypatch):
+    film = make_video(tmp_path / "film.mp4", frames=100)
+    way = ("--model", "monet-conv", "--backend", "onnxruntime", "--precision", "int8")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pleinair.runtime.sinks.video.VideoSink._join", interrupted)
+        run = cli("translate", film, tmp_path / "out.mp4", *way)
+    kept = "what is painted is kept: the same command goes on from there"
+    assert (run.code, run.out) == (130, "")
+    assert run.said() == [f"interrupted; {kept}"]
+    assert cli("translate", film, tmp_path / "out.mp4", *way).code == 0

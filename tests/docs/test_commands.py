@@ -34,7 +34,7 @@ NOT_RUN = {
     r"pleinair live .*virtual-camera": "needs a device: tests/runtime/sinks",
     r"pleinair live .*--camera": "needs a camera: tests/runtime/sources",
     r"pleinair train (?!smoke|--list)": "takes hours: tests/train/test_recipes.py begins each",
-    r"pleinair import": "needs a checkpoint: tests/networks/test_reference.py",
+    r"pleinair import": "needs a checkpoint: tests/networks/test_foreign.py",
     r"pleinair evaluate": "needs features of 96 MB: tests/evaluation",
     r"pleinair export": "takes minutes: tests/export, and npm for sites: tests/deploy/web",
     r"pleinair verify (?!bundles)": "paints the demo clip: tests/runtime/test_verify.py",

@@ -52,6 +52,23 @@ def test_another_machine_or_bundle_is_measured_anew(monkeypatch, bundle, edit):
     assert list(remembered()) == []
 
 
+def test_of_a_bundle_that_was_exported_again_the_newest_choice_is_listed(bundle, edit):
+    remember(task(bundle), {SLOW: 0.02})
+    edit(bundle, lambda m: m["artifacts"].pop())
+    remember(task(bundle), {FAST: 0.01})
+    remember(task(bundle, backend="openvino"), {FAST: 0.01})
+    found = [(one["key"]["backend"], one["choice"]["path"]) for one in remembered()]
+    assert sorted(found) == [("auto", FAST.path), ("openvino", FAST.path)]
+    (first, *_) = remembered()
+    assert first["choice"]["backend"] == "openvino"
+
+
+def test_choices_made_with_other_libraries_are_not_listed(monkeypatch):
+    remember(task(), {FAST: 0.01})
+    monkeypatch.setattr(tuning, "_libraries", lambda: {"openvino": "0.0"})
+    assert list(remembered()) == []
+
+
 @pytest.mark.parametrize("damage", ["", "{}", "[]", '{"key": 3}', "\x00"])
 def test_a_damaged_note_is_measured_anew(damage):
     remember(task(), {FAST: 0.01})

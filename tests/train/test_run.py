@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -91,7 +92,9 @@ def test_resume_gives_the_same_weights(make_recipe: Make, tmp_path: Path) -> Non
     with pytest.raises(Stop):
         train(recipe, tmp_path / "parts", "cpu", report=stop_at_three)
     assert load_state(tmp_path / "parts/checkpoint.pt")["step"] == 2
-    train(recipe, tmp_path / "parts", "cpu")
+    said: list[str] = []
+    train(recipe, tmp_path / "parts", "cpu", say=said.append)
+    assert said == [f"going on from step 2 of {recipe.optim.steps}"]
     whole, parts = (load_state(tmp_path / name / "checkpoint.pt") for name in ("whole", "parts"))
     assert states_equal(whole, parts)
     steps = [
@@ -359,7 +362,7 @@ def test_an_interrupted_run_ends_after_a_whole_step(
             signal.raise_signal(number)  # step 3 is finished before it is answered
 
     before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"^step 3 of .* the same command goes on$"):
         train(recipe, tmp_path / "parts", "cpu", report=interrupt)
     assert signal.getsignal(number) is before
     assert load_state(tmp_path / "parts/checkpoint.pt")["step"] == 3
@@ -380,7 +383,10 @@ def test_a_signal_to_the_whole_group_ends_a_run_after_a_step(
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGTERM)
     _, said = process.communicate(timeout=60)
-    assert said.rstrip().endswith("KeyboardInterrupt")
+    last = said.rstrip().rpartition("\n")[2]
+    assert re.fullmatch(
+        r"KeyboardInterrupt: step \d+ of 1000000 is saved: the same command goes on", last
+    )
     assert load_state(tmp_path / "checkpoint.pt")["step"] >= 1
 
 

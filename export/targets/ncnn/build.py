@@ -33,6 +33,7 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
         ExportError: pnnx fails, or leaves operations that ncnn does not have.
     """
     folder.mkdir()
+    folder = folder.resolve()  # pnnx runs in a folder of its own
     small, large = 16 * stride, 24 * stride  # two sizes: dimensions that differ are not fixed
     with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
         trace = Path(shop, "graph.pt")
@@ -56,7 +57,7 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
         ]
         said = run_child(command, shop)
     if said or not (folder / WEIGHTS).exists():
-        raise ExportError(f"pnnx cannot convert the generator: {said or 'no reason given'}")
+        raise ExportError(f"pnnx cannot convert the generator: {said or 'it wrote no weights'}")
     _check_layers(folder / PARAM)
 
 

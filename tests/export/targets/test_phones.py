@@ -134,6 +134,17 @@ def test_an_unsupported_operator_is_named_with_generators_that_avoid_it(
         list(TARGETS[name].build(shop, TARGETS[name].precisions[0], tmp_path))
 
 
+def test_ncnn_is_written_to_a_folder_named_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("ncnn")
+    from pleinair.export.targets.ncnn.network import PARAM, WEIGHTS, write_network
+
+    monkeypatch.chdir(tmp_path)
+    write_network(torch.nn.Conv2d(3, 3, 3), 8, Path("net"))
+    assert {path.name for path in (tmp_path / "net").iterdir()} == {PARAM, WEIGHTS}
+
+
 def test_ncnn_names_what_pnnx_leaves(tmp_path: Path) -> None:
     needs("ncnn")
     from pleinair.export.targets.ncnn.build import write_network

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -78,7 +79,20 @@ def test_a_dry_run_paints_nothing(album, tmp_path, cli):
     assert {tuple(row["size"]) for row in videos} == {(64, 48)}
     shown = cli("translate", album, tmp_path / "out", "--dry-run").out
     assert f"{album / 'a.jpg'} -> {tmp_path / 'out' / 'a.jpg'} (exists)" in shown
+    left = cli("translate", album, tmp_path / "out", "--dry-run", "--skip-existing", "--json").out
+    assert [row["exists"] for row in json.loads(left)["items"]] == [False] * (len(PAINTED) - 1)
     assert names(tmp_path / "out") == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("--model", "mone"), ("--backend", "x"), ("--precision", "int9"), ("--stroke", "huge")],
+)
+def test_a_dry_run_refuses_what_the_run_would(album, tmp_path, cli, wrong):
+    tried = cli("translate", album, tmp_path / "out", *wrong)
+    foreseen = cli("translate", album, tmp_path / "out", *wrong, "--dry-run")
+    assert (foreseen.code, foreseen.said()[-1]) == (tried.code, tried.said()[-1])
+    assert (tried.code, foreseen.out) == (2, "")
 
 
 def test_one_bad_video_among_good_ones(album, tmp_path):

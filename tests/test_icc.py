@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 from pleinair.heif import icc_of
+from pleinair.icc import can_convert
 from pleinair.pictures import read_picture, write_picture
-from pleinair.profiles import can_convert
 
 # RGB -> XYZ (D50) of each profile's primaries, and the exponent of its curve.
 P3 = ([0.51512, 0.29198, 0.15710], [0.24120, 0.69225, 0.06657], [-0.00105, 0.04189, 0.78407], 2.2)

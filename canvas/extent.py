@@ -1,4 +1,4 @@
-"""The page that a canvas is laid on: size, step, scale of marks, and surroundings."""
+"""The extent that a canvas is laid on: size, step, scale of marks, and surroundings."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Page:
-    """The page that marks are laid on.
+class Extent:
+    """The extent that marks are laid on.
 
     Attributes:
         size: Rows and columns of the picture, multiples of 8.

@@ -10,8 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from pleinair.errors import PleinairError, TrainingError, UsageError
+from pleinair.networks.foreign import import_checkpoint
 from pleinair.networks.load import load_generator
-from pleinair.networks.reference import import_checkpoint
 from torch import Tensor
 
 State = dict[str, Tensor]

@@ -160,7 +160,7 @@ def _opened(data: bytes) -> Iterator[tuple[bytes, str, Any]]:
 def _converted(picture: Any, source: Any, target: Any) -> Pixels:
     from PIL import ImageCms
 
-    return np.asarray(
+    return np.array(  # a copy: Pillow's own pixels cannot be written, which PyTorch warns of
         ImageCms.profileToProfile(
             picture,
             source,
