@@ -44,14 +44,14 @@ class Run:
     def error(self) -> str:
         """The one sentence of a failure."""
         assert "Traceback" not in self.err
-        lines = self.err.splitlines()
+        lines = self.said()
         assert len(lines) == 1, lines
         assert lines[0].startswith("error: ")
         return lines[0].removeprefix("error: ")
 
     def said(self) -> list[str]:
         """The sentences of a run, without the progress that a slow machine prints between."""
-        progress = re.compile(r"[\w ]+:? \d+ of \d+(, about .+ left)?")
+        progress = re.compile(r"[\w ./-]+:? \d+ of \d+(, about .+ left)?")
         return [line for line in self.err.splitlines() if not progress.fullmatch(line)]
 
 

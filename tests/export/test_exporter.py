@@ -14,7 +14,7 @@ from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle, sha256_of
 from pleinair.bundle.manifest import Manifest
 from pleinair.errors import BundleError, ExportError, PleinairError, UsageError
-from pleinair.export import build, exporter
+from pleinair.export import build, model_card
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference, reference_pictures
 from pleinair.export.graph_store import GraphStore
@@ -233,7 +233,7 @@ def test_a_full_disk_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(exporter, "write_picture", full)
+    monkeypatch.setattr(model_card, "write_picture", full)
     with pytest.raises(ExportError, match=r"cannot be written: .*No space left"):
         export(run, tmp_path / "b", targets=["onnx"], precisions=["fp32"], calibration=photos)
     assert list(tmp_path.iterdir()) == []
