@@ -44,7 +44,7 @@ class Run:
     def error(self) -> str:
         """The one sentence of a failure."""
         assert "Traceback" not in self.err
-        lines = self.err.splitlines()
+        lines = self.said()
         assert len(lines) == 1, lines
         assert lines[0].startswith("error: ")
         return lines[0].removeprefix("error: ")
