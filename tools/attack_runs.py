@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pleinair.bundle.bundle import Bundle
 from pleinair.bundle.resolve import SHIPPED
@@ -77,7 +79,7 @@ class Command:
         out = folder / self.output
         files = sorted(out.rglob("*")) if out.is_dir() else [out]
         return {
-            str(file.relative_to(folder)): file.read_bytes()
+            str(file.relative_to(folder)): _content(file)
             if not self.known or any(map(file.match, self.known))
             else b""
             for file in files
@@ -90,6 +92,26 @@ class Command:
         if not self.known:
             return [name for name in state if state[name] != expected.get(name)]
         return [name for name in state if not _is_readable(folder / name)]
+
+
+def _content(path: Path) -> bytes:
+    """A file's bits; those of all values of a state, as pickle notes which have one object."""
+    from pleinair.networks.checkpoint import load_state
+
+    if path.suffix == ".pt":
+        with suppress(PleinairError):
+            return repr(_values(load_state(path))).encode()
+    return path.read_bytes()
+
+
+def _values(state: Any) -> Any:
+    if isinstance(state, dict):
+        return [(key, _values(value)) for key, value in state.items()]
+    if isinstance(state, list | tuple):
+        return [_values(value) for value in state]
+    if hasattr(state, "numpy"):
+        return state.dtype, state.shape, hashlib.sha256(state.numpy().tobytes()).hexdigest()
+    return state
 
 
 def _is_readable(path: Path) -> bool:

@@ -121,7 +121,9 @@ class FrameTimes:
         self.early: int | None = None  # by how much packets are decoded before they are shown
         codec, name = stream.codec_context.name, container.format.name
         self.is_guessed = leaps and name == _CODING_TIMES and codec in _REORDERING
-        self.late = self.interval * _held_back(container.name) if self.is_guessed and reorders else 0
+        self.late = (
+            self.interval * _held_back(container.name) if self.is_guessed and reorders else 0
+        )
         self.decoding: deque[int] = deque()
         self.has_clock = not has_flag(container, Flags.no_timestamps)
         self.said: int | None = None  # of the frame before

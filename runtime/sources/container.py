@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections import deque
+from collections.abc import Iterable
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -21,8 +23,14 @@ TIMEOUT = 10.0  # seconds that a stream may be silent
 _SAMPLES = 8  # key frames whose brightest light is looked at
 
 
-def open_container(path: str) -> av.container.InputContainer:
-    """Opens a file or URL for FFmpeg; a URL's reads end when nothing comes."""
+def open_container(path: str, known: Iterable[Any] = ()) -> av.container.InputContainer:
+    """Opens a file or URL for FFmpeg; a URL's reads end when nothing comes.
+
+    Args:
+        path: A file or URL.
+        known: The streams that a file was found to have before; FFmpeg decodes no picture of them
+            again to learn what they are.
+    """
     # Titles in other encodings than UTF-8 are no reason to refuse a film.
     if "://" in path:
         microseconds = str(int(TIMEOUT * 1e6))
@@ -31,7 +39,8 @@ def open_container(path: str) -> av.container.InputContainer:
     if is_animated_webp(Path(path)):
         return av.open(WebPFrames(Path(path)), "r", format=STREAM)
     # Without its protocol, what is before a colon in the name would be taken for one.
-    return av.open(f"file:{path}", metadata_errors="replace")
+    skipped: Any = [{"skip_frame": "all"} if one.type == "video" else {} for one in known]
+    return av.open(f"file:{path}", metadata_errors="replace", stream_options=skipped)
 
 
 def key_frame_before(path: str, target: float) -> tuple[int, Clock | None]:
