@@ -30,7 +30,13 @@ def job_folder(output: Path, key: str = "") -> Path:
 
 
 def clear(folder: Path) -> None:
-    """Removes what a job wrote into its folder, and the folder if nothing else is in it."""
+    """Removes what a job wrote into its folder, and the folder if nothing else is in it.
+
+    Where the request cannot be removed, its notes stay, too: the next run finds all done.
+    """
+    unlink(folder / _REQUEST)
+    if (folder / _REQUEST).exists():
+        return
     for pattern in _OURS:
         for path in folder.glob(pattern):
             unlink(path)
