@@ -30,7 +30,13 @@ def job_folder(output: Path, key: str = "") -> Path:
 
 
 def clear(folder: Path) -> None:
-    """Removes what a job wrote into its folder, and the folder if nothing else is in it."""
+    """Removes what a job wrote into its folder, and the folder if nothing else is in it.
+
+    Where the request cannot be removed, its notes stay, too: the next run finds all done.
+    """
+    unlink(folder / _REQUEST)
+    if (folder / _REQUEST).exists():
+        return
     for pattern in _OURS:
         for path in folder.glob(pattern):
             unlink(path)
@@ -55,6 +61,11 @@ class Job:
         self.folder, self.output, self.request = folder, output, json.loads(json.dumps(request))
         self.notes: dict[str, Any] = {}
         self.resumed, self.taken = self._find()
+
+    def tidy(self) -> None:
+        """Removes what is left where a run was cut while it removed its notes."""
+        if not (self.resumed or self.taken):
+            clear(self.folder)
 
     def begin(self, notes: dict[str, Any]) -> None:
         """Starts over, unless it resumes; ``notes`` are for the run that resumes.
@@ -114,10 +125,12 @@ def folder_job(folder: Path, request: dict[str, Any], wait: bool = False) -> Ite
     with ExitStack() as held:
         held.enter_context(Owner(where, wait, MediaError, key))
         job = Job(job_folder(where, key), folder, request)
+        job.tidy()
         if not job.resumed:
             with contextlib.suppress(BusyError):  # another request holds the plain name
                 held.enter_context(Owner(where, False, MediaError, "job"))
                 plain = Job(job_folder(where), folder, request)
+                plain.tidy()
                 job = job if plain.taken else plain
         yield job
 

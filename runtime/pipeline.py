@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ Progress = Callable[[int], None]
 # A frame, what it was prepared to, and its painting if it needs one.
 _Waiting = tuple[Frame, Any, Future[Any] | None]
 _WAITING = 2  # frames for each that is painted at once: every second one may need no painting
-_DELAYS = 100_000  # the last ones that are kept: live may go on for days
+_DELAYS = 36_000  # the last ones that are kept, 288 kB: live may go on for days
 
 
 @runtime_checkable
@@ -73,7 +74,8 @@ class Report:
     decode: Stage = field(default_factory=Stage)
     infer: Stage = field(default_factory=Stage)
     encode: Stage = field(default_factory=Stage)
-    delays: list[float] = field(default_factory=list)  # seconds from capture to sink, when live
+    # Seconds from capture to sink, when live.
+    delays: array[float] = field(default_factory=lambda: array("d"))
 
     @property
     def fps(self) -> float:

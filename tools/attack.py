@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from pleinair.bundle.resolve import SHIPPED
-from pleinair.tools.attack_inputs import KINDS, attack_inputs, write_generator
+from pleinair.tools.attack_inputs import KINDS, attack_inputs, small_clip, write_generator
 from pleinair.tools.attack_runs import COMMANDS, Attack, Tally, attacks
 
 
@@ -28,8 +28,8 @@ def inputs(
     each = -(-count // len(KINDS))
     folder.mkdir(parents=True, exist_ok=True)
     if each:
-        write_generator(folder / "generator.pt")
         write_generator(folder / "inputs" / "generator.pt")
+        small_clip(folder / "inputs" / "clip.mp4")
 
     def attempt(tally: Tally, kind: str) -> None:
         tally.runs = each

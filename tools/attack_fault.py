@@ -1,9 +1,7 @@
-"""Runs pleinair with a fault at one of its steps on the disk: a kill, a full disk, a bad one.
+"""A fault at one of a command's steps on the disk: a kill, a full disk, a bad one.
 
-    python -m pleinair.tools.attack_fault ROOT HIT STEP FAULT ARGUMENTS...
-
-A step is whatever changes something below ROOT: a file that is opened for writing, a name that is
-given, changed or taken away, a sync. HIT is a file that is made when the fault has come.
+A step is whatever changes something below a folder: a file that is opened for writing, a name that
+is given, changed or taken away, a sync.
 """
 
 from __future__ import annotations
@@ -20,9 +18,16 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
 class Faults:
-    """Counts steps, and has the one that is asked for fail."""
+    """Counts steps, and has the one that is asked for fail.
 
-    def __init__(self, root: str, hit: Path, step: int, fault: str) -> None:
+    Args:
+        root: The folder whose changes count.
+        hit: A file that is made when the fault has come.
+        step: The step that fails, from 1 on.
+        fault: One of ``FAULTS``.
+    """
+
+    def __init__(self, root: Path, hit: Path, step: int, fault: str) -> None:
         self.root, self.hit, self.left, self.fault = os.path.realpath(root), hit, step, fault
         self.on = True
 
@@ -65,17 +70,3 @@ class Faults:
             return call(*arguments)
 
         return instead
-
-
-def main() -> None:
-    """Runs one command."""
-    root, hit, step, fault, *arguments = sys.argv[1:]
-    from pleinair.cli import run
-
-    Faults(root, Path(hit), int(step), fault).install()
-    sys.argv = ["pleinair", *arguments]
-    run()
-
-
-if __name__ == "__main__":
-    main()

@@ -9,14 +9,19 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import av
 from pleinair.bundle.bundle import Bundle, sha256_of
 from pleinair.bundle.resolve import SHIPPED
 from pleinair.errors import PleinairError
 from pleinair.pictures import SUFFIXES
+from pleinair.runtime.sources.demo_clip import DEMO_CLIP
 
+_FRAMES = 110  # of the clip: more than a segment has
 VALUES: tuple[Any, ...] = (None, -1, 0, 2**40, 10**400, 1e308, True)
 VALUES += ("", "x" * 10_000, "../a", [], {}, [[[[]]]])
 
@@ -111,7 +116,7 @@ def make(kind: str, folder: Path, seed: int) -> Path:
     drawn = sorted((SHIPPED.parent / "tests" / "data").rglob("*.*"))
     sources = {
         "picture": [path for path in drawn if path.suffix in SUFFIXES],
-        "video": [SHIPPED.parent / "assets" / "demo.mp4"],
+        "video": [folder.parent / "clip.mp4"],
         "generator": [folder.parent / "generator.pt"],
         "recipe": sorted((SHIPPED.parent / "recipes").glob("*.toml")),
     }
@@ -144,9 +149,17 @@ def _bundle(kind: str, folder: Path, chance: random.Random) -> Path:
         for artifact in values["artifacts"]:
             if artifact["path"] == name:
                 artifact["sha256"] = sha256_of(bundle / name)
-        values["artifacts"] = [a for a in values["artifacts"] if a["path"] == name]
         manifest.write_text(json.dumps(values))
+        keep_only(bundle, name)
     return bundle
+
+
+def keep_only(bundle: Path, name: str) -> None:
+    """Has the manifest of a bundle name one artifact alone."""
+    manifest = bundle / "manifest.json"
+    values = json.loads(manifest.read_text())
+    values["artifacts"] = [a for a in values["artifacts"] if a["path"] == name]
+    manifest.write_text(json.dumps(values))
 
 
 def try_batch(kind: str, folder: Path, seeds: range, report: Path) -> None:
@@ -204,6 +217,19 @@ def attack_inputs(
         if " foreign: " in line or "without a word" in line:
             wrong(f"{kind} {line}")
     return sum(line.endswith(" refused") for line in report.read_text().splitlines())
+
+
+def small_clip(path: Path) -> Path:
+    """Writes some seconds of the demo clip, made small."""
+    with av.open(str(DEMO_CLIP)) as clip, av.open(str(path), "w") as small:
+        stream: Any = small.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 160, 90, "yuv420p"
+        for index, frame in enumerate(islice(clip.decode(video=0), _FRAMES)):
+            picture = frame.reformat(160, 90)
+            picture.pts, picture.time_base = index, Fraction(1, 24)
+            small.mux(stream.encode(picture))
+        small.mux(stream.encode(None))
+    return path
 
 
 def write_generator(path: Path) -> None:

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import av
 from pleinair.bundle.bundle import Bundle
 from pleinair.bundle.resolve import SHIPPED
 from pleinair.errors import PleinairError
-from pleinair.runtime.sources.demo_clip import DEMO_CLIP
-from pleinair.tools.attack_inputs import write_generator
+from pleinair.tools.attack_fault import FAULTS, Faults
+from pleinair.tools.attack_inputs import keep_only, small_clip, write_generator
+from pleinair.tools.attack_start import PAINTING, TORCH, Started, load
 
 WAY = ("--model", "monet-conv", "--backend", "onnxruntime", "--precision", "int8")
 EXPORT = ("export", "generator.pt", "--target", "onnx", "--precision", "fp32", "--calibration")
 BENCH = (
     "--backend onnxruntime --precision int8 --size 64x64 --scenario single-stream"
-    " --duration 0.1 --frames 2 --pictures in"
+    " --duration 0.1 --frames 2 --pictures in --clip clip.mp4"
 )
 FOREIGN = {".o.mp4.job/letter": "mine", "o.mp4.part": "mine", "out.old/a": "mine"}
-INPUTS = {"in", "clip.mp4", "tiny.toml", "generator.pt"}
-PATIENCE = 300  # seconds for one command
-_ENDING = 5.0  # seconds that children may take to notice that their parent is gone
-_START = "from pleinair.cli import run; run()"
-_FRAMES = 110  # of the clip: more than a segment has
+INPUTS = {"in", "clip.mp4", "tiny.toml", "generator.pt", "int8"}
+_ENDING = 30.0  # seconds that children may take to notice that their parent is gone
 RECIPE = """name = "tiny"
 data = { root = ".", source = "in", target = "in", crop = 32, workers = 0 }
 model = { generator = "edge_s", ndf = 8 }
@@ -53,8 +47,9 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
 
     def check(self, good: bool, what: str) -> None:
-        """Notes what was not as it must be."""
+        """Notes what was not as it must be, and says it at once."""
         if not good:
+            print(f"wrong: {what}", file=sys.stderr, flush=True)
             self.wrong.append(what)
 
 
@@ -84,7 +79,7 @@ class Command:
         out = folder / self.output
         files = sorted(out.rglob("*")) if out.is_dir() else [out]
         return {
-            str(file.relative_to(folder)): file.read_bytes()
+            str(file.relative_to(folder)): _content(file)
             if not self.known or any(map(file.match, self.known))
             else b""
             for file in files
@@ -97,6 +92,26 @@ class Command:
         if not self.known:
             return [name for name in state if state[name] != expected.get(name)]
         return [name for name in state if not _is_readable(folder / name)]
+
+
+def _content(path: Path) -> bytes:
+    """A file's bits; those of all values of a state, as pickle notes which have one object."""
+    from pleinair.networks.checkpoint import load_state
+
+    if path.suffix == ".pt":
+        with suppress(PleinairError):
+            return repr(_values(load_state(path))).encode()
+    return path.read_bytes()
+
+
+def _values(state: Any) -> Any:
+    if isinstance(state, dict):
+        return [(key, _values(value)) for key, value in state.items()]
+    if isinstance(state, list | tuple):
+        return [_values(value) for value in state]
+    if hasattr(state, "numpy"):
+        return state.dtype, state.shape, hashlib.sha256(state.numpy().tobytes()).hexdigest()
+    return state
 
 
 def _is_readable(path: Path) -> bool:
@@ -140,7 +155,7 @@ COMMANDS = (
     ),
     Command(
         "bench",
-        ("bench", "run", "monet-conv", *BENCH.split(), "--out", "measured", "--overwrite"),
+        ("bench", "run", "int8", *BENCH.split(), "--out", "measured", "--overwrite"),
         "measured",
         1,
         ("nothing",),
@@ -164,12 +179,13 @@ class Attack:
         self.clip = small_clip(place / "clip.mp4")
         if any("generator.pt" in command.arguments for command in commands):
             write_generator(place / "generator.pt")
+        load(PAINTING if set(commands) <= set(COMMANDS[:3]) else TORCH)
         self.expected: dict[str, dict[str, bytes]] = {}
         self.seconds: dict[str, float] = {}
         for command in commands:
             with self.fresh(command) as folder:
-                started = time.perf_counter()
-                code, err = self.run(command.arguments, folder)
+                running, started = Started(command.arguments, folder), time.perf_counter()
+                code, err = running.end()
                 if code:
                     raise RuntimeError(f"{command.name} fails undisturbed: {err}")
                 self.seconds[command.name] = time.perf_counter() - started
@@ -185,6 +201,9 @@ class Attack:
         (folder / "tiny.toml").write_text(RECIPE)
         if "generator.pt" in command.arguments:
             shutil.copy(self.place / "generator.pt", folder)
+        if "int8" in command.arguments[:3]:
+            shutil.copytree(SHIPPED / "monet-conv", folder / "int8")
+            keep_only(folder / "int8", "int8.onnx")
         if command.replaced:
             shutil.copytree(SHIPPED / command.replaced, folder / command.output)
         for number, picture in enumerate(self.pictures):
@@ -194,23 +213,9 @@ class Attack:
             (folder / name).write_text(text)
         yield folder
 
-    def run(self, arguments: tuple[str, ...], folder: Path, *fault: str) -> tuple[int, str]:
+    def run(self, command: Command, folder: Path, fault: Faults | None = None) -> tuple[int, str]:
         """Runs a command to its end; returns its exit status and what it said."""
-        process = self.start(arguments, folder, *fault)
-        _, err = process.communicate(timeout=PATIENCE)
-        return process.returncode, err
-
-    def start(self, arguments: tuple[str, ...], folder: Path, *fault: str) -> subprocess.Popen[str]:
-        """Starts a command, with a fault if one is given."""
-        how = ["-m", "pleinair.tools.attack_fault", *fault] if fault else ["-c", _START]
-        return subprocess.Popen(
-            [sys.executable, *how, *arguments],
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-        )
+        return Started(command.arguments, folder, fault).end()
 
     def cuts(self, command: Command, fault: str, tally: Tally, most: int = 10_000) -> None:
         """Cuts a command at its first step, its second, and so on until it has no more."""
@@ -218,9 +223,7 @@ class Attack:
         for step in range(1, most + 1):
             hit.unlink(missing_ok=True)
             with self.fresh(command) as folder:
-                code, err = self.run(
-                    command.arguments, folder, str(folder), str(hit), str(step), fault
-                )
+                code, err = self.run(command, folder, Faults(folder, hit, step, fault))
                 if not hit.exists():
                     return
                 tally.runs += 1
@@ -233,13 +236,13 @@ class Attack:
             number = chance.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
             after = chance.uniform(0, self.seconds[command.name])
             with self.fresh(command) as folder:
-                process = self.start(command.arguments, folder)
+                started = Started(command.arguments, folder)
                 time.sleep(after)
-                process.send_signal(number)
-                _, err = process.communicate(timeout=PATIENCE)
+                started.send(number)
+                code, err = started.end()
                 tally.runs += 1
                 what = f"{number.name} after {after:.3f} s"
-                self._verdict(command, folder, process.returncode, err, tally, what)
+                self._verdict(command, folder, code, err, tally, what)
 
     def doubles(self, command: Command, count: int, tally: Tally, seed: int = 0) -> None:
         """Starts a command two or three times at once."""
@@ -248,12 +251,12 @@ class Attack:
             with self.fresh(command) as folder:
                 running = []
                 for _ in range(chance.choice((2, 3))):
-                    running.append(self.start(command.arguments, folder))
+                    running.append(Started(command.arguments, folder))
                     time.sleep(chance.uniform(0, 0.4))
-                ended = [(p.communicate(timeout=PATIENCE)[1], p.returncode) for p in running]
+                ended = [started.end() for started in running]
                 tally.runs += 1
-                tally.check(0 in [code for _, code in ended], "none of several at once succeeds")
-                for err, code in ended:
+                tally.check(0 in [code for code, _ in ended], "none of several at once succeeds")
+                for code, err in ended:
                     _is_said(err, code, tally, "several at once")
                 self._is_whole(command, folder, tally, "several at once")
 
@@ -270,7 +273,7 @@ class Attack:
         tally.check(not half, f"{what}: {half} is there and not whole")
         lost = bool(command.replaced) and not (folder / command.output / "manifest.json").exists()
         tally.check(not lost, f"{what}: neither the old one nor the new one is there")
-        code, err = self.run(command.arguments, folder)
+        code, err = self.run(command, folder)
         whole = state == expected  # then it may have come to its end before
         tally.check(code == 0 or (whole and "exists" in err), f"{what}: again: {code} {err}")
         self._is_whole(command, folder, tally, what)
@@ -290,19 +293,6 @@ class Attack:
         job = folder / ".o.mp4.job"
         left += sorted(path.name for path in job.iterdir() if path.name != "letter")
         tally.check(not left, f"{what}: {left} is left over")
-
-
-def small_clip(path: Path) -> Path:
-    """Writes some seconds of the demo clip, made small."""
-    with av.open(str(DEMO_CLIP)) as clip, av.open(str(path), "w") as small:
-        stream: Any = small.add_stream("libx264", rate=24)
-        stream.width, stream.height, stream.pix_fmt = 160, 90, "yuv420p"
-        for index, frame in enumerate(islice(clip.decode(video=0), _FRAMES)):
-            picture = frame.reformat(160, 90)
-            picture.pts, picture.time_base = index, Fraction(1, 24)
-            small.mux(stream.encode(picture))
-        small.mux(stream.encode(None))
-    return path
 
 
 def _have_ended(folder: Path) -> bool:
@@ -335,7 +325,7 @@ def attacks(
     """Yields the name of each kind, and what does it."""
     shares = sum(command.share for command in commands)
     for command in commands:
-        for fault in ("kill", "full", "broken"):
+        for fault in FAULTS:
             yield f"{command.name}: {fault} at every step", partial(attack.cuts, command, fault)
         signals, several = (-(-n * command.share // shares) for n in (kills, doubles))
         for what, act, count in (

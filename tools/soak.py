@@ -20,7 +20,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,9 +42,9 @@ _WARM_UP = 10  # a tenth of all samples
 class Samples:
     """What was counted every second, of this process."""
 
-    memory: list[float] = field(default_factory=list)  # MB that are resident
-    threads: list[float] = field(default_factory=list)
-    files: list[float] = field(default_factory=list)
+    memory: array[float] = field(default_factory=lambda: array("d"))  # MB that are resident
+    threads: array[float] = field(default_factory=lambda: array("d"))
+    files: array[float] = field(default_factory=lambda: array("d"))
 
     @contextmanager
     def taken(self) -> Any:
@@ -63,14 +64,14 @@ class Samples:
         thread.join()
 
 
-def ends(values: list[float]) -> tuple[float, float]:
+def ends(values: Sequence[float]) -> tuple[float, float]:
     """Returns the medians of the first and the last quarter of what comes after the warm-up."""
     after = values[len(values) // _WARM_UP :]
     quarter = max(1, len(after) // 4)
     return statistics.median(after[:quarter]), statistics.median(after[-quarter:])
 
 
-def soak_live(seconds: float) -> tuple[dict[str, list[float]], str]:
+def soak_live(seconds: float) -> tuple[dict[str, Sequence[float]], str]:
     """Paints a camera that does not behave, for viewers who do not either."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -101,7 +102,7 @@ def soak_live(seconds: float) -> tuple[dict[str, list[float]], str]:
     )
 
 
-def soak_translate(seconds: float) -> tuple[dict[str, list[float]], str]:
+def soak_translate(seconds: float) -> tuple[dict[str, Sequence[float]], str]:
     """Paints films of all kinds, again and again."""
     chance, until, counts = random.Random(0), time.monotonic() + seconds, [0, 0]
     with tempfile.TemporaryDirectory(prefix="pleinair-soak-") as place:
@@ -122,7 +123,7 @@ def soak_translate(seconds: float) -> tuple[dict[str, list[float]], str]:
     return {}, f"{counts[0]} films painted, {counts[1]} refused"
 
 
-MODES: dict[str, Callable[[float], tuple[dict[str, list[float]], str]]] = {
+MODES: dict[str, Callable[[float], tuple[dict[str, Sequence[float]], str]]] = {
     "live": soak_live,
     "translate": soak_translate,
 }
@@ -138,7 +139,11 @@ def main() -> None:
     samples = Samples()
     with samples.taken():
         more, what = MODES[options.mode](60 * options.minutes)
-    counted = {"memory, MB": samples.memory, "threads": samples.threads, "files": samples.files}
+    counted: dict[str, Sequence[float]] = {
+        "memory, MB": samples.memory,
+        "threads": samples.threads,
+        "files": samples.files,
+    }
     print(f"{options.mode}, {options.minutes:g} minutes: {what}")
     print("| | first quarter | last quarter |\n| --- | ---: | ---: |")
     good = True

@@ -88,7 +88,7 @@ def plan_output(
         )
     tracks: tuple[Track, ...] = ()
     if not source.is_url:
-        with open_container(source.path) as file:
+        with open_container(source.path, source.container) as file:
             tracks = plan_tracks(file, container)
             notes += [note for track in tracks if (note := track.note(container))]
             notes += left_out(file, source.stream.index)

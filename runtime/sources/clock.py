@@ -19,6 +19,9 @@ _BACK = Fraction(1, 10)  # seconds backwards that are a jump, and not carelessne
 _LEAP = Fraction(3)  # seconds forward that are one, where clocks may jump
 # It numbers packets as they are decoded, and says nothing of when frames are shown.
 _DECODING_ORDER = "avi"
+# It says when frames are decoded, from which FFmpeg guesses when these are shown.
+_CODING_TIMES = "asf"
+_REORDERING = ("h264", "hevc")
 _UNTIMED = 64  # frames without a time that are waited over for the first that has one
 _EVEN = Fraction(1, 500)  # seconds by which rounded times may differ
 
@@ -116,6 +119,11 @@ class FrameTimes:
         # A decoder leaves out frames behind a key frame that it is set to, if they need one before.
         self.needs_all = self.is_numbered and reorders
         self.early: int | None = None  # by how much packets are decoded before they are shown
+        codec, name = stream.codec_context.name, container.format.name
+        self.is_guessed = leaps and name == _CODING_TIMES and codec in _REORDERING
+        self.late = (
+            self.interval * _held_back(container.name) if self.is_guessed and reorders else 0
+        )
         self.decoding: deque[int] = deque()
         self.has_clock = not has_flag(container, Flags.no_timestamps)
         self.said: int | None = None  # of the frame before
@@ -124,6 +132,8 @@ class FrameTimes:
 
     def sent(self, packet: av.Packet[Any]) -> None:
         """Notes a packet that goes to the decoder."""
+        if self.early is None and packet.pts is not None and packet.dts is not None:
+            self.early = packet.pts - packet.dts
         if not (self.by_order and packet.size):
             return
         time = packet.dts if self.is_numbered else packet.pts
@@ -137,9 +147,7 @@ class FrameTimes:
         """Whether packets still have the times of their own order, as some MXF and ASF has."""
         if packet.pts is None or packet.dts is None:
             return False
-        early = packet.pts - packet.dts
-        self.early = early if self.early is None else self.early
-        return abs(early - self.early) * self.time_base <= _EVEN
+        return abs(packet.pts - packet.dts - (self.early or 0)) * self.time_base <= _EVEN
 
     def of(self, frame: av.VideoFrame) -> int | None:
         """Returns a frame's time, in units of the stream's time base.
@@ -150,6 +158,8 @@ class FrameTimes:
         if self.by_order and self.decoding:
             # The n-th frame that is shown has the n-th time, whichever frame that was decoded as.
             said = self.decoding.popleft()
+        if said is not None and self.is_guessed:
+            said += self.late - (self.early or 0)
         if said is None and self.shown is None and self.has_clock:
             said = frame.dts  # the first one's is about right
         if said is None and self.shown is not None:
@@ -159,6 +169,17 @@ class FrameTimes:
         elif said is not None:
             self.said, self.shown = said, self.clock(said, self.interval)
         return self.shown
+
+
+def _held_back(path: str) -> int:
+    """How many frames a decoder holds back to put them in order."""
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1  # threads hold back more
+        for sent, packet in enumerate(container.demux(stream)):
+            if packet.decode():
+                return sent
+    return 0
 
 
 def settled(frames: Iterator[av.VideoFrame], interval: int) -> Iterator[av.VideoFrame]:

@@ -8,6 +8,7 @@ from collections import deque
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -18,11 +19,20 @@ from .clock import Clock, FrameTimes, may_leap
 from .media import packets_of, painted_stream
 
 TIMEOUT = 10.0  # seconds that a stream may be silent
+_LISTED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # whose heads list their streams
 _SAMPLES = 8  # key frames whose brightest light is looked at
 
 
-def open_container(path: str) -> av.container.InputContainer:
-    """Opens a file or URL for FFmpeg; a URL's reads end when nothing comes."""
+def open_container(
+    path: str, known: av.container.InputContainer | None = None
+) -> av.container.InputContainer:
+    """Opens a file or URL for FFmpeg; a URL's reads end when nothing comes.
+
+    Args:
+        path: A file or URL.
+        known: The same file, opened before; FFmpeg decodes no pictures of this one to learn what
+            its streams are, where a format says which there are.
+    """
     # Titles in other encodings than UTF-8 are no reason to refuse a film.
     if "://" in path:
         microseconds = str(int(TIMEOUT * 1e6))
@@ -31,7 +41,10 @@ def open_container(path: str) -> av.container.InputContainer:
     if is_animated_webp(Path(path)):
         return av.open(WebPFrames(Path(path)), "r", format=STREAM)
     # Without its protocol, what is before a colon in the name would be taken for one.
-    return av.open(f"file:{path}", metadata_errors="replace")
+    skipped: Any = []
+    if known is not None and known.format.name in _LISTED:
+        skipped = [{"skip_frame": "all"} if s.type == "video" else {} for s in known.streams]
+    return av.open(f"file:{path}", metadata_errors="replace", stream_options=skipped)
 
 
 def key_frame_before(path: str, target: float) -> tuple[int, Clock | None]:

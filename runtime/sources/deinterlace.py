@@ -12,7 +12,9 @@ import av
 _LOOK, _FEWEST = 10, 4  # frames that are looked at for fields that no flag names
 _ROWS = frozenset({480, 486, 512, 576, 1080, 1088})  # that interlaced video has
 _FASTEST = 30.5  # frames a second
+_SURE = 2  # frames that are seen to move as a whole, before any that is two fields
 _SHARE = 0.5  # of the frames looked at; fine patterns are mistaken for fields now and then
+_VERDICT = "lavfi.idet.multiple.current_frame"
 _WHOLE = frozenset({"vp8", "vp9", "libdav1d", "av1"})  # codecs that know no fields
 
 
@@ -35,12 +37,13 @@ def look(frames: Iterator[av.VideoFrame]) -> tuple[list[av.VideoFrame], bool]:
             taken.append(frame)
             yield frame
 
-    fields = whole = 0
+    fields = whole = moved = 0
     for frame in _through(noted(), ["idet"]):
         fields += frame.interlaced_frame
         whole += not frame.interlaced_frame
-        if whole >= (1 - _SHARE) * _LOOK:  # the others cannot be more
-            return taken, False
+        moved += frame.metadata.get(_VERDICT) == "progressive"
+        if whole >= (1 - _SHARE) * _LOOK or (moved >= _SURE and not fields):
+            return taken, False  # the others cannot be more, or will not be
     return taken, fields > _SHARE * len(taken) and len(taken) > _FEWEST
 
 

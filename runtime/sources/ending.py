@@ -15,7 +15,8 @@ from .animation import is_cut_off as is_cut_off_animation
 _EMPTY = 3  # frames at the end of an AVI or MXF that need not be there
 _SHORTER = 0.5  # seconds by which pictures may end before what they are in
 _TOLD = frozenset({"flv", "rm"})  # formats whose head says how many seconds they have
-_TS_PACKETS = (188, 192, 204)  # bytes; the longer ones have a time or a checksum
+_TS_PACKETS = ((188, 0), (192, 4), (204, 0))  # bytes of a packet, and of a time before its mark
+_TS_MARK, _TS_LOOK = 0x47, 6  # what packets begin with; how many are looked at
 _OGG_PAGE = 1 << 16  # bytes that it may have, about
 _HEAD = 1 << 16  # bytes of an ASF in which its properties are
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
@@ -53,8 +54,7 @@ def _by_head(path: Path, stream: av.VideoStream, fps: Fraction | None, came: Cam
     if name == "asf":
         return _is_short_asf(path)
     if name == "mpegts":
-        size = path.stat().st_size
-        return all(size % packet for packet in _TS_PACKETS)
+        return _is_short_ts(path)
     if name == "ogg":
         return _is_short_ogg(path)
     if name == "ivf":
@@ -90,6 +90,18 @@ def _tagged(stream: av.VideoStream) -> float | None:
         return None
     hours, minutes, seconds = map(float, said.groups())
     return 3600 * hours + 60 * minutes + seconds
+
+
+def _is_short_ts(path: Path) -> bool:
+    """Whether a transport stream ends within a packet; it may begin within one."""
+    with path.open("rb") as file:
+        head = file.read(_TS_LOOK * max(_TS_PACKETS)[0])
+    for length, ahead in _TS_PACKETS:
+        for at in range(length):
+            marks = head[at::length]
+            if len(marks) >= _TS_LOOK - 1 and set(marks) == {_TS_MARK}:
+                return (path.stat().st_size - at + ahead) % length != 0
+    return False
 
 
 def _is_short_ogg(path: Path) -> bool:

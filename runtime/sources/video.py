@@ -11,6 +11,7 @@ from pathlib import Path
 
 import av
 
+from ...cores import usable_cores
 from ...errors import MediaError
 from ...picture_size import MOST
 from ...pictures import Pixels
@@ -176,6 +177,7 @@ class VideoSource(Source):
         self._check_size()
         # Threads that decode whole frames side by side hold one back each, which is delay.
         stream.thread_type = "SLICE" if self.is_url else "AUTO"
+        stream.codec_context.thread_count = usable_cores()  # by default one more
         self.decoding = with_alpha(stream)
         self.times = FrameTimes(self.container, stream, not self.is_url)
 

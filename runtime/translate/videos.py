@@ -64,6 +64,7 @@ def job_of(work: Work, item: Item) -> Job:
 def paint_video(work: Work, item: Item, folder: Job | None = None) -> None:
     """Paints a video, whose target this process owns; notes it in the folder's job, if any."""
     job, result = job_of(work, item), work.result
+    job.tidy()
     if job.resumed and is_done(item, noted := job.done()):  # interrupted just after its rename
         if folder:
             folder.mark(str(item.target), stamp(item.target))

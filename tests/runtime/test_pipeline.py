@@ -57,7 +57,7 @@ def test_files_neither_drop_nor_reorder(in_flight):
     assert sink.seen == [(i, i + 1) for i in range(60)]
     assert (report.frames, report.dropped, report.size) == (60, 0, (3, 2))
     assert (report.decode.calls, report.infer.calls, report.encode.calls) == (60, 60, 60)
-    assert report.delays == []
+    assert list(report.delays) == []
     assert not still_running()
 
 

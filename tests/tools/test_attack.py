@@ -44,7 +44,7 @@ def test_an_attack_that_succeeds_is_counted(attack):
     """The harness itself: a run whose output is damaged afterwards is wrong."""
     tally = Tally()
     with attack.fresh(COMMANDS[1]) as folder:
-        assert attack.run(COMMANDS[1].arguments, folder)[0] == 0
+        assert attack.run(COMMANDS[1], folder)[0] == 0
         attack._is_whole(COMMANDS[1], folder, tally, "undisturbed")
         assert tally.wrong == []
         (folder / "out" / "0.jpg").write_bytes(b"half")

@@ -21,6 +21,7 @@ WAY = {"model": "monet-conv", **FAST}
 DOCS = Path(__file__).parents[3] / "docs" / "media.md"
 ALL = list(range(24))
 B_FRAMES = {"bf": "2", "g": "12"}
+ASF: dict[str, Any] = {"format": "asf", "sound": "wmav2", "heard": (44100, "stereo")}
 
 
 @dataclass(frozen=True)
@@ -372,11 +373,22 @@ ROWS = [
     Row(
         "order, Windows Media",
         "H.264 with B-frames in ASF, whose times are those of coding",
-        "even intervals",
-        {"options": {"bf": "3", "b_strategy": "0"}, "format": "asf"},
+        "even intervals, sound in step",
+        ASF | {"options": {"bf": "3", "b_strategy": "0"}},
         ".wmv",
         (".mp4", ".mkv"),
-        is_even,
+        is_even_in_step,
+        said="its sound (wmav2) will become AAC",
+    ),
+    Row(
+        "times of coding",
+        "H.264 without B-frames in ASF",
+        "even intervals, sound in step",
+        ASF | {"options": {"bf": "0"}},
+        ".wmv",
+        (".mp4",),
+        is_even_in_step,
+        said="its sound (wmav2) will become AAC",
     ),
     Row(
         "order, MXF",

@@ -63,6 +63,28 @@ def test_a_cut_matroska(tmp_path, make_video):
     assert read(tmp_path / "whole.mkv")[1] == []
 
 
+@pytest.mark.parametrize("packet", [188, 192])
+@pytest.mark.parametrize("missing_at_the_start", [0, 50])
+def test_a_cut_transport_stream(tmp_path, make_video, packet, missing_at_the_start):
+    """Its end within a packet is all that tells; a recording may begin within one."""
+    source, whole = make_video(tmp_path / "in.mp4", (320, 240)), tmp_path / "whole.ts"
+    muxer = {"mpegts_m2ts_mode": str(int(packet == 192)), "mpegts_flags": "resend_headers"}
+    with av.open(str(source)) as film, av.open(str(whole), "w", options=muxer) as out:
+        copy = out.add_stream_from_template(film.streams.video[0])
+        for packets in film.demux(video=0):
+            packets.stream = copy
+            if packets.dts is not None:
+                out.mux(packets)
+    data = whole.read_bytes()
+    assert len(data) % packet == 0
+    data = data[missing_at_the_start:]
+    as_the_other_kind = 192 + 188 - packet + len(data) % (192 + 188 - packet)
+    for end, is_cut in ((0, False), (packet, False), (1, True), (as_the_other_kind, True)):
+        whole.write_bytes(data[: len(data) - end])
+        problems = read(whole)[1]
+        assert any("truncated" in problem for problem in problems) is is_cut, (end, problems)
+
+
 def test_a_damaged_video_is_decoded_around_the_damage(tmp_path, make_video):
     path = make_video(tmp_path / "x.mp4", (320, 240), 60, gop=5)
     data = bytearray(path.read_bytes())

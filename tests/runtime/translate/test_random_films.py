@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from pleinair.runtime.translate.translate import translate
@@ -97,6 +98,7 @@ def films(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return suffix, how
 
 
+@pytest.mark.timeout(600 + 10 * FILMS)
 @settings(
     max_examples=FILMS,
     deadline=None,

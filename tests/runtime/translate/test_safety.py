@@ -16,6 +16,7 @@ from pleinair import files
 from pleinair.errors import BusyError, MediaError, UsageError
 from pleinair.owners import Owner
 from pleinair.pictures import write_picture
+from pleinair.runtime import job
 from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.live.live import live
@@ -123,6 +124,30 @@ def test_a_cut_around_the_rename(tmp_path, clip, photos, monkeypatch, what, when
     result = translate(source, out, **WAY)
     assert result.kept == {"video": FRAMES, "folder": when == "after"}[what]
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+@pytest.mark.parametrize("removed", [1, 2])
+def test_a_cut_while_the_notes_are_removed(tmp_path, clip, photos, monkeypatch, removed):
+    (tmp_path / "in").mkdir()
+    shutil.copy(photos / "00.jpg", tmp_path / "in")
+    jobs = ((tmp_path / "in", tmp_path / "out"), (clip, tmp_path / "o.mp4"))
+    for source, out in jobs:
+        left = iter(range(removed))
+
+        def unlink(path: Path, left=left) -> None:
+            is_there = path.exists()
+            path.unlink(missing_ok=True)
+            if is_there and next(left, None) == removed - 1:
+                raise Cut
+
+        with monkeypatch.context() as patch:
+            patch.setattr(job, "unlink", unlink)
+            with pytest.raises(Cut):
+                translate(source, out, **WAY)
+        assert (tmp_path / f".{out.name}.job").exists()
+        with pytest.raises(UsageError, match="exists"):
+            translate(source, out, **WAY)
+        assert not list(tmp_path.glob(".*"))
 
 
 def test_a_picture_that_was_torn_after_it_was_noted(tmp_path, photos):
