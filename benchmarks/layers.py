@@ -121,12 +121,14 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays | None) -> list[Layer]
     """Reads OpenVINO's performance counters."""
     import openvino as ov
 
-    from ..runtime.backends.openvino.model import adapt, on_canvas, part_of
+    from ..runtime.backends.openvino.model import adapt, by_cells, on_canvas, part_of
 
     core = ov.Core()
     model = core.read_model(path / "model.xml" if path.is_dir() else path)
     adapt(model)
-    model = part_of(model, "plan", "frame") if canvas is None else on_canvas(model, canvas)
+    if canvas is None:
+        model = part_of(model, "plan", "frame")
+    model = by_cells(model) if canvas is None else on_canvas(model, canvas)
     model.reshape([1, *picture.shape])
     macs = {
         op.get_friendly_name(): int(

@@ -19,7 +19,7 @@ from .loops.blocks import paint_blocks
 from .loops.compiling import seal
 from .loops.marks import aim, mix
 from .loops.pixels import paint_pixels
-from .loops.tables import TILE, Look, Paint, Tables, Where
+from .loops.tables import TILE, Look, Paint, Plan, Tables, Where
 
 if TYPE_CHECKING:
     from ..backends.protocols import Engine
@@ -86,12 +86,12 @@ class Brush:
 
     def mix(self, plan: Plans, tables: Tables) -> Paint:
         """Mixes the paint that a plan asks for."""
-        kinds = np.ascontiguousarray(plan.reshape(KINDS, -1))
-        directions = np.empty((2, kinds.shape[1]), np.float32)
-        aim(kinds, tables.rest, directions)
+        read = _read(plan)
+        directions = np.empty((2, read.layers, tables.rest.shape[1]), np.float32)
+        aim(read, tables.rest, directions)
         height, width = tables.ground.shape
         many, tile = len(tables.cell), TILE * CELL // self.step
-        finest = kinds[:3].reshape(3, -1, *plan.shape[2:])[:, -1].mean(0)
+        finest = plan[0, read.layers - 1 : 3 * read.layers : read.layers].mean(0)
         paint = Paint(
             np.empty((many, 4), np.float32),
             np.zeros(many + len(tables.candidates), np.int32),
@@ -99,7 +99,7 @@ class Brush:
             cv2.resize(finest * np.float32(255), (width, height), interpolation=cv2.INTER_LINEAR),
             plan.shape[3],
         )
-        self._share(many, lambda begin, end: mix(tables, kinds, directions, begin, end, paint))
+        self._share(many, lambda begin, end: mix(tables, read, directions, begin, end, paint))
         return paint
 
     def paint(self, paint: Paint, tables: Tables, needed: Array) -> Frames:
@@ -120,6 +120,15 @@ class Brush:
             work(0, many)
         else:
             list(self.pool.map(work, ends[:-1], ends[1:]))
+
+
+def _read(plan: Plans) -> Plan:
+    """How loops read a plan [1, 8 * layers, rows, columns]: by channels, or by cells."""
+    channels, cells = plan.shape[1], plan.shape[2] * plan.shape[3]
+    if plan.flags.c_contiguous:
+        return Plan(plan.reshape(-1), cells, 1, channels // KINDS)
+    values = np.ascontiguousarray(plan.transpose(0, 2, 3, 1)).reshape(-1)
+    return Plan(values, 1, channels, channels // KINDS)
 
 
 def _look(hand: Hand) -> Look:

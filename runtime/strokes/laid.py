@@ -80,6 +80,7 @@ def tables_of(canvas: Canvas) -> Tables:
     among = places - begins[boxes[:, 0]]
     among[places == 0] = 0
     order = np.argsort(canvas.cell, kind="stable")
+    layer, cell = np.divmod(canvas.cell[order], canvas.rest[0].size)
     texels = np.stack([arrays[pixel] for pixel in pixels(canvas.step)], axis=1)
     return Tables(
         among.astype(np.uint16 if among.max() < 1 << 16 else np.uint32)[candidates],
@@ -88,7 +89,8 @@ def tables_of(canvas: Canvas) -> Tables:
         canvas.origin,
         order.astype(np.int32),
         places[order],
-        canvas.cell[order],
+        layer.astype(np.uint8),
+        cell.astype(np.int32),
         np.ascontiguousarray(canvas.marks[:4].T[order]),
         np.ascontiguousarray(canvas.marks[4:].T[order]),
         boxes[order],

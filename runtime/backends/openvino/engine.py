@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from ....canvas.layout import Piece
+from ....canvas.layout import CELL, Piece
 from ....cores import usable_cores
 from ....pictures import Frames
 from ....rows import any_installed
@@ -18,7 +18,7 @@ from ...strokes.canvases import Canvases, Plans, check_inputs, paints_alike
 from ..library import mapped_errors
 from ..protocols import Engine
 from .compiled import CompiledModels
-from .model import adapt, interleaved, on_canvas, part_of
+from .model import adapt, by_cells, interleaved, on_canvas, part_of
 
 KEPT = 4  # compiled models: a live picture that adapts goes to and fro between a few sizes
 
@@ -66,7 +66,7 @@ class OpenVinoEngine:
             adapt(self.model)
             inputs = {taken.any_name: _sides(taken.partial_shape) for taken in self.model.inputs}
             if plans:
-                self.model = part_of(self.model, "plan", "frame")
+                self.model = by_cells(part_of(self.model, "plan", "frame"))
             self.kept = (
                 CompiledModels(_core(), path, self.options, self.canvases)
                 if self.device == "CPU"
@@ -80,7 +80,7 @@ class OpenVinoEngine:
         self._fitting(height, width)
 
     def __call__(self, frames: Frames, piece: Piece | None = None) -> Frames:
-        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture."""
+        """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture; or plans it."""
         height, width = frames.shape[1:3]
         with mapped_errors("openvino", f"paint a {width}x{height} frame"):
             request = self._request(height, width, piece)
@@ -90,6 +90,8 @@ class OpenVinoEngine:
             request.set_input_tensor(ov.Tensor(taken, shared_memory=True))
             request.set_output_tensor(0, ov.Tensor(painted, shared_memory=True))
             request.infer(share_outputs=True)
+            if painted.ndim == 2:  # by cells
+                return painted.reshape(1, height // CELL, width // CELL, -1).transpose(0, 3, 1, 2)
             return interleaved(painted) if painted.ndim == 3 else painted
 
     def plan(self, frames: Frames) -> Plans:

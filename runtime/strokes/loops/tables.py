@@ -23,7 +23,8 @@ class Tables(NamedTuple):
         mark: int32 [marks]: their numbers in the order of cells, so that a plan is read from its
             begin to its end; this is the order of what follows.
         place: int32 [marks]: among those of all slots; 0 for what is nowhere a candidate.
-        cell: int32 [marks].
+        layer: uint8 [marks]: of the plan.
+        cell: int32 [marks]: of that layer.
         needs: float32 [marks, 4]: the threshold of need, and what decides about directions.
         differences: float32 [marks, 4]: in lightness, red, green and blue.
         boxes: int16 [marks, 5]: of each mark its slot, and its first and last row and column of
@@ -42,6 +43,7 @@ class Tables(NamedTuple):
     origin: Array
     mark: Array
     place: Array
+    layer: Array
     cell: Array
     needs: Array
     differences: Array
@@ -50,6 +52,23 @@ class Tables(NamedTuple):
     rest: Array
     pitch: int
     patches: int
+    layers: int
+
+
+class Plan(NamedTuple):
+    """A plan, in whatever order its maker leaves its numbers.
+
+    Attributes:
+        values: float32, all of them.
+        channel: How far the numbers of two channels are apart; channels are ordered by kind, then
+            by layer.
+        cell: The same of two cells; they are ordered by row, then by column.
+        layers: Of the hand.
+    """
+
+    values: Array
+    channel: int
+    cell: int
     layers: int
 
 

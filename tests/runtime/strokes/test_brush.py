@@ -120,7 +120,8 @@ def test_any_plan_on_any_size(kind, data, seed, threads):
     apart = np.abs(painted[0] - expected(plan, size))
     assert np.quantile(apart, 0.99) < 0.52  # a contour may fall on either side of a rounding error
     needed = (random.random(size) < 0.1).astype(np.uint8) * np.uint8(255)
-    part = Brush(Planned(plan), canvases, 1)(frame, needed=needed)
+    by_cells = np.ascontiguousarray(plan.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    part = Brush(Planned(by_cells), canvases, 1)(frame, needed=needed)
     assert np.array_equal(part[0][needed > 0], painted[0][needed > 0])
 
 
