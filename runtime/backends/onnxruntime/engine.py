@@ -120,7 +120,8 @@ def ways(in_flight: int) -> list[str]:
 def load(path: Path, in_flight: int, way: str = "", canvases: Canvases | None = None) -> Engine:
     """Loads an .onnx file."""
     way = way or "cpu"
-    if canvases and way == "cpu" and any_installed("numba"):
+    is_onnx = path.suffix == ".onnx"  # and not ONNX Runtime's own format
+    if canvases and is_onnx and way == "cpu" and any_installed("numba"):
         with mapped_errors("onnxruntime", f"load {path}"):
             inputs = inputs_of(path)
         check_inputs(path, inputs, canvases)

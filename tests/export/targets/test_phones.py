@@ -138,7 +138,7 @@ def test_ncnn_is_written_to_a_folder_named_from_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("ncnn")
-    from pleinair.export.targets.ncnn.network import PARAM, WEIGHTS, write_network
+    from pleinair.export.targets.ncnn.build import PARAM, WEIGHTS, write_network
 
     monkeypatch.chdir(tmp_path)
     write_network(torch.nn.Conv2d(3, 3, 3), 8, Path("net"))
