@@ -1,4 +1,4 @@
-"""Canvases as the loops read them; they are kept for the next start, as laying takes a while."""
+"""Canvases as the loops read them; those of videos are kept for the next start."""
 
 from __future__ import annotations
 
@@ -57,11 +57,14 @@ class LaidCanvases:
             return tables
 
     def _read_or_lay(self, height: int, width: int) -> Tables:
+        lay = functools.partial(self.canvases.lay, height, width, keep=False)
+        if not self.canvases.wrap:  # pictures have a size each, and some are huge
+            return tables_of(lay())
         key = f"{self.canvases.key()} {height} {width} {_code()}"
         path = cache_path(f"{FOLDER}/{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz")
         tables = _read(path)
         if tables is None:
-            tables = tables_of(self.canvases.lay(height, width, keep=False))
+            tables = tables_of(lay())
             content = io.BytesIO()
             np.savez(content, **tables._asdict())
             with contextlib.suppress(OSError):  # then the next start lays it again

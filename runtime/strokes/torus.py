@@ -52,7 +52,7 @@ class Torus:
         whole, part = _split(place)
         wide = self._surrounded(rgb)
         if any(part):
-            wide = _moved(wide, (-part[0], -part[1]), self.laying)
+            wide = _shifted(wide, (-part[0], -part[1]), self.laying)
         return np.roll(wide, whole, (0, 1))
 
     def cut(self, painted: Pixels, place: Place) -> Pixels:
@@ -104,20 +104,16 @@ def _pieces(begin: int, length: int, side: int) -> list[tuple[slice, slice]]:
 
 
 def _shifted(picture: Pixels, by: Place, out: list[Pixels]) -> Pixels:
-    """Moves paint; what interpolation takes from its fine detail is given back.
+    """Looks each pixel up a part of a pixel further down and to the right.
 
-    OpenCV takes several times as long for filters of four taps.
+    Linear interpolation, and then what it takes from fine detail is given back. OpenCV takes
+    several times as long for filters of four taps. What this returns is one of ``out``.
     """
+    first, second = out
+    _between(picture, by[0], 0, first)
+    _between(first, by[1], 1, second)
     down, across = (_GIVEN_BACK * abs(part) * (1 - abs(part)) for part in by)
-    moved = _moved(picture, by, out)
-    return cv2.sepFilter2D(moved, -1, _sharpening(across), _sharpening(down), dst=out[0])
-
-
-def _moved(picture: Pixels, by: Place, out: list[Pixels]) -> Pixels:
-    """Looks each pixel up a part of a pixel further down and to the right; returns ``out[1]``."""
-    _between(picture, by[0], 0, out[0])
-    _between(out[0], by[1], 1, out[1])
-    return out[1]
+    return cv2.sepFilter2D(second, -1, _sharpening(across), _sharpening(down), dst=first)
 
 
 def _between(picture: Pixels, part: float, axis: int, out: Pixels) -> None:

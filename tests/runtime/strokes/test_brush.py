@@ -153,7 +153,9 @@ def test_the_part_that_plans_is_a_graph_of_its_own(artifact, frame, tmp_path):
 def test_canvases_are_kept_for_the_next_start(artifact, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder = tmp_path / "pleinair" / FOLDER
-    canvases = Canvases.of(artifact[0])
+    LaidCanvases(Canvases.of(artifact[0]))(*SIZE)
+    assert not folder.exists()  # it may be of one picture alone
+    canvases = Canvases.of(artifact[0], wrap=True)
     laid = LaidCanvases(canvases)(*SIZE)
     (file,) = folder.iterdir()
     with monkeypatch.context() as patch:
@@ -174,7 +176,7 @@ def test_a_cache_that_cannot_be_written_only_takes_time(artifact, tmp_path, monk
     blocked: Path = tmp_path / "file"
     blocked.write_bytes(b"")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    assert LaidCanvases(Canvases.of(artifact[0]))(*SIZE).layers == 3
+    assert LaidCanvases(Canvases.of(artifact[0], wrap=True))(*SIZE).layers == 3
 
 
 def test_a_torn_loop_is_compiled_again(artifact, tmp_path):
