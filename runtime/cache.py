@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import os
 from pathlib import Path
 
 from ..files import write_durably
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 def cache_path(name: str) -> Path:
@@ -19,6 +23,19 @@ def write_cached(path: Path, content: bytes) -> None:
     """Writes a cached file atomically; if that fails, the next time only takes longer."""
     with contextlib.suppress(OSError):
         write_durably(path, content)
+
+
+@functools.cache
+def code_hash(*patterns: str) -> str:
+    """Returns the hash of some of our code: what another version of it made is another.
+
+    Args:
+        patterns: Of files, from the package's folder on.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in patterns for path in _PACKAGE.glob(pattern)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def make_room(folder: Path, most: int) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ...canvas.layout import CELL, Canvas, Piece, pixels
 from ...files import read_record, write_record
-from ..cache import cache_path, make_room
+from ..cache import cache_path, code_hash, make_room
 from .canvases import Canvases
 from .loops.marks import find_boxes
 from .loops.tables import TILE, Tables
@@ -26,8 +26,8 @@ Array = npt.NDArray[Any]
 KEPT = 4  # canvases: a live picture that adapts goes to and fro between a few sizes
 FILES = 8  # of 30 MB for 1280x720
 FOLDER = "canvases"
-_PACKAGE = Path(__file__).parents[2]
-_MAKE = ("canvas/*.py", "runtime/strokes/canvases.py", "runtime/strokes/laid.py")
+_STROKES = ("canvases.py", "laid.py", "loops/*.py")
+_MAKE = ("canvas/*.py", *(f"runtime/strokes/{name}" for name in _STROKES))
 
 
 class LaidCanvases:
@@ -60,7 +60,7 @@ class LaidCanvases:
         lay = functools.partial(self.canvases.lay, height, width, keep=False)
         if not self.canvases.wrap:  # pictures have a size each, and some are huge
             return tables_of(lay())
-        key = f"{self.canvases.key()} {height} {width} {_code()}"
+        key = f"{self.canvases.key()} {height} {width} {code_hash(*_MAKE)}"
         path = cache_path(f"{FOLDER}/{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz")
         tables = _read(path)
         if tables is None:
@@ -129,12 +129,3 @@ def _read(path: Path) -> Tables | None:
             found: Any = [file[name] for name in Tables._fields]
         return Tables._make(int(value) if value.ndim == 0 else value for value in found)
     return None
-
-
-@functools.cache
-def _code() -> str:
-    """The hash of the code that lays a canvas: another version lays another."""
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in _MAKE for path in _PACKAGE.glob(pattern)):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -6,7 +6,6 @@ Who finds one need not lay its canvas either: it is a constant in it.
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import io
 import json
@@ -19,12 +18,11 @@ import openvino as ov
 
 from ....cores import usable_cores
 from ....files import read_record, write_record
-from ...cache import cache_path, make_room
+from ...cache import cache_path, code_hash, make_room
 from ...strokes.canvases import Canvases
 
 FOLDER = "compiled"
 KEPT = 8  # files: one of strokes at 1280x720 has 70 MB
-_PACKAGE = Path(__file__).parents[3]
 _MAKE = ("canvas/*.py", "runtime/strokes/canvases.py", "runtime/backends/openvino/*.py")
 _LIMITS = ("DNNL_", "ONEDNN_", "OV_")  # of variables that say what of the processor is used
 
@@ -51,7 +49,7 @@ class CompiledModels:
         self.made_of = {
             "artifact": _digest(sorted(path.rglob("*")) if path.is_dir() else [path]),
             "canvases": canvases.key() if canvases else None,
-            "code": _code(),
+            "code": code_hash(*_MAKE),
             "openvino": ov.get_version(),
             "processor": core.get_property("CPU", "FULL_DEVICE_NAME"),
             "able": sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
@@ -95,12 +93,6 @@ class CompiledModels:
                 os.utime(path)  # it was used
                 return compiled
         return None
-
-
-@functools.cache
-def _code() -> str:
-    """The hash of the code that makes a model what is compiled: another version makes another."""
-    return _digest(sorted(path for pattern in _MAKE for path in _PACKAGE.glob(pattern)))
 
 
 def _digest(paths: list[Path]) -> str:

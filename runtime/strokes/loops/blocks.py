@@ -28,7 +28,7 @@ def paint_blocks(
     """
     height, width = tables.ground.shape
     flat, tops = np.zeros((3, 4, width + 2), f32), np.zeros((3, 2, width + 2), i32)
-    columns, work = np.empty(width + 1, i32), np.empty((12, width), f32)
+    columns, work = np.empty(width + 1, i32), np.empty((6, width), f32)
     seen, which = np.empty((5, 4, width), f32), np.empty((5, width), i32)
     texels, lines = np.empty((12, width), f32), np.empty((12, width), u8)
     for row in range(rows[0] - 1, rows[1] + 1):
@@ -54,7 +54,7 @@ def _look_around(
     """Takes what blocks and those above, below, to the left and to the right of them have.
 
     Args:
-        flat: Of three rows, see ``_flatten``.
+        flat: Of three rows, see ``flatten``.
         tops: The same.
         around: Which of them are the row above, its own, and the row below.
         columns: Of the blocks.

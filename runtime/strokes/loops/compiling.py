@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ....files import read_record, write_record
-from ...cache import cache_path
+from ...cache import cache_path, code_hash
 
 Array = npt.NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,10 +32,7 @@ def _folder() -> Path | None:
 
     Numba looks at the file of a function alone, so the folder's name has the code of all of them.
     """
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    folder = cache_path(f"loops/{digest.hexdigest()[:16]}")
+    folder = cache_path(f"loops/{code_hash('runtime/strokes/loops/*.py')[:16]}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         sealed = json.loads(read_record(folder / _SEAL) or b"{}")
