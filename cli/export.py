@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from ..export.targets import TARGETS
@@ -18,6 +18,7 @@ from .parse import parse_range
 
 if TYPE_CHECKING:
     from ..bundle.manifest import Artifact
+    from ..runtime.verify import Verification
 
 USUAL = [row.name for row in TARGETS.values() if row.by_default]
 OTHERS = [row.name for row in TARGETS.values() if not row.by_default]
@@ -149,24 +150,38 @@ def verify(
     from ..runtime.verify import verify as run
 
     found = run(bundle, pictures or DEMO_CLIP)
-    strokes = any(row["manifest"]["strokes"] is not None for row in found["artifacts"])
-    what = "plan dB" if strokes else "PSNR dB"
-    heads = ["other strokes", "there"] if strokes else []
-    plan_here = Column(f"{what} here", no_wrap=True)
-    table = Table("artifact", "hash", "backend", plan_here, "in the manifest", *heads)
-    for row in found["artifacts"]:
-        name = f"{row['target']} {row['precision']}"
-        whole = "ok" if row["hash"] == "ok" else "bad"
-        for m in row["measured"] or [{}]:
-            here = f"{m['psnr_db']:.1f}" if "psnr_db" in m else "-"
-            there = f"{row['manifest']['psnr_db']:.1f}"
-            shares = (m.get("strokes"), row["manifest"]["strokes"]) if strokes else ()
-            cells = ("-" if share is None else f"{share:.1%}" for share in shares)
-            add_row(table, name, whole, m.get("backend", "-"), here, there, *cells)
-    say(found, as_json, table)
+    say(found, as_json, _verified(found))
     for note in found["notes"]:
         print_line(note)
     end_with(found["problems"])
+
+
+def _verified(found: Verification) -> Table:
+    """What was measured of each artifact by each backend."""
+    strokes = any(row["manifest"]["strokes"] is not None for row in found["artifacts"])
+    heads = ["plan dB here", "other strokes"] if strokes else ["PSNR dB here"]
+    table = Table(
+        *("artifact", "hash", "backend", *heads, "apart"),
+        caption="(in the manifest); apart: from the first backend of the same artifact",
+    )
+    for row in found["artifacts"]:
+        name, whole = f"{row['target']} {row['precision']}", "ok" if row["hash"] == "ok" else "bad"
+        for m in row["measured"] or [{}]:
+            beside, there = m.get("beside", {}), row["manifest"]
+            cells = [f"{_decibels(m)} ({_decibels(there)})"]
+            cells += [f"{_share(m)} ({_share(there)})"] if strokes else []
+            apart = _share(beside) if strokes else _decibels(beside)
+            add_row(table, name, whole, m.get("backend", "-"), *cells, apart)
+    return table
+
+
+def _decibels(drift: dict[str, Any]) -> str:
+    return f"{drift['psnr_db']:.1f}" if "psnr_db" in drift else "-"
+
+
+def _share(drift: dict[str, Any]) -> str:
+    share = drift.get("strokes")
+    return "-" if share is None else f"{share:.1%}"
 
 
 @app.command()

@@ -17,8 +17,8 @@ from ....pictures import Frames
 from ....rows import any_installed
 from ...strokes.canvases import Canvases, Plans, check_inputs, paints_alike
 from ..library import mapped_errors
+from ..onnx_parts import inputs_of, plan_part
 from ..protocols import Engine
-from .plan_part import inputs_of, plan_part
 
 # Execution providers by the names that users write; onnxruntime-gpu, -directml, -openvino and the
 # Mac's onnxruntime have them.

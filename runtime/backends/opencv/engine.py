@@ -15,8 +15,9 @@ import numpy as np
 from ....canvas.layout import Piece
 from ....errors import BackendError
 from ....pictures import Frames
-from ...strokes.canvases import Canvases, Plans
+from ...strokes.canvases import Canvases, Plans, check_inputs
 from ..library import mapped_errors
+from ..onnx_parts import inputs_of
 from ..protocols import Engine
 
 
@@ -31,6 +32,9 @@ class OpenCvEngine:
     def __init__(self, path: Path, canvases: Canvases | None = None) -> None:
         self.path, self.canvases = path, canvases
         self.mine = threading.local()
+        with mapped_errors("opencv", f"load {path}"):
+            inputs = inputs_of(path)
+        check_inputs(path, inputs, canvases)
         self._net()  # refuses what it cannot read now, not at the first frame
 
     def prepare(self, height: int, width: int) -> None:

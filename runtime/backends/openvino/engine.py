@@ -65,6 +65,8 @@ class OpenVinoEngine:
             self.model = _core().read_model(path / "model.xml" if path.is_dir() else path)
             adapt(self.model)
             inputs = {taken.any_name: _sides(taken.partial_shape) for taken in self.model.inputs}
+        check_inputs(path, inputs, canvases)
+        with mapped_errors("openvino", f"load {path}"):
             if plans:
                 self.model = by_cells(part_of(self.model, "plan", "frame"))
             self.kept = (
@@ -72,7 +74,6 @@ class OpenVinoEngine:
                 if self.device == "CPU"
                 else None
             )
-        check_inputs(path, inputs, canvases)
         self.takes = frozenset(inputs)
 
     def prepare(self, height: int, width: int) -> None:

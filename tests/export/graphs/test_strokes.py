@@ -50,7 +50,8 @@ def some_plan(height: int, width: int) -> torch.Tensor:
 def as_graph(plan: torch.Tensor, path: Path) -> Path:
     """A graph that makes this one plan of a black frame.
 
-    It depends on the frame: of what is constant throughout, OpenVINO computes another painting.
+    It depends on the frame: OpenVINO gets absolute values of constants wrong, see
+    ``docs/upstream/openvino_abs_of_constant.py``.
     """
     frame = helper.make_tensor_value_info("frame", TensorProto.UINT8, [1, "H", "W", 3])
     made = helper.make_tensor_value_info("plan", TensorProto.FLOAT, list(plan.shape))

@@ -198,7 +198,7 @@ def test_only_backends_that_can_are_offered(stroke_bundle):
         (lambda m: m.update(schema_version=1), "strokes from schema_version 2 on"),
     ],
 )
-@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino", "opencv"])
 def test_a_canvas_that_does_not_fit(damaged, change, said, backend):
     with pytest.raises(BundleError, match=said) as raised:
         load(damaged(change), backend, "int8")
@@ -216,11 +216,20 @@ def test_graphs_that_take_all_candidates_together_fit_too(stroke_bundle):
         check_inputs(stroke_bundle, {"frame": (1, 64, 96, 3), **takes}, canvases)
 
 
-def test_a_graph_without_strokes_gets_no_canvas(stroke_bundle):
+@pytest.mark.parametrize(
+    ("backend", "artifact"),
+    [
+        ("onnxruntime", "int8.onnx"),
+        ("openvino", "int8.openvino"),
+        ("openvino", "int8.onnx"),
+        ("opencv", "int8.onnx"),
+    ],
+)
+def test_a_graph_without_strokes_gets_no_canvas(stroke_bundle, backend, artifact):
     canvases = Canvases.of(Bundle.open(stroke_bundle))
     other = Bundle.open("monet-conv")
-    with pytest.raises(BundleError, match=r"do not fit int8\.onnx"):
-        BACKENDS["onnxruntime"].load(other.root / "int8.onnx", canvases=canvases)
+    with pytest.raises(BundleError, match=f"do not fit {artifact}"):
+        BACKENDS[backend].load(other.root / artifact, canvases=canvases)
 
 
 def test_verify_measures_strokes(stroke_bundle, photo, tmp_path, cli):

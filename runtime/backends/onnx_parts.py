@@ -1,12 +1,12 @@
-"""The part of a stroke painter's graph that plans: ONNX Runtime computes all that a file has."""
+"""Reads an .onnx file without the library onnx: what it takes, and the part of it that plans."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from ....checks.onnx_file import named_shape
-from ....checks.protobuf import Field, fields, message, text
+from ...checks.onnx_file import named_shape
+from ...checks.protobuf import Field, fields, message, text
 
 _GRAPH = 7  # of a model
 _NODE, _INPUT, _OUTPUT = 1, 11, 12  # of a graph
@@ -14,6 +14,8 @@ _NODE, _INPUT, _OUTPUT = 1, 11, 12  # of a graph
 
 def plan_part(path: Path) -> bytes:
     """Returns an .onnx file without what the output ``plan`` does not need.
+
+    ONNX Runtime computes all that a file has.
 
     Raises:
         Malformed: It is no such file.
