@@ -12,7 +12,7 @@ from ..bundle.bundle import Bundle, write_bundle
 from ..bundle.manifest import Artifact, Manifest, Training
 from ..errors import BundleError
 from ..files import staging
-from ..markdown import markdown_table
+from ..markdown_tables import markdown_table
 from ..pictures import Pixels, middle, write_picture
 from ..runtime.backends import BACKENDS, find_backend
 from ..runtime.sources.demo_clip import demo_still

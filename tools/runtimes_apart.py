@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from pleinair.bundle.bundle import Bundle
-from pleinair.markdown import markdown_table
+from pleinair.markdown_tables import markdown_table
 from pleinair.pictures import Frames
 from pleinair.runtime.backends import BACKENDS
 from pleinair.runtime.backends.onnx_parts import plan_part

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...errors import UsageError, os_errors_as
-from ...markdown import markdown_table
+from ...markdown_tables import markdown_table
 from ...reading import Malformed, read_json, read_text
 from .file import Results, key_of, read_results, size_of, write_json, write_text
 from .submission import Figures, Machine, check_submission

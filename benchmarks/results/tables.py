@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from ...markdown import markdown_table
+from ...markdown_tables import markdown_table
 from .file import Results, size_of, skipped_of
 from .summary import summarize_run
 

@@ -25,7 +25,7 @@ from ...export.options import ExportOptions
 from ...export.targets.tensorrt.engine import Sizes
 from ...export.targets.tensorrt.trtexec import GRAPH, shape_options
 from ...files import staging
-from ...markdown import markdown_table
+from ...markdown_tables import markdown_table
 from ...progress import Say
 from ...runtime.strokes.canvases import Canvases
 from ..wheel import build_wheel

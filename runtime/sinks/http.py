@@ -167,6 +167,10 @@ class _Handler(LimitedHandler):
         else:
             self._refuse(404)
 
+    def do_HEAD(self) -> None:
+        """Answers like GET, without what follows the headers."""
+        self.do_GET()
+
     def do_POST(self) -> None:
         if self._name() != "controls":
             self._refuse(404)
@@ -196,6 +200,8 @@ class _Handler(LimitedHandler):
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self._headers()
         self.close_connection = True
+        if self.command == "HEAD":
+            return
         number = 0
         self.sink.viewers += 1
         try:
@@ -213,7 +219,8 @@ class _Handler(LimitedHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self._headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _answer_json(self, value: dict[str, Any], status: int = 200) -> None:
         self._answer(json.dumps(value).encode(), "application/json", status)

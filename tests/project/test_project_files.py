@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pleinair
@@ -25,6 +27,14 @@ def test_the_version_stands_in_one_place_and_is_repeated_rightly():
     assert "version" in PROJECT["project"]["dynamic"]
     assert yaml.safe_load(read("CITATION.cff"))["version"] == pleinair.__version__
     assert f"## [{pleinair.__version__}]" in read("CHANGELOG.md")
+
+
+def test_no_module_hides_a_library_from_commands_that_run_in_the_checkout():
+    """Python looks in the folder of `python -m ...` first, which is the package here."""
+    ours = {path.stem for path in ROOT.glob("*.py")}
+    ours |= {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    theirs = {*sys.stdlib_module_names, *metadata.packages_distributions(), "markdown"}
+    assert ours & theirs == {"__init__", "__main__"} & theirs
 
 
 def test_the_changelog_links_each_version():

@@ -70,7 +70,7 @@ def test_it_works_in_a_browser(measured, tmp_path, width):
     assert found["down"] == found["up"][::-1]
     assert found["theme"] in ("dark", "light")
     assert found["divider"] == "20%"
-    assert found["shown"] == found["wanted"]
+    assert found["shown"] == found["expected"]
     assert found["images"]
     assert found["hidden"] == len(found["up"]) * 2 // 3  # one scenario of three is shown
     assert found["overflow"] <= 0  # a phone scrolls no page sideways

@@ -236,6 +236,19 @@ def test_live_over_http(demo_clip):
     assert controls.strength == 0.25
 
 
+@pytest.mark.parametrize("name", ["", "status", "frame.jpg", "stream", "nothing"])
+def test_head_is_answered_like_get_without_a_body(server, name):
+    status, body, headers = server.ask(name, "HEAD")
+    assert body == b""
+    assert headers["Cache-Control"] == "no-store"
+    assert "text/html" not in headers["Content-Type"] or int(headers["Content-Length"]) > 1000
+    if name != "stream":  # which ends with its viewer
+        like, _, answered = server.ask(name)
+        assert (status, headers["Content-Type"]) == (like, answered["Content-Type"])
+    assert status == (404 if name == "nothing" else 200)
+    assert server.ask("", "HEAD", token="guessed-it")[0] == 404
+
+
 def test_the_address_works_without_its_slash(server):
     """The page asks for what lies below its address."""
     connection = http.client.HTTPConnection(server.url.hostname, server.url.port, timeout=10)
