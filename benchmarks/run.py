@@ -20,7 +20,7 @@ from ..errors import BackendError, PleinairError, UsageError, already_exists, os
 from ..files import PART
 from ..owners import Owner
 from ..private import without_folders
-from ..progress import Progress, Say
+from ..progress import Progress, Say, duration
 from ..runtime.backends import BACKENDS
 from ..runtime.sources.demo_clip import DEMO_CLIP
 from . import benchmark_app, loadgen
@@ -193,10 +193,9 @@ class Bench:
         cases = len(self.measurements) + len(self.scaled)
         each = self.settings.seconds + self.settings.warmup + _OPENING
         least = cases * each + (len(self.variants) + 1) * _OPENING
-        about = f"{least / 60:.0f} minutes" if least >= 90 else f"{least:.0f} seconds"
         return (
             f"drift of {len(self.variants)} variants first, then the time of {cases} cases: about"
-            f" {about}, more where frames take long; Ctrl-C reports what there is"
+            f" {duration(least)}, more where frames take long; Ctrl-C reports what there is"
         )
 
     def _largest(self) -> tuple[int, int]:

@@ -24,6 +24,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from ..progress import duration
+
 console = Console(stderr=True)
 # Some libraries swallow an interrupt that meets them while they are imported.
 interrupted = threading.Event()
@@ -118,10 +120,3 @@ class _Lines:
         left = (total - done) * (now - began) / (done - first) if done > first else None
         soon = "" if left is None else f", about {duration(left)} left"
         print_line(f"{self.title}: {done} of {total}{soon}")
-
-
-def duration(seconds: float) -> str:
-    """Returns a duration in words."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

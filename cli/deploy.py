@@ -23,6 +23,10 @@ def deploy_jetson(
         str, typer.Argument(help="A shipped model's name, a bundle, a run or a generator.pt.")
     ],
     out: Annotated[Path, typer.Option(help="The kit's folder, to be copied to the Jetson.")],
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(help="int8 or fp16; default: both. INT8 of a large network takes longest."),
+    ] = None,
     calibration: Annotated[
         Path | None,
         typer.Option(help="Real photographs, or a video, for INT8; as in export."),
@@ -45,6 +49,7 @@ def deploy_jetson(
     kit = write_kit(
         source,
         out,
+        precisions=precision or (),
         calibration=calibration,
         overwrite=overwrite,
         wait=wait,

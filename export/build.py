@@ -15,12 +15,13 @@ from ..errors import BackendError, ExportError
 from ..metrics import DriftLimits
 from ..networks.describe import strokes_of
 from ..pictures import Frames
-from ..progress import Say
+from ..progress import Say, duration
 from .drift import ROUNDED, BudgetMissed, Judge, Paint
 from .graph_store import About, GraphStore
 from .sources.checkpoints import Trained
 from .targets import Built, Target
 
+LARGE = 2e6  # weights; the roundings of more take minutes
 _INT8 = 2.5  # times what a float artifact takes: ranges are tried and painted with
 
 
@@ -54,9 +55,11 @@ class Build:
         began = time.perf_counter()
         self.judge = Judge(trained.generator, held_out)
         self.seconds = time.perf_counter() - began
+        self.weights = sum(weight.numel() for weight in trained.generator.parameters())
         self.store = GraphStore(
             trained.generator, calibration, _metadata(trained), shop, budget, self._margin, about
         )
+        self.store.tell = progress
 
     def run(self, plan: Sequence[tuple[Target, str]]) -> tuple[list[Artifact], list[Skipped]]:
         """Returns the artifacts that were built, and those that could not be.
@@ -86,11 +89,15 @@ class Build:
         """Says how long painting will take: each artifact about as long as the reference."""
         share = sum(_INT8 if precision in ROUNDED else 1 for precision in precisions)
         seconds = share * self.seconds
-        about = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
         more = ", and the search for --max-drift" if self.budget else ""
+        if ROUNDED[-1] in precisions and self.weights > LARGE:
+            more += (
+                f"; INT8 of {self.weights / 1e6:.0f} million weights takes longest, and nothing is"
+                " there before the end: --precision fp32 --precision fp16 leaves it out"
+            )
         return (
-            f"the reference took {self.seconds:.0f} s: about {about} of painting for the rest;"
-            f" making graphs and INT8 comes on top{more}"
+            f"the reference took {self.seconds:.0f} s: about {duration(seconds)} of painting for"
+            f" the rest; making graphs and INT8 comes on top{more}"
         )
 
     def _artifacts(self, target: Target, precision: str) -> list[Artifact]:

@@ -16,6 +16,7 @@ from ..networks.describe import strokes_of
 from ..networks.painter import stride_of
 from ..networks.strokes import StrokeGenerator, planner
 from ..pictures import Frames, thinned
+from ..progress import Say
 from ..runtime.backends import Engine, find_backend
 from ..runtime.strokes.canvases import Canvases
 from .calibration import middle
@@ -74,6 +75,7 @@ class GraphStore:
         self.calibration = [middle(frame, stride) for frame in calibration]
         self.budget, self.judge = budget, judge
         self.about = about or About()
+        self.tell: Say = lambda _: None  # called with a line where a step takes long
         self.quantized: dict[Scheme, Quantized] = {}
         self.strokes = strokes_of(generator)
 
@@ -142,9 +144,11 @@ class GraphStore:
             plans = reference_plans(self.generator, frames)
             counts = bool(self.budget and self.budget.strokes)
             compare = PlanDifference(self.strokes, counts)
-            return Search(builder, frames, plans, self.budget, self.judge, compare).run()
+            search = Search(builder, frames, plans, self.budget, self.judge, compare, self.tell)
+            return search.run()
         reference = reference_pictures(self.generator, frames)
-        return Search(builder, frames, reference, self.budget, self.judge).run()
+        search = Search(builder, frames, reference, self.budget, self.judge, tell=self.tell)
+        return search.run()
 
     @cached_property
     def _quantizer(self) -> Quantizer:

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ... import __version__
 from ...bundle.bundle import Bundle, copy_artifact, move_folder, write_bundle
 from ...bundle.manifest import Artifact, Manifest
 from ...bundle.resolve import EXPORTABLE, Kind, resolve
-from ...errors import ExportError, UsageError, already_exists
+from ...errors import ExportError, UsageError, already_exists, unknown_name
 from ...export.exporter import export_bundle
 from ...export.model_card import write_card
 from ...export.options import ExportOptions
@@ -52,6 +53,7 @@ def write_kit(
     source: str,
     out: Path,
     *,
+    precisions: Sequence[str] = (),
     calibration: Path | None = None,
     overwrite: bool = False,
     wait: bool = False,
@@ -63,22 +65,27 @@ def write_kit(
         source: What ``export`` takes: a shipped model's name, a bundle, a run, a checkpoint. A
             bundle's artifacts that a Jetson can run are copied as they are.
         out: The kit's folder; it appears only when it is complete.
+        precisions: Of the graphs for TensorRT: ``int8``, ``fp16``, or both, which is the default.
         calibration: Photographs or a video for INT8, as in ``export``.
         overwrite: Whether an existing folder may be replaced.
         wait: Whether to wait while another process writes ``out``.
         progress: Called with a line per step.
 
     Raises:
-        UsageError: ``out`` exists, or there is no such source.
+        UsageError: ``out`` exists, or there is no such source or precision.
         BusyError: Another process writes ``out``.
         ExportError: The graphs or the wheel cannot be built, or nothing can be written.
         BundleError: The bundle is damaged.
     """
+    for precision in precisions:
+        if precision not in PRECISIONS:
+            raise UsageError(unknown_name("precision of a kit", precision, PRECISIONS))
+    options = ExportOptions([TARGET], precisions or PRECISIONS, calibration)
     try:
         with staging(out, wait, ExportError) as staged:
             if out.exists() and not overwrite:
                 raise UsageError(already_exists(out))
-            manifest = _write_bundle(source, staged / BUNDLE, calibration, progress)
+            manifest = _write_bundle(source, staged / BUNDLE, options, progress)
             progress("building the wheel of this pleinair")
             wheel = build_wheel(staged)
             _write_templates(staged, manifest, wheel.name)
@@ -91,17 +98,17 @@ def write_kit(
     return Kit(out, manifest, files)
 
 
-def _write_bundle(source: str, folder: Path, calibration: Path | None, progress: Say) -> Manifest:
+def _write_bundle(source: str, folder: Path, options: ExportOptions, progress: Say) -> Manifest:
     """Writes the kit's bundle: what runs on the processor, and the graphs for TensorRT."""
     is_bundle = resolve(source, *EXPORTABLE).kind is Kind.BUNDLE
     found = Bundle.open(source) if is_bundle else None
     if found is None or not found.find("onnx", "fp32"):
-        options = ExportOptions(["onnx", TARGET], calibration=calibration)
-        return export_bundle(source, folder, options, progress=progress)
+        ours = ["fp32", *options.precisions]
+        both = replace(options, targets=["onnx", TARGET], precisions=ours)
+        return export_bundle(source, folder, both, progress=progress)
     graphs = found
-    if not all(graph_for(found, precision) for precision in PRECISIONS):
+    if not all(graph_for(found, precision) for precision in options.precisions):
         made = folder.with_name("graphs")
-        options = ExportOptions([TARGET], calibration=calibration)
         export_bundle(source, made, options, progress=progress)
         graphs = Bundle.open(made)
     staged = folder.with_name("staged")
@@ -109,7 +116,7 @@ def _write_bundle(source: str, folder: Path, calibration: Path | None, progress:
     artifacts = [a for a in found.manifest.artifacts if a.target in ON_ARM]
     for artifact in artifacts:
         copy_artifact(found.path(artifact), staged / artifact.path)
-    for artifact in filter(None, (graph_for(graphs, precision) for precision in PRECISIONS)):
+    for artifact in filter(None, (graph_for(graphs, one) for one in options.precisions)):
         copy_artifact(graphs.path(artifact), staged / artifact.path)
         artifacts.append(artifact)
     if weights := found.weights():

@@ -8,17 +8,20 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from ...bundle.manifest import Layer, Quantization
 from ...metrics import DRIFT_LIMITS, DriftLimits, ImageErrors
 from ...pictures import Frames
+from ...progress import Say, duration
 from ..drift import BudgetMissed, Paint, difference
 
 RESERVE = 0.3  # dB: the search uses other photographs than the final measurement
 PICTURES = 16
+LONG = 5.0  # seconds after which it is said how long the rest takes
 FEW = 4  # photographs are enough to rank the layers
 
 Compare = Callable[[Paint, Sequence[Frames], Sequence[Any]], ImageErrors]
@@ -60,6 +63,7 @@ class Search:
         budget: DriftLimits | None,
         judge: Callable[[Paint], float],
         compare: Compare = difference,
+        tell: Say = lambda _: None,
     ) -> None:
         """Prepares a search.
 
@@ -71,9 +75,11 @@ class Search:
             judge: Returns a painter's margin to the budget in dB, on the photographs that drift is
                 reported for.
             compare: Returns a painter's errors against ``reference``.
+            tell: Called with how long the ranges take, once the first are tried.
         """
         self.builder, self.frames, self.reference = builder, frames, reference
         self.budget, self.judge, self.compare = budget, judge, compare
+        self.tell = tell
         self.limits = budget or DRIFT_LIMITS["int8"]
 
     def run(self) -> Quantization:
@@ -82,7 +88,7 @@ class Search:
         Raises:
             BudgetMissed: No graph keeps to the budget; the message says what the best one reaches.
         """
-        tried = {rule: self._margin(rule) for rule in self.builder.rules}
+        tried = dict(self._tried())
         rule = max(tried, key=lambda rule: tried[rule])
         gains: dict[str, float] = {}
         float_layers: list[str] = []
@@ -91,6 +97,19 @@ class Search:
         elif tried[rule] < 0 or not self._holds(rule, float_layers):
             gains, float_layers = self._find_float_layers(rule)
         return self._record(rule, tried, gains, float_layers)
+
+    def _tried(self) -> Iterator[tuple[str, float]]:
+        """Yields each rule with the margin that its ranges leave."""
+        rules, began = self.builder.rules, time.perf_counter()
+        for count, rule in enumerate(rules, 1):
+            yield rule, self._margin(rule)
+            seconds = time.perf_counter() - began
+            if count == 1 and seconds > LONG:
+                left = seconds * (len(rules) - 1)
+                self.tell(
+                    f"INT8 for {self.builder.name}: the first of {len(rules)} ways to set ranges"
+                    f" took {seconds:.0f} s: at most {duration(left)} for the others"
+                )
 
     def _find_float_layers(self, rule: str) -> tuple[dict[str, float], list[str]]:
         """Returns each layer's gain in float, and the fewest layers that must stay float."""

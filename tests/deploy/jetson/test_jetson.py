@@ -103,6 +103,19 @@ def test_a_kit_of_a_kit_builds_no_graphs(kit: Path, tmp_path: Path, monkeypatch)
     assert (tmp_path / "again" / "build.sh").read_text() == (kit / "build.sh").read_text()
 
 
+def test_a_kit_of_one_precision(kit: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(jetson, "export_bundle", lambda *_, **__: pytest.fail("graphs are there"))
+    made = write_kit(str(kit / "bundle"), tmp_path / "half", precisions=["fp16"])
+    built = [a.precision for a in made.manifest.artifacts if a.target == "jetson"]
+    assert built == ["fp16"]
+    script = (tmp_path / "half" / "build.sh").read_text()
+    assert "build fp16" in script
+    assert "build int8" not in script
+    with pytest.raises(UsageError, match="unknown precision of a kit 'fp32'"):
+        write_kit("monet-conv", tmp_path / "other", precisions=["fp32"])
+    assert not (tmp_path / "other").exists()
+
+
 def test_requirements_are_the_versions_that_were_tested_together() -> None:
     tested = _pins(ROOT / "constraints.txt")
     for name in ("requirements.txt", "requirements-cuda13.txt"):
