@@ -1,13 +1,19 @@
-"""A hand: the look of brush marks, as parameters from which the marks are drawn."""
+"""A hand: the look of brush marks, as parameters from which the marks are drawn.
+
+The hands that there are stand in ``hands.toml``.
+"""
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..errors import UsageError, unknown_name
 
+_FILE = Path(__file__).with_name("hands.toml")
 DIRECTIONS = 8  # bins of a half-turn; each is a slot of the canvas
 
 Part = Annotated[float, Field(ge=0, le=1)]
@@ -89,214 +95,11 @@ class Hand(_Part):
         return spill
 
 
-MONET = Hand(
-    layers=(
-        Layer(
-            length=98,
-            width=23,
-            cover=2.6,
-            shortest=0.35,
-            bend=0.05,
-            rough=1.4,
-            dry=0.35,
-            relief=0.14,
-            rim=0.10,
-            soft=2.2,
-        ),
-        Layer(
-            length=58,
-            width=11.5,
-            cover=1.6,
-            shortest=0.3,
-            bend=0.06,
-            rough=0.8,
-            dry=0.35,
-            relief=0.16,
-            rim=0.12,
-            soft=1.7,
-        ),
-        Layer(
-            length=17,
-            width=5.2,
-            cover=0.9,
-            shortest=0.35,
-            bend=0.05,
-            rough=0.4,
-            dry=0.2,
-            ragged=0.1,
-            relief=0.12,
-            rim=0.10,
-            soft=1.4,
-        ),
-    ),
-    lightness=0.045,
-    hue=0.062,
-    hues=((0.7, -0.05, -0.8), (-0.32, 0.36, -0.02), (0.26, -0.3, 0.34)),
-    accents=0.02,
-    accent=1.7,
-    body=0.06,
-    spill=(0.1, 0.2),
-)
-
-VAN_GOGH = Hand(
-    name="van-gogh",
-    layers=(
-        Layer(
-            length=80,
-            width=17,
-            cover=2.6,
-            shortest=0.6,
-            bend=0.16,
-            rough=1.0,
-            dry=0.45,
-            relief=0.4,
-            rim=0.3,
-            soft=1.4,
-        ),
-        Layer(
-            length=58,
-            width=8.5,
-            cover=1.9,
-            shortest=0.55,
-            bend=0.18,
-            rough=0.6,
-            dry=0.4,
-            relief=0.5,
-            rim=0.35,
-            soft=1.2,
-        ),
-        Layer(
-            length=19,
-            width=4.4,
-            cover=0.9,
-            shortest=0.45,
-            bend=0.12,
-            rough=0.3,
-            dry=0.2,
-            ragged=0.1,
-            relief=0.3,
-            rim=0.25,
-            soft=1.1,
-        ),
-    ),
-    lightness=0.075,
-    hue=0.06,
-    accents=0.04,
-    accent=2.0,
-    body=0.13,
-    spill=(0.15, 0.3),
-)
-
-SEURAT = Hand(
-    name="seurat",
-    layers=(
-        Layer(
-            length=22,
-            width=17,
-            cover=2.8,
-            shortest=0.7,
-            bend=0.0,
-            rough=1.2,
-            dry=0.0,
-            ragged=0.05,
-            relief=0.1,
-            rim=0.1,
-            soft=1.6,
-            aligned=False,
-        ),
-        Layer(
-            length=9.5,
-            width=8.5,
-            cover=2.0,
-            shortest=0.7,
-            bend=0.0,
-            rough=0.6,
-            dry=0.0,
-            ragged=0.03,
-            relief=0.1,
-            rim=0.2,
-            soft=1.2,
-            aligned=False,
-        ),
-        Layer(
-            length=6.5,
-            width=5.8,
-            cover=1.2,
-            shortest=0.7,
-            bend=0.0,
-            rough=0.4,
-            dry=0.0,
-            ragged=0.03,
-            relief=0.1,
-            rim=0.2,
-            soft=1.1,
-            aligned=False,
-        ),
-    ),
-    lightness=0.06,
-    hue=0.16,
-    hues=((0.8, 0.1, -0.9), (-0.6, 0.6, -0.1)),
-    accents=0.06,
-    accent=1.6,
-    body=0.05,
-    spill=(0.15, 0.3),
-)
-
-PASTEL = Hand(
-    name="pastel",
-    layers=(
-        Layer(
-            length=90,
-            width=26,
-            cover=2.8,
-            shortest=0.6,
-            bend=0.04,
-            rough=3.0,
-            dry=0.8,
-            ragged=0.2,
-            relief=0.5,
-            rim=0.0,
-            soft=5.0,
-            opaque=0.85,
-        ),
-        Layer(
-            length=60,
-            width=8,
-            cover=1.6,
-            shortest=0.5,
-            bend=0.05,
-            rough=1.6,
-            dry=0.9,
-            ragged=0.25,
-            relief=0.6,
-            rim=0.0,
-            soft=2.4,
-            opaque=0.8,
-        ),
-        Layer(
-            length=20,
-            width=4.2,
-            cover=0.9,
-            shortest=0.45,
-            bend=0.05,
-            rough=0.6,
-            dry=0.6,
-            ragged=0.2,
-            relief=0.4,
-            rim=0.0,
-            soft=1.6,
-            opaque=0.9,
-        ),
-    ),
-    lightness=0.05,
-    hue=0.05,
-    accents=0.03,
-    accent=1.8,
-    body=0.05,
-    spill=(0.15, 0.3),
-)
-
-HANDS = {hand.name: hand for hand in (MONET, VAN_GOGH, SEURAT, PASTEL)}
+HANDS = {
+    name: Hand(name=name, **values)
+    for name, values in tomllib.loads(_FILE.read_text(encoding="utf-8")).items()
+}
+MONET = HANDS["monet"]
 
 
 def find_hand(name: str) -> Hand:

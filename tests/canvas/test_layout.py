@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from pleinair.canvas.hand import HANDS, MONET, SEURAT
+from pleinair.canvas.hand import HANDS, MONET
 from pleinair.canvas.layout import Canvas, Piece, canvas_inputs, lay_canvas, pixels, slots
 from pleinair.canvas.winners import plan_error, winners
 from pleinair.networks.stroke_head import CanvasTensors, StrokeHead
@@ -27,7 +27,7 @@ def looks(canvas: Canvas, top: int = 0, left: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("step", [1, 2])
-@pytest.mark.parametrize("hand", [MONET, SEURAT], ids=lambda hand: hand.name)
+@pytest.mark.parametrize("hand", [MONET, HANDS["seurat"]], ids=lambda hand: hand.name)
 def test_a_piece_has_the_marks_of_the_whole(hand, step):
     whole = lay_canvas(hand, *SIZE, step, 0.375)
     piece = lay_canvas(hand, 192, 224, step, 0.375, piece=PIECE)

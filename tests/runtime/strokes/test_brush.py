@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pleinair.bundle.bundle import Bundle
 from pleinair.bundle.manifest import Strokes
-from pleinair.canvas.hand import MONET, SEURAT
+from pleinair.canvas.hand import HANDS, MONET
 from pleinair.canvas.layout import Piece
 from pleinair.pictures import read_picture
 from pleinair.runtime.backends import find_backend
@@ -91,7 +91,7 @@ def kind(request):
     torch = pytest.importorskip("torch")
     from pleinair.networks.stroke_head import CanvasTensors, StrokeHead
 
-    hand = {1: SEURAT, 2: MONET}[request.param]
+    hand = {1: HANDS["seurat"], 2: MONET}[request.param]
     canvases = Canvases(Strokes(hand=hand, step=request.param), "a test")
     laid: dict[tuple[int, int], CanvasTensors] = {}
 
