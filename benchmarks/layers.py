@@ -78,7 +78,7 @@ def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays | None) -> list[Lay
     """Reads ONNX Runtime's own profile."""
     import onnxruntime as ort
 
-    from ..runtime.backends.onnx_parts import plan_part
+    from ..runtime.onnx_parts import plan_part
 
     options = ort.SessionOptions()
     options.log_severity_level = 3

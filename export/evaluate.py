@@ -137,7 +137,7 @@ def _open_painter(model: str, backend: str, precision: str) -> tuple[Paint, Trai
         return stylizer, None, f"{stylizer.choice.backend} {stylizer.choice.precision}"
     if (backend, precision) != ("auto", "auto"):
         raise UsageError(f"--backend and --precision are for bundles; PyTorch paints with {model}")
-    trained = load_trained(found.path)
+    trained = load_trained(found.checkpoint)
     return painter(trained.generator), trained, "pytorch fp32"
 
 

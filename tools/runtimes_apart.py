@@ -21,7 +21,7 @@ from pleinair.bundle.bundle import Bundle
 from pleinair.markdown_tables import markdown_table
 from pleinair.pictures import Frames
 from pleinair.runtime.backends import BACKENDS
-from pleinair.runtime.backends.onnx_parts import plan_part
+from pleinair.runtime.onnx_parts import plan_part
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
 from pleinair.runtime.strokes.canvases import Canvases, Plans
 from pleinair.runtime.strokes.drift import other_strokes

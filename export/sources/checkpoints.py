@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ...bundle.bundle import sha256_of
 from ...bundle.manifest import Training
-from ...bundle.resolve import Kind, resolve
 from ...errors import ExportError, TrainingError
 from ...networks.load import LoadedGenerator, load_generator
 
@@ -21,14 +20,12 @@ class Trained(LoadedGenerator):
     licence: str = "not stated"  # only who made the weights can say
 
 
-def load_trained(source: Path) -> Trained:
-    """Loads the generator of a run or checkpoint.
+def load_trained(path: Path) -> Trained:
+    """Loads the generator of a checkpoint.
 
     Raises:
-        UsageError: There is no such file.
         ExportError: It is not a generator of pleinair, or does not fit its architecture.
     """
-    path = resolve(source, Kind.RUN, Kind.CHECKPOINT).checkpoint
     try:
         loaded = load_generator(path)
     except TrainingError as error:

@@ -49,7 +49,7 @@ def load_source(source: str, input_range: tuple[float, float] | None = None) -> 
         raise UsageError(f"--input-range is for a float .onnx; {source} is none")
     if found.kind is Kind.BUNDLE:
         return _from_bundle(Bundle.open(source))
-    return load_trained(found.path)
+    return load_trained(found.checkpoint)
 
 
 def _from_onnx(path: Path, input_range: tuple[float, float] | None) -> Trained:

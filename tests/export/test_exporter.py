@@ -18,7 +18,7 @@ from pleinair.export import build, model_card
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference, reference_pictures
 from pleinair.export.graph_store import GraphStore
-from pleinair.export.sources.checkpoints import load_trained
+from pleinair.export.sources.source import load_source
 from pleinair.metrics import DRIFT_LIMITS
 from pleinair.runtime.backends import BACKENDS
 from torch import nn
@@ -70,7 +70,7 @@ def test_int8_convolutions_read_int8_weights_and_activations(bundle: Path, run: 
     made_by = {output: node for node in model.graph.node for output in node.output}
     stored = {t.name: t.data_type for t in model.graph.initializer}
     convolutions = [n for n in model.graph.node if n.op_type == "Conv"]
-    trained = [m for m in load_trained(run).generator.modules() if isinstance(m, nn.Conv2d)]
+    trained = [m for m in load_source(str(run)).generator.modules() if isinstance(m, nn.Conv2d)]
     assert len(convolutions) == len(trained) + 1  # one gathers the frame's blocks
     for node in convolutions:
         activation, weight = (made_by[name] for name in node.input[:2])
@@ -272,7 +272,7 @@ def test_the_drift_gate_sees_a_swapped_colour_order(
     engine = BACKENDS["onnxruntime"].load(bundle / "fp32.onnx")
     frames = load_frames(photos, 8, 4)
     expected = reference_pictures(
-        load_trained(run).generator, [f[..., ::-1].copy() for f in frames]
+        load_source(str(run)).generator, [f[..., ::-1].copy() for f in frames]
     )
     assert DRIFT_LIMITS["fp32"].missed(difference(engine, frames, expected))
 

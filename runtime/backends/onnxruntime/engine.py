@@ -15,9 +15,9 @@ from ....cores import usable_cores
 from ....errors import BackendError
 from ....pictures import Frames
 from ....rows import any_installed
+from ...onnx_parts import inputs_of, plan_part
 from ...strokes.canvases import Canvases, Plans, check_inputs, paints_alike
 from ..library import mapped_errors
-from ..onnx_parts import inputs_of, plan_part
 from ..protocols import Engine
 
 # Execution providers by the names that users write; onnxruntime-gpu, -directml, -openvino and the

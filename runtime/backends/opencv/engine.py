@@ -15,9 +15,9 @@ import numpy as np
 from ....canvas.layout import Piece
 from ....errors import BackendError
 from ....pictures import Frames
+from ...onnx_parts import inputs_of
 from ...strokes.canvases import Canvases, Plans, check_inputs
 from ..library import mapped_errors
-from ..onnx_parts import inputs_of
 from ..protocols import Engine
 
 

@@ -19,7 +19,7 @@ from pleinair.errors import ExportError
 from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference, reference_pictures
 from pleinair.export.graph_store import GraphStore
-from pleinair.export.sources.checkpoints import load_trained
+from pleinair.export.sources.source import load_source
 from pleinair.export.targets import Built, find_target
 from pleinair.metrics import DriftLimits
 from pleinair.networks.generators import create_generator
@@ -422,7 +422,7 @@ def test_the_evaluator_paints_what_core_ml_paints(
     from pleinair.export.targets.coreml.mil.evaluator import Evaluator
 
     path = coreml / f"{precision}.mlpackage"
-    frames = load_frames(photos, load_trained(run).generator.stride, 4)
+    frames = load_frames(photos, load_source(str(run)).generator.stride, 4)
     evaluator, engine = Evaluator(path), find_backend("coreml").load(path)
     found = difference(evaluator, frames, [engine(frame) for frame in frames])
     assert found.psnr_db >= 50

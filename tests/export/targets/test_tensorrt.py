@@ -22,7 +22,7 @@ from pleinair.errors import BackendError, ExportError
 from pleinair.export.calibration import load_frames
 from pleinair.export.graph_store import GraphStore
 from pleinair.export.int8.quantize import TENSORRT
-from pleinair.export.sources.checkpoints import load_trained
+from pleinair.export.sources.source import load_source
 from pleinair.export.targets import find_target
 from pleinair.export.targets.tensorrt.build import CAPABILITIES
 from pleinair.export.targets.tensorrt.engine import Sizes, build_engine
@@ -42,7 +42,7 @@ needs_rtx = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path) -> GraphStore:
     frames = load_frames(photos, 8, 3)
-    return GraphStore(load_trained(run).generator, frames, {}, tmp_path_factory.mktemp("edge"))
+    return GraphStore(load_source(str(run)).generator, frames, {}, tmp_path_factory.mktemp("edge"))
 
 
 @pytest.fixture(scope="module")

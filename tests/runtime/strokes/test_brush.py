@@ -17,8 +17,8 @@ from pleinair.canvas.hand import HANDS, MONET
 from pleinair.canvas.layout import Piece
 from pleinair.pictures import read_picture
 from pleinair.runtime.backends import find_backend
-from pleinair.runtime.backends.onnx_parts import inputs_of, plan_part
 from pleinair.runtime.backends.onnxruntime.engine import OnnxRuntimeEngine
+from pleinair.runtime.onnx_parts import inputs_of, plan_part
 from pleinair.runtime.strokes.canvases import Canvases
 
 pytest.importorskip("numba", reason="loops are compiled by numba")

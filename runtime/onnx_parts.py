@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...checks.onnx_file import named_shape
-from ...checks.protobuf import Field, fields, message, text
+from ..checks.onnx_file import named_shape
+from ..checks.protobuf import Field, fields, message, text
 
 _GRAPH = 7  # of a model
 _NODE, _INPUT, _OUTPUT = 1, 11, 12  # of a graph
