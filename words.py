@@ -34,7 +34,7 @@ def near_names(name: str, known: Iterable[str]) -> list[str]:
         return same
     if plain(name) in _meanings():  # "ort" is not "torch" misspelled, nor "gpu" "cpu"
         return meant_names(name, known)
-    return difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    return difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.55)
 
 
 def meant_names(name: str, known: Iterable[str]) -> list[str]:

@@ -37,8 +37,9 @@ def deploy_jetson(
 ) -> None:
     """Write a kit for NVIDIA's Jetsons: graphs for TensorRT, scripts, services, what to install."""
     from ..bundle.resolve import EXPORTABLE, resolve
-    from ..export.request import check_calibration
+    from ..export.request import check_calibration, plan_of
 
+    plan_of(["jetson"], precision or ())
     resolve(source, *EXPORTABLE)
     check_calibration(calibration)
     if out.exists() and not overwrite:

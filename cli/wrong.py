@@ -25,6 +25,9 @@ _MORE = {
     "export": "for several targets repeat the option: --target onnx --target web",
     "bench run": "for several sizes repeat the option: --size 640x360 --size 1280x720",
     "deploy jetson": "the kit's folder is an option: --out kit",
+    "train": "pictures are options: --pictures paintings --photos photographs",
+    "evaluate": "pictures are an option: --data FOLDER",
+    "verify": "pictures are an option: --pictures FOLDER",
 }
 # What pydantic, by which typer checks values, calls them; with the limit in its place.
 _VALUES = {
@@ -104,10 +107,23 @@ def usage(error: Exception) -> str:
     elif value := _value(error):
         said = value
     elif said.startswith("Got unexpected extra argument"):
-        words = verb.removeprefix("pleinair ")
-        said += f"; {_MORE[words]}" if words in _MORE else ""
+        more = _more(verb.removeprefix("pleinair "), said, context.command.params)
+        said += f"; {more}" if more else ""
     joined = " See" if said.endswith("?") else "; see"
     return f"{said}{joined} {verb} --help"
+
+
+def _more(verb: str, said: str, params: Iterable[Any]) -> str:
+    """Returns what to do with the words too many that a sentence ends with, in brackets."""
+    from ..bundle.resolve import shipped_models
+
+    word = said.rpartition("(")[2].split()[0].rstrip(")")
+    if word in shipped_models():
+        if any("--model" in param.opts for param in params):
+            return f"the model is an option: --model {word}"
+        if any(param.param_type_name == "argument" for param in params):
+            return "give one model at a time"
+    return _MORE.get(verb, "")
 
 
 def _value(error: Exception) -> str:

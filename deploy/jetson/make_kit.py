@@ -19,10 +19,11 @@ from ... import __version__
 from ...bundle.bundle import Bundle, copy_artifact, move_folder, write_bundle
 from ...bundle.manifest import Artifact, Manifest
 from ...bundle.resolve import EXPORTABLE, Kind, resolve
-from ...errors import ExportError, UsageError, already_exists, unknown_name
+from ...errors import ExportError, UsageError, already_exists
 from ...export.exporter import export_bundle
 from ...export.model_card import write_card
 from ...export.options import ExportOptions
+from ...export.request import plan_of
 from ...export.targets.tensorrt.engine import Sizes
 from ...export.targets.tensorrt.trtexec import GRAPH, shape_options
 from ...files import staging
@@ -77,10 +78,8 @@ def write_kit(
         ExportError: The graphs or the wheel cannot be built, or nothing can be written.
         BundleError: The bundle is damaged.
     """
-    for precision in precisions:
-        if precision not in PRECISIONS:
-            raise UsageError(unknown_name("precision of a kit", precision, PRECISIONS))
-    options = ExportOptions([TARGET], precisions or PRECISIONS, calibration)
+    asked = {precision for _, precision in plan_of([TARGET], precisions)}
+    options = ExportOptions([TARGET], [p for p in PRECISIONS if p in asked], calibration)
     try:
         with staging(out, wait, ExportError) as staged:
             if out.exists() and not overwrite:

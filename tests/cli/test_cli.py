@@ -14,6 +14,7 @@ import zipfile
 import pleinair
 import pleinair.runtime.translate.options
 import pytest
+from pleinair.pictures import read_picture, write_picture
 
 FAST = ("--backend", "onnxruntime", "--precision", "int8", "--strength", 0)
 
@@ -286,6 +287,9 @@ def test_a_signal_that_a_library_swallows_still_counts(cli, here, make_video, mo
 
 
 def test_verify(cli, bundle, photos, tmp_path):
+    picture = read_picture(photos / "00.jpg")[0]
+    photos = tmp_path / "photo.png"
+    write_picture(photos, picture[:64, :96])
     run = cli("verify", bundle, "--pictures", photos, "--json")
     assert run.code == 0
     assert json.loads(run.out)["ok"]

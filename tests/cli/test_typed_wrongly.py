@@ -149,7 +149,62 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(("line", "code", "said"), [*VERBS, *VALUES, *FILES])
+# Met on walks of people who had read nothing.
+WALKED = [
+    ("translate", 2, "Missing argument 'IN'"),
+    ("translate photo.jpg", 2, "Missing argument 'OUT'"),
+    ("translate photo.jpg out.jpg monet", 2, "the model is an option: --model monet"),
+    ("translate photo.jpg to out.jpg", 2, "for several pictures give their folder"),
+    ("translate photo.jpg -o out.jpg", 2, "did you mean OUT, a word without --?"),
+    ("translate photo.jpg out.jpg -m monet", 2, "did you mean --model?"),
+    ("translate photo.jpg out.jpg --model=Claude-Monet", 2, "did you mean 'monet'?"),
+    ("translate photo.jpg out.jpg --strength 50%", 2, "'--strength' is a number, got '50%'"),
+    ("translate film.mp4 out.mp4 --start 1:30", 1, "no frame that can be decoded after 90 seconds"),
+    ("translate film.mp4 out.mp4 --codec vp9", 2, "unknown codec 'vp9'; did you mean 'av1'?"),
+    ("translate film.mp4 out.mp4 --codec prores", 2, "known: av1, h264, hevc"),
+    ("translate film.mp4 out.avi", 2, "so the output must end in .gif, .m4v"),
+    ("translate film.mp4 out.webp", 2, "so the output must end in .gif, .m4v"),
+    ("translate photo.jpg out.heic", 2, "so the output must end in .bmp, .jpeg"),
+    ("translate film.mp4 out.mp4 --half", 2, "did you mean --precision?"),
+    ("translate film.mp4 out.mp4 --stedy", 2, "did you mean --steady?"),
+    ("translate photo.jpg photo.jpg", 2, "output photo.jpg is the input"),
+    ("translate - out.jpg", 2, "- does not exist"),
+    ("live film.mp4 van-gogh", 2, "the model is an option: --model van-gogh"),
+    ("live --camera 0", 2, "did you mean --source?"),
+    ("live --port 8080", 2, "did you mean --sink?"),
+    ("live film.mp4 --sink http:localhost", 2, "http:localhost has no port"),
+    ("live film.mp4 --sink rtmp://a.b/c", 2, "is none of window, http, virtual-camera"),
+    ("live film.mp4 --sink null --loop", 2, "has no option --loop; see pleinair live --help"),
+    ("train", 2, "Missing argument 'recipe'"),
+    ("train photos paintings --out r", 2, "--pictures paintings --photos photographs"),
+    ("train hand --out r --lr 0.001", 2, "did you mean --set?"),
+    ("train hand --out r --set optim.step=10", 1, "unknown key 'step'; did you mean 'steps'?"),
+    ("train hand --out r --pictures photo.jpg --photos photos", 2, "photo.jpg is no folder"),
+    ("export monet van-gogh --out b", 2, "give one model at a time"),
+    ("export monet --out b --int8", 2, "did you mean --precision?"),
+    ("export monet --out b --opset 17", 2, "has no option --opset; see pleinair export --help"),
+    ("export monet --out b --max-drift psnr:38", 2, "not of the form MEASURE=NUMBER"),
+    ("export monet --out b --max-drift lpips=0.1", 2, "unknown measure of drift 'lpips'; known:"),
+    ("export film.mp4 --out b", 1, PICTURE),
+    ("deploy jetson monet --out k --precision fp32", 2, "precisions are of jetson fp16, int8"),
+    ("deploy jetson monet --out k --precision int4", 2, "did you mean 'int8'?"),
+    ("deploy docker", 2, "'docker' is no verb of pleinair deploy"),
+    ("import film.mp4 --out m.pt", 1, PICTURE),
+    ("evaluate monet photos", 2, "pictures are an option: --data FOLDER"),
+    ("bench monet van-gogh --out b", 2, "give one model at a time"),
+    ("bench monet --out b --rounds 3", 2, "has no option --rounds"),
+    ("bench compare figures.json figures.json", 1, "is not a results.json of pleinair bench"),
+    ("verify monet photos", 2, "pictures are an option: --pictures FOLDER"),
+    ("verify monet --pictures notes.txt", 1, "notes.txt cannot be opened"),
+    ("serve monet --prot 80", 2, "did you mean --port?"),
+    ("models monet", 2, "Got unexpected extra argument(s) (monet); see pleinair models"),
+    ("--verison", 2, "did you mean --version?"),
+    ("upgrade", 2, "did you mean 'doctor'?"),
+    ("film.mp4 out.mp4", 2, "did you mean 'translate film.mp4 OUT' or 'live film.mp4'?"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "said"), [*VERBS, *VALUES, *FILES, *WALKED])
 def test_one_true_sentence(cli, desk, line, code, said):
     before = {path.name for path in desk.iterdir()}
     run = cli(*shlex.split(line))
