@@ -297,9 +297,8 @@ def _parse(address: str) -> tuple[str, int]:
     if not address:
         return "127.0.0.1", PORT
     if not port.isdecimal() or len(port) > 5 or int(port) > 65535:
-        lacks = "names no port that there is" if port.isdecimal() else "has no port"
         raise UsageError(
-            f"--sink http:{address} {lacks}; write http:PORT or http:HOST:PORT, with a PORT up"
+            f"--sink http:{address} has no port; write http:PORT or http:HOST:PORT, with a PORT up"
             " to 65535"
         )
     return host or "127.0.0.1", int(port)
