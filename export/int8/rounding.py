@@ -19,8 +19,8 @@ def round_weights(
     """Rounds a convolution's weights to integers (GPTQ, Frantar et al. 2023, algorithm 1).
 
     Inputs are processed one by one, the strongest first. The error of each rounding is compensated
-    by the weights that are not rounded yet, block by block (section 3.3 there). The bias comes last and stays float: it absorbs the
-    remaining error (bias correction).
+    by the weights that are not rounded yet, block by block (section 3.3 there). The bias comes last
+    and stays float: it absorbs the remaining error (bias correction).
 
     Args:
         weight: Kernels (O, ...).
