@@ -6,6 +6,7 @@ import numpy as np
 
 from .compiling import HALF, ONE, WHITE, ZERO, Array, f32, i32, inner, outer, u8, u32
 from .flat import GRAIN, PART, columns_of, flatten, texel
+from .marks import stamp
 from .tables import Look, Paint, Tables, Where
 
 _Three = tuple[int, int, int]
@@ -27,6 +28,8 @@ def paint_blocks(
         out: uint8 [2 * h, 6 * w]: takes the painting.
     """
     height, width = tables.ground.shape
+    first, last = max(0, rows[0] - 1), min(height, rows[1] + 1)
+    stamped = stamp(tables, paint.visible, first, last)
     flat, tops = np.zeros((3, 4, width + 2), f32), np.zeros((3, 2, width + 2), i32)
     columns, work = np.empty(width + 1, i32), np.empty((6, width), f32)
     seen, which = np.empty((5, 4, width), f32), np.empty((5, width), i32)
@@ -34,7 +37,8 @@ def paint_blocks(
     for row in range(rows[0] - 1, rows[1] + 1):
         inside, slot = max(0, min(height - 1, row)), row % 3
         many = columns_of(where.near[inside], columns)
-        flatten(tables, look, paint, inside, columns[:many], flat[slot], tops[slot])
+        own = inside, stamped[:, inside - first]
+        flatten(tables, look, paint, own, columns[:many], flat[slot], tops[slot])
         for at, beside in ((0, 1), (width + 1, width)):
             flat[slot, :, at], tops[slot, :, at] = flat[slot, :, beside], tops[slot, :, beside]
         if row > rows[0]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from .compiling import HALF, ONE, THIRD, WHITE, ZERO, Array, f32, i32, inner, outer, u8, u32
 from .flat import GRAIN, PART, columns_of, flatten, texel
+from .marks import stamp
 from .tables import Look, Paint, Tables, Where
 
 
@@ -15,13 +16,16 @@ def paint_pixels(
 ) -> None:
     """Paints where a sample is a pixel; see ``paint_blocks``."""
     height, width = tables.ground.shape
+    first, last = max(0, rows[0] - 1), min(height, rows[1] + 1)
+    stamped = stamp(tables, paint.visible, first, last)
     flat, tops = np.zeros((3, 4, width + 2), f32), np.zeros((3, 2, width + 2), i32)
     columns, most, means = np.empty(width + 1, i32), np.empty(width, i32), np.empty((3, width), f32)
     for row in range(rows[0] - 1, rows[1] + 1):
         slot = row % 3
         if 0 <= row < height:
             many = columns_of(where.near[row], columns)
-            flatten(tables, look, paint, row, columns[:many], flat[slot], tops[slot])
+            own = row, stamped[:, row - first]
+            flatten(tables, look, paint, own, columns[:many], flat[slot], tops[slot])
         else:
             flat[slot], tops[slot] = ZERO, i32(0)
         if row > rows[0]:
