@@ -29,9 +29,9 @@ def due_of(size: tuple[int, int], turns: Iterable[int], every: int = 1) -> Array
     Returns:
         uint8 [h, w], 255 where it is due and 0 elsewhere.
     """
-    due = np.zeros(256, np.uint8)
-    due[list(turns)] = 255
-    return cv2.LUT(_turns(size[1], size[0], every), due)
+    of_each = _turns(size[1], size[0], every)
+    due = [cv2.compare(of_each, turn, cv2.CMP_EQ) for turn in turns]
+    return functools.reduce(cv2.bitwise_or, due)
 
 
 @functools.lru_cache(maxsize=8)

@@ -37,8 +37,8 @@ def paint_blocks(
     for row in range(rows[0] - 1, rows[1] + 1):
         inside, slot = max(0, min(height - 1, row)), row % 3
         many = columns_of(where.near[inside], columns)
-        own = inside, stamped[:, inside - first]
-        flatten(tables, look, paint, own, columns[:many], flat[slot], tops[slot])
+        marked = inside, stamped[:, inside - first]
+        flatten(tables, look, paint, marked, columns[:many], flat[slot], tops[slot])
         for at, beside in ((0, 1), (width + 1, width)):
             flat[slot, :, at], tops[slot, :, at] = flat[slot, :, beside], tops[slot, :, beside]
         if row > rows[0]:

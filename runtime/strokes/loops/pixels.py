@@ -24,8 +24,8 @@ def paint_pixels(
         slot = row % 3
         if 0 <= row < height:
             many = columns_of(where.near[row], columns)
-            own = row, stamped[:, row - first]
-            flatten(tables, look, paint, own, columns[:many], flat[slot], tops[slot])
+            marked = row, stamped[:, row - first]
+            flatten(tables, look, paint, marked, columns[:many], flat[slot], tops[slot])
         else:
             flat[slot], tops[slot] = ZERO, i32(0)
         if row > rows[0]:
