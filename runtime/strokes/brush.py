@@ -96,8 +96,9 @@ class Brush:
             return found[: mix(tables, read, begin, end, paints, found)]
 
         found = self._share(len(visible), work)
-        finest = plan[0, read.layers - 1 : 3 * read.layers : read.layers].mean(0)
-        here = cv2.resize(finest * np.float32(255), (width, height), interpolation=cv2.INTER_LINEAR)
+        red, green, blue = plan[0, read.layers - 1 : 3 * read.layers : read.layers]
+        finest = (red + green + blue) / np.float32(3) * np.float32(255)
+        here = cv2.resize(finest, (width, height), interpolation=cv2.INTER_LINEAR)
         return Paint(paints, np.concatenate(found), here)
 
     def paint(self, paint: Paint, tables: Tables, needed: Array) -> Frames:

@@ -72,13 +72,13 @@ def mix(tables: Tables, plan: Plan, first: int, last: int, paints: Array, visibl
     many = 0
     for at in range(u32(first), u32(last)):
         of = u32(tables.layer[at] * plan.channel + tables.cell[at] * plan.cell)
-        need = (values[of + 5 * apart] - tables.needs[at, 0]) * _NEED + HALF
+        need = (values[of + 5 * apart] - tables.needs[at]) * _NEED + HALF
         opacity = ZERO
         if need > _HIDDEN:
             x, y = _direction(values[of + 6 * apart], values[of + 7 * apart], tables, at)
-            turn = x * tables.needs[at, 1]
-            turn += y * tables.needs[at, 2]
-            turn = (turn + tables.needs[at, 3]) * _TURN + HALF
+            turn = x * tables.turns[at, 0]
+            turn += y * tables.turns[at, 1]
+            turn = (turn + tables.turns[at, 2]) * _TURN + HALF
             opacity = max(ZERO, min(ONE, need, turn))
         mark = u32(tables.mark[at])
         if opacity > _HIDDEN:

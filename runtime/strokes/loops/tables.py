@@ -20,7 +20,8 @@ class Tables(NamedTuple):
             end; this is the order of what follows.
         layer: uint8 [n]: of the plan.
         cell: int32 [n]: of that layer.
-        needs: float32 [n, 4]: the threshold of need, and what decides about directions.
+        needs: float32 [n]: the threshold of need.
+        turns: float32 [n, 3]: what decides about directions.
         differences: float32 [n, 4]: in lightness, red, green and blue.
         begins: int32 [n + 1]: where the runs of each begin.
         runs: uint16 [runs, 3]: the samples of which a mark is a candidate: a row, the first column
@@ -39,6 +40,7 @@ class Tables(NamedTuple):
     layer: Array
     cell: Array
     needs: Array
+    turns: Array
     differences: Array
     begins: Array
     runs: Array
