@@ -56,7 +56,8 @@ class Stamped(Source):
         """Yields the frames."""
         self.inner.defers = True
         for frame in self.inner.frames():
-            frame.later = self._noting(frame.captured, frame.later or (lambda rgb=frame.rgb: rgb))
+            assert frame.later
+            frame.later = self._noting(frame.captured, frame.later)
             yield frame
 
     def _noting(self, captured: float, make: Callable[[], Pixels]) -> Callable[[], Pixels]:

@@ -20,7 +20,7 @@ from .loops.blocks import paint_blocks
 from .loops.compiling import seal
 from .loops.marks import mix
 from .loops.pixels import paint_pixels
-from .loops.tables import Look, Paint, Plan, Tables, Where
+from .loops.tables import Bench, Look, Paint, Plan, Tables, Where
 
 if TYPE_CHECKING:
     from ..backends.protocols import Engine
@@ -109,7 +109,12 @@ class Brush:
         if step > 1:
             needed = cv2.resize(needed, (width, height), interpolation=cv2.INTER_AREA)
         where = Where(needed, cv2.dilate(needed, np.ones((3, 3), np.uint8)))
-        self._share(height, lambda *rows: fill(tables, self.look, paint, where, rows, out))
+
+        def work(begin: int, end: int) -> None:
+            bench = Bench.of(tables, end - begin)
+            fill(tables, self.look, paint, where, (begin, end), bench, out)
+
+        self._share(height, work)
         return out
 
     def _share(self, many: int, work: Callable[[int, int], Any]) -> list[Any]:

@@ -71,7 +71,7 @@ def followed(picture: Pixels, flow: Array) -> Pixels:
         picture: With a pixel a cell.
         flow: In cells.
     """
-    return looked_up(picture, flow + middles(*flow.shape[:2], 1))
+    return looked_up(picture, flow + middles(flow.shape[0], flow.shape[1], 1))
 
 
 def looked_up(picture: Pixels, *at: Array) -> Pixels:

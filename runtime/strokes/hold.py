@@ -92,13 +92,15 @@ def _followed(shown: Pixels, flow: Array, cells: tuple[slice, slice], between: A
     size = tuple(CELL * (side.stop - side.start) for side in cells)
     if compiled := loops():
         columns, rows = np.empty((2, *size), np.float32)
-        compiled.positions(flow, (cells[0].start, cells[1].start), columns, rows)
+        lines = np.empty((4, size[1] + 8), np.float32)
+        compiled.positions(flow, (cells[0].start, cells[1].start), lines, columns, rows)
         rgba = looked_up(cv2.cvtColor(shown, cv2.COLOR_RGB2RGBA), columns, rows)
         sharp = np.empty_like(rgba)
-        flat = (one.reshape(size[0], -1) for one in (rgba, sharp))
-        compiled.sharpen(next(flat), between.view(np.uint8), _GIVEN_BACK, next(flat))
+        flat, out = (one.reshape(size[0], -1) for one in (rgba, sharp))
+        mask = np.empty(flat.shape[1], np.uint8)
+        compiled.sharpen(flat, between.view(np.uint8), _GIVEN_BACK, mask, out)
         return cv2.cvtColor(sharp, cv2.COLOR_RGBA2RGB)
-    at = (flow * np.float32(CELL) + middles(*flow.shape[:2], CELL))[cells]
+    at = (flow * np.float32(CELL) + middles(flow.shape[0], flow.shape[1], CELL))[cells]
     moved = looked_up(shown, cv2.resize(at, size[::-1], interpolation=cv2.INTER_LINEAR))
     if between.any():
         moved = cv2.copyTo(cv2.filter2D(moved, -1, _SHARPER), _enlarged(mask_of(between)), moved)

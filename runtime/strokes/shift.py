@@ -49,7 +49,8 @@ def shifted(picture: Pixels, first: Place, size: tuple[int, int]) -> Pixels:
     if compiled := loops():
         out = np.empty((size[0], 3 * size[1]), np.uint8)
         flat = np.ascontiguousarray(picture).reshape(len(picture), -1)
-        compiled.shift(flat, (row - 1, column - 1), *map(_taps, parts), out)
+        line = np.empty(out.shape[1] + 9, np.float32)
+        compiled.shift(flat, (row - 1, column - 1), *map(_taps, parts), line, out)
         return out.reshape(*size, 3)
     # With what is looked up beyond it.
     wide = _window(picture, (row - 1, column - 1), (size[0] + 3, size[1] + 3))

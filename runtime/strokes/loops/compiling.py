@@ -87,11 +87,11 @@ _leave_scipy()
 
 def inner(function: F) -> F:
     """Compiles what other loops call."""
-    compiled: F = numba.njit(function, **_OPTIONS)
+    compiled: F = numba.njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
     return compiled
 
 
 def outer(function: F) -> F:
     """Compiles what Python calls, and keeps it."""
-    compiled: F = numba.njit(function, cache=_FOLDER is not None, **_OPTIONS)
+    compiled: F = numba.njit(function, cache=_FOLDER is not None, no_cfunc_wrapper=True, **_OPTIONS)
     return compiled

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .compiling import HALF, ONE, THIRD, ZERO, Array, f32, i32, inner, u32
-from .tables import Look, Paint, Tables
+from .tables import Bench, Look, Paint, Tables
 
 GRAIN = f32(1 / 255)  # opacity of one of 255 steps of cover
 PART = f32(1 / 256)  # see ``Tables.texels``
@@ -25,13 +23,7 @@ def columns_of(samples: Array, columns: Array) -> int:
 
 @inner
 def flatten(
-    tables: Tables,
-    look: Look,
-    paint: Paint,
-    own: tuple[int, Array],
-    columns: Array,
-    flat: Array,
-    tops: Array,
+    tables: Tables, look: Look, paint: Paint, bench: Bench, row: int, first: int, many: int
 ) -> None:
     """Finds colours and marks of some samples of a row, without relief.
 
@@ -39,28 +31,30 @@ def flatten(
         tables: The canvas.
         look: Of the hand.
         paint: What the plan makes of it.
-        own: The row of samples, and the topmost mark of each layer there: int32 [layers, w].
-        columns: Of the samples.
-        flat: float32 [4, w + 2]: takes colours, and the light that relief 1 has over relief 0.
-        tops: int32 [2, w + 2]: takes the topmost mark and its origin.
+        bench: Has the columns of the samples. What is found goes to row modulo 3: to ``flat``
+            colours, and the light that relief 1 has over relief 0, to ``tops`` the topmost mark
+            and its origin.
+        row: Of samples.
+        first: The first row of ``stamped``.
+        many: How many columns there are.
     """
-    (row, stamped), many = own, columns.shape[0]
-    base, coat, here = np.empty((4, many), f32), np.empty((4, many), f32), np.empty(many, f32)
-    marks, top = np.empty(many, i32), np.zeros(many, i32)
+    columns, base, coat, here = bench.columns[:many], bench.base, bench.coat, bench.here
+    marks, top = bench.marks[0][:many], bench.marks[1][:many]
     for at in range(many):
-        marks[at] = tables.ground[row, u32(columns[at])]
+        marks[at], top[at] = tables.ground[row, u32(columns[at])], 0
         here[at] = paint.here[row, u32(columns[at])]
     take_paint(marks, paint.paints, base)
     for layer in range(tables.layers):
-        any_mark = i32(0)
+        stamped, any_mark = bench.stamped[layer, row - first], i32(0)
         for at in range(many):
-            marks[at] = stamped[layer, u32(columns[at])]
+            marks[at] = stamped[u32(columns[at])]
             any_mark |= marks[at]
         if any_mark:
             take_paint(marks, paint.paints, coat)
             _keep_within_contours(coat, marks, here, look, base[3], top)
             for colour in range(3):
-                _blend(base[colour], coat[colour], coat[3])
+                _blend(base[colour][:many], coat[colour], coat[3])
+    flat, tops = bench.flat[row % 3], bench.tops[row % 3]
     for at in range(many):
         to = u32(columns[at] + 1)
         red, green, blue = base[0, at], base[1, at], base[2, at]

@@ -107,19 +107,15 @@ def _direction(x: np.float32, y: np.float32, tables: Tables, at: int) -> tuple[A
 
 
 @inner
-def stamp(tables: Tables, visible: Array, first: int, last: int) -> Array:
-    """Returns the topmost visible mark of each layer at some rows of samples.
+def stamp(tables: Tables, visible: Array, first: int, top: Array) -> None:
+    """Finds the topmost visible mark of each layer at some rows of samples.
 
     Args:
         tables: The canvas.
         visible: See ``Paint``.
         first: The first row.
-        last: The one after the last.
-
-    Returns:
-        int32 [layers, last - first, w].
+        top: int32 [layers, rows, w], all 0: takes them.
     """
-    top = np.zeros((tables.layers, last - first, tables.ground.shape[1]), i32)
     for at in visible:
         page, mark = top[u32(tables.layer[u32(at)])], tables.mark[u32(at)]
         for run in range(u32(tables.begins[u32(at)]), u32(tables.begins[u32(at + 1)])):
@@ -128,4 +124,3 @@ def stamp(tables: Tables, visible: Array, first: int, last: int) -> Array:
                 line = page[u32(row)]
                 for column in range(u32(tables.runs[run, 1]), u32(tables.runs[run, 2])):
                     line[column] = max(line[column], mark)
-    return top

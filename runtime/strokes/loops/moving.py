@@ -7,20 +7,21 @@ import numpy as np
 from .compiling import HALF, ONE, WHITE, ZERO, Array, f32, i16, i32, inner, outer, seal, u8
 
 _CELL = 4  # see ``flow.CELL``
-_MARGIN = 9  # bytes that are read beyond the end of a row
 
 
 def compile_all() -> None:
     """Has all of them compiled and kept before they are needed."""
-    rgb, half = np.zeros((4, 12), u8), np.full(4, HALF, f32)
-    shift(rgb, (0, 0), half, half, rgb.copy())
-    positions(np.zeros((1, 1, 2), f32), (0, 0), *np.zeros((2, 4, 4), f32))
-    sharpen(np.zeros((4, 16), u8), np.zeros((1, 1), u8), 1, np.zeros((4, 16), u8))
+    rgb, rgba, some = np.zeros((4, 12), u8), np.zeros((4, 16), u8), np.zeros((4, 4), f32)
+    shift(rgb, (0, 0), some[0], some[1], np.zeros(21, f32), rgb.copy())
+    positions(np.zeros((1, 1, 2), f32), (0, 0), np.zeros((4, 8), f32), some, some.copy())
+    sharpen(rgba, np.zeros((1, 1), u8), 1, np.zeros(16, u8), rgba.copy())
     seal()
 
 
 @outer
-def shift(picture: Array, first: tuple[int, int], down: Array, across: Array, out: Array) -> None:
+def shift(
+    picture: Array, first: tuple[int, int], down: Array, across: Array, line: Array, out: Array
+) -> None:
     """Filters a window of a picture that goes on over its borders.
 
     Args:
@@ -28,10 +29,10 @@ def shift(picture: Array, first: tuple[int, int], down: Array, across: Array, ou
         first: Row and column of the pixel that the first tap of the first pixel reads.
         down: float32 [4]: the taps of the filter for rows.
         across: float32 [4]: those for columns.
+        line: float32 [3 * w + 9]: to work in.
         out: uint8 [h, 3 * w]: takes the window.
     """
     height, width = picture.shape[0], picture.shape[1] // 3
-    line = np.empty(out.shape[1] + _MARGIN, f32)
     for row in range(len(out)):
         above, own = picture[(row + first[0]) % height], picture[(row + first[0] + 1) % height]
         below, last = picture[(row + first[0] + 2) % height], picture[(row + first[0] + 3) % height]
@@ -56,41 +57,44 @@ def _filter(one: Array, two: Array, three: Array, four: Array, taps: Array, out:
 
 
 @outer
-def positions(flow: Array, first: tuple[int, int], across: Array, down: Array) -> None:
+def positions(
+    flow: Array, first: tuple[int, int], lines: Array, across: Array, down: Array
+) -> None:
     """Finds where pixels were, by the flow of cells, between whose middles it is interpolated.
 
     Args:
         flow: float32 [h, w, 2]: see ``flow_of``.
         first: Row and column of the first cell whose pixels are asked for.
+        lines: float32 [4, 4 * columns + 8]: to work in.
         across: float32 [4 * rows, 4 * columns]: takes columns, in pixels.
         down: The same: takes rows.
     """
     cells = across.shape[1] // _CELL
-    lines, size = np.empty((2, cells + 2), f32), f32(_CELL)
-    columns, own = np.empty(across.shape[1], f32), np.empty(across.shape[1], f32)
+    columns, own, size = lines[2], lines[3], f32(_CELL)
     for at in range(len(columns)):
         columns[at] = f32(at + _CELL * first[1])
     for row in range(len(across)):
-        at = (row + HALF) / size - HALF
-        above = int(np.floor(at))
-        part = f32(at - above) * size
+        middle = (row + HALF) / size - HALF
+        above = int(np.floor(middle))
+        part = f32(middle - above) * size
         upper = flow[max(0, above + first[0])]
         lower = flow[min(len(flow) - 1, above + first[0] + 1)]
         for cell in range(cells + 2):
             of = max(0, min(len(upper) - 1, cell + first[1] - 1))
             for axis in range(2):
                 lines[axis, cell] = upper[of, axis] * (size - part) + lower[of, axis] * part
-        own[:] = f32(row + _CELL * first[0])
-        _enlarge(lines[0], columns, across[row])
-        _enlarge(lines[1], own, down[row])
+        for at in range(len(own)):
+            own[at] = f32(row + _CELL * first[0])
+        _enlarge(cells, lines[0], columns, across[row])
+        _enlarge(cells, lines[1], own, down[row])
 
 
 @inner
-def _enlarge(line: Array, base: Array, out: Array) -> None:
-    """Interpolates four values for each cell but the outermost ones, and adds them to others."""
+def _enlarge(cells: int, line: Array, base: Array, out: Array) -> None:
+    """Interpolates four values for each cell, and adds them to others."""
     before, own, after = line, line[1:], line[2:]
     near, far = f32(0.125), f32(0.375)
-    for at in range(len(line) - 2):
+    for at in range(cells):
         to = _CELL * at
         out[to] = base[to] + far * before[at] + (ONE - far) * own[at]
         out[to + 1] = base[to + 1] + near * before[at] + (ONE - near) * own[at]
@@ -99,22 +103,24 @@ def _enlarge(line: Array, base: Array, out: Array) -> None:
 
 
 @outer
-def sharpen(picture: Array, where: Array, part: int, out: Array) -> None:
+def sharpen(picture: Array, where: Array, part: int, mask: Array, out: Array) -> None:
     """Gives back detail where cells ask for it; elsewhere the picture stays as it is.
 
     Args:
         picture: uint8 [H, 4 * W], with four bytes a pixel.
         where: uint8 [H / 4, W / 4]: not 0 where detail is given back.
         part: How much of the difference to the four pixels next to each, of 128.
+        mask: uint8 [4 * W]: to work in.
         out: Takes it; like the picture, with which it shares no memory.
     """
-    mask = np.zeros(picture.shape[1], u8)
+    some = u8(0)
     for row in range(len(picture)):
         if row % _CELL == 0:
             sides, some = where[row // _CELL], u8(0)
             for at in range(len(sides)):
                 some |= sides[at]
-                mask[4 * _CELL * at : 4 * _CELL * (at + 1)] = sides[at]
+                for byte in range(4 * _CELL * at, 4 * _CELL * (at + 1)):
+                    mask[byte] = sides[at]
         own, to = picture[row], out[row]
         for at in range(len(own)):
             to[at] = own[at]

@@ -101,3 +101,58 @@ class Look(NamedTuple):
     body: np.float32  # light that relief 1 has over relief 0, for the sum of three colours
     ends: np.float32  # difference in brightness at which a mark ends
     steep: np.float32  # what it loses of its opacity for each unit before
+
+
+class Bench(NamedTuple):
+    """Memory for one thread to work in: with an array that a loop makes it compiles for longer.
+
+    Attributes:
+        stamped: int32 [layers, rows, w]: the topmost mark of each layer at some rows of samples.
+        flat: float32 [3, 4, w + 2]: of three rows of samples, see ``flatten``.
+        tops: int32 [3, 2, w + 2]: the same.
+        columns: int32 [w + 1]: which of a row count.
+        base: float32 [4, w]: colours and opacity of what is painted of a row so far.
+        coat: float32 [4, w]: those of what comes over it.
+        here: float32 [w]: see ``Paint``.
+        marks: int32 [2, w]: marks of a layer, and the topmost ones.
+        around: float32 [20, w + 2]: what is around samples.
+        which: int32 [5, w]: the same.
+        texels: float32 [12, w]: of marks.
+        work: float32 [6, w]: shares of marks and their light.
+        lines: uint8 [12, w]: pixels.
+    """
+
+    stamped: Array
+    flat: Array
+    tops: Array
+    columns: Array
+    base: Array
+    coat: Array
+    here: Array
+    marks: Array
+    around: Array
+    which: Array
+    texels: Array
+    work: Array
+    lines: Array
+
+    @classmethod
+    def of(cls, tables: Tables, rows: int) -> Bench:
+        """Returns what it takes to paint some rows of samples."""
+        width = tables.ground.shape[1]
+        f32, i32 = np.float32, np.int32
+        return cls(
+            np.zeros((tables.layers, rows + 2, width), i32),
+            np.zeros((3, 4, width + 2), f32),
+            np.zeros((3, 2, width + 2), i32),
+            np.empty(width + 1, i32),
+            np.empty((4, width), f32),
+            np.empty((4, width), f32),
+            np.empty(width, f32),
+            np.empty((2, width), i32),
+            np.empty((20, width + 2), f32),
+            np.empty((5, width), i32),
+            np.empty((12, width), f32),
+            np.empty((6, width), f32),
+            np.empty((12, width), np.uint8),
+        )
