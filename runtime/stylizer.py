@@ -31,7 +31,8 @@ from .backends import (
 from .models import open_model
 from .probe import probe
 from .strokes.canvases import Canvases, Plans
-from .strokes.torus import Place, Torus
+from .strokes.shift import Place
+from .strokes.torus import Torus
 from .tuning import PATIENCE, Candidate, Task, recall, remember, seconds_a_frame, ways_of
 
 PRECISIONS = ("int8", "w8", "fp16", "fp32")

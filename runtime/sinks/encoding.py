@@ -13,6 +13,7 @@ import av
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
+from ...cores import usable_cores
 from ...errors import UsageError, unknown_name
 from ..colour import Colour
 
@@ -23,6 +24,7 @@ CODECS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
 _HARDWARE = ("nvenc", "videotoolbox", "qsv", "amf")
 # Without B-frames and the macroblock tree, veryfast is only slower than superfast.
 _PRESETS = {"libx264": "superfast"}
+_FEW = 2  # cores
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower")
 
 
@@ -122,7 +124,7 @@ def configure(context: VideoCodecContext, encoding: Encoding, form: Format) -> N
     context.width, context.height = form.size
     context.pix_fmt = form.pix_fmt
     context.time_base, context.framerate = form.time_base, form.rate
-    context.thread_count = 0  # FFmpeg's own choice
+    context.thread_count = _threads(encoding, context.name)
     context.options = encoding.options(context.name)
     context.flags |= Flags.global_header | Flags.frame_duration
     if form.aspect:
@@ -140,6 +142,15 @@ def configure(context: VideoCodecContext, encoding: Encoding, form: Format) -> N
         )
     if context.name == "libsvtav1":
         _open_unhurried(context)
+
+
+def _threads(encoding: Encoding, encoder: str) -> int:
+    """How many threads encode; 0 is FFmpeg's own choice.
+
+    Two cores are busy with painting, and to wait for each other costs x264's threads a twentieth.
+    """
+    is_quick = encoder == "libx264" and encoding.preset in {"", "superfast", "ultrafast"}
+    return 1 if is_quick and usable_cores() <= _FEW else 0
 
 
 def _open_unhurried(context: VideoCodecContext) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,9 @@ from .canvases import Canvases, Plans
 from .laid import LaidCanvases
 from .loops.blocks import paint_blocks
 from .loops.compiling import seal
-from .loops.marks import aim, mix
+from .loops.marks import mix
 from .loops.pixels import paint_pixels
-from .loops.tables import TILE, Look, Paint, Plan, Tables, Where
+from .loops.tables import Bench, Look, Paint, Plan, Tables, Where
 
 if TYPE_CHECKING:
     from ..backends.protocols import Engine
@@ -86,21 +87,19 @@ class Brush:
 
     def mix(self, plan: Plans, tables: Tables) -> Paint:
         """Mixes the paint that a plan asks for."""
-        read = _read(plan)
-        directions = np.empty((2, read.layers, tables.rest.shape[1]), np.float32)
-        aim(read, tables.rest, directions)
-        height, width = tables.ground.shape
-        many, tile = len(tables.cell), TILE * CELL // self.step
-        finest = plan[0, read.layers - 1 : 3 * read.layers : read.layers].mean(0)
-        paint = Paint(
-            np.empty((many, 4), np.float32),
-            np.zeros(many + len(tables.candidates), np.int32),
-            np.zeros((len(tables.candidates), -(-height // tile), -(-width // tile)), np.uint8),
-            cv2.resize(finest * np.float32(255), (width, height), interpolation=cv2.INTER_LINEAR),
-            plan.shape[3],
-        )
-        self._share(many, lambda begin, end: mix(tables, read, directions, begin, end, paint))
-        return paint
+        read, (height, width) = _read(plan), tables.ground.shape
+        paints = np.empty((len(tables.origin), 4), np.float32)
+        visible = np.empty(len(tables.mark), np.int32)
+
+        def work(begin: int, end: int) -> Array:
+            found = visible[begin:end]
+            return found[: mix(tables, read, begin, end, paints, found)]
+
+        found = self._share(len(visible), work)
+        red, green, blue = plan[0, read.layers - 1 : 3 * read.layers : read.layers]
+        finest = (red + green + blue) / np.float32(3) * np.float32(255)
+        here = cv2.resize(finest, (width, height), interpolation=cv2.INTER_LINEAR)
+        return Paint(paints, np.concatenate(found), here)
 
     def paint(self, paint: Paint, tables: Tables, needed: Array) -> Frames:
         """Paints uint8 [H, 3 * W] where ``needed``, uint8 [H, W], is 255."""
@@ -110,16 +109,20 @@ class Brush:
         if step > 1:
             needed = cv2.resize(needed, (width, height), interpolation=cv2.INTER_AREA)
         where = Where(needed, cv2.dilate(needed, np.ones((3, 3), np.uint8)))
-        self._share(height, lambda *rows: fill(tables, self.look, paint, where, rows, out))
+
+        def work(begin: int, end: int) -> None:
+            bench = Bench.of(tables, end - begin)
+            fill(tables, self.look, paint, where, (begin, end), bench, out)
+
+        self._share(height, work)
         return out
 
-    def _share(self, many: int, work: Any) -> None:
+    def _share(self, many: int, work: Callable[[int, int], Any]) -> list[Any]:
         """Has all threads do a share of work, which takes where its share begins and ends."""
         ends = [many * index // self.threads for index in range(self.threads + 1)]
         if self.pool is None:
-            work(0, many)
-        else:
-            list(self.pool.map(work, ends[:-1], ends[1:]))
+            return [work(0, many)]
+        return list(self.pool.map(work, ends[:-1], ends[1:]))
 
 
 def _read(plan: Plans) -> Plan:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from ...pictures import Pixels
 from .follow import Follow
 from .hold import Hold
+from .shift import Place, loops
 from .still import Still
-from .torus import Place, Torus
+from .torus import Torus
 from .watch import Motion, Watch
 
 Array = npt.NDArray[Any]
@@ -49,6 +50,7 @@ class Easel:
         self.hold = Hold() if hold else None
         self.torus: Torus | None = None
         self.finished: dict[str, Array] = {}
+        loops()  # compiled now, and not while frames wait
 
     def __call__(self, rgb: Pixels) -> Pixels:
         """Paints one frame after the other."""

@@ -18,7 +18,6 @@ Array = npt.NDArray[Any]
 
 CELL = 4  # pixels a side of what has one motion
 AROUND = np.ones((3, 3), np.uint8)
-_ALL = np.s_[:, :]
 _REST = 1 / 16  # cells of motion that are none
 _MARGIN = 16  # cells around what changes that help to find its motion
 
@@ -65,32 +64,29 @@ def _found(grey: Array, before: Array, apart: Array, changed: Array) -> Array:
     return flow * ((changed > 0) & better & far)[..., None]
 
 
-def followed(
-    picture: Pixels, flow: Array, cells: tuple[slice, slice] = _ALL, size: int = 1
-) -> Pixels:
-    """Looks pixels up where the flow says that they were.
+def followed(picture: Pixels, flow: Array) -> Pixels:
+    """Looks cells up where the flow says that they were.
 
     Args:
-        picture: What to look up in.
+        picture: With a pixel a cell.
         flow: In cells.
-        cells: Those for which to do so.
-        size: Pixels a side of a cell. If there are more, those at the border are not quite right.
     """
-    at: Array = (flow * np.float32(size) + _middles(flow.shape[0], flow.shape[1], size))[cells]
-    if size > 1:
-        wide = (size * at.shape[1], size * at.shape[0])
-        at = cv2.resize(at, wide, interpolation=cv2.INTER_LINEAR)
-    # OpenCV is quicker at four colours than at three.
-    coloured = picture.ndim == 3
+    return looked_up(picture, flow + middles(flow.shape[0], flow.shape[1], 1))
+
+
+def looked_up(picture: Pixels, *at: Array) -> Pixels:
+    """Looks pixels up between others.
+
+    Args:
+        picture: uint8 [H, W], or of three or four colours; OpenCV is quicker at four.
+        at: Column and row of each, float32 [h, w, 2] or two of [h, w].
+    """
+    rows: Any = at[1] if len(at) > 1 else None
+    coloured = picture.ndim == 3 and picture.shape[2] == 3
     if coloured:
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)
-    found: Pixels = _remapped(picture, at)
+    found = cv2.remap(picture, at[0], rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB) if coloured else found
-
-
-def _remapped(picture: Pixels, at: Array) -> Pixels:
-    no_rows: Any = None  # ``at`` has both
-    return cv2.remap(picture, at, no_rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def mask_of(where: Array) -> Array:
@@ -98,7 +94,7 @@ def mask_of(where: Array) -> Array:
     return where.view(np.uint8) * np.uint8(255)
 
 
-def _middles(height: int, width: int, size: int) -> Array:
+def middles(height: int, width: int, size: int) -> Array:
     """Column and row of the middle of each cell, in pixels."""
     tall, wide = (-(-side // 64) * 64 for side in (height, width))  # sizes come and go
     return _grid(tall, wide, size)[:height, :width]

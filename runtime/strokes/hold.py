@@ -12,15 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ...pictures import Pixels
-from .flow import AROUND, CELL, followed, mask_of
+from .flow import AROUND, CELL, looked_up, mask_of, middles
+from .shift import loops
 from .watch import Motion
 
 Array = npt.NDArray[Any]
 
 _BETWEEN = 0.2  # pixels off whole ones from which on interpolation takes detail away
-_GIVEN_BACK = 0.16  # of that: see ``Torus``; what is right on average
+_GIVEN_BACK = 21  # of that, of 128: see ``shift.py``; what is right on average
 _NEIGHBOURS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
-_SHARPER: Array = np.diag([0, 1 + 4 * _GIVEN_BACK, 0]) - _GIVEN_BACK * _NEIGHBOURS
+_SHARPER: Array = (np.diag([0, 128 + 4 * _GIVEN_BACK, 0]) - _GIVEN_BACK * _NEIGHBOURS) / 128
 
 
 class Hold:
@@ -78,14 +79,32 @@ def _moved(shown: Pixels, flow: Array) -> Pixels:
         return shown
     cells = np.s_[top : top + height, left : left + width]
     pixels = tuple(slice(CELL * side.start, CELL * side.stop) for side in cells)
-    moved = followed(shown, flow, cells, CELL)
     # Sharpened only where neither rows nor columns are whole, or stripes would build up.
-    between = mask_of(_is_between(across[cells]) & _is_between(down[cells]))
-    if between.any():
-        moved = cv2.copyTo(cv2.filter2D(moved, -1, _SHARPER), _enlarged(between), moved)
+    between = _is_between(across[cells]) & _is_between(down[cells])
+    moved = _followed(shown, flow, cells, between)
     out = shown.copy()
     cv2.copyTo(moved, _enlarged(moving[cells]), out[pixels])
     return out
+
+
+def _followed(shown: Pixels, flow: Array, cells: tuple[slice, slice], between: Array) -> Pixels:
+    """Looks the pixels of some cells up where they were, and sharpens some of those."""
+    size = tuple(CELL * (side.stop - side.start) for side in cells)
+    if compiled := loops():
+        columns, rows = np.empty((2, *size), np.float32)
+        lines = np.empty((4, size[1] + 8), np.float32)
+        compiled.positions(flow, (cells[0].start, cells[1].start), lines, columns, rows)
+        rgba = looked_up(cv2.cvtColor(shown, cv2.COLOR_RGB2RGBA), columns, rows)
+        sharp = np.empty_like(rgba)
+        flat, out = (one.reshape(size[0], -1) for one in (rgba, sharp))
+        mask = np.empty(flat.shape[1], np.uint8)
+        compiled.sharpen(flat, between.view(np.uint8), _GIVEN_BACK, mask, out)
+        return cv2.cvtColor(sharp, cv2.COLOR_RGBA2RGB)
+    at = (flow * np.float32(CELL) + middles(flow.shape[0], flow.shape[1], CELL))[cells]
+    moved = looked_up(shown, cv2.resize(at, size[::-1], interpolation=cv2.INTER_LINEAR))
+    if between.any():
+        moved = cv2.copyTo(cv2.filter2D(moved, -1, _SHARPER), _enlarged(mask_of(between)), moved)
+    return moved
 
 
 def _is_between(cells: Array) -> Array:

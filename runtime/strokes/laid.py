@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...canvas.layout import CELL, Canvas, Piece, pixels
+from ...canvas.layout import Canvas, Piece, pixels
 from ...files import read_record, write_record
 from ..cache import cache_path, code_hash, make_room
 from .canvases import Canvases
-from .loops.marks import find_boxes
-from .loops.tables import TILE, Tables
+from .loops.marks import count_runs, list_runs
+from .loops.tables import Tables
 
 Array = npt.NDArray[Any]
 
@@ -75,48 +75,42 @@ class LaidCanvases:
 
 def tables_of(canvas: Canvas) -> Tables:
     """Returns a canvas as loops read it."""
-    arrays, candidates = canvas.arrays(), canvas.candidates.reshape(-1, *canvas.ground.shape)
-    boxes = np.full((len(canvas.cell), 5), -1, np.int16)
-    boxes[:, 1::2] = np.iinfo(np.int16).max
-    find_boxes(candidates, TILE * CELL // canvas.step, boxes)
-    places, begins = _places(boxes[:, 0], len(candidates))
-    among = places - begins[boxes[:, 0]]
-    among[places == 0] = 0
-    order = np.argsort(canvas.cell, kind="stable")
-    layer, cell = np.divmod(canvas.cell[order], canvas.rest[0].size)
+    candidates = canvas.candidates.reshape(-1, *canvas.ground.shape)
+    counts = np.zeros(len(canvas.cell) + 1, np.int32)
+    count_runs(candidates, counts)
+    begins = np.cumsum(counts, dtype=np.int32)
+    runs = np.empty((begins[-1], 3), np.uint16)
+    list_runs(candidates, begins[:-1].copy(), runs)
+    patches = int(canvas.ground.max())
+    used = np.nonzero((counts[1:] > 0) | (np.arange(len(canvas.cell)) <= patches))[0]
+    used = used[np.argsort(canvas.cell[used], kind="stable")]
+    layer, cell = np.divmod(canvas.cell[used], canvas.rest[0].size)
+    arrays = canvas.arrays()
     texels = np.stack([arrays[pixel] for pixel in pixels(canvas.step)], axis=1)
     return Tables(
-        among.astype(np.uint16 if among.max() < 1 << 16 else np.uint32)[candidates],
-        begins,
         canvas.ground,
         canvas.origin,
-        order.astype(np.int32),
-        places[order],
+        used.astype(np.int32),
         layer.astype(np.uint8),
         cell.astype(np.int32),
-        np.ascontiguousarray(canvas.marks[:4].T[order]),
-        np.ascontiguousarray(canvas.marks[4:].T[order]),
-        boxes[order],
+        canvas.marks[0, used],
+        np.ascontiguousarray(canvas.marks[1:4].T[used]),
+        np.ascontiguousarray(canvas.marks[4:].T[used]),
+        *_in_order(begins, runs, used),
         (texels * 256).astype(np.uint16),
         np.ascontiguousarray(canvas.rest.reshape(2, -1)),
         canvas.pitch,
-        int(canvas.ground.max()),
+        patches,
         len(canvas.candidates),
     )
 
 
-def _places(slots: Array, many: int) -> tuple[Array, Array]:
-    """Returns the place of each mark in the order of slots, and where each slot's places begin.
-
-    The first place of a slot is no mark's. Marks without a slot have place 0.
-    """
-    there = np.nonzero(slots >= 0)[0]
-    there = there[there > 0]  # mark 0 is none
-    there = there[np.argsort(slots[there], kind="stable")]
-    begins = np.searchsorted(slots[there], np.arange(many)) + np.arange(many)
-    places = np.zeros(len(slots), np.int32)
-    places[there] = np.arange(len(there)) + slots[there] + 1
-    return places, begins.astype(np.int32)
+def _in_order(begins: Array, runs: Array, order: Array) -> tuple[Array, Array]:
+    """Returns where the runs of some marks begin, and the runs, in an order of the marks."""
+    counts = np.diff(begins)[order]
+    ends = np.cumsum(counts)
+    which = np.repeat(begins[order] - (ends - counts), counts) + np.arange(ends[-1])
+    return np.concatenate([[0], ends]).astype(np.int32), runs[which]
 
 
 def _read(path: Path) -> Tables | None:

@@ -29,14 +29,14 @@ def due_of(size: tuple[int, int], turns: Iterable[int], every: int = 1) -> Array
     Returns:
         uint8 [h, w], 255 where it is due and 0 elsewhere.
     """
-    due = np.zeros(256, np.uint8)
-    due[list(turns)] = 255
-    return cv2.LUT(_turns(size[1], size[0], every), due)
+    asked = np.uint8(sum({1 << turn for turn in turns}))
+    due = _turns(size[1], size[0], every) & asked
+    return cv2.threshold(due, 0, 255, cv2.THRESH_BINARY)[1]
 
 
 @functools.lru_cache(maxsize=8)
 def _turns(height: int, width: int, every: int) -> Array:
-    """Of each pixel when it is painted anew, of so many frames; the same all over a patch."""
+    """When each pixel is painted anew, as one of eight bits; the same all over a patch."""
     down, across = (side * max(0.5, height / 720) for side in _PATCH)
     at = np.indices((height, width), np.float32) / np.array([[[down]], [[across]]], np.float32)
     lattice = uniform(0, 1, np.arange(2)[:, None, None], *np.ogrid[: height // 32, : width // 32])
@@ -45,4 +45,4 @@ def _turns(height: int, width: int, every: int) -> Array:
     row, column = np.floor(at).astype(np.int64)
     column = np.floor(at[1] + 0.5 * (row % 2)).astype(np.int64)
     turns = np.floor(uniform(0, 2, row, column) * TURNS).astype(np.uint8)
-    return np.ascontiguousarray(turns[::every, ::every])
+    return np.ascontiguousarray(np.uint8(1) << turns[::every, ::every])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from pleinair.runtime.sources.opening import open_source
 from pleinair.tools.live_adaptive import Shown, per_second, third
 from pleinair.tools.live_delay import from_stream
 from pleinair.tools.live_memory import growth
-from pleinair.tools.stream_server import mark, marked
+from pleinair.tools.live_stages import rows, trace
+from pleinair.tools.stream_server import mark, marked, serving
 
 
 @pytest.mark.parametrize("number", [0, 1, 0b1010101010101010, 65535])
@@ -24,6 +26,20 @@ def test_a_stream_is_measured_from_when_it_was_sent(demo_clip):
     assert found["frames"] > 5
     assert 0 < found["p50_ms"] <= found["p90_ms"] <= found["p99_ms"]
     assert found["since_sent_p50_ms"] > found["p50_ms"]
+
+
+def test_the_stages_of_a_frame_follow_each_other(demo_clip):
+    size = (320, 180)
+    with serving(str(demo_clip), size, 30.0) as (address, _), open_source(address) as source:
+        found = trace(source, size, 1.5, "monet-conv")
+    assert len(found) > 5
+    stages = ("captured", "taken", "complete", "prepared", "painting", "painted", "finishing")
+    for times in found:
+        in_order = [times[stage] for stage in (*stages, "finished", "shown")]
+        assert in_order == sorted(in_order)
+    painted, *table = rows(found)
+    assert painted == f"painted: {len(found)} frames"
+    assert [line.split()[0] for line in table if "frames" not in line][-1] == "all"
 
 
 def test_a_third_is_judged_when_it_has_settled():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiling import HALF, ONE, WHITE, ZERO, Array, f32, i32, inner, outer, u8, u32
+from .compiling import HALF, ONE, WHITE, ZERO, Array, i32, inner, outer, u8, u32
 from .flat import GRAIN, PART, columns_of, flatten, texel
-from .tables import Look, Paint, Tables, Where
+from .marks import stamp
+from .tables import Bench, Look, Paint, Tables, Where
 
 _Three = tuple[int, int, int]
 _Arrays = tuple[Array, Array, Array]
@@ -14,7 +15,13 @@ _Arrays = tuple[Array, Array, Array]
 
 @outer
 def paint_blocks(
-    tables: Tables, look: Look, paint: Paint, where: Where, rows: tuple[int, int], out: Array
+    tables: Tables,
+    look: Look,
+    paint: Paint,
+    where: Where,
+    rows: tuple[int, int],
+    bench: Bench,
+    out: Array,
 ) -> None:
     """Paints where a sample is a block of 2x2 pixels.
 
@@ -24,27 +31,48 @@ def paint_blocks(
         paint: What the plan makes of it.
         where: What is painted.
         rows: Of samples: the first, and the one after the last.
+        bench: For these rows.
         out: uint8 [2 * h, 6 * w]: takes the painting.
     """
     height, width = tables.ground.shape
-    flat, tops = np.zeros((3, 4, width + 2), f32), np.zeros((3, 2, width + 2), i32)
-    columns, work = np.empty(width + 1, i32), np.empty((6, width), f32)
-    seen, which = np.empty((5, 4, width), f32), np.empty((5, width), i32)
-    texels, lines = np.empty((12, width), f32), np.empty((12, width), u8)
+    first, columns = max(0, rows[0] - 1), bench.columns
+    stamp(tables, paint.visible, first, bench.stamped)
+    seen, which = bench.around.reshape(5, 4, width + 2), bench.which
     for row in range(rows[0] - 1, rows[1] + 1):
         inside, slot = max(0, min(height - 1, row)), row % 3
         many = columns_of(where.near[inside], columns)
-        flatten(tables, look, paint, inside, columns[:many], flat[slot], tops[slot])
-        for at, beside in ((0, 1), (width + 1, width)):
-            flat[slot, :, at], tops[slot, :, at] = flat[slot, :, beside], tops[slot, :, beside]
+        flatten(tables, look, paint, bench, inside, first, many)
+        _repeat_ends(bench.flat, bench.tops, inside % 3, slot)
         if row > rows[0]:
             many = columns_of(where.needed[row - 1], columns)
             around = (row - 2) % 3, (row - 1) % 3, slot
-            _look_around(flat, tops, around, columns[:many], seen, which)
-            _take_texels(tables, tops, around, row - 1, columns[:many], texels)
+            _look_around(bench.flat, bench.tops, around, columns[:many], seen, which)
+            _take_texels(tables, bench.tops, around, row - 1, columns[:many], bench.texels)
             for pixel in range(4):
-                _paint_pixel(pixel, many, seen, which, texels, work, lines)
-            _write_blocks(lines, columns[:many], out[2 * row - 2], out[2 * row - 1])
+                _paint_pixel(pixel, many, seen, which, bench.texels, bench.work, bench.lines)
+            _write_blocks(bench.lines, columns[:many], out[2 * row - 2], out[2 * row - 1])
+
+
+@inner
+def _repeat_ends(flat: Array, tops: Array, slot: int, to: int) -> None:
+    """Repeats a row's first and last sample beyond it, and the whole row if it is another's."""
+    last = flat.shape[2] - 1
+    for kind in range(4):
+        flat[slot, kind, 0], flat[slot, kind, last] = (
+            flat[slot, kind, 1],
+            flat[slot, kind, last - 1],
+        )
+    for kind in range(2):
+        tops[slot, kind, 0], tops[slot, kind, last] = (
+            tops[slot, kind, 1],
+            tops[slot, kind, last - 1],
+        )
+    if to != slot:
+        for at in range(last + 1):
+            for kind in range(4):
+                flat[to, kind, at] = flat[slot, kind, at]
+            for kind in range(2):
+                tops[to, kind, at] = tops[slot, kind, at]
 
 
 @inner

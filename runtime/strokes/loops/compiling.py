@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
+import importlib.util
 import json
 import os
 from collections.abc import Callable
@@ -21,10 +23,23 @@ Array = npt.NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Numbers as the loops write them: Numba computes with Python's in double precision.
-f32, i32, u32, u8 = np.float32, np.int32, np.uint32, np.uint8
+f32, i16, i32, u32, u8 = np.float32, np.int16, np.int32, np.uint32, np.uint8
 ZERO, HALF, ONE, WHITE, THIRD = f32(0), f32(0.5), f32(1), f32(255), f32(1 / 3)
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+
+def _leave_scipy() -> None:
+    """Has Numba take SciPy for able, without importing it; that takes 0.2 s, and no loop needs it.
+
+    Who multiplies matrices with Numba imports it then.
+    """
+    linalg: Any = importlib.import_module("numba.np.linalg")
+    ensure = getattr(linalg, "ensure_blas", None)
+    if ensure and importlib.util.find_spec("scipy"):
+        linalg.ensure_blas = lambda: None
+        arrays: Any = importlib.import_module("numba.np.arraymath")
+        linalg.ensure_blas = arrays.ensure_blas = ensure
 
 
 def _folder() -> Path | None:
@@ -67,15 +82,16 @@ def _checksums(folder: Path) -> dict[str, str]:
 
 _SEAL = "whole"
 _FOLDER = _folder()
+_leave_scipy()
 
 
 def inner(function: F) -> F:
     """Compiles what other loops call."""
-    compiled: F = numba.njit(function, **_OPTIONS)
+    compiled: F = numba.njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
     return compiled
 
 
 def outer(function: F) -> F:
     """Compiles what Python calls, and keeps it."""
-    compiled: F = numba.njit(function, cache=_FOLDER is not None, **_OPTIONS)
+    compiled: F = numba.njit(function, cache=_FOLDER is not None, no_cfunc_wrapper=True, **_OPTIONS)
     return compiled

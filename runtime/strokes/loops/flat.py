@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .compiling import HALF, ONE, THIRD, ZERO, Array, f32, i32, inner, u32
-from .tables import TILE, Look, Paint, Tables
+from .tables import Bench, Look, Paint, Tables
 
 GRAIN = f32(1 / 255)  # opacity of one of 255 steps of cover
 PART = f32(1 / 256)  # see ``Tables.texels``
@@ -25,7 +23,7 @@ def columns_of(samples: Array, columns: Array) -> int:
 
 @inner
 def flatten(
-    tables: Tables, look: Look, paint: Paint, row: int, columns: Array, flat: Array, tops: Array
+    tables: Tables, look: Look, paint: Paint, bench: Bench, row: int, first: int, many: int
 ) -> None:
     """Finds colours and marks of some samples of a row, without relief.
 
@@ -33,78 +31,36 @@ def flatten(
         tables: The canvas.
         look: Of the hand.
         paint: What the plan makes of it.
+        bench: Has the columns of the samples. What is found goes to row modulo 3: to ``flat``
+            colours, and the light that relief 1 has over relief 0, to ``tops`` the topmost mark
+            and its origin.
         row: Of samples.
-        columns: Of the samples.
-        flat: float32 [4, w + 2]: takes colours, and the light that relief 1 has over relief 0.
-        tops: int32 [2, w + 2]: takes the topmost mark and its origin.
+        first: The first row of ``stamped``.
+        many: How many columns there are.
     """
-    many = columns.shape[0]
-    base, coat, here = np.empty((4, many), f32), np.empty((4, many), f32), np.empty(many, f32)
-    marks, top = np.empty(many, i32), np.zeros(many, i32)
-    side = TILE * tables.ground.shape[1] // paint.plan_columns
-    ends = _tiles(columns, side, paint.busy.shape[2])
+    columns, base, coat, here = bench.columns[:many], bench.base, bench.coat, bench.here
+    marks, top = bench.marks[0][:many], bench.marks[1][:many]
     for at in range(many):
-        marks[at] = tables.ground[row, u32(columns[at])]
+        marks[at], top[at] = tables.ground[row, u32(columns[at])], 0
         here[at] = paint.here[row, u32(columns[at])]
     take_paint(marks, paint.paints, base)
     for layer in range(tables.layers):
-        if _topmost(tables, paint, (layer, row // side, row), columns, ends, marks):
+        stamped, any_mark = bench.stamped[layer, row - first], i32(0)
+        for at in range(many):
+            marks[at] = stamped[u32(columns[at])]
+            any_mark |= marks[at]
+        if any_mark:
             take_paint(marks, paint.paints, coat)
             _keep_within_contours(coat, marks, here, look, base[3], top)
             for colour in range(3):
-                _blend(base[colour], coat[colour], coat[3])
+                _blend(base[colour][:many], coat[colour], coat[3])
+    flat, tops = bench.flat[row % 3], bench.tops[row % 3]
     for at in range(many):
         to = u32(columns[at] + 1)
         red, green, blue = base[0, at], base[1, at], base[2, at]
         flat[0, to], flat[1, to], flat[2, to] = red, green, blue
         flat[3, to] = base[3, at] * ((red + green + blue) * look.body)
         tops[0, to], tops[1, to] = top[at], tables.origin[u32(top[at])]
-
-
-@inner
-def _tiles(columns: Array, side: int, tiles: int) -> Array:
-    """Returns how many of the columns are before the end of each tile."""
-    ends, at = np.empty(tiles, i32), 0
-    for tile in range(tiles):
-        while at < columns.shape[0] and columns[at] < side * (tile + 1):
-            at += 1
-        ends[tile] = at
-    return ends
-
-
-@inner
-def _topmost(
-    tables: Tables,
-    paint: Paint,
-    place: tuple[int, int, int],
-    columns: Array,
-    ends: Array,
-    marks: Array,
-) -> bool:
-    """Finds the topmost visible mark of a layer at some samples of a row; says if there is any.
-
-    Args:
-        tables: The canvas.
-        paint: What the plan makes of it.
-        place: The layer, the row of tiles and the row of samples.
-        columns: Of the samples.
-        ends: See ``_tiles``.
-        marks: int32: takes their numbers.
-    """
-    layer, tiles, row = place
-    marks[:] = 0
-    found = False
-    each = tables.candidates.shape[0] // tables.layers
-    for slot in range(layer * each, (layer + 1) * each):
-        busy, candidates, first = paint.busy[slot, tiles], tables.candidates[slot, row], 0
-        shown = paint.shown[tables.begins[slot] :]
-        for tile in range(ends.shape[0]):
-            if busy[tile]:
-                found = True
-                for at in range(first, ends[tile]):
-                    marks[at] = max(marks[at], shown[u32(candidates[u32(columns[at])])])
-            first = ends[tile]
-    return found
 
 
 @inner

@@ -2,88 +2,125 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ....canvas.winners import HIDDEN, NEED, TURN
-from .compiling import HALF, ONE, WHITE, ZERO, Array, f32, i32, outer, u32
-from .tables import Paint, Plan, Tables
+from .compiling import HALF, ONE, WHITE, ZERO, Array, f32, i32, inner, outer, u32
+from .tables import Plan, Tables
 
 _NEED, _TURN, _HIDDEN, _TINY = f32(NEED), f32(TURN), f32(HIDDEN), f32(1e-8)
 
 
 @outer
-def aim(plan: Plan, rest: Array, directions: Array) -> None:
-    """Finds the directions of a plan: unit vectors; short ones are drawn towards ``rest``.
+def count_runs(candidates: Array, begins: Array) -> None:
+    """Counts the runs of samples of which a mark is the candidate.
 
     Args:
-        plan: The plan.
-        rest: float32 [2, cells].
-        directions: float32 [2, layers, cells]: takes them.
-    """
-    values, apart = plan.values, plan.layers * plan.channel
-    for layer in range(plan.layers):
-        for cell in range(rest.shape[1]):
-            at = u32(6 * apart + layer * plan.channel + cell * plan.cell)
-            x, y = values[at], values[at + apart]
-            lacking = max((ONE - np.sqrt(max(x * x + y * y, _TINY))) * HALF, ZERO)
-            x, y = x + lacking * rest[0, cell], y + lacking * rest[1, cell]
-            length = np.sqrt(max(x * x + y * y, _TINY))
-            directions[0, layer, cell], directions[1, layer, cell] = x / length, y / length
-
-
-@outer
-def find_boxes(candidates: Array, side: int, boxes: Array) -> None:
-    """Finds where each mark is a candidate.
-
-    Args:
-        candidates: See ``Tables``.
-        side: Samples a side of a tile.
-        boxes: Takes what is found; begins with rows and columns from 32767 to -1.
+        candidates: int32 [slots, h, w]: marks; 0 is none.
+        begins: int32 [marks + 1]: takes the counts, each at the place after its mark.
     """
     slots, height, width = candidates.shape
     for slot in range(slots):
         for row in range(height):
+            line, last = candidates[slot, row], i32(0)
             for column in range(width):
-                box = boxes[u32(candidates[slot, row, column])]
-                box[0] = slot
-                box[1], box[2] = min(box[1], row // side), max(box[2], row // side)
-                box[3], box[4] = min(box[3], column // side), max(box[4], column // side)
+                mark = line[column]
+                if mark != last and mark:
+                    begins[u32(mark + 1)] += 1
+                last = mark
 
 
 @outer
-def mix(tables: Tables, plan: Plan, directions: Array, first: int, last: int, paint: Paint) -> None:
-    """Mixes the paint of some marks.
+def list_runs(candidates: Array, next_run: Array, runs: Array) -> None:
+    """Lists those runs.
+
+    Args:
+        candidates: See ``count_runs``.
+        next_run: int32 [marks]: where the runs of each mark begin; is changed.
+        runs: uint16 [runs, 3]: takes them, see ``Tables``.
+    """
+    slots, height, width = candidates.shape
+    for slot in range(slots):
+        for row in range(height):
+            line, last, run = candidates[slot, row], i32(0), u32(0)
+            for column in range(width):
+                mark = line[column]
+                if mark != last and mark:
+                    run = u32(next_run[u32(mark)])
+                    next_run[u32(mark)] += 1
+                    runs[run, 0], runs[run, 1] = row, column
+                if mark:
+                    runs[run, 2] = column + 1
+                last = mark
+
+
+@outer
+def mix(tables: Tables, plan: Plan, first: int, last: int, paints: Array, visible: Array) -> int:
+    """Mixes the paint of some marks; returns how many of them are visible.
 
     Args:
         tables: The canvas.
         plan: The plan.
-        directions: From ``aim``.
         first: The first mark in the tables.
         last: The one after the last.
-        paint: Takes it; where marks are busy has to be zero before.
+        paints: Takes it, see ``Paint``.
+        visible: int32: takes which are visible.
     """
     values, apart = plan.values, plan.layers * plan.channel
+    many = 0
     for at in range(u32(first), u32(last)):
-        mark, cell, place = u32(tables.mark[at]), u32(tables.cell[at]), u32(tables.place[at])
-        layer = u32(tables.layer[at])
-        of = u32(layer * plan.channel + cell * plan.cell)
-        need = (values[of + 5 * apart] - tables.needs[at, 0]) * _NEED + HALF
-        turn = directions[0, layer, cell] * tables.needs[at, 1]
-        turn += directions[1, layer, cell] * tables.needs[at, 2]
-        turn = (turn + tables.needs[at, 3]) * _TURN + HALF
-        opacity = max(ZERO, min(ONE, need, turn))
-        visible = (opacity > _HIDDEN) & (place > 0)
-        paint.shown[place] = i32(mark) if visible else i32(0)
-        if visible or mark <= u32(tables.patches):
-            paint.paints[mark, 3] = opacity
-            light = values[of + 3 * apart] * tables.differences[at, 0]
-            for colour in range(3):
-                hue = values[of + 4 * apart] * tables.differences[at, 1 + colour]
-                value = (values[of + colour * apart] + light + hue) * WHITE
-                value = max(ZERO, min(WHITE, value))
-                paint.paints[mark, colour] = np.floor(value + HALF)
-        if visible:
-            slot, top, bottom, left, right = tables.boxes[at]
-            for row in range(top, bottom + 1):
-                for column in range(left, right + 1):
-                    paint.busy[slot, row, column] = 1
+        of = u32(tables.layer[at] * plan.channel + tables.cell[at] * plan.cell)
+        need = (values[of + 5 * apart] - tables.needs[at]) * _NEED + HALF
+        opacity = ZERO
+        if need > _HIDDEN:
+            x, y = _direction(values[of + 6 * apart], values[of + 7 * apart], tables, at)
+            turn = x * tables.turns[at, 0]
+            turn += y * tables.turns[at, 1]
+            turn = (turn + tables.turns[at, 2]) * _TURN + HALF
+            opacity = max(ZERO, min(ONE, need, turn))
+        mark = u32(tables.mark[at])
+        if opacity > _HIDDEN:
+            visible[many] = at
+            many += 1
+        elif mark > u32(tables.patches):
+            continue
+        paints[mark, 3] = opacity
+        light = values[of + 3 * apart] * tables.differences[at, 0]
+        for colour in range(3):
+            hue = values[of + 4 * apart] * tables.differences[at, 1 + colour]
+            value = (values[of + colour * apart] + light + hue) * WHITE
+            value = max(ZERO, min(WHITE, value))
+            paints[mark, colour] = np.floor(value + HALF)
+    return many
+
+
+@inner
+def _direction(x: np.float32, y: np.float32, tables: Tables, at: int) -> tuple[Any, Any]:
+    """A plan's direction as a unit vector; a short one is drawn towards the cell's own."""
+    cell = u32(tables.cell[at])
+    lacking = max((ONE - np.sqrt(max(x * x + y * y, _TINY))) * HALF, ZERO)
+    x, y = x + lacking * tables.rest[0, cell], y + lacking * tables.rest[1, cell]
+    length = np.sqrt(max(x * x + y * y, _TINY))
+    return x / length, y / length
+
+
+@inner
+def stamp(tables: Tables, visible: Array, first: int, top: Array) -> None:
+    """Finds the topmost visible mark of each layer at some rows of samples.
+
+    Args:
+        tables: The canvas.
+        visible: See ``Paint``.
+        first: The first row.
+        top: int32 [layers, rows, w], all 0: takes them.
+    """
+    for at in visible:
+        page, mark = top[u32(tables.layer[u32(at)])], tables.mark[u32(at)]
+        for run in range(u32(tables.begins[u32(at)]), u32(tables.begins[u32(at + 1)])):
+            row = i32(tables.runs[run, 0]) - first
+            if 0 <= row < page.shape[0]:
+                line = page[u32(row)]
+                for column in range(u32(tables.runs[run, 1]), u32(tables.runs[run, 2])):
+                    line[column] = max(line[column], mark)

@@ -6,32 +6,48 @@ import numpy as np
 
 from .compiling import HALF, ONE, THIRD, WHITE, ZERO, Array, f32, i32, inner, outer, u8, u32
 from .flat import GRAIN, PART, columns_of, flatten, texel
-from .tables import Look, Paint, Tables, Where
+from .marks import stamp
+from .tables import Bench, Look, Paint, Tables, Where
 
 
 @outer
 def paint_pixels(
-    tables: Tables, look: Look, paint: Paint, where: Where, rows: tuple[int, int], out: Array
+    tables: Tables,
+    look: Look,
+    paint: Paint,
+    where: Where,
+    rows: tuple[int, int],
+    bench: Bench,
+    out: Array,
 ) -> None:
     """Paints where a sample is a pixel; see ``paint_blocks``."""
-    height, width = tables.ground.shape
-    flat, tops = np.zeros((3, 4, width + 2), f32), np.zeros((3, 2, width + 2), i32)
-    columns, most, means = np.empty(width + 1, i32), np.empty(width, i32), np.empty((3, width), f32)
+    (height, width), flat, tops = tables.ground.shape, bench.flat, bench.tops
+    first, columns = max(0, rows[0] - 1), bench.columns
+    stamp(tables, paint.visible, first, bench.stamped)
+    most, means, sums = bench.which[0], bench.around[:3, :width], bench.around[3]
     for row in range(rows[0] - 1, rows[1] + 1):
-        slot = row % 3
         if 0 <= row < height:
             many = columns_of(where.near[row], columns)
-            flatten(tables, look, paint, row, columns[:many], flat[slot], tops[slot])
+            flatten(tables, look, paint, bench, row, first, many)
         else:
-            flat[slot], tops[slot] = ZERO, i32(0)
+            _clear(flat[row % 3], tops[row % 3])
         if row > rows[0]:
             _topmost_around(tops, most)
             tall = HALF if row - 1 in (0, height - 1) else THIRD
             for colour in range(3):
-                _average(flat[:, colour], row - 1, tall, means[colour])
+                _average(flat[:, colour], row - 1, tall, sums, means[colour])
             many = columns_of(where.needed[row - 1], columns)
             own = row - 1, flat[(row - 1) % 3], tops[(row - 1) % 3]
             _paint_row(tables, look, paint, own, (most, means), columns[:many], out[row - 1])
+
+
+@inner
+def _clear(flat: Array, tops: Array) -> None:
+    for at in range(flat.shape[1]):
+        for kind in range(4):
+            flat[kind, at] = ZERO
+        for kind in range(2):
+            tops[kind, at] = 0
 
 
 @inner
@@ -46,18 +62,18 @@ def _topmost_around(tops: Array, most: Array) -> None:
 
 
 @inner
-def _average(rows: Array, row: int, tall: np.float32, means: Array) -> None:
+def _average(rows: Array, row: int, tall: np.float32, sums: Array, means: Array) -> None:
     """Averages 3x3 samples around each of a row, without those outside of the picture.
 
     Args:
         rows: float32 [3, w + 2]: by row modulo 3, with zero outside of the picture.
         row: Of samples.
         tall: 1 over how many of the rows are in the picture.
+        sums: float32 [w + 2].
         means: float32 [w]: takes the means.
     """
     above, own, below = rows[(row - 1) % 3], rows[row % 3], rows[(row + 1) % 3]
     width = means.shape[0]
-    sums = np.empty(width + 2, f32)
     for at in range(width + 2):
         sums[at] = ((above[at] + own[at]) + below[at]) * tall
     for at in range(width):

@@ -8,27 +8,24 @@ import numpy as np
 
 from .compiling import Array
 
-TILE = 8  # cells a side: of a slot that has no visible mark in a tile nothing is read there
-
 
 class Tables(NamedTuple):
     """A canvas as the loops read it; see ``Canvas``.
 
     Attributes:
-        candidates: uint16 or uint32 [slots, h, w]: the place of each among the marks of its slot, a
-            layer's marks of one direction; 0 is none.
-        begins: int32 [slots]: where those places begin among those of all slots.
         ground: int32 [h, w].
         origin: int32 [marks].
-        mark: int32 [marks]: their numbers in the order of cells, so that a plan is read from its
-            begin to its end; this is the order of what follows.
-        place: int32 [marks]: among those of all slots; 0 for what is nowhere a candidate.
-        layer: uint8 [marks]: of the plan.
-        cell: int32 [marks]: of that layer.
-        needs: float32 [marks, 4]: the threshold of need, and what decides about directions.
-        differences: float32 [marks, 4]: in lightness, red, green and blue.
-        boxes: int16 [marks, 5]: of each mark its slot, and its first and last row and column of
-            tiles; the last before the first if it is nowhere a candidate.
+        mark: int32 [n]: the numbers of the patches of the ground, and of the marks that are
+            candidates anywhere, in the order of cells, so that a plan is read from its begin to its
+            end; this is the order of what follows.
+        layer: uint8 [n]: of the plan.
+        cell: int32 [n]: of that layer.
+        needs: float32 [n]: the threshold of need.
+        turns: float32 [n, 3]: what decides about directions.
+        differences: float32 [n, 4]: in lightness, red, green and blue.
+        begins: int32 [n + 1]: where the runs of each begin.
+        runs: uint16 [runs, 3]: the samples of which a mark is a candidate: a row, the first column
+            and the one after the last.
         texels: uint16 [texels, step * step]: 256 times cover and relief of a sample's pixels, see
             ``Canvas.arrays``.
         rest: float32 [2, cells].
@@ -37,17 +34,16 @@ class Tables(NamedTuple):
         layers: Of the hand.
     """
 
-    candidates: Array
-    begins: Array
     ground: Array
     origin: Array
     mark: Array
-    place: Array
     layer: Array
     cell: Array
     needs: Array
+    turns: Array
     differences: Array
-    boxes: Array
+    begins: Array
+    runs: Array
     texels: Array
     rest: Array
     pitch: int
@@ -78,17 +74,13 @@ class Paint(NamedTuple):
     Attributes:
         paints: float32 [marks, 4]: of the ground and of visible marks colours, whole numbers in
             0..255, and opacity.
-        shown: int32 [places]: the number of each visible mark, and 0 for others.
-        busy: uint8 [slots, rows of tiles, columns of tiles]: 1 where a visible mark is.
+        visible: int32 [k]: which of the tables' marks are visible.
         here: float32 [h, w]: the plan's brightness for the finest marks, 0..255.
-        plan_columns: Of cells.
     """
 
     paints: Array
-    shown: Array
-    busy: Array
+    visible: Array
     here: Array
-    plan_columns: int
 
 
 class Where(NamedTuple):
@@ -109,3 +101,58 @@ class Look(NamedTuple):
     body: np.float32  # light that relief 1 has over relief 0, for the sum of three colours
     ends: np.float32  # difference in brightness at which a mark ends
     steep: np.float32  # what it loses of its opacity for each unit before
+
+
+class Bench(NamedTuple):
+    """Memory for one thread to work in: with an array that a loop makes it compiles for longer.
+
+    Attributes:
+        stamped: int32 [layers, rows, w]: the topmost mark of each layer at some rows of samples.
+        flat: float32 [3, 4, w + 2]: of three rows of samples, see ``flatten``.
+        tops: int32 [3, 2, w + 2]: the same.
+        columns: int32 [w + 1]: which of a row count.
+        base: float32 [4, w]: colours and opacity of what is painted of a row so far.
+        coat: float32 [4, w]: those of what comes over it.
+        here: float32 [w]: see ``Paint``.
+        marks: int32 [2, w]: marks of a layer, and the topmost ones.
+        around: float32 [20, w + 2]: what is around samples.
+        which: int32 [5, w]: the same.
+        texels: float32 [12, w]: of marks.
+        work: float32 [6, w]: shares of marks and their light.
+        lines: uint8 [12, w]: pixels.
+    """
+
+    stamped: Array
+    flat: Array
+    tops: Array
+    columns: Array
+    base: Array
+    coat: Array
+    here: Array
+    marks: Array
+    around: Array
+    which: Array
+    texels: Array
+    work: Array
+    lines: Array
+
+    @classmethod
+    def of(cls, tables: Tables, rows: int) -> Bench:
+        """Returns what it takes to paint some rows of samples."""
+        width = tables.ground.shape[1]
+        f32, i32 = np.float32, np.int32
+        return cls(
+            np.zeros((tables.layers, rows + 2, width), i32),
+            np.zeros((3, 4, width + 2), f32),
+            np.zeros((3, 2, width + 2), i32),
+            np.empty(width + 1, i32),
+            np.empty((4, width), f32),
+            np.empty((4, width), f32),
+            np.empty(width, f32),
+            np.empty((2, width), i32),
+            np.empty((20, width + 2), f32),
+            np.empty((5, width), i32),
+            np.empty((12, width), f32),
+            np.empty((6, width), f32),
+            np.empty((12, width), np.uint8),
+        )
