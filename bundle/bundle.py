@@ -19,7 +19,7 @@ from typing import Any, Final
 from ..checks import check_artifact
 from ..errors import BundleError, PleinairError, UsageError, already_exists, shown
 from ..files import is_cut, recover_folder, replace_folder
-from ..owners import Owner
+from ..owners import Owner, forget_lock
 from ..private import without_folders
 from ..reading import Malformed
 from .manifest import AGAIN, MANIFEST, Artifact, Manifest, no_manifest, read_manifest, stays_inside
@@ -162,6 +162,7 @@ def check_out(out: Path, overwrite: bool, mark: str = MANIFEST) -> None:
             f"{out} is not a folder that pleinair wrote, and is not replaced; give another --out"
         )
     if not overwrite:
+        forget_lock(out.resolve())
         raise UsageError(already_exists(out))
 
 
