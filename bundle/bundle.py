@@ -21,7 +21,7 @@ from ..errors import BundleError, PleinairError, UsageError, already_exists, sho
 from ..files import is_cut, recover_folder, replace_folder
 from ..owners import Owner, forget_lock
 from ..private import without_folders
-from ..reading import Malformed
+from ..reading import Malformed, is_special
 from .manifest import AGAIN, MANIFEST, Artifact, Manifest, no_manifest, read_manifest, stays_inside
 from .resolve import Kind, resolve
 
@@ -136,6 +136,8 @@ class Bundle:
             raise BundleError(f"{self.label}: {what} links out of the bundle; {AGAIN}")
         if path != self.root and any(file.is_symlink() for file in files):
             raise BundleError(f"{self.label}: {what} holds links; {AGAIN}")
+        if any(map(is_special, files)):
+            raise BundleError(f"{self.label}: {what} is or holds a pipe or device; {AGAIN}")
         if sha256_of(path) != sha256:
             raise BundleError(
                 f"{self.label}: {what} does not have the sha256 that {MANIFEST} names: it was"
