@@ -82,9 +82,20 @@ def primary(data: bytes) -> tuple[int, Grid | None]:
 
 def icc_of(data: bytes) -> bytes:
     """Returns the first ICC profile in a file; empty if it has none."""
+    return _colours(data, b"prof", b"rICC")
+
+
+def codes_of(data: bytes) -> tuple[int, int] | None:
+    """Returns H.273's numbers of primaries and transfer; None if a file does not say them."""
+    content = _colours(data, b"nclx")
+    return struct.unpack_from(">HH", content) if len(content) >= 4 else None
+
+
+def _colours(data: bytes, *kinds: bytes) -> bytes:
+    """The first of a file's descriptions of colours that is of one of some kinds."""
     try:
         for kind, content in all_boxes(memoryview(data)):
-            if kind == b"colr" and bytes(content[:4]) in (b"prof", b"rICC"):
+            if kind == b"colr" and bytes(content[:4]) in kinds:
                 return bytes(content[4:])
     except (IndexError, struct.error):
         pass

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .heif import icc_of
+from .named_colours import named_profile
 
 Pixels = npt.NDArray[Any]
 
@@ -29,7 +30,7 @@ MISSING = (
 
 def has_profile(data: bytes) -> bool:
     """Whether a picture's file holds a colour profile, as far as its bytes tell."""
-    return any(mark in data for mark in _MARKS)
+    return any(mark in data for mark in _MARKS) or bool(named_profile(data))
 
 
 def can_convert() -> bool:
@@ -147,10 +148,11 @@ def _opened(data: bytes) -> Iterator[tuple[bytes, str, Any]]:
     from PIL import Image
 
     if data[4:8] == b"ftyp":
-        picture, icc, mode = None, icc_of(data), "RGB"
+        picture, icc, mode = None, icc_of(data) or named_profile(data), "RGB"
     else:
         picture = Image.open(io.BytesIO(data))
-        icc, mode = picture.info.get("icc_profile", b""), picture.mode
+        icc = named_profile(data) or picture.info.get("icc_profile", b"")
+        mode = picture.mode
     with picture or contextlib.nullcontext():
         if not icc:
             raise OSError

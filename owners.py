@@ -53,8 +53,8 @@ class Owner:
         part: str = "",
     ) -> None:
         self.output = output
-        where = Path(os.path.realpath(output.parent))  # one name for all who come
-        self.path = sibling(where / output.name, f".{output.name}{part and '.'}{part}{LOCK}")
+        self.path = _lock_of(output, part)
+        where = self.path.parent
         self.made = [folder for folder in (where, *where.parents) if not folder.exists()]
         self.file = -1
         try:
@@ -136,6 +136,18 @@ class Owner:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def _lock_of(output: Path, part: str = "") -> Path:
+    where = Path(os.path.realpath(output.parent))  # one name for all who come
+    return sibling(where / output.name, f".{output.name}{part and '.'}{part}{LOCK}")
+
+
+def forget_lock(output: Path) -> None:
+    """Removes the lock of a process that was killed when its output was complete, if it is one."""
+    if _lock_of(output).exists():
+        with contextlib.suppress(PleinairError):
+            Owner(output).release()
 
 
 def sibling(path: Path, name: str) -> Path:

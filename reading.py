@@ -26,13 +26,20 @@ class Malformed(ValueError):
     """What is wrong with a text."""
 
 
+def is_special(path: Path) -> bool:
+    """Whether a path is a pipe, socket or device: reading it may never begin, or never end."""
+    return path.exists() and not (path.is_file() or path.is_dir())
+
+
 def read_text(path: Path, longest: int = LONGEST) -> str:
     """Reads a file of UTF-8.
 
     Raises:
-        Malformed: It is too long, or no UTF-8.
+        Malformed: It is too long, no UTF-8, or no file but a pipe, say.
         OSError: It cannot be read.
     """
+    if is_special(path):
+        raise Malformed("it is a pipe, socket or device, no file")
     with path.open("rb") as file:
         data = file.read(longest + 1)
     if len(data) > longest:

@@ -19,9 +19,9 @@ from typing import Any, Final
 from ..checks import check_artifact
 from ..errors import BundleError, PleinairError, UsageError, already_exists, shown
 from ..files import is_cut, recover_folder, replace_folder
-from ..owners import Owner
+from ..owners import Owner, forget_lock
 from ..private import without_folders
-from ..reading import Malformed
+from ..reading import Malformed, is_special
 from .manifest import AGAIN, MANIFEST, Artifact, Manifest, no_manifest, read_manifest, stays_inside
 from .resolve import Kind, resolve
 
@@ -136,6 +136,8 @@ class Bundle:
             raise BundleError(f"{self.label}: {what} links out of the bundle; {AGAIN}")
         if path != self.root and any(file.is_symlink() for file in files):
             raise BundleError(f"{self.label}: {what} holds links; {AGAIN}")
+        if any(map(is_special, files)):
+            raise BundleError(f"{self.label}: {what} is or holds a pipe or device; {AGAIN}")
         if sha256_of(path) != sha256:
             raise BundleError(
                 f"{self.label}: {what} does not have the sha256 that {MANIFEST} names: it was"
@@ -162,6 +164,7 @@ def check_out(out: Path, overwrite: bool, mark: str = MANIFEST) -> None:
             f"{out} is not a folder that pleinair wrote, and is not replaced; give another --out"
         )
     if not overwrite:
+        forget_lock(out.resolve())
         raise UsageError(already_exists(out))
 
 

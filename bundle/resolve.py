@@ -24,6 +24,7 @@ from ..errors import (
     UsageError,
     unknown_name,
 )
+from ..reading import is_special
 from .manifest import AGAIN, MANIFEST, no_manifest
 
 SHIPPED = Path(__file__).parent.parent / "models"
@@ -231,6 +232,8 @@ def _varint(file: BinaryIO) -> int | None:
 def _unknown_content(path: Path) -> PleinairError:
     if path.is_dir():
         return BundleError(f"{no_manifest(path)}; nor is it a run, which has {GENERATOR}")
+    if is_special(path):
+        return BundleError(f"{path} is a pipe, socket or device, no file; save what it gives first")
     if instead := _what_instead(path):
         return BundleError(f"{path} is {instead}")
     if path.suffix in (".ckpt", ".pt", ".pth", ".safetensors"):

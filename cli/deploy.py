@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from ..errors import UsageError, already_exists, needs
+from ..owners import forget_lock
 from .app import Json, MeasureWith, Overwrite, Wait, app
 from .console import add_row, end_with, print_line, say
 from .wrong import Verbs
@@ -43,6 +44,7 @@ def deploy_jetson(
     resolve(source, *EXPORTABLE)
     check_calibration(calibration)
     if out.exists() and not overwrite:
+        forget_lock(out.resolve())
         raise UsageError(already_exists(out))
     with needs("export"):
         from ..deploy.jetson.make_kit import write_kit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -26,6 +27,9 @@ def main() -> None:
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     interrupted.clear()
     sys.unraisablehook = _unraisable
+    for stream in (sys.stdout, sys.stderr):  # a name that a terminal cannot show is no failure
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and shells want it
             signal.signal(number, _interrupt)

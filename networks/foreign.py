@@ -68,6 +68,11 @@ def import_checkpoint(
     state, assumed = _find(_load(source), source)
     architecture, options = _recognise(state, source)
     state = _fitted(state, architecture, options, source)
+    if broken := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
+        raise TrainingError(
+            f"{source} cannot be imported: {broken[0]} has values that are no finite numbers, as a"
+            " training that failed leaves them"
+        )
     content = generator_state(architecture, options, recipe, state)
     save_atomically(content, out, replace=overwrite)
     learnt = (t.numel() for k, t in state.items() if k.endswith(("weight", "bias")))

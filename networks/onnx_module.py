@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from .onnx_layers import LAYERS, TYPES, UnknownForm, type_of
 from .onnx_sizes import fold_sizes, inputs_of
 
 OPSET = 20  # files of other versions are converted to it
+_EMPTY = fx.GraphModule(nn.Module(), fx.Graph())  # whose own attributes no part may be called
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 
 
@@ -104,13 +106,18 @@ class _Graph:
         first, *rest = node.input
         weights = [None if name == "" else self._constant(name) for name in rest]
         named_by = next(filter(None, rest), node.output[0])  # its weight, if it has one
-        name = re.sub(r"\W", "_", named_by.removesuffix(".weight"))
-        while hasattr(self.root, name):
-            name += "_"
+        name = self._free(named_by.removesuffix(".weight"))
         layer = LAYERS[node.op_type](options, *weights)
         kinds = [type_of(w) for w in weights if w is not None and w.dtype.kind == "f"]
         self.root.add_module(name, layer.to(self._kind(kinds[0])) if kinds else layer)
         self._name(node, self.graph.call_module(name, (self._value(first),)))
+
+    def _free(self, wanted: str) -> str:
+        """A name for a part of the module, which torch writes into Python code."""
+        name = re.sub(r"\W", "_", wanted, flags=re.ASCII)
+        while iskeyword(name) or hasattr(self.root, name) or hasattr(_EMPTY, name):
+            name += "_"
+        return name
 
     def _name(self, node: NodeProto, made: fx.Node) -> None:
         if len(node.output) == 1:
@@ -133,7 +140,7 @@ class _Graph:
             return array.tolist()
         if array.ndim == 0:
             return float(array)
-        buffer = f"constant_{len(self.values)}"
+        buffer = self._free(f"constant_{len(self.values)}")
         tensor = torch.from_numpy(array.copy())
         self.root.register_buffer(buffer, tensor.to(self._kind(tensor.dtype)))
         self.values[name] = self.graph.get_attr(buffer)

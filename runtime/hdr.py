@@ -138,6 +138,16 @@ class ToneMap:
         return graph
 
 
+def _unlisted(cls: Any, value: int) -> Any:
+    """A type that FFmpeg knows and PyAV 18 does not, of which it would raise: EXIF, or a view."""
+    one = object.__new__(cls)
+    one._value_, one._name_ = value, f"UNLISTED_{value}"
+    return cls._value2member_map_.setdefault(value, one)
+
+
+Type._missing_ = classmethod(_unlisted)  # type: ignore[assignment,method-assign]
+
+
 def side_data(frame: av.VideoFrame) -> dict[Any, bytes]:
     """Returns a decoded frame's side data, by type."""
     # ``frame.side_data`` would stay in the frame and refer to it: the memory of both would be freed

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from pleinair.bundle.bundle import Bundle, sha256_of
 from pleinair.bundle.resolve import SHIPPED
 from pleinair.errors import PleinairError
@@ -241,6 +242,31 @@ def write_generator(path: Path) -> None:
     recipe = {"name": "tiny", "title": "Tiny"}
     whole = {"format": "pleinair-generator-1", "architecture": "edge_s", "options": {}}
     save_atomically({**whole, "recipe": recipe, "step": 1, "state": state}, path)
+
+
+def write_graph(path: Path) -> None:
+    """Writes a small painter of another project: an ONNX graph from -1 to 1."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    chance = np.random.default_rng(0)
+    weights = {
+        name: numpy_helper.from_array(chance.normal(0, 0.3, shape).astype(np.float32), name)
+        for name, shape in (("in", (4, 3, 3, 3)), ("out", (3, 4, 3, 3)))
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "in"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Conv", ["b", "out"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("Tanh", ["c"], ["y"]),
+    ]
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, "height", "width"])
+        for name in ("x", "y")
+    )
+    graph = helper.make_graph(nodes, "net", [x], [y], [*weights.values()])
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
 
 
 KINDS = ("manifest", "graph", "ir", "zip", "picture", "video", "generator", "recipe")

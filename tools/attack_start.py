@@ -26,6 +26,7 @@ TORCH = (
     "pleinair.export.graphs.float_onnx",
     "pleinair.benchmarks.run",
     "torch.onnx._internal.exporter._core",
+    "onnxscript.function_libs.torch_lib.ops",
 )
 _CONTEXT = multiprocessing.get_context("forkserver")
 

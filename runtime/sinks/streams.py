@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import av
@@ -18,7 +19,7 @@ from .tracks import Track
 
 _MILLI = Fraction(1, 1000)
 _BITS = 96_000  # bits per second and channel of converted sound
-_ADVANCE = 1.0  # seconds before the start where the first sound is sought
+_ADVANCE = 10.0  # seconds before the start where words are sought that are still shown
 
 
 class StreamCopy:
@@ -145,6 +146,12 @@ class _Writer:
         source = self.source
         if source.end_time is not None and time * self.time_base >= source.end_time:
             return
+        begin = ceil(source.origin / self.time_base)
+        if self.original.type == "subtitle" and time < begin and packet.duration:
+            # Words that are still shown at the start are shown from there on.
+            packet.duration, time = max(0, time + packet.duration - begin), begin
+            if not packet.duration:
+                return
         if source.start_time is not None and time * self.time_base < source.start_time:
             return
         if packet.is_discard and time * self.time_base < source.origin - PRIMING:

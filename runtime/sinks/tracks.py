@@ -115,7 +115,8 @@ def left_out(source: av.container.InputContainer, painted: int) -> Iterator[str]
     """Yields what else of a file is neither painted nor copied."""
     films = [s for s in source.streams.video if s.index != painted and not is_cover(s)]
     if films:
-        many = f"{len(films)} other films" if len(films) > 1 else "second film"
+        one = "second film" if films[0].index > painted else "first film"
+        many = f"{len(films)} other films" if len(films) > 1 else one
         yield f"its {many} will not be kept"
     if any(s.disposition & Disposition.attached_pic for s in source.streams.video):
         yield "its cover picture will not be kept"

@@ -20,6 +20,9 @@ from .media import packets_of, painted_stream
 
 TIMEOUT = 10.0  # seconds that a stream may be silent
 _LISTED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # whose heads list their streams
+# Formats that name other files and addresses, which a stranger's film must not have opened.
+_LISTS = {"concat", "dash", "hls", "imf", "rtsp", "sdp", "vobsub"}
+_OF_ONE_FILE = ",".join(sorted(av.formats_available - _LISTS))
 _SAMPLES = 8  # key frames whose brightest light is looked at
 
 
@@ -44,7 +47,12 @@ def open_container(
     skipped: Any = []
     if known is not None and known.format.name in _LISTED:
         skipped = [{"skip_frame": "all"} if s.type == "video" else {} for s in known.streams]
-    return av.open(f"file:{path}", metadata_errors="replace", stream_options=skipped)
+    return av.open(
+        f"file:{path}",
+        options={"format_whitelist": _OF_ONE_FILE},
+        metadata_errors="replace",
+        stream_options=skipped,
+    )
 
 
 def key_frame_before(path: str, target: float) -> tuple[int, Clock | None]:
@@ -103,4 +111,6 @@ def why_not_opened(path: str, error: Exception) -> str:
     is_file = "://" not in path
     if isinstance(error, unread) or (is_file and getattr(error, "errno", None) == errno.EIO):
         reason = "it is no video that can be read, or it is cut off before its index"
+    elif is_file and isinstance(error, av.error.ArgumentError):
+        reason = "it is no video that can be read, or a list of other files, which is not followed"
     return f"{path} cannot be opened: {reason}"

@@ -195,8 +195,10 @@ def packets_of(container: av.container.InputContainer, *streams: Any) -> Iterato
 
 
 def painted_stream(container: av.container.InputContainer) -> av.VideoStream | None:
-    """Returns the first stream that is a film; None if there is none."""
-    return next((one for one in container.streams.video if not is_cover(one)), None)
+    """Returns the film that players show, the first that is the default; None if there is none."""
+    films = [one for one in container.streams.video if not is_cover(one)]
+    default = [one for one in films if one.disposition & Disposition.default]
+    return next(iter(default + films), None)
 
 
 def rate_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:

@@ -14,6 +14,7 @@ from ...errors import MediaError, UsageError
 from ...errors import shown as shortened
 from ...picture_size import MOST
 from ...pictures import SUFFIXES, list_pictures
+from ...reading import is_special
 from ...words import near_names
 from ..address import shown
 from ..colour import WHITE
@@ -88,7 +89,7 @@ def check_regular(path: Path) -> None:
     Raises:
         MediaError: It is one.
     """
-    if path.exists() and not path.is_file():
+    if is_special(path):
         raise MediaError(f"{path} is a pipe, socket or device, no file; save what it gives first")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...errors import MediaError
 from ...icc import MISSING, can_convert, has_profile, is_taken, own_profile
+from ...named_colours import named_hdr
 from ...pictures import KEEPS_PROFILE
 from .animation import count_frames
 
@@ -36,6 +37,10 @@ def remarks(path: Path, target: Path | None = None) -> list[str]:
         )
     if (pages := _pages(data)) > 1:
         said.append(f"{path}: only the first of its {pages} frames will be painted")
+    if hdr := named_hdr(data):
+        said.append(
+            f"{path}: its high dynamic range ({hdr}) is not applied; its colours are taken as sRGB"
+        )
     if has_profile(data) and not can_convert():
         said.append(f"{path} {MISSING}")
     elif has_profile(data) and not is_taken(data):

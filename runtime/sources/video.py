@@ -251,10 +251,9 @@ class VideoSource(Source):
         half = 0.5 / float(self.fps or 1000)  # a time that is written is seldom exact
         frames: Iterator[av.VideoFrame] = chain([opening], others)
         if self.start_time is not None:
-            frames = self._sought(opening, others, self.start_time - half)
+            sought = self._sought(opening, others, self.start_time - half)
+            frames = _from(self.start_time, sought, half)
         for frame in frames:
-            if self.start_time is not None and (frame.time or 0.0) < self.start_time - half:
-                continue
             if self.end_time is not None and (frame.time or 0.0) >= self.end_time - half:
                 return
             yield frame
@@ -352,6 +351,31 @@ class VideoSource(Source):
         self.container.close()
         # The decoder refers to this source: both would stay until garbage is collected.
         self.decoder, self.first = iter(()), None
+
+
+def _from(start: float, frames: Iterator[av.VideoFrame], half: float) -> Iterator[av.VideoFrame]:
+    """Yields the frames from a time on, and first the one before, if it is shown for long then."""
+    before: av.VideoFrame | None = None
+    for frame in frames:
+        at = frame.time or 0.0
+        if at < start - half:
+            before = frame
+            continue
+        if before is not None and at > start + 3 * half:
+            yield _moved(before, start)
+        before = None
+        yield frame
+    lasts = float((before.duration or 0) * (before.time_base or 0)) if before else 0.0
+    if before is not None and (before.time or 0.0) + lasts > start + 3 * half:
+        yield _moved(before, start)
+
+
+def _moved(frame: av.VideoFrame, start: float) -> av.VideoFrame:
+    """The frame, shown from a later time on."""
+    assert frame.pts is not None and frame.time_base
+    late = round(start / frame.time_base) - frame.pts
+    frame.pts, frame.duration = frame.pts + late, max(0, frame.duration - late)
+    return frame
 
 
 def _upright(decoded: av.VideoFrame, to_rgb: Decoded) -> Pixels:

@@ -141,9 +141,12 @@ def _of_one(source: Path, out: Path) -> Plan:
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:
         suffixes = ", ".join(sorted(fits))
-        is_said = "is" if is_video <= paintable(source) else "is no picture, and"
+        known = is_video <= paintable(source)
+        is_said = "is" if known else "is no picture, and"
+        rare = "" if known else "; save a picture of a rare kind as PNG first"
         raise UsageError(
             f"{source} {is_said} read as a {kind}, so the output must end in {suffixes}: {out}"
+            f"{rare}"
         )
     _is_no_input(source, out)
     if out.is_dir():

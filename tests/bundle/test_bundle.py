@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pleinair.bundle.bundle import Bundle, bytes_of, write_bundle
+from pleinair.bundle.bundle import Bundle, bytes_of, check_out, write_bundle
 from pleinair.bundle.manifest import InsidePath
 from pleinair.bundle.resolve import shipped_models
 from pleinair.errors import BundleError, PleinairError, UsageError
+from pleinair.owners import Owner
 from pydantic import TypeAdapter, ValidationError
 
 
@@ -227,3 +228,15 @@ def test_write_bundle_replaces_only_when_told(tmp_path, bundle):
     write_bundle(manifest, staged(), out, overwrite=True)
     assert not (out / "extra").exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bundle", "out"]
+
+
+def test_the_lock_of_a_killed_process_goes_where_its_bundle_is_complete(bundle):
+    lock = bundle.with_name(f".{bundle.name}.lock")
+    lock.touch()
+    with pytest.raises(UsageError, match="exists"):
+        check_out(bundle, overwrite=False)
+    assert not lock.exists()
+    with Owner(bundle):
+        with pytest.raises(UsageError, match="exists"):
+            check_out(bundle, overwrite=False)
+        assert lock.exists()  # it is held

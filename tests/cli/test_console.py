@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+
 import pytest
 from pleinair.cli import console
 
@@ -38,3 +43,18 @@ def test_a_second_part_of_the_work_has_its_own_pace(monkeypatch, capsys):
             advance(done, 100)
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == "measuring: 3 of 100, about 16 min left"
+
+
+def test_a_name_that_a_terminal_cannot_show_is_no_failure(tmp_path, photos):
+    shutil.copy(photos / "00.jpg", tmp_path / "ü♥.jpg")
+    shown = subprocess.run(
+        [sys.executable, "-m", "pleinair", "translate", "ü♥.jpg", "o♥.png", "--dry-run"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "\\xfc\\u2665.jpg" in shown.stdout

@@ -371,6 +371,10 @@ def without(state: State, key: str) -> State:
         ),
         (Unet(7, "none").state | {"extra": torch.zeros(1)}, "but extra does not belong there"),
         (
+            Resnet(6, "none").state | {"model.1.weight": torch.full((4, 3, 7, 7), torch.nan)},
+            "model.1.weight has values that are no finite numbers",
+        ),
+        (
             Unet(7, "none").state | {"model.model.1.model.1.weight": torch.zeros(4, 2, 3, 3)},
             r"model.1.weight has the shape \[4, 2, 3, 3\], not \[4, 2, 4, 4\]",
         ),

@@ -60,6 +60,23 @@ def test_operators_mean_the_same(tmp_path, nodes):
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["in", "0.weight", "code", "meta", "ﬁ", "constant_2"])
+def test_a_weight_may_have_any_name(tmp_path, name):
+    nodes = [
+        helper.make_node("Conv", ["x", name], ["a"]),
+        helper.make_node("Add", ["a", "other"], ["y"]),
+    ]
+    given = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 6, 10])
+    ones = [np.ones((1, 1, 1, 1), np.float32)] * 2
+    weights = [numpy_helper.from_array(*pair) for pair in zip(ones, (name, "other"), strict=True)]
+    out = [helper.make_empty_tensor_value_info("y")]
+    graph = helper.make_graph(nodes, "one", [given], out, weights)
+    model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 20)])
+    onnx.save(model, tmp_path / "one.onnx")
+    ours, theirs = run_both(tmp_path / "one.onnx", np.zeros((1, 1, 6, 10), np.float32))
+    np.testing.assert_array_equal(ours, theirs)
+
+
 def test_an_unknown_operation_is_named(tmp_path):
     given = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
     node = helper.make_node("Gelu", ["x"], ["y"])
