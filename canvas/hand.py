@@ -118,7 +118,7 @@ MONET = Hand(
         Layer(
             length=17,
             width=5.2,
-            cover=0.9,
+            cover=2.0,
             shortest=0.35,
             bend=0.05,
             rough=0.4,
