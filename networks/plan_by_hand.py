@@ -130,6 +130,16 @@ def _least(x: Tensor, side: int) -> Tensor:
     return -_most(-x, side)
 
 
+def _need_of(thing: Tensor, importance: Tensor | None) -> Tensor:
+    """Need for fine marks at small things, from how far they stand out, in grey levels."""
+    if importance is None:
+        # Among many alike, such as leaves or cobbles, one does not matter.
+        return (thing - 6 - 1.1 * blur(thing, 6.0)) / 14
+    matters = F.interpolate(importance, thing.shape[2:], mode="bilinear").clamp_min(0.1)
+    # Over a short range: where only a few marks of many show, each is a dash or a speck.
+    return (matters * thing.clamp_max(30) - 4) / 5
+
+
 def purer(colour: Tensor, factor: Tensor | float) -> Tensor:
     """Multiplies the distance of colours from grey."""
     y = luma(colour)
@@ -145,8 +155,14 @@ def tame(colour: Tensor, around: Tensor) -> Tensor:
     return purer(colour, ((purity(around) * 1.3 + 0.03) / (purity(colour) + 1e-3)).clamp(0, 1))
 
 
-def make_plan(x: Tensor, hand: Hand) -> Tensor:
+def make_plan(x: Tensor, hand: Hand, importance: Tensor | None = None) -> Tensor:
     """Makes the plan of pictures (B, 3, H, W) in 0..1: (B, 8 * layers, H/4, W/4).
+
+    Args:
+        x: The pictures.
+        hand: Whose manner.
+        importance: How much each place matters, (B, 1, h, w) in 0..1: small things that matter
+            get fine marks, others hardly. Without it their contrast alone decides.
 
     Broad marks lie everywhere, in the colours of masses. Middle ones lie where there is detail and
     along edges, fine ones only at small objects, on a few percent of the picture: along an edge
@@ -170,8 +186,7 @@ def make_plan(x: Tensor, hand: Hand) -> Tensor:
         torch.maximum((detail - 4) / 10, (near - 40) / 60).clamp_min(manner.middle),
         torch.maximum(
             torch.minimum((fine - 7) / 12, torch.full_like(fine, manner.fine)),
-            # Among many alike, such as leaves or cobbles, one does not matter.
-            (thing - 6 - 1.1 * blur(thing, 6.0)) / 14,
+            _need_of(thing, importance),
         ),
     )
     told = (small + 0.3 * (lighter - darker)).clamp(0, 1)

@@ -73,7 +73,7 @@ class VGG16(nn.Module):
         if not path.exists():
             raise TrainingError(
                 f"feature network {path} does not exist; set loss.vgg to a VGG16 state dict,"
-                " or set loss.projected, style and content to 0"
+                " or set loss.projected, style and content to 0 and plan_importance to false"
             )
         state = load_state(path)
         wanted = self.state_dict()

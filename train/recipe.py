@@ -118,6 +118,7 @@ class LossSection(_Section):
     plan_marks: Weight = 0.0  # of strokes: marks as in the plan made by hand
     plan_colour: Weight = 0.0  # of strokes: colours as in the plan made by hand
     plan_detail: Weight = 0.0  # of strokes: how colours differ from those around, as in that plan
+    plan_importance: bool = False  # of that plan: fine where VGG features are strong and rare
     # The reverse direction works on pictures smaller by this factor, without the detail of strokes.
     reduced: int = Field(default=1, ge=1, le=8)
     colour: Weight = 0.0  # 16x16 averages stay, both generators
@@ -158,7 +159,12 @@ class LossSection(_Section):
 
     @property
     def needs_vgg(self) -> bool:
-        """Whether a loss on VGG features has a weight above zero."""
+        """Whether anything needs VGG features."""
+        return bool(self.plan_importance or self.on_features)
+
+    @property
+    def on_features(self) -> bool:
+        """Whether a loss on VGG features of paintings has a weight above zero."""
         return bool(self.projected or self.style or self.content)
 
 

@@ -27,7 +27,14 @@ def check_recipe(recipe: Recipe) -> None:
     _check_data(recipe)
     loss, distil = recipe.loss, recipe.distil
     if (loss.needs_vgg or distil.content or distil.style) and loss.vgg is None:
-        raise TrainingError("projected, style and content losses need loss.vgg, a VGG16 state dict")
+        raise TrainingError(
+            "projected, style, content and plan_importance need loss.vgg, a VGG16 state dict"
+        )
+    if loss.plan_importance and not (loss.by_hand and loss.vgg_custom == "caffe"):
+        raise TrainingError(
+            f"loss.plan_importance is for plans made by hand (loss.{', '.join(loss.BY_HAND)}),"
+            " with Caffe's weights (loss.vgg_custom)"
+        )
     if distil.offline and distil.student:
         raise TrainingError("distil.teacher is for offline, distil.student for online: give one")
     terms = (distil.pixel, distil.ssim, distil.content, distil.style, distil.variation)

@@ -31,6 +31,7 @@ from .discriminators import FeatureDiscriminator
 from .fake_quant import FakeQuantized
 from .features import VGG16, channels_of
 from .image_pool import ImagePool
+from .importance import LAYER
 from .losses.cyclegan import DiscriminatorLosses, Draw, GeneratorLosses, Made, make_discriminators
 from .losses.distil import StudentLosses
 from .losses.terms import MeanGramStyle
@@ -100,6 +101,7 @@ class Trainer:
             texture = loss.projected or loss.style or distil.style
             layers = set(loss.texture_layers if texture else ())
             layers |= {loss.content_layer} if loss.content or distil.content else set()
+            layers |= {LAYER} if loss.plan_importance else set()
             self.vgg = self._place(VGG16(loss.vgg, sorted(layers), loss.vgg_custom))
         if loss.style:
             self.style = MeanGramStyle(channels).to(self.fabric.device)

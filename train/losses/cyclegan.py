@@ -18,6 +18,7 @@ from ...networks.plan_by_hand import make_plan
 from ...networks.strokes import StrokeGenerator
 from ..discriminators import FeatureDiscriminator, create_discriminator
 from ..features import VGG16, channels_of
+from ..importance import LAYER, importance
 from ..recipe import LossSection, Recipe
 from . import terms as losses
 from .distil import distil_terms
@@ -130,11 +131,20 @@ class GeneratorLosses(nn.Module):
         assert isinstance(self.generator, StrokeGenerator)
         plan: Tensor = self.generator.network(source)
         with torch.no_grad(), losses.full_precision(source):
-            by_hand = make_plan((source.float() + 1) / 2, self.generator.hand)
+            matters = self._importance(source)
+            by_hand = make_plan((source.float() + 1) / 2, self.generator.hand, matters)
         for name in LossSection.BY_HAND:
             if weight[name]:
                 terms[name] = weight[name] * getattr(losses, name)(plan.float(), by_hand)
         return plan
+
+    def _importance(self, source: Tensor) -> Tensor | None:
+        """Returns how much each place matters, if plans made by hand heed it."""
+        if not self.loss.plan_importance:
+            return None
+        vgg = self.others[1]
+        assert vgg is not None
+        return importance(vgg(source)[LAYER])
 
     def _paint(self, plan: Tensor) -> tuple[Tensor, Tensor]:
         """Paints a plan twice: for adversarial and cycle losses, and for content losses.
@@ -240,7 +250,7 @@ class GeneratorLosses(nn.Module):
     ) -> list[Tensor]:
         """Adds the losses on VGG features; returns the painting's texture features."""
         discriminators, vgg, style = self.others
-        if vgg is None or not self.loss.needs_vgg:
+        if vgg is None or not self.loss.on_features:
             return []
         seen = vgg(painted)
         texture = [seen[name] for name in self.loss.texture_layers if name in seen]
