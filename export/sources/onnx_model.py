@@ -108,6 +108,8 @@ def foreign_generator(
             f"{error}, which an export to other targets needs; write the ONNX file again without"
             " it, or with scale factors that are numbers"
         ) from error
+    if not any(isinstance(module, nn.Conv2d) for module in body.modules()):
+        raise ExportError(f"{path} has no convolution with weights of its own, so it is no painter")
     # Sizes that do not fit are tried.
     paint = _Painter(quiet_session(model), _is_channels_last(inputs_of(model)[0]))
     if paint.channels_last:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -240,3 +241,14 @@ def test_the_lock_of_a_killed_process_goes_where_its_bundle_is_complete(bundle):
         with pytest.raises(UsageError, match="exists"):
             check_out(bundle, overwrite=False)
         assert lock.exists()  # it is held
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+@pytest.mark.parametrize("name", ["", "manifest.json", "int8.onnx"])
+def test_a_pipe_is_not_waited_for(bundle, name):
+    pipe = bundle / name if name else bundle.with_name("model.onnx")
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    with pytest.raises(PleinairError, match="pipe"):
+        opened = Bundle.open(bundle if name else pipe)
+        opened.path(opened.find("onnx", "int8"))

@@ -233,6 +233,7 @@ def with_unknown_operation() -> onnx.ModelProto:
         (lambda: model([1, 1, "h", "w"]), "3 channels, RGB, are expected"),
         (lambda: model([1, 3, "h", "w"], TensorProto.DOUBLE), "is double; float is expected"),
         (with_control_flow, "has control flow, If"),
+        (lambda: model([1, 3, "h", "w"]), "has no convolution"),
         (with_unknown_operation, "operation Bernoulli .* is unknown"),
     ],
 )

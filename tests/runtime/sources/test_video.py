@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
 
 import av
 import pytest
 from av.stream import Disposition
 from PIL import Image
-from pleinair.bundle.bundle import Bundle
-from pleinair.errors import MediaError, PleinairError
+from pleinair.errors import MediaError
 from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.translate.translate import translate
 
@@ -87,19 +84,3 @@ def test_a_list_of_other_files_is_no_film(tmp_path, make_film, text) -> None:
     (tmp_path / "list.mp4").write_text(text)
     with pytest.raises(MediaError, match="it is no video that can be read"):
         open_source(str(tmp_path / "list.mp4"))
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
-@pytest.mark.parametrize("name", ["model.onnx", "bundle/manifest.json", "bundle/int8.onnx"])
-def test_a_pipe_is_no_model(tmp_path, name) -> None:
-    import shutil
-
-    from pleinair.bundle.resolve import SHIPPED
-
-    shutil.copytree(SHIPPED / "monet-conv", tmp_path / "bundle")
-    pipe = tmp_path / name
-    pipe.unlink(missing_ok=True)
-    os.mkfifo(pipe)
-    with pytest.raises(PleinairError, match="pipe"):
-        bundle = Bundle.open(tmp_path / Path(name).parts[0])
-        bundle.path(bundle.find("onnx", "int8"))
