@@ -63,9 +63,10 @@ def _loops(brush: Any, picture: Pixels) -> list[Layer]:
         mixed = time.perf_counter()
         brush.paint(paint, tables, needed)
         times.append((1000 * (mixed - begin), 1000 * (time.perf_counter() - mixed)))
-    read = (tables.mark, tables.place, tables.cell, tables.needs, tables.differences, tables.boxes)
-    moved = sum(table.nbytes for table in (*read, plan, paint.paints, paint.shown))
-    shown = sum(table.nbytes for table in (tables.candidates, tables.ground, picture))
+    read = (tables.mark, tables.layer, tables.cell, tables.needs, tables.turns, tables.differences)
+    moved = sum(table.nbytes for table in (*read, plan, paint.paints, paint.visible))
+    runs = tables.runs.nbytes * len(paint.visible) // len(tables.mark)
+    shown = runs + sum(table.nbytes for table in (tables.ground, picture))
     return [
         {"name": f"head.{part}.0", "kind": "loops", "ms": ms, "macs": None, "bytes": count}
         for part, ms, count in zip(
