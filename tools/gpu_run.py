@@ -125,8 +125,8 @@ def _features(data: Path) -> dict[str, Any]:
     path = data / FEATURES
     if path.is_file():
         return {"loss.vgg": str(path)}
-    print(f"no {FEATURES} was packed: where to be fine is not learned further")
-    return {"loss.content": 0.0}
+    print(f"no {FEATURES} was packed: fine marks go by contrast, not by what matters")
+    return {"loss.plan_importance": False}
 
 
 def _recipe(changes: Mapping[str, Any], steps: int) -> Recipe:

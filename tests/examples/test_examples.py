@@ -137,7 +137,7 @@ def test_bench_library(here, photos, capsys):
     narrower |= {"pictures": photos, "say": said.append}
     choice = module("bench_library").main("monet-conv", "report", **narrower)
     assert choice == {"backend": "onnxruntime", "precision": "int8"}
-    assert said[0].startswith("drift of 1 variants first, then the time of 1 cases: about 7 sec")
+    assert said[0].startswith("drift of 1 variants first, then the time of 1 cases: about 7 s")
     assert (here / "report" / "report.html").is_file()
 
 
