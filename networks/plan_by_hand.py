@@ -166,8 +166,8 @@ def make_plan(x: Tensor, hand: Hand, importance: Tensor | None = None) -> Tensor
 
     Broad marks lie everywhere, in the colours of masses. Middle ones lie where there is detail and
     along edges, fine ones only at small objects, on a few percent of the picture: along an edge
-    they would look like beads on a string. The contrast
-    of small objects is raised, or the marks around them would hide them.
+    they would look like beads on a string. The contrast of small objects is raised, or the marks
+    around them would hide them.
     """
     manner = MANNERS[hand.name]
     small = F.avg_pool2d(x, 4)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -21,6 +21,7 @@ from pleinair.bundle.bundle import Bundle
 from pleinair.markdown_tables import markdown_table
 from pleinair.pictures import Frames
 from pleinair.runtime.backends import BACKENDS
+from pleinair.runtime.backends.protocols import StrokeEngine
 from pleinair.runtime.onnx_parts import plan_part
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
 from pleinair.runtime.strokes.canvases import Canvases, Plans
@@ -54,7 +55,7 @@ def planners_of(path: Path, canvases: Canvases) -> dict[str, Planner]:
     """Returns what plans with an artifact: each library here, and the two forms of the graph."""
     graph = onnx.load_from_string(plan_part(path))
     planners: dict[str, Planner] = {
-        name: BACKENDS[name].load(path, canvases=canvases).plan  # type: ignore[attr-defined]
+        name: cast(StrokeEngine, BACKENDS[name].load(path, canvases=canvases)).plan
         for name in LIBRARIES
         if BACKENDS[name].available
     }
