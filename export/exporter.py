@@ -201,6 +201,8 @@ def _finer(trained: Trained, source: str | Path) -> Trained:
     """Returns the same painter, choosing the topmost stroke for each pixel."""
     if not isinstance(trained.generator, StrokeGenerator):
         raise UsageError(f"--fine is for painters with strokes; {source} paints without")
+    if trained.generator.step == 1:
+        return trained
     trained.generator.step = 1
     name, title = trained.recipe["name"], trained.recipe.get("title", "")
     named = {"name": f"{name}-fine", "title": f"{title or name}, fine"}

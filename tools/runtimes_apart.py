@@ -2,9 +2,7 @@
 
     python tools/runtimes_apart.py [MODEL] [--precision int8] [--pictures FOLDER]
 
-``as written`` is ONNX Runtime without its optimizations, which does in float what the graph says;
-``sums not rounded`` is the same without the roundings between a convolution and the addition of a
-residual block, which OpenVINO leaves out.
+``as written`` is ONNX Runtime without its optimizations, which does in float what the graph says.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 from pleinair.bundle.bundle import Bundle
 from pleinair.markdown_tables import markdown_table
@@ -52,32 +49,14 @@ def main() -> None:
 
 
 def planners_of(path: Path, canvases: Canvases) -> dict[str, Planner]:
-    """Returns what plans with an artifact: each library here, and the two forms of the graph."""
-    graph = onnx.load_from_string(plan_part(path))
+    """Returns what plans with an artifact: each library here, and the graph as written."""
     planners: dict[str, Planner] = {
         name: cast(StrokeEngine, BACKENDS[name].load(path, canvases=canvases)).plan
         for name in LIBRARIES
         if BACKENDS[name].available
     }
-    planners["as written"] = _as_written(graph)
-    planners["sums not rounded"] = _as_written(without_roundings(graph))
+    planners["as written"] = _as_written(plan_part(path))
     return planners
-
-
-def without_roundings(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Returns a copy whose additions take what convolutions have before it is rounded."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(graph)
-    makes = {name: node for node in copy.graph.node for name in node.output}
-    for node in copy.graph.node:
-        for index, name in enumerate(node.input if node.op_type == "Add" else ()):
-            chain = [makes.get(name)]
-            while chain[-1] and chain[-1].op_type in ("DequantizeLinear", "QuantizeLinear"):
-                chain.append(makes.get(chain[-1].input[0]))
-            # What is rounded behind a ReLU has that in its rounding, which ends at zero.
-            if len(chain) == 3 and chain[2] and chain[2].op_type == "Conv" and "relu" not in name:
-                node.input[index] = chain[2].output[0]
-    return copy
 
 
 def apart(plans: dict[str, list[Plans]], canvases: Canvases) -> list[Sequence[Any]]:
@@ -93,11 +72,11 @@ def apart(plans: dict[str, list[Plans]], canvases: Canvases) -> list[Sequence[An
     ]
 
 
-def _as_written(graph: onnx.ModelProto) -> Planner:
+def _as_written(graph: bytes) -> Planner:
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
-    session = ort.InferenceSession(graph.SerializeToString(), options)
+    session = ort.InferenceSession(graph, options)
     return lambda frame: session.run(["plan"], {"frame": frame})[0]
 
 

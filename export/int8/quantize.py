@@ -118,6 +118,7 @@ class Quantizer:
         self._store_weights(model, scheme.bits)
         if scheme.raw and self.frame.raw:
             _take_bytes(model, self.frame.raw)
+        _round_biases(model)
         tidy(model, self.metadata)
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, path)
@@ -240,6 +241,22 @@ def _take_bytes(model: onnx.ModelProto, name: str) -> None:
     for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
         graph.initializer.remove(tensor)
     del graph.value_info[:]
+
+
+def _round_biases(model: onnx.ModelProto) -> None:
+    """Rounds biases to steps of the products they are added to.
+
+    ONNX Runtime does so where it runs a convolution in integers, others do not. Rounded in the
+    file, they are the same everywhere.
+    """
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    scales = {n.output[0]: n.input[1] for n in model.graph.node if n.op_type == "DequantizeLinear"}
+    for node in model.graph.node:
+        if node.op_type == "Conv" and len(node.input) == 3 and {*node.input[:2]} <= scales.keys():
+            ours, theirs = (numpy_helper.to_array(constants[scales[n]]) for n in node.input[:2])
+            bias = numpy_helper.to_array(constants[node.input[2]])
+            rounded = (np.rint(bias / (ours * theirs)) * (ours * theirs)).astype(bias.dtype)
+            constants[node.input[2]].CopyFrom(numpy_helper.from_array(rounded, node.input[2]))
 
 
 @dataclass(frozen=True)

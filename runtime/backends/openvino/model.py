@@ -12,6 +12,7 @@ from ....pictures import Frames, Pixels
 from ...strokes.canvases import Arrays
 
 ops = ov.opset8
+_BYTES = 255  # the largest of them
 _CENTRE = 128  # the byte that is zero in an INT8 graph, and what it is divided by
 
 
@@ -19,6 +20,7 @@ def adapt(model: Any) -> None:
     """Changes a model, in place; it paints the same."""
     gather_faster(model)
     quantize_frames(model)
+    round_before_adding(model)
     leave_lines(model)
 
 
@@ -133,6 +135,34 @@ def quantize_frames(model: Any) -> None:
     ends = [_constant(-1), _constant((_CENTRE - 1) / _CENTRE)]
     quantized = ops.fake_quantize(planes, *ends, *ends, 256)
     activations.output(0).replace(quantized.output(0))
+
+
+def round_before_adding(model: Any) -> None:
+    """Rounds a convolution to 8 bits before it is added to something, in place, as the graph says.
+
+    OpenVINO runs both as one kernel and leaves out the rounding; 5 % of the pixels would have
+    other strokes than with other runtimes. Written as arithmetic, it is a part of that kernel.
+    """
+    for add in model.get_ops():
+        for taken in add.inputs() if add.get_type_name() == "Add" else ():
+            scaled = taken.get_source_output().get_node()
+            rounded = _before(scaled, "Multiply", "Subtract", "Convert")
+            if rounded.get_type_name() != "FakeQuantize":
+                continue
+            if _before(rounded.input_value(0).get_node(), "Add").get_type_name() != "Convolution":
+                continue
+            scale, zero = _value(scaled), _value(scaled.input_value(0).get_node())
+            if scale is not None and zero is not None:
+                steps = ops.multiply(rounded.input_value(0), _constant(1 / scale))
+                steps = ops.clamp(ops.round(steps, "half_to_even"), -zero, _BYTES - zero)
+                taken.replace_source_output(ops.multiply(steps, _constant(scale)).output(0))
+
+
+def _before(node: Any, *kinds: str) -> Any:
+    """Returns a node, or what comes before it and is not of these kinds."""
+    while node.get_type_name() in kinds:
+        node = node.input_value(0).get_node()
+    return node
 
 
 def _readers(node: Any) -> list[Any]:

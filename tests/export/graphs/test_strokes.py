@@ -263,6 +263,8 @@ def test_a_finer_painter_has_the_same_weights(stroke_bundle: Path, tmp_path: Pat
         load_source(str(path)).generator.state_dict() for path in (tmp_path / "fine", stroke_bundle)
     )
     assert all(torch.equal(weights[key], same[key]) for key in same)
+    again = export(tmp_path / "fine", tmp_path / "again", fine=True, **asked)
+    assert (again.name, again.strokes.step) == (manifest.name, 1)
 
 
 def test_only_strokes_can_be_finer(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pleinair.export.calibration import load_frames
 from pleinair.export.drift import difference
 from pleinair.export.graphs.half_storage import restore_floats
 from pleinair.export.int8.observe import Histogram, Observed, observe
-from pleinair.export.int8.quantize import ONNXRUNTIME, OPENVINO, OPERATIONS, Quantizer
+from pleinair.export.int8.quantize import ONNXRUNTIME, OPENVINO, OPERATIONS, Quantizer, Scheme
 from pleinair.export.int8.ranges import RULES
 from pleinair.export.int8.rounding import round_weights
 from pleinair.metrics import psnr_of
@@ -187,11 +187,12 @@ def test_budgets_that_are_none(run: Path, tmp_path: Path, budget: str, said: str
 # What others make of it
 
 
+@pytest.mark.parametrize("scheme", [OPENVINO, ONNXRUNTIME], ids=lambda scheme: scheme.name)
 def test_onnx_runtime_and_openvino_paint_alike(
-    quantizer: Quantizer, photos: Path, tmp_path: Path
+    quantizer: Quantizer, scheme: Scheme, photos: Path, tmp_path: Path
 ) -> None:
-    """Of the graph with no rounding that OpenVINO would leave out, such as before an addition."""
-    quantizer.write(tmp_path / "int8.onnx", OPENVINO)
+    """Also where a convolution is rounded before it is added, which OpenVINO would leave out."""
+    quantizer.write(tmp_path / "int8.onnx", scheme)
     names = ("onnxruntime", "openvino")
     engines = [BACKENDS[name].load(tmp_path / "int8.onnx") for name in names]
     frames = load_frames(photos, 8, 4)
