@@ -19,7 +19,7 @@ from pleinair.pictures import Pixels
 from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.live.live import LivePainter, Look
-from pleinair.runtime.pipeline import Painter, Pipeline
+from pleinair.runtime.pipeline import Painter, Painting, Pipeline
 from pleinair.runtime.sinks.sink import NullSink
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
 from pleinair.runtime.sources.opening import open_source
@@ -98,10 +98,10 @@ class Stamping(Painter):
         prepared[1]["painted"] = time.perf_counter()
         return painted
 
-    def finish(self, prepared: tuple[Any, Times], painted: Any) -> Pixels:
+    def finish(self, prepared: tuple[Any, Times], painting: Painting | None) -> Pixels:
         """Finishes it."""
         prepared[1]["finishing"] = time.perf_counter()
-        shown = self.inner.finish(prepared[0], painted)
+        shown = self.inner.finish(prepared[0], painting)
         prepared[1]["finished"] = time.perf_counter()
         return shown
 

@@ -6,6 +6,7 @@ import itertools
 import sys
 import threading
 import time
+from functools import partial
 
 import av
 import cv2
@@ -319,10 +320,10 @@ def test_frames_are_prepared_before_the_last_is_finished_and_keep_their_settings
     wanted, shown, before = [alone(frame) for frame in frames], [], None
     for frame in frames:
         taken = painter.prepare(frame)
-        painted = painter.paint(taken) if painter.is_painted(taken) else None
+        painting = partial(painter.paint, taken) if painter.is_painted(taken) else None
         if before:
             shown.append(painter.finish(*before))
-        before = taken, painted
+        before = taken, painting
     painter.controls.compare = True  # what was taken before that is shown without
     shown.append(painter.finish(*before))
     for one, other in zip(shown, wanted, strict=True):
