@@ -203,7 +203,9 @@ class Pipeline:
                 has_place = has_place or self.places.acquire()
                 if (frame := self.captured.get()) is None:
                     return
-                prepared, painting = self.painter.prepare(frame.complete().rgb), None
+                if not frame.complete().rgb.size:
+                    continue  # a damaged picture of a stream
+                prepared, painting = self.painter.prepare(frame.rgb), None
                 if self.painter.is_painted(prepared):
                     painting, has_place = pool.submit(self._paint_one, prepared).result, False
                 if not self.prepared.put((frame, prepared, painting)):
