@@ -4,7 +4,8 @@
 
 For a Motion JPEG stream, as ``live_delay.py`` has it. A frame waits until it is taken, is turned
 into RGB, prepared, waits for a painter, is painted (if it is), waits until paint has been moved as
-well, is finished, and waits for the sink. Of each the median and what 90 % of the frames stay below, in milliseconds.
+well, is finished, and waits for the sink. Of each the median and what 90 % of the frames stay
+below, in milliseconds.
 """
 
 from __future__ import annotations
