@@ -30,7 +30,8 @@ class Frame:
     profile: bytes = b""  # ICC, that a picture is to be written in; sRGB if empty
     state: dict[str, npt.NDArray[Any]] | None = None  # what the next frame's painting starts from
     captured: float = field(default_factory=time.perf_counter)  # for the delay
-    later: Callable[[], Pixels] | None = None  # makes ``rgb``, which has no pixels until then
+    # Makes ``rgb``, which has no pixels until then, and keeps none if they cannot be decoded.
+    later: Callable[[], Pixels] | None = None
 
     def complete(self) -> Frame:
         """Makes the pixels, if that was left until it is known that they are wanted."""

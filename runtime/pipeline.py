@@ -9,7 +9,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,8 +20,9 @@ from .sinks.sink import Sink, frame_like
 from .sources.source import Source
 
 Progress = Callable[[int], None]
+Painting = Callable[[], Any]  # waits for it
 # A frame, what it was prepared to, and its painting if it needs one.
-_Waiting = tuple[Frame, Any, Future[Any] | None]
+_Waiting = tuple[Frame, Any, Painting | None]
 _WAITING = 2  # frames for each that is painted at once: every second one may need no painting
 _DELAYS = 36_000  # the last ones that are kept, 288 kB: live may go on for days
 
@@ -31,7 +32,7 @@ class Painter(Protocol):
     """Paints frames; what has to be done in their order is done in their order.
 
     ``prepare`` is called for each frame in turn, and so is ``finish``, each in a thread of its own;
-    ``paint`` from several threads at once.
+    ``paint`` from several threads at once, also while ``finish`` has begun with the same frame.
     """
 
     def prepare(self, rgb: Pixels) -> Any:
@@ -43,8 +44,8 @@ class Painter(Protocol):
     def paint(self, prepared: Any) -> Any:
         """Paints it."""
 
-    def finish(self, prepared: Any, painted: Any) -> Pixels:
-        """Returns what to show."""
+    def finish(self, prepared: Any, painting: Painting | None) -> Pixels:
+        """Returns what to show; does what it can before it asks for the painting."""
 
     def state(self) -> dict[str, Any]:
         """Returns what the frame after the one that was finished last goes on from."""
@@ -202,22 +203,20 @@ class Pipeline:
                 has_place = has_place or self.places.acquire()
                 if (frame := self.captured.get()) is None:
                     return
-                prepared, future = self.painter.prepare(frame.complete().rgb), None
+                if not frame.complete().rgb.size:
+                    continue  # a damaged picture of a stream
+                prepared, painting = self.painter.prepare(frame.rgb), None
                 if self.painter.is_painted(prepared):
-                    future, has_place = pool.submit(self._paint_one, prepared), False
-                if not self.prepared.put((frame, prepared, future)):
+                    painting, has_place = pool.submit(self._paint_one, prepared).result, False
+                if not self.prepared.put((frame, prepared, painting)):
                     return
 
     def _finish(self) -> None:
         """Hands painted frames on in their order."""
         try:
             while (waiting := self.prepared.get()) is not None:
-                frame, prepared, future = waiting
-                painted = None
-                if future:
-                    painted = future.result()
-                    self.places.release()
-                handed = frame_like(frame, self.painter.finish(prepared, painted))
+                frame, prepared, painting = waiting
+                handed = frame_like(frame, self.painter.finish(prepared, painting))
                 handed.state = self.painter.state()
                 with self.lock:
                     self.report.infer.calls += 1
@@ -229,10 +228,12 @@ class Pipeline:
 
     def _paint_one(self, prepared: Any) -> Any:
         start = time.perf_counter()
-        painted = self.painter.paint(prepared)
-        with self.lock:
-            self.report.infer.seconds += time.perf_counter() - start
-        return painted
+        try:
+            return self.painter.paint(prepared)
+        finally:
+            self.places.release()
+            with self.lock:
+                self.report.infer.seconds += time.perf_counter() - start
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,9 @@ class _Each:
     def is_painted(self, prepared: Pixels) -> bool:
         return True
 
-    def finish(self, prepared: Pixels, painted: Pixels) -> Pixels:
+    def finish(self, prepared: Pixels, painting: Painting | None) -> Pixels:
+        assert painting
+        painted: Pixels = painting()
         return painted
 
     def state(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
@@ -42,8 +44,8 @@ class VideoPainter:
     def __call__(self, rgb: Pixels) -> Pixels:
         """Paints one frame after the other."""
         prepared = self.prepare(rgb)
-        painted = self.paint(prepared) if self.is_painted(prepared) else None
-        return self.finish(prepared, painted)
+        is_painted = self.is_painted(prepared)
+        return self.finish(prepared, partial(self.paint, prepared) if is_painted else None)
 
     def prepare(self, rgb: Pixels) -> Prepared:
         """Takes the next frame, uint8 [H, W, 3]."""
@@ -62,17 +64,17 @@ class VideoPainter:
             return self.stylizer(prepared.rgb)
         return self.stylizer.paint(prepared.laid.picture, prepared.laid.motion.renewed)
 
-    def finish(self, prepared: Prepared, painted: Pixels | None) -> Pixels:
+    def finish(self, prepared: Prepared, painting: Callable[[], Pixels] | None) -> Pixels:
         """Returns what to show, of a painting if there is one; in the order of the frames."""
         rgb, strength, laid = prepared
         if self.easel and laid and strength:
-            shown = blended(self.easel.finish(laid, painted), rgb, strength)
+            shown = blended(self.easel.finish(laid, painting), rgb, strength)
         elif self.easel and laid:
             self.easel.skip(laid)
             shown = rgb.copy()
         else:
-            assert painted is not None
-            shown = painted
+            assert painting is not None
+            shown = painting()
         return self.steady(rgb, shown) if self.steady else shown
 
     def state(self) -> dict[str, Array]:

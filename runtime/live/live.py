@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,8 +88,9 @@ class LivePainter:
     def __call__(self, rgb: Pixels) -> Pixels:
         """Paints one frame after the other."""
         taken = self.prepare(rgb)
-        painted = self.paint(taken) if taken and self.is_painted(taken) else None
-        return self.finish(taken, painted)
+        if taken is None or not self.is_painted(taken):
+            return self.finish(taken, None)
+        return self.finish(taken, partial(self.paint, taken))
 
     def prepare(self, rgb: Pixels) -> _Taken | None:
         """Takes uint8 [H, W, 3]; returns None while paused."""
@@ -117,14 +119,17 @@ class LivePainter:
         rgb, fitted, prepared, _ = taken
         return fitted.paint(prepared) if isinstance(fitted, VideoPainter) else fitted(rgb)
 
-    def finish(self, taken: _Taken | None, painted: Pixels | None) -> Pixels:
+    def finish(self, taken: _Taken | None, painting: Callable[[], Pixels] | None) -> Pixels:
         """Returns what to show: the last picture while paused."""
         if taken is None:
             assert self.last is not None
             return self.last
         rgb, fitted, prepared, divider = taken
-        shown = fitted.finish(prepared, painted) if isinstance(fitted, VideoPainter) else painted
-        assert shown is not None
+        if isinstance(fitted, VideoPainter):
+            shown = fitted.finish(prepared, painting)
+        else:
+            assert painting is not None
+            shown = painting()
         if divider is not None:
             shown = _divided(rgb, shown, divider)
         self.last = np.hstack([rgb, shown]) if self.look.side_by_side else shown

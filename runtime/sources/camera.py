@@ -9,10 +9,12 @@ from functools import partial
 import cv2
 
 from ...errors import MediaError, UsageError
+from ...pictures import Pixels
 from ..frame import NO_PIXELS, Frame
 from .cameras import AS_IT_IS, CameraMode
 from .source import Source
 
+_JPEG = cv2.VideoWriter.fourcc(*"MJPG")
 _DARK, _DARKEST = 30, 20  # the frame by which a camera should have shown more than such grey levels
 
 
@@ -39,7 +41,7 @@ class CameraSource(Source):
                 f"camera {index} cannot be opened: it is not there, in use, or not permitted;"
                 " try another --source index, or paint a film: pleinair live FILM"
             )
-        self.capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        self.capture.set(cv2.CAP_PROP_FOURCC, _JPEG)
         self.capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # old frames are delay
         if mode.size:
             self.capture.set(cv2.CAP_PROP_FRAME_WIDTH, mode.size[0])
@@ -50,6 +52,10 @@ class CameraSource(Source):
         width = int(self.capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         height = int(self.capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         self.size = (width, height)
+        is_jpeg = self.capture.get(cv2.CAP_PROP_FOURCC) == _JPEG
+        if is_jpeg and self.capture.getBackendName() == "V4L2":
+            # Pictures come as they are sent: one that is dropped is never decoded.
+            self.capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
 
     def _compare(self, given: tuple[int, int]) -> None:
         """Says which size the camera gives, if it is not the one that was asked for."""
@@ -65,22 +71,29 @@ class CameraSource(Source):
         index, is_black = 0, True
         while True:
             with self.reading:
-                good, bgr = self.capture.read()
+                good, given = self.capture.read()
             if not good:
                 self.problems.append(f"{self.label} stopped after {index} frames")
                 return
+            frame = Frame(NO_PIXELS, index, later=partial(_rgb, given))
+            if (is_black or not self.defers) and not frame.complete().rgb.size:
+                continue  # damaged
             if index == 0:
-                self._compare((bgr.shape[1], bgr.shape[0]))
-            is_black = is_black and index <= _DARK and int(bgr.max()) < _DARKEST
+                self._compare((frame.rgb.shape[1], frame.rgb.shape[0]))
+            is_black = is_black and index <= _DARK and int(frame.rgb.max()) < _DARKEST
             if is_black and index == _DARK:
                 self.say(
                     f"{self.label} gives black pictures: its cover is closed, or another program or"
                     " the system's privacy settings keep it; try another --source index"
                 )
-            later = partial(cv2.cvtColor, bgr, cv2.COLOR_BGR2RGB)
-            frame = Frame(NO_PIXELS, index, later=later)
-            yield frame if self.defers else frame.complete()
+            yield frame
             index += 1
 
     def _free(self) -> None:
         self.capture.release()
+
+
+def _rgb(given: Pixels) -> Pixels:
+    """Returns the pixels of a picture, BGR [H, W, 3] or a JPEG's bytes; none if it is damaged."""
+    bgr = given if given.ndim == 3 else cv2.imdecode(given, cv2.IMREAD_COLOR)
+    return NO_PIXELS if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -21,6 +22,7 @@ from ..frame import NO_PIXELS, Frame
 from ..hdr import USUAL_PEAK
 from .animation import count_frames
 from .clock import PRIMING, FrameTimes, may_leap, settled
+from .coded import CodedPicture, left_coded
 from .container import (
     key_frame_before,
     open_container,
@@ -58,7 +60,10 @@ class VideoSource(Source):
     Attributes:
         info: What was known before the first frame was painted.
         origin: When, by the file's clock, the output begins, in seconds.
+        decoding: Makes frames of a packet.
     """
+
+    decoding: Callable[[Any], list[Any]]
 
     def __init__(
         self,
@@ -130,6 +135,8 @@ class VideoSource(Source):
     def frames(self) -> Iterator[Frame]:
         """Yields frames until the end, or until nothing more can be decoded."""
         decoded, index = self.first, self.skipped
+        if self.is_url and self.defers and not self.is_interlaced:
+            self.decoding = left_coded(self.stream) or self.decoding
         to_rgb = Decoded(self.peak, self.ground)
         started = time.perf_counter()
         first: float | None = None  # time of the first frame
@@ -145,12 +152,20 @@ class VideoSource(Source):
                 decoded.time_base,
                 decoded.duration or 0,
                 captured=captured,
-                later=partial(_upright, decoded, to_rgb),
+                later=partial(self._pixels, decoded, to_rgb),
             )
             yield frame if self.defers else frame.complete()
             index += 1
             with self.reading:
                 decoded = None if self.closed else next(self.decoder, None)
+
+    def _pixels(self, decoded: av.VideoFrame | CodedPicture, to_rgb: Decoded) -> Pixels:
+        """Returns a frame's pixels, upright; none of a damaged picture."""
+        frame = decoded.decode() if isinstance(decoded, CodedPicture) else decoded
+        if frame is None:
+            self.damaged += 1
+            return NO_PIXELS
+        return orientation_of(frame)(to_rgb(frame))
 
     def _open(self) -> None:
         """Opens it, at its beginning."""
@@ -309,7 +324,7 @@ class VideoSource(Source):
 
     def _decode(self, skipped: int = 0) -> Iterator[av.VideoFrame]:
         """Yields what can be decoded, and notes as one problem what cannot."""
-        packets = damaged = frames = 0
+        packets = frames = self.damaged = 0
         end: float | None = None  # of the last frame, in seconds
         failure = ""
         try:
@@ -327,7 +342,7 @@ class VideoSource(Source):
                         if frame.time is not None:
                             end = frame.time + float(frame.duration * packet.time_base)
                 except av.error.InvalidDataError:
-                    damaged += 1
+                    self.damaged += 1
         except (av.error.FFmpegError, OSError) as error:
             failure = reason_of(error)
         if failure:
@@ -335,10 +350,10 @@ class VideoSource(Source):
         elif self._is_cut_off(Came(packets, frames, end)):
             of = f" of {self.count}" if (self.count or 0) > frames else ""
             self.problems.append(f"{self.label} is truncated: {frames}{of} frames could be decoded")
-        elif damaged:
+        elif self.damaged:
             self.problems.append(
                 f"{self.label} is damaged: {frames} frames could be decoded,"
-                f" {damaged} packets could not"
+                f" {self.damaged} packets could not"
             )
 
     def _is_cut_off(self, came: Came) -> bool:
@@ -376,7 +391,3 @@ def _moved(frame: av.VideoFrame, start: float) -> av.VideoFrame:
     late = round(start / frame.time_base) - frame.pts
     frame.pts, frame.duration = frame.pts + late, max(0, frame.duration - late)
     return frame
-
-
-def _upright(decoded: av.VideoFrame, to_rgb: Decoded) -> Pixels:
-    return orientation_of(decoded)(to_rgb(decoded))

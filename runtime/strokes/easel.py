@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ class Easel:
     def __call__(self, rgb: Pixels) -> Pixels:
         """Paints one frame after the other."""
         laid = self.prepare(rgb)
-        return self.finish(laid, self.paint(laid) if laid.motion.painted else None)
+        return self.finish(laid, partial(self.paint, laid) if laid.motion.painted else None)
 
     def prepare(self, rgb: Pixels, skipped: bool = False) -> Laid:
         """Lays a frame uint8 [H, W, 3] on the canvas; one to be skipped is shown unpainted."""
@@ -74,10 +75,19 @@ class Easel:
         """Paints the whole canvas."""
         return self.painter(laid.picture)
 
-    def finish(self, laid: Laid, painted: Pixels | None) -> Pixels:
-        """Cuts what is shown of the frame out; the painting is None if its motion asks for none."""
-        shown = self.hold(laid.motion, painted) if self.hold else painted
-        assert shown is not None
+    def finish(self, laid: Laid, painting: Callable[[], Pixels] | None) -> Pixels:
+        """Cuts what is shown of the frame out.
+
+        Args:
+            laid: It.
+            painting: Waits for its painting, beside which paint is moved; None if its motion asks
+                for none.
+        """
+        if self.hold:
+            shown = self.hold(laid.motion, painting)
+        else:
+            assert painting is not None
+            shown = painting()
         self._finish(laid)
         return laid.torus.cut(shown, laid.place)
 

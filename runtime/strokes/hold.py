@@ -5,6 +5,7 @@ Marks stand on the canvas. What moves over it would be painted with other marks 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -37,23 +38,24 @@ class Hold:
         # Arrays are never changed in place: they are part of a state that others write down.
         self.shown: Pixels | None = None
 
-    def __call__(self, motion: Motion, painted: Pixels | None) -> Pixels:
+    def __call__(self, motion: Motion, painting: Callable[[], Pixels] | None) -> Pixels:
         """Returns what to show instead of a painting; it must not be written to.
 
         Args:
             motion: What ``Watch`` found.
-            painted: The painting, of which what ``motion`` asks for is shown; None for nothing.
+            painting: Waits for the painting, of which what ``motion`` asks for is shown; None for
+                nothing. Paint is moved first: meanwhile the other goes on.
         """
         if self.shown is None or motion.flow is None:
-            assert painted is not None
-            self.shown = painted
-            return painted
+            assert painting is not None
+            self.shown = painting()
+            return self.shown
         shown = _moved(self.shown, motion.flow)
-        if painted is not None:
+        if painting:
             assert motion.renewed is not None
             if shown is self.shown:
                 shown = shown.copy()
-            cv2.copyTo(painted, motion.renewed, shown)
+            cv2.copyTo(painting(), motion.renewed, shown)
         self.shown = shown
         return shown
 

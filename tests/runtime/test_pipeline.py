@@ -89,8 +89,8 @@ class Seldom:
         self.painted.append(int(prepared[0, 0, 0]))
         return prepared
 
-    def finish(self, prepared, painted):
-        self.given.append(None if painted is None else int(painted[0, 0, 0]))
+    def finish(self, prepared, painting):
+        self.given.append(None if painting is None else int(painting()[0, 0, 0]))
         return prepared
 
     def state(self):
@@ -116,6 +116,23 @@ def test_frames_that_need_no_painting_take_no_place_of_those_that_do():
             return prepared
 
     assert Pipeline(Numbers(27), Meeting(), in_flight=3).run(NullSink()).frames == 27
+
+
+def test_a_frame_is_finished_beside_its_painting_as_far_as_it_can():
+    begun = threading.Barrier(2, timeout=20)
+
+    class Beside(Seldom):
+        def paint(self, prepared):
+            begun.wait()  # breaks unless the other has begun
+            return prepared
+
+        def finish(self, prepared, painting):
+            if painting:
+                begun.wait()
+                assert painting() is prepared
+            return prepared
+
+    assert Pipeline(Numbers(9), Beside()).run(NullSink()).frames == 9
 
 
 def test_live_drops_the_oldest_and_counts_it():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -107,7 +108,8 @@ def test_the_pipeline_finishes_frames_in_their_order(demo_clip: Path) -> None:
         def paint(self, rgb: Pixels) -> Pixels:
             return 255 - rgb
 
-        def finish(self, rgb: Pixels, painted: Pixels) -> Pixels:
+        def finish(self, rgb: Pixels, painting: Callable[[], Pixels]) -> Pixels:
+            painted = painting()
             assert np.array_equal(painted, 255 - rgb)
             self.finished.append(float(rgb.mean()))
             return painted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .compiling import HALF, ONE, THIRD, ZERO, Array, f32, i32, inner, u32
+from .compiling import HALF, ONE, THIRD, ZERO, Array, f32, inner, u32
 from .tables import Bench, Look, Paint, Tables
 
 GRAIN = f32(1 / 255)  # opacity of one of 255 steps of cover
@@ -38,59 +38,28 @@ def flatten(
         first: The first row of ``stamped``.
         many: How many columns there are.
     """
-    columns, base, coat, here = bench.columns[:many], bench.base, bench.coat, bench.here
-    marks, top = bench.marks[0][:many], bench.marks[1][:many]
+    flat, tops, paints = bench.flat[row % 3], bench.tops[row % 3], paint.paints
     for at in range(many):
-        marks[at], top[at] = tables.ground[row, u32(columns[at])], 0
-        here[at] = paint.here[row, u32(columns[at])]
-    take_paint(marks, paint.paints, base)
-    for layer in range(tables.layers):
-        stamped, any_mark = bench.stamped[layer, row - first], i32(0)
-        for at in range(many):
-            marks[at] = stamped[u32(columns[at])]
-            any_mark |= marks[at]
-        if any_mark:
-            take_paint(marks, paint.paints, coat)
-            _keep_within_contours(coat, marks, here, look, base[3], top)
-            for colour in range(3):
-                _blend(base[colour][:many], coat[colour], coat[3])
-    flat, tops = bench.flat[row % 3], bench.tops[row % 3]
-    for at in range(many):
-        to = u32(columns[at] + 1)
-        red, green, blue = base[0, at], base[1, at], base[2, at]
+        column, top = u32(bench.columns[at]), u32(0)
+        mark, to = u32(tables.ground[row, column]), u32(column + 1)
+        red, green, blue = paints[mark, 0], paints[mark, 1], paints[mark, 2]
+        light = paints[mark, 3]
+        for layer in range(tables.layers):
+            mark = u32(bench.stamped[layer, row - first, column])
+            if not mark:
+                continue
+            one, two, three = paints[mark, 0], paints[mark, 1], paints[mark, 2]
+            differs = abs((one + two + three) * THIRD - paint.here[row, column])
+            kept = max(ZERO, min(ONE, (look.ends - differs) * look.steep))
+            if kept > HALF:
+                light, top = paints[mark, 3], mark
+            opacity = paints[mark, 3] * kept  # beyond a contour it is thin, or none
+            red += (one - red) * opacity
+            green += (two - green) * opacity
+            blue += (three - blue) * opacity
         flat[0, to], flat[1, to], flat[2, to] = red, green, blue
-        flat[3, to] = base[3, at] * ((red + green + blue) * look.body)
-        tops[0, to], tops[1, to] = top[at], tables.origin[u32(top[at])]
-
-
-@inner
-def take_paint(marks: Array, paints: Array, into: Array) -> None:
-    """Takes colours and opacity of marks."""
-    for at in range(marks.shape[0]):
-        mark = u32(marks[at])
-        into[0, at], into[1, at] = paints[mark, 0], paints[mark, 1]
-        into[2, at], into[3, at] = paints[mark, 2], paints[mark, 3]
-
-
-@inner
-def _keep_within_contours(
-    coat: Array, marks: Array, here: Array, look: Look, light: Array, top: Array
-) -> None:
-    """Takes opacity from paint that is beyond a contour, and notes which marks are on top."""
-    red, green, blue, opacity = coat[0], coat[1], coat[2], coat[3]
-    for at in range(marks.shape[0]):
-        differs = abs((red[at] + green[at] + blue[at]) * THIRD - here[at])
-        kept = max(ZERO, min(ONE, (look.ends - differs) * look.steep))
-        there = (kept > HALF) & (marks[at] > 0)
-        light[at] = opacity[at] if there else light[at]
-        top[at] = marks[at] if there else top[at]
-        opacity[at] *= kept
-
-
-@inner
-def _blend(flat: Array, paint: Array, opacity: Array) -> None:
-    for at in range(flat.shape[0]):
-        flat[at] += (paint[at] - flat[at]) * opacity[at]
+        flat[3, to] = light * ((red + green + blue) * look.body)
+        tops[0, to], tops[1, to] = top, tables.origin[top]
 
 
 @inner

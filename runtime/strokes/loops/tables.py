@@ -111,10 +111,6 @@ class Bench(NamedTuple):
         flat: float32 [3, 4, w + 2]: of three rows of samples, see ``flatten``.
         tops: int32 [3, 2, w + 2]: the same.
         columns: int32 [w + 1]: which of a row count.
-        base: float32 [4, w]: colours and opacity of what is painted of a row so far.
-        coat: float32 [4, w]: those of what comes over it.
-        here: float32 [w]: see ``Paint``.
-        marks: int32 [2, w]: marks of a layer, and the topmost ones.
         around: float32 [20, w + 2]: what is around samples.
         which: int32 [5, w]: the same.
         texels: float32 [12, w]: of marks.
@@ -126,10 +122,6 @@ class Bench(NamedTuple):
     flat: Array
     tops: Array
     columns: Array
-    base: Array
-    coat: Array
-    here: Array
-    marks: Array
     around: Array
     which: Array
     texels: Array
@@ -146,10 +138,6 @@ class Bench(NamedTuple):
             np.zeros((3, 4, width + 2), f32),
             np.zeros((3, 2, width + 2), i32),
             np.empty(width + 1, i32),
-            np.empty((4, width), f32),
-            np.empty((4, width), f32),
-            np.empty(width, f32),
-            np.empty((2, width), i32),
             np.empty((20, width + 2), f32),
             np.empty((5, width), i32),
             np.empty((12, width), f32),

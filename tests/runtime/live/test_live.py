@@ -6,6 +6,7 @@ import itertools
 import sys
 import threading
 import time
+from functools import partial
 
 import av
 import cv2
@@ -15,9 +16,11 @@ from pleinair.errors import MediaError, UsageError
 from pleinair.runtime.controls import Controls
 from pleinair.runtime.live.live import LivePainter, Look, live
 from pleinair.runtime.models import open_model
+from pleinair.runtime.pipeline import Pipeline
 from pleinair.runtime.sinks.meter import Meter
+from pleinair.runtime.sinks.sink import NullSink
 from pleinair.runtime.sinks.window import draw
-from pleinair.runtime.sources import container, reconnect
+from pleinair.runtime.sources import coded, container, reconnect
 from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.stylizer import Choice, Stylizer, load
 
@@ -105,6 +108,34 @@ def test_a_stream_is_painted_and_recorded_by_the_clock(stream, tmp_path):
     assert times == sorted(set(times))
     # Ten pictures a second came; FFmpeg numbers them as if they were 25.
     assert np.median(np.diff(times)) == pytest.approx(0.1, abs=0.04)
+
+
+def test_a_picture_of_a_stream_is_decoded_when_it_is_wanted(stream, monkeypatch):
+    decoded, decode = [], coded.CodedPicture.decode
+    monkeypatch.setattr(
+        coded.CodedPicture, "decode", lambda self: decoded.append(1) or decode(self)
+    )
+    with open_source(f"{stream}/6") as source:
+        source.defers = True
+        frames = list(source.frames())
+        assert len(frames) == 6
+        assert not decoded
+        last = frames[-1].complete().rgb
+    assert len(decoded) == 1
+    assert last.shape == (48, 64, 3)
+    assert np.abs(last.astype(int) - 40).max() <= 2
+
+
+def test_damaged_pictures_of_a_stream_are_left_out(stream, monkeypatch):
+    decode = coded.CodedPicture.decode
+    monkeypatch.setattr(
+        coded.CodedPicture, "decode", lambda self: None if self.pts % 2 else decode(self)
+    )
+    with open_source(f"{stream}/6") as source:
+        report = Pipeline(source, lambda rgb: rgb).run(NullSink(), duration=20)
+        assert report.frames
+        assert source.damaged
+        assert report.frames + report.dropped + source.damaged == 6
 
 
 def test_a_stream_hands_on_each_picture_at_once(monkeypatch):
@@ -319,10 +350,10 @@ def test_frames_are_prepared_before_the_last_is_finished_and_keep_their_settings
     wanted, shown, before = [alone(frame) for frame in frames], [], None
     for frame in frames:
         taken = painter.prepare(frame)
-        painted = painter.paint(taken) if painter.is_painted(taken) else None
+        painting = partial(painter.paint, taken) if painter.is_painted(taken) else None
         if before:
             shown.append(painter.finish(*before))
-        before = taken, painted
+        before = taken, painting
     painter.controls.compare = True  # what was taken before that is shown without
     shown.append(painter.finish(*before))
     for one, other in zip(shown, wanted, strict=True):

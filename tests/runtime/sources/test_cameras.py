@@ -218,6 +218,30 @@ def test_a_camera_that_has_the_size_says_nothing(monkeypatch):
     assert said == []
 
 
+def test_jpeg_of_a_camera_is_decoded_when_it_is_wanted(monkeypatch):
+    """As V4L2 hands it on; a damaged picture is left out, and one that is dropped not decoded."""
+    pictures = [np.full((6, 8, 3), (200, 40, 90), np.uint8)] * 5
+    coded = [cv2.imencode(".jpg", picture)[1].reshape(1, -1) for picture in pictures]
+    coded[0] = coded[0][:, :2]
+    answers, decoded, given = iter(coded), [], {}
+    decode = cv2.imdecode
+    monkeypatch.setattr(cv2, "imdecode", lambda *of: decoded.append(1) or decode(*of))
+    monkeypatch.setattr(Capture, "read", lambda self: (True, next(answers)))
+    monkeypatch.setattr(Capture, "getBackendName", lambda self: "V4L2", raising=False)
+    monkeypatch.setattr(Capture, "set", lambda self, what, value: given.update({what: value}))
+    size = Capture.get
+    monkeypatch.setattr(Capture, "get", lambda self, what: given.get(what) or size(self, what))
+    with open_source("0") as source:
+        source.defers = True
+        frames = [next(it) for it in [source.frames()] for _ in range(4)]
+        assert given[cv2.CAP_PROP_CONVERT_RGB] == 0
+        assert len(decoded) == 2  # the damaged one, and the first, to see that it is not black
+        rgb = frames[-1].complete().rgb
+    assert len(decoded) == 3
+    assert rgb.shape == (6, 8, 3)
+    assert np.abs(rgb.astype(int) - (90, 40, 200)).max() < 9
+
+
 def test_a_mode_is_for_cameras(tmp_path, make_video, cli):
     clip = make_video(tmp_path / "clip.mp4")
     run = cli("live", clip, "--camera-size", "640x480", "--sink", "null")

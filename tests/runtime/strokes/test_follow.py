@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -155,8 +156,8 @@ def test_the_easel_goes_on_from_a_state() -> None:
     second.restore({name: values.copy() for name, values in first.state().items()})
     for frame, expected in zip(frames[7:], shown[7:], strict=True):
         assert np.array_equal(second(frame), expected)
-    painted = first.paint(ahead) if ahead.motion.painted else None
-    assert np.array_equal(first.finish(ahead, painted), shown[7])
+    painting = partial(first.paint, ahead) if ahead.motion.painted else None
+    assert np.array_equal(first.finish(ahead, painting), shown[7])
 
 
 @pytest.mark.parametrize("height", [64, 360, 480, 720, 1080, 2160])
@@ -190,4 +191,4 @@ def test_what_comes_after_a_skipped_frame_is_painted_though_it_was_prepared_befo
     skipped, ahead = easel.prepare(frame, skipped=True), easel.prepare(frame)
     easel.skip(skipped)
     assert ahead.motion.painted
-    assert np.array_equal(easel.finish(ahead, easel.paint(ahead)), Easel(marks_on)(frame))
+    assert np.array_equal(easel.finish(ahead, partial(easel.paint, ahead)), Easel(marks_on)(frame))

@@ -62,7 +62,7 @@ def held(frames: list[Pixels], painted: list[Pixels]) -> list[Pixels]:
 
 def show(watch: Watch, hold: Hold, frame: Pixels, painted: Pixels) -> Pixels:
     motion = watch(frame)
-    return hold(motion, painted if motion.painted else None)
+    return hold(motion, (lambda: painted) if motion.painted else None)
 
 
 def sharpness(pictures: list[Pixels]) -> float:

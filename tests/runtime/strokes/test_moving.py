@@ -62,7 +62,7 @@ def test_paint_that_goes_along(monkeypatch, step):
     def show() -> Pixels:
         holding = Hold()
         holding.restore({"shown": shown})
-        return holding(Motion(flow, renewed), painted)
+        return holding(Motion(flow, renewed), lambda: painted)
 
     compiled, plain = both(monkeypatch, show)
     assert np.abs(compiled - plain).max() <= 2
