@@ -16,7 +16,7 @@ SIZE = "is not of the form WxH, e.g. 640x360"
 def desk(tmp_path, monkeypatch, photos, demo_clip):
     """A folder with files of every kind, where nothing that needs PyTorch can be imported."""
     monkeypatch.chdir(tmp_path)
-    for module in ("train.recipe_checks", "export.exporter", "export.evaluate"):  # these need it
+    for module in ("train.recipe_checks", "export.exporter", "api.evaluate"):  # these need it
         monkeypatch.setitem(sys.modules, f"pleinair.{module}", None)
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
