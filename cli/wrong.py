@@ -87,11 +87,7 @@ def _no_verb(words: list[str], path: str, verbs: Iterable[str]) -> str:
 
 
 def usage(error: Exception) -> str:
-    """The sentence for a command line that does not parse; nothing where help was shown instead.
-
-    Args:
-        error: One of typer's errors of usage.
-    """
+    """The sentence for a command line that does not parse; nothing where help was shown instead."""
     said: str = cast(Any, error).format_message().rstrip(".")
     context = getattr(error, "ctx", None)
     if not said or not context:
