@@ -25,12 +25,12 @@ from .calling import function
 
 if TYPE_CHECKING:
     from .api.bench import BenchResult, bench
+    from .api.evaluate import Evaluation, evaluate
     from .api.export import export
     from .api.train import TrainResult, train
     from .bundle.bundle import Bundle
     from .bundle.manifest import Manifest
     from .errors import PleinairError
-    from .export.evaluate import Evaluation, evaluate
     from .runtime.controls import Controls
     from .runtime.live.live import LiveResult, Look, live
     from .runtime.sinks.encoding import Encoding
@@ -78,7 +78,7 @@ _WHERE = {
     "CameraMode": (".runtime.sources.cameras", ""),
     "Controls": (".runtime.controls", ""),
     "Encoding": (".runtime.sinks.encoding", ""),
-    "Evaluation": (".export.evaluate", "train"),
+    "Evaluation": (".api.evaluate", "train"),
     "LiveResult": (".runtime.live.live", ""),
     "Look": (".runtime.live.live", ""),
     "Manifest": (".bundle.manifest", ""),
@@ -88,7 +88,7 @@ _WHERE = {
     "Translation": (".runtime.translate.work", ""),
     "Verification": (".runtime.verify", ""),
     "bench": (".api.bench", "bench"),
-    "evaluate": (".export.evaluate", "train"),
+    "evaluate": (".api.evaluate", "train"),
     "live": (".runtime.live.live", ""),
     "load": (".runtime.stylizer", ""),
     "translate": (".runtime.translate.translate", ""),

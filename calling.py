@@ -1,7 +1,7 @@
-"""A room that is called as its verb: ``pleinair.train(...)``, though ``pleinair.train`` is a room.
+"""Makes a room callable as its verb: ``pleinair.train(...)``, though ``pleinair.train`` is a room.
 
-Room and verb have one name, which Python binds to the room as soon as anything in it is imported.
-So the room itself can be called; the function behind it is imported with the first call.
+Room and verb share a name, which Python binds to the room as soon as anything in it is imported.
+So the room itself is callable, and imports the function behind it at the first call.
 """
 
 from __future__ import annotations

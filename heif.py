@@ -61,9 +61,6 @@ def all_boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 def primary(data: bytes) -> tuple[int, Grid | None]:
     """Returns the number of the item that is to be shown, and how it is put together of others.
 
-    Args:
-        data: The whole file.
-
     Raises:
         Malformed: It says nothing of it, or is derived in a way that is not known here.
     """

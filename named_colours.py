@@ -34,9 +34,6 @@ _BRADFORD = np.array(
 def named_profile(data: bytes) -> bytes:
     """Returns the ICC profile that a picture's numbers mean.
 
-    Args:
-        data: The file of the picture.
-
     Returns:
         Nothing where it names sRGB, what no profile of 8 bits can say, or nothing.
     """

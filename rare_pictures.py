@@ -1,7 +1,7 @@
 """Pictures that OpenCV misreads, or does not read at all (ground floor).
 
-Of TIFF it multiplies colours by their alpha and takes CIELAB for colours of its own; Pillow knows
-better, but has no 16 bits of colour. Both know compressions that the other does not.
+In TIFF, OpenCV multiplies colours by their alpha, and takes CIELAB for RGB. Pillow reads both
+correctly, but has no 16 bits of colour. Each knows compressions that the other does not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Verbs as functions of Python, where a verb takes more than one room.
+"""Verbs of several rooms, as functions for Python; the command line calls the same functions.
 
-The command line calls the same functions. ``pleinair.export``, ``train`` and ``bench`` are these.
+They are ``pleinair.bench``, ``evaluate``, ``export`` and ``train``.
 """

@@ -75,14 +75,7 @@ class Drift:
 
 
 class DriftMeter:
-    """Paints with one variant after another and compares.
-
-    Args:
-        bundle: Whose artifacts.
-        inputs: What to paint.
-        settings: The method's numbers.
-        folder: For temporary files.
-    """
+    """Paints with one variant after another and compares."""
 
     def __init__(
         self, bundle: Bundle, inputs: BenchInputs, settings: Settings, folder: Path

@@ -172,11 +172,7 @@ class _Clock:
 
 
 class EnergyMeter:
-    """Counts the joules of processors, by the kernel's RAPL; often only root reads its counters.
-
-    Args:
-        zones: Where the kernel keeps its counters.
-    """
+    """Counts the joules of processors, by the kernel's RAPL; often only root reads its counters."""
 
     def __init__(self, zones: Path = _ZONES) -> None:
         packages = sorted(zones.glob("*-rapl:*"))

@@ -1,8 +1,8 @@
 """Where a frame's time goes, layer by layer, as the library itself reports.
 
-Layers are those that the library runs: it fuses several of the graph's into one. A convolution's
-time comes with its multiply-adds, which shows those far from the roof; a gather computes nothing,
-so its time comes with the bytes that it moves. So do the loops that paint strokes beside a library.
+Layers are those that the library runs; it fuses several of the graph's into one. A convolution's
+time is listed with its multiply-adds, which shows those far from the roof. A gather computes
+nothing, so it is listed with the bytes that it moves. So are the loops that paint strokes.
 """
 
 from __future__ import annotations

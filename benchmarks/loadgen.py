@@ -1,7 +1,7 @@
 """MLPerf's LoadGen drives a case: a second opinion, by the field's own load generator.
 
-LoadGen asks for frames, measures the times itself, and says whether the run was VALID by its rules
-for the minimum duration and count that it was given. These are ours, not those of a submission.
+LoadGen asks for frames and measures the times itself. It decides whether the run is VALID for the
+minimum duration and count that it was given. These are ours, not those of a submission.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Every case has a turn in every round, so that a drifting machine affects all alike.
 
-Second opinions are taken here too, as they need the same machine and processes: benchmark_app
-after each turn; LoadGen, layers and roofs after all rounds.
+Second opinions are also taken here, because they need the same machine and processes.
+benchmark_app runs after each turn; LoadGen, layers and roofs follow after all rounds.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ from .results.file import (
     inspected,
     make_rows,
     rounded,
+    skipped_of,
     write_json,
     write_text,
 )
@@ -295,10 +296,7 @@ def _nothing_runs(bundle: Bundle, skipped: Sequence[Any]) -> str:
     if not any(row.available for row in BACKENDS.values()):
         lines = "; ".join(row.install for row in BACKENDS.values())
         return f"no backend is installed; run one of: {lines}"
-    found: dict[tuple[str, str], list[str]] = {}
-    for one in skipped:
-        found.setdefault((one.backend, one.reason), []).append(one.precision)
-    reasons = [f"{name} {' and '.join(of)}: {reason}" for (name, reason), of in found.items()]
+    reasons = skipped_of({"skipped": [one.row() for one in skipped]})
     return f"nothing of {bundle.label} can be measured here: {'; '.join(reasons)}"
 
 

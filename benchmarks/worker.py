@@ -1,8 +1,8 @@
 """The process of one case: it loads one artifact, waits for its turns, and measures times.
 
-Each case has a process of its own, so that its peak memory is its own, and a crash is a row in the
-table and not the end of the run. Parent and worker speak JSON, a line a message, over the
-worker's stdin and stdout: a request is ``{"do": name, ...}``, the reply its result or
+Each case has a process of its own. So its peak memory is its own, and a crash is a row in the
+table, not the end of the run. Parent and worker exchange JSON, one message per line, over the
+worker's stdin and stdout. A request is ``{"do": name, ...}``; the reply is its result, or
 ``{"error": sentence}``.
 """
 

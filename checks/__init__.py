@@ -1,8 +1,8 @@
-"""What files of models must be before a library's C++ opens them.
+"""Checks of model files before a library's C++ opens them.
 
-Bounds and references are checked as far as each format can be read with a few lines of our own; no
-library that would then run the file is asked. What a check lets pass may still be refused by its
-library, but neither reads outside its own bundle nor asks for more memory than it is long.
+Each format's bounds and references are checked with a few lines of our own, not by the library that
+would run the file. The library may still refuse a checked file. But such a file neither reads
+outside its own bundle, nor asks for more memory than its own length.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """ONNX graphs: operators from a list, every dimension and attribute within bounds, no links out.
 
-What is checked is what crashes libraries or makes them ask for memory without end: block sizes,
-strides and groups of 0, tensors that are larger than their data, sizes that nobody has, data that
-lies in other files, constant indices that point outside of what is gathered.
+The checks refuse what crashes libraries, or makes them allocate without bound: block sizes, strides
+and groups of 0; tensors that are larger than their data; absurd sizes; data in other files; and
+constant indices outside of the gathered tensor.
 """
 
 from __future__ import annotations

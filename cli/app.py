@@ -1,4 +1,4 @@
-"""The program: what every verb shares, its options among them."""
+"""The program, and the options that verbs share."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def bench_run(
 def bench_compare(
     before: Annotated[Path, typer.Argument(help="A results.json, or the folder of a run.")],
     after: Annotated[
-        Path, typer.Argument(help="A second one: of a new version or another machine.")
+        Path, typer.Argument(help="A second one, of a new version or another machine.")
     ],
     threshold: Annotated[
         float, typer.Option(min=0, help="Slowdown allowed for a case, as a share.")

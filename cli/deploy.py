@@ -60,7 +60,7 @@ def deploy_jetson(
     )
     manifest = kit.manifest
     value = {"kit": str(kit.path), "files": kit.files, "bundle": manifest.model_dump(mode="json")}
-    say(value, as_json, f"wrote {out}; {out / 'README.md'} says how to go on")
+    say(value, as_json, f"wrote {out}; {out / 'README.md'} has the next steps")
     end_with([f"not built: {s.target} {s.precision}: {s.reason}" for s in manifest.skipped])
 
 

@@ -193,7 +193,7 @@ def serve(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Serve a page that paints in browsers, until Ctrl-C; to this machine only, or with --https."""
+    """Serve a site to browsers of this machine until Ctrl-C; with --https to the network too."""
     from ..deploy.web.server import SiteServer
     from ..runtime.qr import qr_text
 

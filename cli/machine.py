@@ -1,4 +1,4 @@
-"""Verbs about what is here: models, cameras, doctor."""
+"""Verbs about this machine: models, cameras, doctor."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def cameras(as_json: Json = False) -> None:
     table = Table("--source", "name", "size", "fps")
     for c in found:
         add_row(table, str(c.index), c.name, f"{c.size[0]}x{c.size[1]}", f"{c.fps:g}")
-    text = table if found else "no camera here gives pictures"
+    text = table if found else "no camera on this machine delivers pictures"
     say({"cameras": [asdict(c) for c in found]}, as_json, text)
 
 

@@ -91,12 +91,12 @@ def _failed(error: Exception) -> int:
 
 
 def _interrupt(*_: object) -> None:
-    """Makes SIGTERM end a verb as Ctrl-C does: what is half-written is removed."""
+    """Makes SIGTERM end a verb as Ctrl-C does: half-written files are removed."""
     interrupted.set()
     raise KeyboardInterrupt
 
 
 def _unraisable(problem: Any) -> None:
-    """Prints what Python could not raise; an interrupt is noted already."""
+    """Prints errors that Python could not raise; an interrupt is noted already."""
     if problem.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(problem)

@@ -74,9 +74,9 @@ def translate(
     stroke: Stroke = "",
     start: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Where in videos to begin: seconds or 1:02:03.5."),
+        typer.Option(metavar="TIME", help="Where to start in videos: seconds or 1:02:03.5."),
     ] = None,
-    end: Annotated[str | None, typer.Option(metavar="TIME", help="Where in videos to end.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="Where to end in videos.")] = None,
     codec: Annotated[str, typer.Option(help="h264 (in .webm av1), hevc or av1.")] = "h264",
     quality: Annotated[
         int, typer.Option(min=0, max=51, help="Quality of videos: lower is better and larger.")

@@ -157,7 +157,7 @@ def evaluate(
     if found_model.kind is Kind.BUNDLE and not in_zip:  # a run's recipe may name the folders
         named_folders(data, source, target, pictures)
     with needs("train"):
-        from ..export.evaluate import evaluate as run
+        from ..api.evaluate import evaluate as run
 
         found = run(
             model,

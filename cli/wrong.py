@@ -1,4 +1,4 @@
-"""Sentences for what does not parse: words for verbs and options that people try."""
+"""Answers to commands that do not parse, and to words that people try."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import UsageError, shown
 from ..export.targets import TARGETS
 from ..words import meant_names, near_names
 
-# What can be asked for, but is no verb of its own.
+# Requests that are not verbs of their own.
 _WITH_MORE = ("bench compare", "deploy jetson", "train --list")
 _ABOUT = ("help", "version")
 # What to do with a word too many.
@@ -80,18 +80,14 @@ def _no_verb(words: list[str], path: str, verbs: Iterable[str]) -> str:
         near = meant_names(word, known) or [*targets]
     if not near and (word.isdecimal() or "://" in word or Path(word).exists()):
         what = shown(word)
-        return f"{what} is no verb; did you mean 'translate {what} OUT' or 'live {what}'?"
+        return f"{what} is not a verb; did you mean 'translate {what} OUT' or 'live {what}'?"
     near = near or near_names(word, verbs)
     remedy = f"did you mean {' or '.join(map(repr, near))}?" if near else f"see {path} --help"
-    return f"{shown(word)!r} is no verb of {path}; {remedy}"
+    return f"{shown(word)!r} is not a verb of {path}; {remedy}"
 
 
 def usage(error: Exception) -> str:
-    """The sentence for a command line that does not parse; nothing where help was shown instead.
-
-    Args:
-        error: One of typer's errors of usage.
-    """
+    """The sentence for a command line that does not parse; nothing where help was shown instead."""
     said: str = cast(Any, error).format_message().rstrip(".")
     context = getattr(error, "ctx", None)
     if not said or not context:

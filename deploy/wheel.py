@@ -19,9 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 def build_wheel(folder: Path) -> Path:
     """Builds it with pip, from this checkout or from where it was installed.
 
-    Args:
-        folder: Where to put it.
-
     Returns:
         The wheel; it is for any system.
 

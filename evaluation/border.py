@@ -1,10 +1,10 @@
 """Border: whether a painter paints a frame, as padded convolutions do.
 
 The change at a picture's border is compared with the change just inside, square by square. Two
-other effects are removed first. A painter that darkens all skies also darkens those at the border:
-the change that a pixel's colour explains is fitted inside (least squares on colour and its squares)
-and subtracted from both. Strokes change more where there is more contrast: a power law is fitted
-inside and divided out.
+other effects are removed first. A painter that darkens all skies also darkens those at the border.
+So the change that a pixel's colour explains is fitted inside (least squares on colour and its
+squares) and subtracted from both. Strokes change more where there is more contrast. So a power law
+is fitted inside and divided out.
 """
 
 from __future__ import annotations

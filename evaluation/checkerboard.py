@@ -1,8 +1,8 @@
 """Checkerboard: the regular pattern of strided layers, as energy at the frequencies of a stride.
 
-A pattern with a period of 8 pixels has its energy at multiples of 1/8 cycles per pixel (with 4 or
-2, at some of these), where the spectrum of a picture is smooth. So the power there over the power
-nearby measures the pattern, whatever the picture.
+A pattern with a period of 8 pixels has its energy at multiples of 1/8 cycles per pixel; with 4 or
+2, at some of these. The spectrum of a picture is smooth there. So the power at these frequencies
+over the power nearby measures the pattern, whatever the picture.
 """
 
 from __future__ import annotations

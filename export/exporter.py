@@ -37,6 +37,7 @@ from ..files import staging
 from ..metrics import DriftLimits
 from ..networks.describe import describe, strokes_of
 from ..networks.load import save_weights
+from ..networks.painter import stride_of
 from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames
 from ..progress import Say
@@ -260,7 +261,7 @@ def _training(trained: Trained) -> Training:
 
 def _photographs(trained: Trained, named: Path | None) -> list[Frames]:
     """Reads photographs from the named source or from the recipe's folder."""
-    stride = describe(trained.generator).stride
+    stride = stride_of(trained.generator)
     if "data" not in trained.recipe:  # imported, of a bundle, or foreign
         return load_frames(named or DEMO_CLIP, stride, PHOTOGRAPHS)
     recipe = validate_recipe(trained.recipe, "the generator's recipe")

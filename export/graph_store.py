@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -41,11 +41,12 @@ class About:
 
 
 @dataclass(frozen=True)
-class Quantized:
-    """An INT8 graph and the record of its search."""
+class Graph:
+    """A frame graph; of one in INT8 the record of its search, of one in FP16 what stays FP32."""
 
     path: Path
-    record: Quantization
+    record: Quantization | None = None
+    float32: dict[str, str] = field(default_factory=dict)
 
 
 class GraphStore:
@@ -76,15 +77,11 @@ class GraphStore:
         self.budget, self.judge = budget, judge
         self.about = about or About()
         self.tell: Say = lambda _: None  # called with a line where a step takes long
-        self.quantized: dict[Scheme, Quantized] = {}
+        self.quantized: dict[Scheme, Graph] = {}
         self.strokes = strokes_of(generator)
 
-    def whole(self, graph: Path) -> Path:
-        """Returns the complete graph: for a painter with strokes, plan and stroke head.
-
-        Args:
-            graph: A graph made by this store.
-        """
+    def _whole(self, graph: Path) -> Path:
+        """Returns the complete graph: for a painter with strokes, plan and stroke head."""
         if self.strokes is None:
             return graph
         path = graph.with_suffix(".whole.onnx")
@@ -103,7 +100,7 @@ class GraphStore:
     def float_graph(self, dtype: torch.dtype = torch.float32) -> Path:
         """Returns the ONNX frame graph whose convolutions compute in ``dtype``.
 
-        For a painter with strokes this graph and the INT8 ones end with the plan, see ``whole``.
+        For a painter with strokes this graph and ``int8_graph`` end with the plan.
         """
         path = self.folder / f"{dtype}.onnx".removeprefix("torch.")
         if not path.exists():
@@ -121,16 +118,30 @@ class GraphStore:
         """Why they are left, by name."""
         return {name: layer.reason for name, layer in self.fp32_layers.items()}
 
-    def int8_graph(self, scheme: Scheme) -> Quantized:
-        """Returns the INT8 ONNX frame graph of a scheme.
+    def graph(self, precision: str, scheme: Scheme) -> Graph:
+        """Returns the ONNX frame graph of a precision, complete with the stroke head if it has one.
+
+        Args:
+            precision: ``fp32``, ``fp16`` or ``int8``.
+            scheme: How INT8 is quantized.
 
         Raises:
-            ExportError: No graph keeps to the budget.
+            ExportError: No INT8 graph keeps to the budget.
         """
+        if precision == "int8":
+            found = self.int8_graph(scheme)
+        elif precision == "fp16":
+            found = Graph(self.float_graph(torch.float16), float32=self.fp32_reasons)
+        else:
+            found = Graph(self.float_graph())
+        return replace(found, path=self._whole(found.path))
+
+    def int8_graph(self, scheme: Scheme) -> Graph:
+        """Returns the same in INT8; for a painter with strokes it ends with the plan."""
         if scheme not in self.quantized:
             path = self.folder / f"int8-{scheme.name}.onnx"
             builder = OnnxInt8Builder(self._quantizer, scheme, path, self.calibration[0])
-            self.quantized[scheme] = Quantized(path, self.search(builder))
+            self.quantized[scheme] = Graph(path, self.search(builder))
         return self.quantized[scheme]
 
     def search(self, builder: Int8Builder) -> Quantization:

@@ -89,28 +89,19 @@ def _shown(manifest: Manifest) -> list[Artifact]:
 def save_scores(model: Path, scores: Mapping[str, float], scored: str) -> None:
     """Stores an evaluation's scores in a bundle's manifest and card.
 
-    Args:
-        model: The bundle's folder.
-        scores: By name.
-        scored: How they were measured.
-
     Raises:
         BundleError: It is not a bundle, damaged, or cannot be written.
     """
     with staging(model, failing=BundleError) as staged:
-        _save_scores(model, staged, scores, scored)
-
-
-def _save_scores(model: Path, staged: Path, scores: Mapping[str, float], scored: str) -> None:
-    manifest = Bundle.open(model).manifest
-    training = manifest.training.model_copy(update={"scores": dict(scores), "scored": scored})
-    manifest = manifest.model_copy(update={"training": training})
-    try:
-        shutil.copytree(model, staged, dirs_exist_ok=True, symlinks=True)
-        (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
-    except (OSError, shutil.Error) as error:
-        raise BundleError(f"bundle {model} cannot be written: {error}") from error
-    write_bundle(manifest, staged, model, overwrite=True)
+        manifest = Bundle.open(model).manifest
+        training = manifest.training.model_copy(update={"scores": dict(scores), "scored": scored})
+        manifest = manifest.model_copy(update={"training": training})
+        try:
+            shutil.copytree(model, staged, dirs_exist_ok=True, symlinks=True)
+            (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
+        except (OSError, shutil.Error) as error:
+            raise BundleError(f"bundle {model} cannot be written: {error}") from error
+        write_bundle(manifest, staged, model, overwrite=True)
 
 
 def _artifact(artifact: Artifact) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
 """Generators trained with pytorch-CycleGAN-and-pix2pix become generators of pleinair.
 
 Names and shapes of that project's state dicts define the architecture, its norm, its channels and,
-for a ResNet, its dropout. (A U-Net's names do not show dropout, which does not matter: nothing is
+for a ResNet, its dropout. (A U-Net's names do not show dropout. This does not matter: nothing is
 dropped while painting.)
 
-The result is that of the project's evaluation mode. Its test script uses it only with ``--eval``;
-without, batch norm takes the statistics of the picture itself.
+The result is that of the project's evaluation mode. Its test script uses it only with ``--eval``.
+Without, batch norm takes the statistics of the picture itself.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from .. import __version__
 from ..bundle.bundle import Bundle
+from ..bundle.manifest import Manifest
 from ..bundle.resolve import PAINTERS, Kind, resolve
 from ..errors import BundleError, TrainingError, UsageError, last_line
 from ..reading import Malformed, check_limits, validate
@@ -147,10 +148,17 @@ def load_bundle(bundle: Bundle) -> LoadedGenerator:
     except Exception as error:  # JSON, torch and the generators raise many types
         said = last_line(error)
         raise BundleError(f"{bundle.label}: {path.name} cannot be used: {said}") from error
+    return loaded_from(manifest, generator, options)
+
+
+def loaded_from(
+    manifest: Manifest, generator: nn.Module, options: dict[str, Any]
+) -> LoadedGenerator:
+    """Returns a bundle's generator with the origin that its manifest states."""
     about = {"description": manifest.description}
     return LoadedGenerator(
         generator.eval(),
-        architecture,
+        manifest.generator.architecture,
         options,
         {"name": manifest.name, "title": manifest.title, "about": about},
         manifest.training.steps,

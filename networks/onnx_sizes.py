@@ -1,8 +1,8 @@
 """Simplifies sizes that an ONNX graph computes from the size of its input.
 
 Some exporters write "resize to twice this tensor's size" as a dozen nodes. The graph is run at a
-few sizes. A size that is the same factor, the same number, or at the same distance from a tensor's
-end in all runs replaces the computation.
+few sizes. If a computed size is the same factor, the same number, or at the same distance from a
+tensor's end in all runs, that replaces the computation.
 """
 
 from __future__ import annotations

@@ -14,9 +14,6 @@ LINES, SCREEN, PARAMETERS = 400, 60, 7
 # What is still larger, and why. Nothing may be added; what has become small must be taken out.
 LARGER = {
     "networks/painter_graph.py PainterGraph.forward": "a graph's inputs, by name",
-    "export/targets/coreml/mil/layers.py _conv": "MIL's inputs of the operation",
-    "export/targets/coreml/mil/layers.py _conv_transpose": "MIL's inputs of the operation",
-    "export/evaluate.py evaluate": "the verb itself",
     "runtime/live/live.py live": "the verb itself",
     "runtime/stylizer.py load": "the verb itself",
     "runtime/translate/translate.py translate": "the verb itself",

@@ -2,9 +2,9 @@
 
     pleinair train recipes/monet.toml --data DATA --out runs/monet
 
-The folder has ``recipe.json``, ``stats.jsonl``, ``samples/``, ``checkpoint.pt`` (all state for
-resume; ``checkpoint-before.pt`` is the previous one) and the averaged generators for export:
-``generator.pt``, ``reverse.pt`` for the reverse direction, ``student.pt``, and ``best.pt``, the one
+The folder has ``recipe.json``, ``stats.jsonl``, ``samples/`` and ``checkpoint.pt``, all state for
+resuming; ``checkpoint-before.pt`` is the previous one. It also has the averaged generators for
+export: ``generator.pt``, ``reverse.pt`` for the reverse direction, ``student.pt``, and ``best.pt``
 with the lowest KID so far.
 """
 

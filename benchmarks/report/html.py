@@ -42,15 +42,7 @@ def write_report(
     reference: Painted | None,
     painted: Mapping[Variant, Painted],
 ) -> None:
-    """Writes the report.
-
-    Args:
-        path: The file.
-        results: The object of ``results.json``.
-        inputs: The photographs.
-        reference: The FP32 reference's paintings of them.
-        painted: Each variant's paintings of them.
-    """
+    """Writes the report."""
     gallery = make_gallery(inputs, reference, painted, results["drift"])
     write_text(path, render(results, gallery))
 

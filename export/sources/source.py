@@ -17,7 +17,7 @@ from ...bundle.manifest import Strokes
 from ...bundle.resolve import EXPORTABLE, Kind, resolve
 from ...errors import ExportError, UsageError
 from ...networks.edge import EdgeGenerator, EdgeSize
-from ...networks.load import LoadedGenerator, load_bundle
+from ...networks.load import LoadedGenerator, load_bundle, loaded_from
 from ...networks.strokes import PlanNetwork, StrokeGenerator
 from ...reading import Malformed, parse_json, validate
 from ..graphs.frame import order_channels
@@ -89,23 +89,9 @@ def _from_graph(bundle: Bundle) -> LoadedGenerator:
     artifact = bundle.find("onnx", "fp32")
     if artifact is None:
         raise ExportError(f"{bundle.label} has no onnx fp32 artifact, which others are made from")
-    path = bundle.path(artifact)
+    model, label = read_onnx(bundle.path(artifact)), Path(bundle.label, artifact.path)
     manifest = bundle.manifest
-    recipe = {
-        "name": manifest.name,
-        "title": manifest.title,
-        "about": {"description": manifest.description},
-    }
-    label = Path(bundle.label, artifact.path)
-    return LoadedGenerator(
-        _of_frame_graph(read_onnx(path), label, manifest.strokes).eval(),
-        manifest.generator.architecture,
-        {},
-        recipe,
-        manifest.training.steps,
-        False,
-        manifest.training.processes,
-    )
+    return loaded_from(manifest, _of_frame_graph(model, label, manifest.strokes), {})
 
 
 def _is_frame_graph(model: onnx.ModelProto) -> bool:

@@ -25,10 +25,6 @@ PAINTER = "monet"
 def shipped_start(model: ModelSection, painter: str = PAINTER) -> Iterator[Path | None]:
     """Yields a temporary generator's checkpoint with the weights of a shipped painter.
 
-    Args:
-        model: The model section of the run.
-        painter: The shipped painter's name.
-
     Yields:
         The file, or None if one of them has no strokes or their networks differ.
     """

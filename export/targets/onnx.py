@@ -29,24 +29,20 @@ TARGET = Target(
 
 def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     """Builds ``{precision}.onnx``."""
-    import torch
-
     from ..graphs.float_onnx import OPSET
     from ..graphs.half_storage import store_halves
     from ..int8.quantize import ONNXRUNTIME
 
-    record, needs_fp32 = None, {}
-    if precision == "int8":
-        found = store.int8_graph(ONNXRUNTIME)
-        graph, record = found.path, found.record
-    elif precision == "fp16":
-        graph = store.float_graph(torch.float16)
-        needs_fp32 = store.fp32_reasons
-    else:
-        graph = store.float_graph()
+    graph = store.graph(precision, ONNXRUNTIME)
     path = folder / f"{precision}.onnx"
-    shutil.copyfile(store.whole(graph), path)
+    shutil.copyfile(graph.path, path)
     if precision == "fp32":
         store_halves(path)
-    engine = store.load("onnxruntime", path)
-    yield Built(path, engine, "onnxruntime", opset=OPSET, quantization=record, float32=needs_fp32)
+    yield Built(
+        path,
+        store.load("onnxruntime", path),
+        "onnxruntime",
+        opset=OPSET,
+        quantization=graph.record,
+        float32=graph.float32,
+    )

@@ -34,9 +34,8 @@ def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
     from ..graphs.openvino_ir import write_ir
     from ..int8.quantize import OPENVINO
 
-    found = store.int8_graph(OPENVINO) if precision == "int8" else None
-    graph = found.path if found else store.float_graph()
+    halve = precision == "fp16"
+    graph = store.graph("fp32" if halve else precision, OPENVINO)
     path = folder / f"{precision}.openvino"
-    write_ir(store.whole(graph), path, store.metadata, halve=precision == "fp16")
-    engine = store.load("openvino", path)
-    yield Built(path, engine, "openvino", quantization=found.record if found else None)
+    write_ir(graph.path, path, store.metadata, halve)
+    yield Built(path, store.load("openvino", path), "openvino", quantization=graph.record)

@@ -33,6 +33,13 @@ class Built:
     float32: dict[str, str] = field(default_factory=dict)  # layers that FP16 leaves in FP32
 
 
+def lacking(lacks: str) -> ExportError:
+    """Returns the error for operations that a target lacks: what it lacks, and the way out."""
+    return ExportError(
+        f"{lacks}; generators of the edge family, edge_s, edge_m and edge_l, do not need it"
+    )
+
+
 @dataclass(frozen=True)
 class Target:
     """One row of the table.
@@ -59,11 +66,7 @@ class Target:
         return any_installed(self.library)
 
     def missing(self, strokes: bool) -> str:
-        """Why it cannot be built here, with the remedy; empty if it can.
-
-        Args:
-            strokes: Whether the generator paints with strokes.
-        """
+        """Why it cannot be built here, with the remedy; empty if it can."""
         if strokes and not self.strokes:
             return (
                 f"{self.name} cannot paint strokes: {self.no_strokes}; export a painter of"

@@ -360,7 +360,7 @@ def test_help_and_wrong_verbs(cli):
     assert "translate" in nothing.out + nothing.err
     wrong = cli("translat")
     assert wrong.code == 2
-    said = "'translat' is no verb of pleinair; did you mean 'translate' or 'train'?"
+    said = "'translat' is not a verb of pleinair; did you mean 'translate' or 'train'?"
     assert wrong.error().endswith(said)
 
 

@@ -16,7 +16,7 @@ SIZE = "is not of the form WxH, e.g. 640x360"
 def desk(tmp_path, monkeypatch, photos, demo_clip):
     """A folder with files of every kind, where nothing that needs PyTorch can be imported."""
     monkeypatch.chdir(tmp_path)
-    for module in ("train.recipe_checks", "export.exporter", "export.evaluate"):  # these need it
+    for module in ("train.recipe_checks", "export.exporter", "api.evaluate"):  # these need it
         monkeypatch.setitem(sys.modules, f"pleinair.{module}", None)
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
@@ -45,7 +45,7 @@ VERBS = [
     ("deploy android", 2, "'export SOURCE --target litert' or"),
     ("gui", 2, "did you mean 'live'?"),
     ("download monet", 2, "did you mean 'models'?"),
-    ("übersetzen photo.jpg out.jpg", 2, "'übersetzen' is no verb of pleinair; see"),
+    ("übersetzen photo.jpg out.jpg", 2, "'übersetzen' is not a verb of pleinair; see"),
     ("Translate photo.jpg out.jpg", 2, "did you mean 'translate'?"),
     ("--model monet translate", 2, "options of a verb follow the verb"),
     ("demo out.mp4", 2, "the video is an option: --out demo.mp4"),
@@ -188,7 +188,7 @@ WALKED = [
     ("export film.mp4 --out b", 1, PICTURE),
     ("deploy jetson monet --out k --precision fp32", 2, "precisions are of jetson fp16, int8"),
     ("deploy jetson monet --out k --precision int4", 2, "did you mean 'int8'?"),
-    ("deploy docker", 2, "'docker' is no verb of pleinair deploy"),
+    ("deploy docker", 2, "'docker' is not a verb of pleinair deploy"),
     ("import film.mp4 --out m.pt", 1, PICTURE),
     ("evaluate monet photos", 2, "pictures are an option: --data FOLDER"),
     ("bench monet van-gogh --out b", 2, "give one model at a time"),

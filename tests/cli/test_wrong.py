@@ -37,7 +37,7 @@ def test_a_word_that_is_no_verb(cli, word, meant):
 def test_a_file_alone_is_no_verb(cli, photos):
     run = cli(photos / "00.jpg")
     assert run.code == 2
-    assert "is no verb; did you mean 'translate " in run.error()
+    assert "is not a verb; did you mean 'translate " in run.error()
 
 
 @pytest.mark.parametrize(

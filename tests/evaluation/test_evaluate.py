@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pleinair.api.evaluate import evaluate
 from pleinair.evaluation.scores import Scores
 from pleinair.evaluation.viewing import ViewingScores
-from pleinair.export.evaluate import evaluate
 from pleinair.metrics import delta_e
 from pleinair.networks.generators import create_generator
 from pleinair.pictures import list_pictures, read_picture, spread, write_picture

@@ -94,9 +94,6 @@ class Calibrated:
     def quantized(self, float_layers: Iterable[str] = ()) -> ImageGraph:
         """Returns the graph whose body computes with INT8 weights and activations.
 
-        Args:
-            float_layers: Layers that stay float.
-
         Raises:
             ExportError: coremltools cannot quantize the body.
         """

@@ -17,7 +17,7 @@ from ....runtime.backends import find_backend
 from ...graph_store import GraphStore
 from ...graphs.phone import phone_graph
 from ...silence import silent
-from ..row import Built
+from ..row import Built, lacking
 
 STEPS = 32  # photographs that set ranges
 MOST = 1920  # pixels a side; memory for a frame of that size is planned in the file
@@ -83,10 +83,7 @@ def _check_delegation(graph: fx.GraphModule) -> None:
     calls = {str(node.target) for node in graph.graph.nodes if node.op == "call_function"}
     left = sorted(call.removeprefix("aten.") for call in calls if call.startswith("aten."))
     if left:
-        raise ExportError(
-            f"XNNPACK does not run {', '.join(left)}; generators of the edge family, edge_s, edge_m"
-            " and edge_l, do not need it"
-        )
+        raise lacking(f"XNNPACK does not run {', '.join(left)}")
 
 
 def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:

@@ -21,7 +21,7 @@ from ....runtime.backends.litert.engine import resized
 from ...graph_store import GraphStore
 from ...graphs.phone import phone_graph
 from ...silence import silent
-from ..row import Built
+from ..row import Built, lacking
 
 SIGNATURE, INPUT = "serving_default", "args_0"  # as litert-torch names them
 STEPS = 32  # photographs that set ranges
@@ -47,11 +47,6 @@ with silent():
 def convert(graph: nn.Module, height: int, width: int) -> bytes:
     """Returns the program of a graph of pictures, for float [1, H, W, 3] in 0 .. 255.
 
-    Args:
-        graph: Of pictures [1, 3, H, W].
-        height: Of the pictures.
-        width: Of the pictures.
-
     Raises:
         ExportError: It cannot be converted.
     """
@@ -73,10 +68,7 @@ def check_operators(program: bytes) -> None:
     """
     left = sorted(set(operators_of(program)) - ON_GPUS)
     if left:
-        raise ExportError(
-            f"LiteRT's GPU delegate does not list {', '.join(left)}; generators of the edge family,"
-            " edge_s, edge_m and edge_l, do not need it"
-        )
+        raise lacking(f"LiteRT's GPU delegate does not list {', '.join(left)}")
 
 
 def halved(program: bytes) -> bytes:

@@ -18,16 +18,11 @@ from ....runtime.backends import find_backend, quiet
 from ....runtime.backends.ncnn.engine import PARAM, WEIGHTS
 from ...graph_store import GraphStore
 from ...graphs.image import image_graph
-from ..row import Built
+from ..row import Built, lacking
 
 
 def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
     """Writes a graph of pictures [1, 3, H, W], for any size, with weights in half precision.
-
-    Args:
-        graph: What to convert.
-        stride: Of the generator.
-        folder: Made, for ``PARAM`` and ``WEIGHTS``.
 
     Raises:
         ExportError: pnnx fails, or leaves operations that ncnn does not have.
@@ -66,10 +61,7 @@ def _check_layers(param: Path) -> None:
     kinds = [line.split(maxsplit=1)[0] for line in param.read_text().splitlines()[2:]]
     left = sorted({kind for kind in kinds if re.search(r"[.:]", kind)})
     if left:
-        raise ExportError(
-            f"ncnn has no {', '.join(left)}; generators of the edge family, edge_s, edge_m and"
-            " edge_l, do not need it"
-        )
+        raise lacking(f"ncnn has no {', '.join(left)}")
 
 
 def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:

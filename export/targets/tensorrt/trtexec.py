@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ....networks.painter import stride_of
 from ....pictures import Frames
 from ....runtime.backends import Engine, StrokeEngine
@@ -30,24 +28,12 @@ _WRONG = ("WeightBiasQuantization",)
 def graph_folder(store: GraphStore, precision: str, folder: Path) -> Built:
     """Builds a folder with ``graph.onnx`` and ``trtexec.txt``; its drift is the graph's.
 
-    Args:
-        store: The generator.
-        precision: ``fp16`` or ``int8``.
-        folder: To be made.
-
     Raises:
         ExportError: No INT8 graph holds the budget.
     """
     folder.mkdir()
-    graph = folder / GRAPH
-    record, needs_fp32 = None, {}
-    if precision == "int8":
-        found = store.int8_graph(TENSORRT)
-        record = found.record
-        tensorrt_graph(store.whole(found.path), graph, halve=True)
-    else:
-        needs_fp32 = store.fp32_reasons
-        tensorrt_graph(store.whole(store.float_graph(torch.float16)), graph, halve=False)
+    graph, source = folder / GRAPH, store.graph(precision, TENSORRT)
+    tensorrt_graph(source.path, graph, halve=precision == "int8")
     sizes = Sizes.of(graph, stride_of(store.generator), store.canvases)
     (folder / "trtexec.txt").write_text(command_lines(precision, sizes), encoding="utf-8")
     return Built(
@@ -58,8 +44,8 @@ def graph_folder(store: GraphStore, precision: str, folder: Path) -> Built:
         device=DEVICE,
         dynamic=sizes.dynamic,
         opset=OPSET,
-        quantization=record,
-        float32=needs_fp32,
+        quantization=source.record,
+        float32=source.float32,
     )
 
 

@@ -157,7 +157,7 @@ def test_cameras_are_listed(tmp_path, monkeypatch, cli):
 def test_there_may_be_no_camera(tmp_path, monkeypatch, cli):
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr(cameras, "_DEVICES", tmp_path)
-    assert cli("cameras").out == "no camera here gives pictures\n"
+    assert cli("cameras").out == "no camera on this machine delivers pictures\n"
     monkeypatch.setattr("sys.platform", "win32")
     assert len(json.loads(cli("cameras", "--json").out)["cameras"]) == 7
 

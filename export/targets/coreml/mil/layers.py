@@ -6,7 +6,7 @@ Sums inside one operation are float32; a Neural Engine may keep less, which is n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,59 +15,56 @@ from torch import Tensor
 Vector = Sequence[int]
 
 
-def _conv(
-    x: Tensor,
-    weight: Tensor,
-    strides: Vector,
-    pad_type: str,
-    pad: Vector,
-    dilations: Vector,
-    groups: int,
-    bias: Tensor | None = None,
-) -> Tensor:
+class _Window(NamedTuple):
+    """What MIL's convolutions say of their kernel's way over a picture."""
+
+    strides: Vector
+    pad_type: str
+    pad: Vector
+    dilations: Vector
+    groups: int
+
+
+def _conv(x: Tensor, weight: Tensor, bias: Tensor | None = None, **said: Any) -> Tensor:
     _only_two_dimensions("conv", weight)
-    if pad_type in ("same", "same_lower"):
-        pad = _same(x, weight, strides, dilations, more_first=pad_type == "same_lower")
-    elif pad_type == "valid":
-        pad = (0, 0, 0, 0)
-    top, bottom, left, right = pad
+    window = _Window(**said)
+    top, bottom, left, right = _padding(x, weight, window)
     x = F.pad(x, (left, right, top, bottom))
-    return F.conv2d(x, weight, bias, list(strides), 0, list(dilations), groups)
+    strides, dilations = list(window.strides), list(window.dilations)
+    return F.conv2d(x, weight, bias, strides, 0, dilations, window.groups)
 
 
-def _same(
-    x: Tensor, weight: Tensor, strides: Vector, dilations: Vector, more_first: bool
-) -> list[int]:
-    """The padding that makes ceil(size / stride) of each side."""
+def _padding(x: Tensor, weight: Tensor, window: _Window) -> Vector:
+    """The padding above, below, left and right; ``same`` makes ceil(size / stride) of each side."""
+    if window.pad_type == "valid":
+        return (0, 0, 0, 0)
+    if window.pad_type not in ("same", "same_lower"):
+        return window.pad
     pad = []
     for size, kernel, stride, dilation in zip(
-        x.shape[2:], weight.shape[2:], strides, dilations, strict=True
+        x.shape[2:], weight.shape[2:], window.strides, window.dilations, strict=True
     ):
         wanted = (-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1
         total = max(wanted - size, 0)
         less, more = total // 2, total - total // 2
-        pad += [more, less] if more_first else [less, more]
+        pad += [more, less] if window.pad_type == "same_lower" else [less, more]
     return pad
 
 
 def _conv_transpose(
     x: Tensor,
     weight: Tensor,
-    strides: Vector,
-    pad_type: str,
-    pad: Vector,
-    dilations: Vector,
-    groups: int,
     bias: Tensor | None = None,
     output_shape: Vector | None = None,
+    **said: Any,
 ) -> Tensor:
     _only_two_dimensions("conv_transpose", weight)
-    if pad_type not in ("custom", "valid"):
-        raise NotImplementedError(f"conv_transpose with pad_type {pad_type!r}")
-    full = F.conv_transpose2d(
-        x, weight, bias, list(strides), groups=groups, dilation=list(dilations)
-    )
-    top, bottom, left, right = pad if pad_type == "custom" else (0, 0, 0, 0)
+    window = _Window(**said)
+    if window.pad_type not in ("custom", "valid"):
+        raise NotImplementedError(f"conv_transpose with pad_type {window.pad_type!r}")
+    strides, dilations = list(window.strides), list(window.dilations)
+    full = F.conv_transpose2d(x, weight, bias, strides, groups=window.groups, dilation=dilations)
+    top, bottom, left, right = _padding(x, weight, window)
     made = full[:, :, top : full.shape[2] - bottom, left : full.shape[3] - right]
     if output_shape is not None and list(made.shape) != list(output_shape):
         raise NotImplementedError(f"conv_transpose of {list(made.shape)} to {list(output_shape)}")

@@ -15,7 +15,6 @@ from torch import Tensor
 from .....networks.layers import depth_to_space, space_to_depth
 
 Vector = Sequence[int]
-_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "replicate"}
 
 
 def _pad(x: Tensor, pad: Vector, mode: str, constant_val: float) -> Tensor:
@@ -25,9 +24,7 @@ def _pad(x: Tensor, pad: Vector, mode: str, constant_val: float) -> Tensor:
     while mode != "constant" and sides and not any(sides[0]):
         sides = sides[1:]
     backwards = [int(side) for pair in reversed(sides) for side in pair]
-    if mode == "constant":
-        return F.pad(x, backwards, value=constant_val)
-    return F.pad(x, backwards, _MODES[mode])
+    return F.pad(x, backwards, mode, constant_val if mode == "constant" else None)
 
 
 def _crop(x: Tensor, crop_height: Vector, crop_width: Vector) -> Tensor:

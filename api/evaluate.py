@@ -17,6 +17,8 @@ from ..evaluation.folder import PictureFolder, named_folders
 from ..evaluation.scores import Evaluator, Scores
 from ..evaluation.sheet import check_sheet, write_sheet
 from ..evaluation.viewing import ViewingScores, score_at_viewing_size
+from ..export.model_card import save_scores
+from ..export.sources.checkpoints import Trained, load_trained
 from ..networks.painter import Paint, painter
 from ..pictures import Pixels
 from ..progress import Progress
@@ -24,8 +26,6 @@ from ..runtime.sources.opening import open_source
 from ..runtime.stylizer import load
 from ..train.data.held_out import are_pairs, held_out_pictures
 from ..train.recipe import Recipe, validate_recipe
-from .model_card import save_scores
-from .sources.checkpoints import Trained, load_trained
 
 CLIP_FRAMES = 100  # of a clip, at most
 
