@@ -109,6 +109,8 @@ def __getattr__(name: str) -> Any:
     try:
         value = function(f"{__name__}{where}.{name}", extra)
     except PleinairError as error:
+        if not extra:
+            raise
         return absent(name, error)
     globals()[name] = value
     return value
