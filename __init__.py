@@ -1,4 +1,4 @@
-"""pleinair: train compact CycleGAN generators, export them with measured drift, paint live video.
+"""Train compact CycleGAN generators, export them with measured drift, paint live video.
 
     import pleinair
 
@@ -21,7 +21,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .calling import function
+from .calling import absent, function
 
 if TYPE_CHECKING:
     from .api.bench import BenchResult, bench
@@ -103,8 +103,15 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f".{name}", __name__)
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .errors import PleinairError
+
     where, extra = _WHERE[name]
-    value = function(f"{__name__}{where}.{name}", extra)
+    try:
+        value = function(f"{__name__}{where}.{name}", extra)
+    except PleinairError as error:
+        if not extra:
+            raise
+        return absent(name, error)
     globals()[name] = value
     return value
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from inspect import Signature
 
+    from .errors import PleinairError
+
 
 class _Verb(ModuleType):
     __verb__: tuple[str, str]
@@ -62,3 +64,19 @@ def function(name: str, extra: str = "") -> Any:
     where, _, what = name.rpartition(".")
     with needs(extra):
         return getattr(importlib.import_module(where), what)
+
+
+def absent(name: str, error: PleinairError) -> Callable[..., Any]:
+    """Returns what stands for a name whose library is not here, so that help() shows the others.
+
+    Args:
+        name: The public name.
+        error: Why it cannot be imported; raised by calls.
+    """
+
+    def call(*_: object, **__: object) -> Any:
+        raise error.with_traceback(None)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"Not usable here: {error}"
+    return call

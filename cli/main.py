@@ -15,6 +15,7 @@ import typer
 from ..errors import PleinairError, UsageError, first_line, missing_library
 from .app import app
 from .console import complain, console, interrupted
+from .pasted import check_words
 from .wrong import usage
 
 # The base of typer's errors of usage; they are click's, or those of typer's own copy of click.
@@ -35,6 +36,7 @@ def main() -> None:
             signal.signal(number, _interrupt)
     left = ""  # what an interruption leaves behind
     try:
+        check_words(arguments)
         status = app(arguments, prog_name="pleinair", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt) as end:
         status, left = 130, str(end)

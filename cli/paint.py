@@ -189,8 +189,8 @@ def translate(
 @app.command()
 def live(
     named: Annotated[
-        str, typer.Argument(metavar="[SOURCE]", help="The same as --source; default: 0.")
-    ] = "",
+        str | None, typer.Argument(metavar="[SOURCE]", help="The same as --source; default: 0.")
+    ] = None,
     source: Annotated[str, typer.Option(help="A camera's index, a URL or a file.")] = "",
     camera_size: Annotated[
         str | None,
@@ -255,6 +255,8 @@ def live(
 
     if named and source:
         raise UsageError(f"the source is given twice: {named} and --source {source}; leave one out")
+    if named == "":
+        raise UsageError("the source's name is empty")
     source = named or source or "0"
     look = Look(parse_size(size), False, side_by_side, steady, target_fps, follow)
     sinks = [_with_token(one, token) for one in sink or ["window"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
@@ -11,8 +12,9 @@ from typer.core import TyperGroup
 
 from ..errors import UsageError, shown
 from ..export.targets import TARGETS
-from ..words import meant_names, near_names
+from ..words import meant_names, near_names, plain
 
+_MODELS = {"source", "bundle", "checkpoint"}  # arguments that others call the model
 # Requests that are not verbs of their own.
 _WITH_MORE = ("bench compare", "deploy jetson", "train --list")
 _ABOUT = ("help", "version")
@@ -28,6 +30,19 @@ _MORE = {
     "train": "pictures are options: --pictures paintings --photos photographs",
     "evaluate": "pictures are an option: --data FOLDER",
     "verify": "pictures are an option: --pictures FOLDER",
+    "cameras": "to paint one: pleinair live NUMBER",
+}
+# What there is no option for, and why; by verbs and the words of options.
+_NO_OPTION = {
+    "translate": {
+        "fps framerate": "frames keep their times",
+        "height imgsz resolution scale size width": "the output is as large as the input",
+        "audio mute noaudio": "sound is kept as it is",
+        "seed": "the same picture is painted the same",
+        "prompt": "a model has one style, and --model names it",
+    },
+    "train": {"resume continue": "the same command goes on where a run was interrupted"},
+    "export": {"dynamic": "artifacts take any size where their target can"},
 }
 # What pydantic, by which typer checks values, calls them; with the limit in its place.
 _VALUES = {
@@ -68,22 +83,38 @@ def _no_verb(words: list[str], path: str, verbs: Iterable[str]) -> str:
     from ..bundle.resolve import shipped_models  # may need a library that is not here
 
     word, known = words[0], [*verbs]
+    if not word:
+        return f"the verb is empty; see {path} --help"
     if path == "pleinair":
         known += _WITH_MORE
-    if about := near_names(word, _ABOUT):
+    if about := near_names("help" if word.strip("/") == "?" else word, _ABOUT):
         verb = [one for one in words[1:2] if one in known]
         near = [" ".join([*verb, f"--{about[0]}"])]  # help train
     elif word in shipped_models():
-        near = [f"translate IN OUT --model {word}", f"live --model {word}"]
+        near = _painted_with(word)
     else:
-        targets = (f"export SOURCE --target {target}" for target in meant_names(word, TARGETS))
+        ours = [target for target in TARGETS if plain(target) == plain(word)]
+        targets = (f"export SOURCE --target {one}" for one in ours or meant_names(word, TARGETS))
         near = meant_names(word, known) or [*targets]
     if not near and (word.isdecimal() or "://" in word or Path(word).exists()):
         what = shown(word)
         return f"{what} is not a verb; did you mean 'translate {what} OUT' or 'live {what}'?"
-    near = near or near_names(word, verbs)
+    near = near or near_names(word, verbs) or _later(words, known)
+    if not near:
+        models = near_names("".join(words[:2]), shipped_models())
+        near = [way for model in models for way in _painted_with(model)]
     remedy = f"did you mean {' or '.join(map(repr, near))}?" if near else f"see {path} --help"
     return f"{shown(word)!r} is not a verb of {path}; {remedy}"
+
+
+def _painted_with(model: str) -> list[str]:
+    return [f"translate IN OUT --model {model}", f"live --model {model}"]
+
+
+def _later(words: list[str], verbs: Iterable[str]) -> list[str]:
+    """Returns the verb that follows words too many, as in ``python -m pleinair live``."""
+    first = words[0].replace(",", " ").split()  # a whole line in quotes, or with commas
+    return [word for word in [*first[:1], *words[1:]] if word in verbs][:1]
 
 
 def usage(error: Exception) -> str:
@@ -93,10 +124,14 @@ def usage(error: Exception) -> str:
     if not said or not context:
         return f"{said}; see pleinair --help" if said else ""
     verb: str = context.command_path
+    others, near = [], []
     if option := getattr(error, "option_name", ""):
-        near = _near_options(option, context.command.params)
+        others = _verbs_with(option, context.find_root().command)
+        near = _near_options(option, context.command.params, bool(others))
         said = f"{verb} has no option {option}"
-        if near:
+        if why := _why_not(verb, option):
+            said += f": {why}"
+        elif near:
             said += f"; did you mean {' or '.join(near)}?"
         elif verb == "pleinair":
             said += "; options of a verb follow the verb"
@@ -106,7 +141,20 @@ def usage(error: Exception) -> str:
         more = _more(verb.removeprefix("pleinair "), said, context.command.params)
         said += f"; {more}" if more else ""
     joined = " See" if said.endswith("?") else "; see"
-    return f"{said}{joined} {verb} --help"
+    elsewhere = f"; {option} is an option of {', '.join(others)}" if others and not near else ""
+    return f"{said}{joined} {verb} --help{elsewhere}"
+
+
+def _why_not(verb: str, option: str) -> str:
+    """Returns why a verb has no such option; "" if it only has another name."""
+    words = _NO_OPTION.get(verb.removeprefix("pleinair "), {})
+    return next((why for ours, why in words.items() if plain(option) in ours.split()), "")
+
+
+def _verbs_with(option: str, command: Any) -> list[str]:
+    """Returns the verbs that have an option."""
+    verbs = getattr(command, "commands", {}).items()
+    return [name for name, verb in verbs if any(option in param.opts for param in verb.params)]
 
 
 def _more(verb: str, said: str, params: Iterable[Any]) -> str:
@@ -114,12 +162,23 @@ def _more(verb: str, said: str, params: Iterable[Any]) -> str:
     from ..bundle.resolve import shipped_models
 
     word = said.rpartition("(")[2].split()[0].rstrip(")")
+    name, _, value = word.lstrip("/").partition("=")
+    if word != name and any(f"--{name}" in param.opts for param in params):
+        return f"an option begins with two dashes: --{name} {value}".rstrip()
+    if path := _torn(sys.argv[1:]):
+        return f'did you mean "{path}", in quotes?'
     if word in shipped_models():
         if any("--model" in param.opts for param in params):
             return f"the model is an option: --model {word}"
         if any(param.param_type_name == "argument" for param in params):
             return "give one model at a time"
     return _MORE.get(verb, "")
+
+
+def _torn(words: list[str]) -> str:
+    """Returns the path with spaces that some words are together; "" if there is none."""
+    parts = [slice(i, j) for i in range(len(words)) for j in range(i + 2, len(words) + 1)]
+    return next((path for part in parts if Path(path := " ".join(words[part])).exists()), "")
 
 
 def _value(error: Exception) -> str:
@@ -133,13 +192,19 @@ def _value(error: Exception) -> str:
     return f"{option!r} is {takes}, got {shown(str(problem['input']))!r}"
 
 
-def _near_options(option: str, params: Iterable[Any]) -> list[str]:
-    """Returns the options of a verb that may be meant."""
+def _near_options(option: str, params: Iterable[Any], right: bool) -> list[str]:
+    """Returns the options of a verb that may be meant; of one spelled right only by meaning."""
     ours = [name for param in params for name in param.opts if name.startswith("--")]
     known = {name.removeprefix("--"): name for name in [*ours, "--debug", "--help"]}
-    words = (param for param in params if param.param_type_name == "argument")
+    words = [param for param in params if param.param_type_name == "argument"]
     known |= {param.name: f"{_metavar(param)}, a word without --" for param in words}
-    return [known[name] for name in near_names(option.lstrip("-"), known)]
+    for model in _MODELS & known.keys() - {"model"}:
+        known.setdefault("model", known[model])
+    name = option.lstrip("-")
+    near = (
+        [name] * (name in known) or meant_names(name, known) if right else near_names(name, known)
+    )
+    return [known[one] for one in near]
 
 
 def _metavar(argument: Any) -> str:

@@ -6,6 +6,13 @@ import re
 import socket
 
 _HIDDEN = "***"
+# What people write of an address without its scheme.
+_BARE = re.compile(r"(www\.|localhost:|[\d.]+:\d|[\w.-]+\.(com|org|net|tv|be|local)[:/])")
+
+
+def is_bare(text: str) -> bool:
+    """Returns whether text looks like an address whose scheme is left out."""
+    return bool(_BARE.match(text))
 
 
 def network_address() -> str:

@@ -59,13 +59,15 @@ class Controls:
     message: str = ""
 
     def set(self, changes: dict[str, Any]) -> None:
-        """Changes several fields; all or none.
+        """Changes several fields; all or none. A divider that is moved is shown.
 
         Raises:
             UsageError: A name is unknown or a value does not fit.
         """
         for name, value in changes.items():
             _check(name, value, self.styles)
+        if "divider" in changes:
+            changes = {"compare": True} | changes
         for name, value in changes.items():
             setattr(self, name, value)
 
@@ -77,7 +79,8 @@ class Controls:
         elif key in ("-", "+", "="):
             self.strength = _within(self.strength + (-_STEP if key == "-" else _STEP))
         elif key in (",", "."):
-            self.divider = _within(self.divider + (-_STEP / 2 if key == "," else _STEP / 2))
+            step = -_STEP / 2 if key == "," else _STEP / 2
+            self.set({"divider": _within(self.divider + step)})
         elif key == "n":
             self.style = self.styles[(self.styles.index(self.style) + 1) % len(self.styles)]
         elif key == "s":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -10,7 +11,7 @@ import signal
 import struct
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -110,6 +111,33 @@ def bundle(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def converted_once() -> Iterator[dict[Any, Any]]:
+    """Lets torch.onnx convert equal generators once, as that is most of a small export's time.
+
+    It yields what it keeps, to be cleared where converting anew is the point.
+    """
+    import torch
+
+    programs: dict[tuple[str, str], Any] = {}
+    convert = torch.onnx.export
+
+    def once(graph: Any, example: Any, *arguments: Any, **options: Any) -> Any:
+        same = io.BytesIO()
+        try:
+            torch.save((graph, example), same)
+        except Exception:  # it holds what cannot be pickled
+            return convert(graph, example, *arguments, **options)
+        key = hashlib.sha256(same.getbuffer()).hexdigest(), repr((arguments, options))
+        if key not in programs or not options.get("dynamo"):  # the other one writes files
+            programs[key] = convert(graph, example, *arguments, **options)
+        return programs[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, "export", once)
+        yield programs
+
+
+@pytest.fixture(scope="session")
 def stroke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of an untrained painter with strokes, whose plans are as photographs' are."""
     import torch
@@ -136,27 +164,43 @@ def stroke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stroke_bundle(
-    stroke_run: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str
-) -> Path:
-    """The same, exported; by photographs of one size, as getting ready for each takes long.
-
-    It takes half a minute: the processes of a run share one.
-    """
+def once_a_run(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Makes a folder that the processes of a run share, as it takes long to make."""
     from filelock import FileLock
+
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder = shared / name
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "made").exists():
+                folder.mkdir()
+                fill(folder)
+                (folder / "made").touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def stroke_bundle(
+    stroke_run: Path, photos: Path, once_a_run: Any, converted_once: dict[Any, Any]
+) -> Path:
+    """The same, exported; by photographs of one size, as getting ready for each takes long."""
     from pleinair.api.export import export
     from pleinair.pictures import list_pictures, read_picture, write_picture
 
-    own = tmp_path_factory.getbasetemp()
-    folder = (own if worker_id == "master" else own.parent) / "stroke_bundle"
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "tiny").exists():
-            (folder / "photos").mkdir(parents=True)
-            for path in list_pictures(photos)[:4]:
-                write_picture(folder / "photos" / path.name, read_picture(path)[0][:96, :128])
-            targets = ("onnx", "openvino")
-            export(stroke_run, folder / "tiny", targets=targets, calibration=folder / "photos")
-    return folder / "tiny"
+    def fill(folder: Path) -> None:
+        (folder / "photos").mkdir()
+        for path in list_pictures(photos)[:4]:
+            write_picture(folder / "photos" / path.name, read_picture(path)[0][:96, :128])
+        targets = ("onnx", "openvino")
+        export(stroke_run, folder / "tiny", targets=targets, calibration=folder / "photos")
+
+    return Path(once_a_run("stroke_bundle", fill) / "tiny")
 
 
 @pytest.fixture

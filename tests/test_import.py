@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import pydoc
 import subprocess
 import sys
 import tomllib
@@ -108,6 +109,20 @@ def test_a_missing_library_is_a_sentence_in_python_too(monkeypatch):
         function("pleinair.api.bench.bench", "bench")
     with pytest.raises(pleinair.PleinairError, match="is not installed; install nowhere anew"):
         function("nowhere.verb")
+
+
+def test_help_shows_what_is_there_without_what_is_not(monkeypatch):
+    import pleinair
+
+    monkeypatch.setattr(pleinair, "__all__", ["bench", "load"])
+    monkeypatch.delitem(vars(pleinair), "bench", raising=False)
+    monkeypatch.setitem(sys.modules, "pleinair.api.bench", None)
+    shown = pydoc.plain(pydoc.render_doc(pleinair))
+    assert "    load(" in shown
+    assert "Not usable here: " in shown
+    assert 'run: pip install "pleinair[bench]"' in shown
+    with pytest.raises(pleinair.PleinairError, match=r'pip install "pleinair\[bench\]"'):
+        pleinair.bench("monet", "out")
 
 
 def test_python_m_pleinair_help():

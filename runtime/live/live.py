@@ -18,7 +18,7 @@ from ...errors import MediaError, PleinairError, UsageError
 from ...owners import Owner
 from ...pictures import Pixels
 from ...words import near_names
-from ..address import shown
+from ..address import is_bare, shown
 from ..controls import Controls
 from ..memory import kept_memory
 from ..models import open_model
@@ -306,7 +306,7 @@ def _recording(sink: str, source: str, overwrite: bool, wait: bool) -> Owner:
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         names, suffixes = [*SCREENS, *registered()], sorted(VIDEO_SUFFIXES)
         known = f"{', '.join(names)}, or a video file ({', '.join(suffixes)})"
-        near = near_names(sink.partition(":")[0], names)
+        near = near_names(sink.partition(":")[0], names) or [f"http:{sink}"] * is_bare(sink)
         meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise UsageError(f"sink {shown(sink)!r} is none of {known}{meant}")
     if path.is_dir():

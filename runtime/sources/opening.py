@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,7 +15,7 @@ from ...picture_size import MOST
 from ...pictures import SUFFIXES, list_pictures
 from ...reading import is_special
 from ...words import near_names
-from ..address import shown
+from ..address import is_bare, shown
 from ..colour import WHITE
 from ..frame import Frame
 from .animation import is_still
@@ -25,9 +24,6 @@ from .cameras import AS_IT_IS, CameraMode
 from .pictures import PictureSource
 from .source import Source
 from .video import VideoSource
-
-# What people write of an address without its scheme.
-_ADDRESS = re.compile(r"(www\.|localhost:|[\d.]+:\d|[\w.-]+\.(com|org|net|tv|be|local)[:/])")
 
 
 def open_source(
@@ -68,7 +64,7 @@ def open_source(
         camera_meant = "cameras" in near_names(spec, ["cameras"])
         number = "; a camera is named by its number, which pleinair cameras lists"
         address = "; if it is an address, begin it with http:// or rtsp://"
-        remedy = number * camera_meant or address * bool(_ADDRESS.match(spec))
+        remedy = number * camera_meant or address * is_bare(spec)
         raise UsageError(f"{shortened(spec, 200)} does not exist{remedy}")
     if path.is_dir():
         pictures = list_pictures(path)

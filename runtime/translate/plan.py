@@ -11,7 +11,7 @@ from pathlib import Path
 from ...errors import MediaError, UsageError
 from ...errors import shown as shortened
 from ...pictures import SUFFIXES, is_picture
-from ..address import shown
+from ..address import is_bare, shown
 from ..sinks.video import VIDEO_SUFFIXES
 from ..sources.animation import is_still
 from ..sources.opening import check_regular
@@ -91,13 +91,18 @@ def make_plan(source: str | Path, out: str | Path) -> Plan:
     if glob.has_magic(str(source)):
         found = [Path(name) for name in sorted(glob.glob(str(source), recursive=True))]  # noqa: PTH207
         if not found:
-            raise UsageError(f"{source} does not exist, and as a pattern it matches nothing")
+            wrong = "does not exist, and as a pattern it matches nothing"
+            raise UsageError(f"{shown(str(source))} {wrong}{_download(str(source))}")
         files = [one for one in found if one.is_file() and not one.name.startswith(".")]
         wrong = f"pattern {source} may match many files, so the output must be a folder"
         return _of_many(fixed_part(path), files, out, f"pattern {source}", wrong)
     if str(source).isdecimal():
         raise UsageError(f"{source} does not exist; to paint a camera use live")
-    raise UsageError(f"{source} does not exist")
+    raise UsageError(f"{source} does not exist{_download(str(source))}")
+
+
+def _download(source: str) -> str:
+    return "; if it is an address, download the file first" if is_bare(source) else ""
 
 
 def _instead_of_file(address: str) -> str:
@@ -105,6 +110,8 @@ def _instead_of_file(address: str) -> str:
     scheme = address.partition("://")[0].lower()
     if scheme in ("http", "https"):
         return "a stream or page, not a file; download a file, to record a stream use live --sink"
+    if scheme == "file":
+        return "an address; of a file its path is enough, without file://"
     if scheme in ("s3", "gs", "gcs", "az", "abfs", "hdfs", "memory"):
         return "an address, not a file; --engine ray reads it"
     return "a stream, not a file; to record it painted use live --sink"

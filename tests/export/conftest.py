@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,16 +14,21 @@ from torch import Tensor, nn
 DATA = Path(__file__).parent.parent / "data"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _converted_once(converted_once: dict[Any, Any]) -> None:
+    """All exports here."""
+
+
 @pytest.fixture(scope="session")
 def photos() -> Path:
     """A folder of small real photographs."""
     return DATA / "photos"
 
 
-def save_generator(path: Path, architecture: str = "edge_s") -> Path:
+def save_generator(path: Path, architecture: str = "edge_s", **options: Any) -> Path:
     """Saves an untrained generator that changes pictures visibly, as a run would."""
     torch.manual_seed(0)
-    generator = create_generator(architecture)
+    generator = create_generator(architecture, **options)
     for name, value in generator.named_parameters():
         if "conv2.weight" in name or "up_full.weight" in name:
             torch.nn.init.normal_(value, std=0.05)
@@ -39,6 +45,7 @@ def save_generator(path: Path, architecture: str = "edge_s") -> Path:
     state = {
         "format": "pleinair-generator-1",
         "architecture": architecture,
+        "options": options,
         "recipe": recipe.model_dump(mode="json"),
         "step": 1,
         "state": generator.state_dict(),
@@ -56,13 +63,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory, run: Path, photos: Path) -> Path:
+def bundle(once_a_run: Any, run: Path, photos: Path) -> Path:
     """The run, exported."""
     from pleinair.api.export import export
 
-    out = tmp_path_factory.mktemp("out") / "tiny"
-    export(run, out, targets=["onnx", "openvino"], calibration=photos)
-    return out
+    def fill(folder: Path) -> None:
+        export(run, folder / "tiny", targets=["onnx", "openvino"], calibration=photos)
+
+    return Path(once_a_run("bundle", fill) / "tiny")
 
 
 def assert_fewest_float_layers(record: Quantization) -> list[str]:

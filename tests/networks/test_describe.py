@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import functools
 import json
 
 import pytest
 import torch
-from pleinair.networks.describe import count_macs, describe, layer_macs
+from pleinair.networks import describe as describe_module
+from pleinair.networks.describe import count_macs, describe, describe_all, layer_macs
 from pleinair.networks.generators import GENERATORS, create_generator
 from torch import nn
 
@@ -61,6 +63,7 @@ def test_macs_of_each_layer_bear_its_name() -> None:
 
 
 def test_the_table(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(describe_module, "describe_all", functools.cache(describe_all))
     run = cli("generators", "--json")
     assert run.code == 0
     rows = {row["name"]: row for row in json.loads(run.out)["generators"]}

@@ -30,7 +30,7 @@ KIT = ROOT / "deploy" / "jetson" / "kit"
 
 
 @pytest.fixture(scope="module")
-def kit(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+def kit(tmp_path_factory: pytest.TempPathFactory, photos: Path, converted_once: object) -> Path:
     """The shipped model's kit."""
     out = tmp_path_factory.mktemp("kits") / "kit"
     write_kit("monet-conv", out, calibration=photos)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnxruntime.quantization.calibrate import HistogramCollector
 from pleinair.api.export import export
 from pleinair.bundle.bundle import Bundle
 from pleinair.bundle.manifest import Manifest
@@ -20,7 +21,7 @@ from pleinair.export.drift import difference
 from pleinair.export.graphs.half_storage import restore_floats
 from pleinair.export.int8.observe import Histogram, Observed, observe
 from pleinair.export.int8.quantize import ONNXRUNTIME, OPENVINO, OPERATIONS, Quantizer, Scheme
-from pleinair.export.int8.ranges import RULES
+from pleinair.export.int8.ranges import COARSE, ROUNDED, RULES
 from pleinair.export.int8.rounding import round_weights
 from pleinair.metrics import psnr_of
 from pleinair.runtime.backends import BACKENDS
@@ -55,6 +56,19 @@ def test_histograms_keep_all_counts_while_they_widen() -> None:
     assert seen.counts.sum() == 3 * 1000  # one of five is counted
     assert (seen.low, seen.high) == (-50, 50)  # all are looked at
     assert seen.counts[np.abs(seen.centres) > 1.1].sum() == pytest.approx(1000, rel=0.05)
+
+
+@pytest.mark.parametrize("values", [50, 500, 50_000])
+@pytest.mark.parametrize("kind", ["standard_normal", "standard_cauchy", "standard_exponential"])
+def test_entropy_finds_what_onnx_runtime_finds(kind: str, values: int) -> None:
+    seen = Histogram()
+    seen.add(getattr(np.random.default_rng(values), kind)(size=values).astype(np.float32))
+    counts = seen.counts.reshape(-1, COARSE).sum(1)
+    edges = np.linspace(-seen.reach, seen.reach, counts.size + 1, dtype=np.float32)
+    collector = HistogramCollector("entropy", False, counts.size, ROUNDED, 0, "same")
+    ends = np.float32(seen.low), np.float32(seen.high)
+    expected = collector.get_entropy_threshold((counts, edges, *ends), ROUNDED)
+    assert RULES["entropy"](seen) == pytest.approx(expected, rel=1e-6)
 
 
 def test_each_rule_but_min_max_lets_go_of_a_lone_outlier() -> None:

@@ -138,6 +138,9 @@ def test_controls(server):
     assert (server.controls.strength, server.controls.mirror) == (0.3, True)
     status, _, _ = server.ask("controls", "POST", json.dumps({"style": "other", "divider": 0.25}))
     assert (status, server.controls.style, server.controls.divider) == (200, "other", 0.25)
+    assert server.controls.compare
+    assert server.ask("controls", "POST", json.dumps({"divider": 0.5, "compare": False}))[0] == 200
+    assert not server.controls.compare
     while server.written < 3:
         time.sleep(0.01)
     found = json.loads(server.ask("status")[1])

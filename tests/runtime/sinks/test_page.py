@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 
@@ -53,6 +54,22 @@ def test_the_keyboard_alone_suffices(page):
     page.focus("input[name=mirror]")
     page.keyboard.press("Space")
     wait(page, lambda: page.controls.mirror)
+
+
+def test_a_divider_that_is_moved_is_shown(page):
+    page.focus("input[name=divider]")
+    page.keyboard.press("ArrowLeft")
+    assert page.is_checked("input[name=compare]")
+    wait(page, lambda: (page.controls.compare, page.controls.divider) == (True, 0.49))
+
+
+def test_it_is_light_where_the_system_is(page):
+    levels = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        levels[scheme] = sum(map(int, re.findall(r"\d+", paper)[:3]))
+    assert levels["light"] > 3 * 200 > 3 * 50 > levels["dark"]
 
 
 def wait(page, is_so) -> None:
