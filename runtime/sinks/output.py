@@ -12,7 +12,7 @@ from typing import Any
 import av
 
 from ...errors import MediaError
-from ..sources.container import open_container
+from ..sources.container import LISTED, open_container
 from ..sources.video import VideoSource
 from .encoding import Encoding, Format, configure, fitted
 from .tracks import GIF, MATROSKA, WEBM, Track, container_of, left_out, plan_tracks, written_as
@@ -88,7 +88,7 @@ def plan_output(
         )
     tracks: tuple[Track, ...] = ()
     if not source.is_url:
-        with open_container(source.path, source.container) as file:
+        with open_container(source.path, source.container.format.name in LISTED) as file:
             tracks = plan_tracks(file, container)
             notes += [note for track in tracks if (note := track.note(container))]
             notes += left_out(file, source.stream.index)

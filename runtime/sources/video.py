@@ -73,6 +73,7 @@ class VideoSource(Source):
         self.path, self.label, self.ground = path, shown(path), ground
         self.is_url = self.can_return = "://" in path
         self.live, self.max_pixels = self.is_url or realtime, max_pixels
+        self.is_interlaced, self.from_start = False, start is None
         self.start_time: float | None = None
         self.end_time: float | None = None
         self._open()
@@ -93,8 +94,9 @@ class VideoSource(Source):
         self.origin = self._origin()
         self.colour, self.colour_tags = Colour.of(opening), tags_of(opening)
         self.peak = self._peak(opening)
-        self.is_interlaced = False
-        self.decoder = self._shown(self._part(opening, self.decoder))
+        part = self._part(opening, self.decoder)
+        part = part if self.from_start else self._looked_at(part)
+        self.decoder = deinterlaced(part) if self.is_interlaced else part
         self.first: av.VideoFrame | None = next(self.decoder, None)
         if self.first is None:
             raise self._without_frames("" if start is None else f" after {start:g} seconds")
@@ -233,16 +235,15 @@ class VideoSource(Source):
             return None
         return max(0, decoded.pts - round(self.origin / self.time_base))
 
-    def _shown(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-        """Yields frames of one picture each."""
+    def _looked_at(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """Looks at the first frames, whether they are two fields each, and returns all."""
         ahead = list(islice(frames, 1))
         codec = self.stream.codec_context.name
         if ahead and ahead[0].interlaced_frame:
             self.is_interlaced = True
         elif ahead and not self.is_url and may_be_interlaced(ahead[0], codec, self.fps):
             ahead, self.is_interlaced = look(chain(ahead, frames))
-        frames = chain(ahead, frames)
-        return deinterlaced(frames) if self.is_interlaced else frames
+        return chain(ahead, frames)
 
     def _part(
         self, opening: av.VideoFrame, others: Iterator[av.VideoFrame]
@@ -304,6 +305,8 @@ class VideoSource(Source):
             skipped: How many packets not to decode.
         """
         frames = self._decode(skipped)
+        if self.from_start:  # here none is decoded for it that is not looked at
+            frames = self._looked_at(frames)
         has_clock = self.times.has_clock and not self.is_url
         return settled(frames, self.times.interval) if has_clock else frames
 
