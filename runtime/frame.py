@@ -30,10 +30,13 @@ class Frame:
     profile: bytes = b""  # ICC, that a picture is to be written in; sRGB if empty
     state: dict[str, npt.NDArray[Any]] | None = None  # what the next frame's painting starts from
     captured: float = field(default_factory=time.perf_counter)  # for the delay
-    later: Callable[[], Pixels] | None = None  # makes ``rgb``, which has no pixels until then
+    later: Callable[[], Pixels] | None = None  # makes ``rgb``, which has none yet, and ``alpha``
 
     def complete(self) -> Frame:
         """Makes the pixels, if that was left until it is known that they are wanted."""
         if self.later:
-            self.rgb, self.later = self.later(), None
+            pixels, self.later = self.later(), None
+            if pixels.shape[-1] == 4:
+                pixels, self.alpha = np.ascontiguousarray(pixels[..., :3]), pixels[..., 3]
+            self.rgb = pixels
         return self

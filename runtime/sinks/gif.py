@@ -12,8 +12,10 @@ from typing import Any, cast
 
 import av
 import av.filter
+import numpy as np
 
 from ...errors import MediaError
+from ..frame import Frame
 from ..sources.video import VideoSource
 
 SUFFIX = ".gif"
@@ -22,21 +24,22 @@ _TICK = Fraction(1, 100)  # a GIF's clock
 _DITHER = "dither=sierra2_4a:diff_mode=rectangle"
 
 
-def write_gif(film: Path, out: Path) -> None:
+def write_gif(film: Path, out: Path, keeps_alpha: bool = False) -> None:
     """Writes a film as a GIF without end.
 
     Args:
         film: A complete video of ours.
         out: Replaced if it exists.
+        keeps_alpha: Whether what is more than half transparent in it is so in the GIF.
 
     Raises:
         MediaError: The film holds no frames.
         FFmpegError: FFmpeg cannot.
     """
-    palette = _palette(film)
+    palette = _palette(film, keeps_alpha)
     graph, pictures, end, stream = av.filter.Graph(), *[cast(Any, None)] * 3
     with av.open(f"file:{out}", "w", format="gif") as file:
-        for frame in _frames(film):
+        for frame in _frames(film, keeps_alpha):
             if stream is None:
                 pictures, colours, end = _joined(graph, frame, palette)
                 colours.push(palette)
@@ -51,13 +54,13 @@ def write_gif(film: Path, out: Path) -> None:
         file.mux(stream.encode(None))
 
 
-def _palette(film: Path) -> Any:
+def _palette(film: Path, keeps_alpha: bool) -> Any:
     """The 256 colours that a film's frames have in common."""
     graph, first, last = av.filter.Graph(), None, None
-    for frame in _frames(film):
+    for frame in _frames(film, keeps_alpha):
         if first is None:
             first, last = _buffer(graph, frame), graph.add("buffersink")
-            palette = graph.add("palettegen", "reserve_transparent=0")
+            palette = graph.add("palettegen", f"reserve_transparent={int(keeps_alpha)}")
             first.link_to(palette)
             palette.link_to(last)
             graph.configure()
@@ -95,15 +98,23 @@ def _drain(end: Any, stream: Any, file: Any) -> None:
         file.mux(stream.encode(frame))
 
 
-def _frames(film: Path) -> Iterator[Any]:
-    """A film's frames in RGB, on a GIF's clock; of those in one fiftieth of a second the first."""
+def _frames(film: Path, keeps_alpha: bool) -> Iterator[Any]:
+    """A film's frames, on a GIF's clock; of those in one fiftieth of a second the first."""
     last = None
-    with VideoSource(str(film)) as source:
+    source = VideoSource(str(film))
+    source.keeps_alpha = keeps_alpha
+    with source:
         for frame in source.frames():
             at = round((frame.pts or 0) * (frame.time_base or _TICK) / _TICK)
             if last is not None and at - last < 100 // _FASTEST:
                 continue
             last = at
-            picture = av.VideoFrame.from_ndarray(frame.rgb, format="rgb24")
+            picture = _picture(frame)
             picture.pts, picture.time_base = at, _TICK
             yield picture
+
+
+def _picture(frame: Frame) -> Any:
+    if frame.alpha is None:
+        return av.VideoFrame.from_ndarray(frame.rgb, format="rgb24")
+    return av.VideoFrame.from_ndarray(np.dstack([frame.rgb, frame.alpha]), format="rgba")

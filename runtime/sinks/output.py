@@ -14,7 +14,7 @@ import av
 from ...errors import MediaError
 from ..sources.container import LISTED, open_container
 from ..sources.video import VideoSource
-from .encoding import Encoding, Format, configure, fitted
+from .encoding import Encoding, Format, alpha_codec, configure, encoder_of, fitted
 from .tracks import GIF, MATROSKA, WEBM, Track, container_of, left_out, plan_tracks, written_as
 
 # In the keys under which cameras and programs note the place, in small or capital letters.
@@ -75,8 +75,11 @@ def plan_output(
         raise MediaError(
             f"{path} cannot be written: a .gif cannot hold {codec}; give a .mp4 or .mkv"
         )
+    keeps_alpha = source.info.alpha and not source.live
+    form = replace(format_of(source), alpha=alpha_codec(encoding, path) if keeps_alpha else None)
     encoding = fitted(encoding, path)
-    form, notes = _square(format_of(source), container, encoding), list(_of_picture(source))
+    form = _square(form, container, encoding)
+    notes = list(_of_picture(source, form))
     if container == GIF:
         notes.append(_OF_GIF)
     _check_encoder(path, encoding, form)
@@ -99,7 +102,7 @@ def plan_output(
         if places:
             notes.append("where it was taken will not be kept; --keep-location keeps it")
     said = tuple(f"{source.label}: {note}" for note in notes)
-    encoder = GIF if container == GIF else encoding.encoder
+    encoder = GIF if container == GIF else encoder_of(encoding, form)
     return OutputPlan(container, encoder, form, tracks, metadata, said)
 
 
@@ -113,14 +116,15 @@ def format_of(source: VideoSource) -> Format:
 
 def _square(form: Format, container: str, encoding: Encoding) -> Format:
     """The format, scaled to square pixels if neither codec nor container can store their shape."""
-    cannot_say = encoding.codec == "av1" and container in (MATROSKA, WEBM)
+    is_av1 = encoding.codec == "av1" and not form.alpha
+    cannot_say = is_av1 and container in (MATROSKA, WEBM)
     if form.aspect in (None, 1) or not (cannot_say or container == GIF):
         return form
     width = max(2, round(form.size[0] * form.aspect / 2) * 2)
     return replace(form, size=(width, form.size[1]), aspect=None)
 
 
-def _of_picture(source: VideoSource) -> Iterator[str]:
+def _of_picture(source: VideoSource, form: Format) -> Iterator[str]:
     """Yields what happens to the picture besides painting."""
     info = source.info
     if not info.orientation.exact:
@@ -129,7 +133,9 @@ def _of_picture(source: VideoSource) -> Iterator[str]:
         yield f"its high dynamic range ({info.hdr}) will become standard, BT.709"
     if source.is_interlaced:
         yield "its fields will become whole frames, as many a second"
-    if info.alpha:
+    if form.alpha:
+        yield form.alpha.note
+    elif info.alpha:
         red, green, blue = source.ground
         yield (
             f"what is transparent in it will lie over #{red:02x}{green:02x}{blue:02x};"
@@ -147,7 +153,8 @@ def _check_encoder(path: Path, encoding: Encoding, form: Format) -> None:
     out = av.open(io.BytesIO(), "w", format=written_as(path.suffix))
     stream: Any = None
     try:
-        stream = out.add_stream(encoding.encoder, rate=form.rate)
+        encoder = encoder_of(encoding, form)
+        stream = out.add_stream(encoder, rate=form.rate)
         stream.time_base = form.time_base
         configure(stream.codec_context, encoding, form)
         if not stream.codec_context.is_open:
@@ -162,7 +169,7 @@ def _check_encoder(path: Path, encoding: Encoding, form: Format) -> None:
         said = getattr(error, "strerror", None) or str(error)
         width, height = form.size
         raise MediaError(
-            f"{path} cannot be written: {encoding.encoder} does not take {width}x{height} at"
+            f"{path} cannot be written: {encoder} does not take {width}x{height} at"
             f" {float(form.rate):g} frames a second ({said});"
             f" {'give a .mp4' if path.suffix.lower() == '.webm' else 'take another --codec'}"
         ) from error

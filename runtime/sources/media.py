@@ -128,9 +128,10 @@ def probe(
 ) -> MediaInfo:
     """Returns what an open file or address and its first decoded frame say."""
     begins = None if first.pts is None else first.pts * (first.time_base or Fraction(0))
+    is_animation = bool(container.file) or container.format.name == "gif"  # WebP alone has a file
     return MediaInfo(
         label=shown(path),
-        container=WEBP if container.file else container.format.name,  # which alone comes so
+        container=WEBP if container.file else container.format.name,
         seconds=container.duration / 1e6 if container.duration else None,
         streams=tuple(map(_stream, container.streams)),
         painted=stream.index,
@@ -145,8 +146,8 @@ def probe(
         hdr=NAMES.get(first.color_trc, ""),
         peak=announced_peak(first),
         interlaced=first.interlaced_frame,
-        # FFmpeg decodes each GIF with alpha; one that begins opaque mostly is.
-        alpha=has_alpha(first) and not (container.format.name == "gif" and is_opaque(first)),
+        # GIF and WebP come with alpha if any frame's rest shows through; one that begins opaque is.
+        alpha=has_alpha(first) and not (is_animation and is_opaque(first)),
         edits=edits_of(Path(path), stream.id) if _EDITED in container.format.name else (),
         chapters=len(container.chapters()),
         metadata=dict(container.metadata),

@@ -57,6 +57,7 @@ class VideoSource(Source):
 
     Attributes:
         info: What was known before the first frame was painted.
+        keeps_alpha: Whether frames have their alpha, and are not laid over the ground.
         origin: When, by the file's clock, the output begins, in seconds.
     """
 
@@ -73,7 +74,7 @@ class VideoSource(Source):
         self.path, self.label, self.ground = path, shown(path), ground
         self.is_url = self.can_return = "://" in path
         self.live, self.max_pixels = self.is_url or realtime, max_pixels
-        self.is_interlaced, self.from_start = False, start is None
+        self.is_interlaced, self.from_start, self.keeps_alpha = False, start is None, False
         self.start_time: float | None = None
         self.end_time: float | None = None
         self._open()
@@ -132,7 +133,7 @@ class VideoSource(Source):
     def frames(self) -> Iterator[Frame]:
         """Yields frames until the end, or until nothing more can be decoded."""
         decoded, index = self.first, self.skipped
-        to_rgb = Decoded(self.peak, self.ground)
+        to_rgb = Decoded(self.peak, self.ground, self.keeps_alpha)
         started = time.perf_counter()
         first: float | None = None  # time of the first frame
         while decoded is not None:
