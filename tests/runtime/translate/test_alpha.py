@@ -125,3 +125,24 @@ def test_an_opaque_animation_is_not_called_transparent(tmp_path) -> None:
     first.save(source, save_all=True, append_images=others, duration=40)
     translate(source, tmp_path / "out.mp4", **WAY, say=said.append)
     assert said == []
+
+
+@pytest.mark.parametrize("frames", [1, 4])
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".jpg"])
+def test_a_gif_becomes_a_picture_where_one_is_asked_for(tmp_path, frames, suffix) -> None:
+    first, *others = [Image.fromarray(drawn(i, (64, 48))) for i in range(frames)]
+    source, out, said = tmp_path / "in.gif", tmp_path / f"out{suffix}", []
+    first.save(source, save_all=True, append_images=others, duration=40, disposal=2)
+    translate(source, out, **WAY, say=said.append)
+    assert [("only the first of its frames" in one) for one in said] == [True] * (frames > 1)
+    with Image.open(out) as picture:
+        pixels = np.array(picture.convert("RGBA")).astype(int)
+    assert np.abs(pixels[20:, :16, :3] - [200, 60, 40]).max() < 12
+    assert pixels[:, 30:, 3].max() == (255 if suffix == ".jpg" else 0)
+
+
+def test_a_gif_of_one_picture_is_one_in_a_folder(tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.fromarray(drawn(0, (64, 48))).save(tmp_path / "in" / "x.gif")
+    translate(tmp_path / "in", tmp_path / "out", **WAY)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["x.gif.jpg"]
