@@ -30,16 +30,18 @@ class AlphaCodec:
         encoder: FFmpeg's name of it.
         pix_fmt: The pixel format.
         note: What is said of it.
+        says_range: Whether files say that it uses the full range of values.
     """
 
     encoder: str
     pix_fmt: str
     note: str
+    says_range: bool = False
 
 
 _PRORES = ("prores_ks", "yuva444p10le")
 _ALPHA = {
-    ".webm": AlphaCodec("libvpx-vp9", "yuva420p", "its transparent parts are kept, in VP9"),
+    ".webm": AlphaCodec("libvpx-vp9", "yuva420p", "its transparent parts are kept, in VP9", True),
     ".mov": AlphaCodec(
         *_PRORES,
         "its transparent parts are kept, in ProRes 4444, which makes large files; a .webm is small",

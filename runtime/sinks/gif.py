@@ -24,22 +24,21 @@ _TICK = Fraction(1, 100)  # a GIF's clock
 _DITHER = "dither=sierra2_4a:diff_mode=rectangle"
 
 
-def write_gif(film: Path, out: Path, keeps_alpha: bool = False) -> None:
-    """Writes a film as a GIF without end.
+def write_gif(film: Path, out: Path) -> None:
+    """Writes a film as a GIF without end; what is more than half transparent in it stays so.
 
     Args:
         film: A complete video of ours.
         out: Replaced if it exists.
-        keeps_alpha: Whether what is more than half transparent in it is so in the GIF.
 
     Raises:
         MediaError: The film holds no frames.
         FFmpegError: FFmpeg cannot.
     """
-    palette = _palette(film, keeps_alpha)
+    palette = _palette(film)
     graph, pictures, end, stream = av.filter.Graph(), *[cast(Any, None)] * 3
     with av.open(f"file:{out}", "w", format="gif") as file:
-        for frame in _frames(film, keeps_alpha):
+        for frame in _frames(film):
             if stream is None:
                 pictures, colours, end = _joined(graph, frame, palette)
                 colours.push(palette)
@@ -54,13 +53,14 @@ def write_gif(film: Path, out: Path, keeps_alpha: bool = False) -> None:
         file.mux(stream.encode(None))
 
 
-def _palette(film: Path, keeps_alpha: bool) -> Any:
+def _palette(film: Path) -> Any:
     """The 256 colours that a film's frames have in common."""
     graph, first, last = av.filter.Graph(), None, None
-    for frame in _frames(film, keeps_alpha):
+    for frame in _frames(film):
         if first is None:
+            has_alpha = frame.format.name == "rgba"
             first, last = _buffer(graph, frame), graph.add("buffersink")
-            palette = graph.add("palettegen", f"reserve_transparent={int(keeps_alpha)}")
+            palette = graph.add("palettegen", f"reserve_transparent={int(has_alpha)}")
             first.link_to(palette)
             palette.link_to(last)
             graph.configure()
@@ -98,11 +98,11 @@ def _drain(end: Any, stream: Any, file: Any) -> None:
         file.mux(stream.encode(frame))
 
 
-def _frames(film: Path, keeps_alpha: bool) -> Iterator[Any]:
+def _frames(film: Path) -> Iterator[Any]:
     """A film's frames, on a GIF's clock; of those in one fiftieth of a second the first."""
     last = None
     source = VideoSource(str(film))
-    source.keeps_alpha = keeps_alpha
+    source.keeps_alpha = source.info.alpha
     with source:
         for frame in source.frames():
             at = round((frame.pts or 0) * (frame.time_base or _TICK) / _TICK)

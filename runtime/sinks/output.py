@@ -12,14 +12,14 @@ from typing import Any
 import av
 
 from ...errors import MediaError
+from ..colour import Colour
 from ..sources.container import LISTED, open_container
 from ..sources.video import VideoSource
-from .encoding import Encoding, Format, alpha_codec, configure, encoder_of, fitted
+from .encoding import AlphaCodec, Encoding, Format, alpha_codec, configure, encoder_of, fitted
 from .tracks import GIF, MATROSKA, WEBM, Track, container_of, left_out, plan_tracks, written_as
 
 # In the keys under which cameras and programs note the place, in small or capital letters.
 _PLACES = ("location", "gps", "xyz", "loci", "latitude", "longitude")
-_AV1 = "AV1 in Matroska"
 _OF_GIF = (
     "a GIF has 256 colours, no sound and at most 50 frames a second, and is many times as large as"
     " an .mp4"
@@ -75,8 +75,7 @@ def plan_output(
         raise MediaError(
             f"{path} cannot be written: a .gif cannot hold {codec}; give a .mp4 or .mkv"
         )
-    keeps_alpha = source.info.alpha and not source.live
-    form = replace(format_of(source), alpha=alpha_codec(encoding, path) if keeps_alpha else None)
+    form = _with_alpha(format_of(source), source, alpha_codec(encoding, path))
     encoding = fitted(encoding, path)
     form = _square(form, container, encoding)
     notes = list(_of_picture(source, form))
@@ -85,9 +84,11 @@ def plan_output(
     _check_encoder(path, encoding, form)
     if form.aspect is None and source.pixel_aspect not in (None, 1):
         width, height = form.size
+        codec = "VP9 in WebM" if form.alpha else "AV1 in Matroska"
+        silent = "a GIF" if container == GIF else codec
         notes.append(
-            f"its pixels are not square, which {'a GIF' if container == GIF else _AV1} cannot say;"
-            f" it will be scaled to {width}x{height}"
+            f"its pixels are not square, which {silent} cannot say; it will be scaled to"
+            f" {width}x{height}"
         )
     tracks: tuple[Track, ...] = ()
     if not source.is_url:
@@ -114,10 +115,18 @@ def format_of(source: VideoSource) -> Format:
     )
 
 
+def _with_alpha(form: Format, source: VideoSource, codec: AlphaCodec | None) -> Format:
+    """The format with alpha, if the source has any and a codec keeps it."""
+    if codec is None or source.live or not source.info.alpha:
+        return form
+    colour = form.colour if codec.says_range else Colour(form.colour.matrix)
+    return replace(form, alpha=codec, colour=colour)
+
+
 def _square(form: Format, container: str, encoding: Encoding) -> Format:
     """The format, scaled to square pixels if neither codec nor container can store their shape."""
-    is_av1 = encoding.codec == "av1" and not form.alpha
-    cannot_say = is_av1 and container in (MATROSKA, WEBM)
+    is_silent = encoding.codec == "av1" or form.alpha
+    cannot_say = is_silent and container in (MATROSKA, WEBM)
     if form.aspect in (None, 1) or not (cannot_say or container == GIF):
         return form
     width = max(2, round(form.size[0] * form.aspect / 2) * 2)

@@ -237,7 +237,7 @@ class VideoSink(Sink):
         if not self.is_gif:
             return self.temporary
         made = self.temporary.with_suffix(gif.SUFFIX)
-        gif.write_gif(self.temporary, made, keeps_alpha=self.form.alpha is not None)
+        gif.write_gif(self.temporary, made)
         return made
 
     def _time_of(self, frame: Frame) -> tuple[int, Fraction]:

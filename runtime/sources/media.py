@@ -20,7 +20,7 @@ from ..address import shown
 from ..colour import has_alpha, is_opaque
 from ..hdr import NAMES, announced_peak, side_data
 from .animation import WEBP
-from .clock import has_flag
+from .clock import has_flag, may_leap
 from .edits import Edit, edits_of
 
 _FASTEST = 1000  # frames a second
@@ -193,6 +193,21 @@ def packets_of(container: av.container.InputContainer, *streams: Any) -> Iterato
     """
     with contextlib.suppress(IndexError):
         yield from container.demux(*streams)
+
+
+def whole_packets_of(container: av.container.InputContainer, stream: Any) -> Iterator[Any]:
+    """Yields a stream's packets, without a last one in which the file ends.
+
+    A decoder with threads would fail with it when it is asked for all frames that it still has, and
+    PyAV would lose them.
+    """
+    torn = None
+    for packet in packets_of(container, stream):
+        if torn is not None and packet.size:
+            yield torn
+        torn = packet if packet.is_corrupt and packet.size and not may_leap(container) else None
+        if torn is None:
+            yield packet
 
 
 def painted_stream(container: av.container.InputContainer) -> av.VideoStream | None:

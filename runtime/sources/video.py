@@ -33,10 +33,10 @@ from .ending import Came, is_cut_off
 from .media import (
     is_dolby_vision_5,
     orientation_of,
-    packets_of,
     painted_stream,
     probe,
     rate_of,
+    whole_packets_of,
     with_alpha,
 )
 from .source import Source
@@ -317,10 +317,13 @@ class VideoSource(Source):
         end: float | None = None  # of the last frame, in seconds
         failure = ""
         try:
-            for packet in packets_of(self.container, self.stream):
+            for packet in whole_packets_of(self.container, self.stream):
                 packets += packet.dts is not None or packet.size > 0  # else it is the flush
                 if packets <= skipped:
                     continue
+                if packet.has_sidedata("encryption_info"):
+                    failure = "it is encrypted from there on; decrypt it first"
+                    break
                 self.times.sent(packet)
                 try:
                     for frame in self.decoding(packet):

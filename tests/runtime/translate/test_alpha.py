@@ -118,6 +118,33 @@ def test_a_codec_that_is_asked_for_lies_over_the_ground(tmp_path, codec) -> None
     assert any("will lie over #ffffff" in one for one in said)
 
 
+@pytest.mark.parametrize(
+    ("made", "codec", "pix_fmt", "suffix"),
+    [(".mkv", "ffv1", "yuva420p", ".mov"), (".mov", "prores_ks", "yuva444p10le", ".webm")],
+)
+def test_what_a_codec_cannot_say_is_made_so(tmp_path, made, codec, pix_fmt, suffix) -> None:
+    """ProRes says no range, so a full one becomes limited; VP9 no shape of pixels: it is scaled."""
+    source, said = tmp_path / f"in{made}", []
+    with av.open(str(source), "w") as out:
+        stream: Any = out.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
+        full = 2 if codec == "ffv1" else 1
+        stream.codec_context.color_range = full
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        frame = av.VideoFrame.from_ndarray(drawn(0, (64, 48)), format="rgba")
+        frame = frame.reformat(format=pix_fmt, dst_color_range=full)
+        frame.pts, frame.time_base = 0, Fraction(1, 25)
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    translate(source, tmp_path / f"out{suffix}", **WAY, say=said.append)
+    frame = shown(tmp_path / f"out{suffix}")[0]
+    if suffix == ".mov":
+        check(frame, drawn(0, (64, 48)))
+    else:
+        assert any("VP9 in WebM cannot say; it will be scaled to 86x48" in one for one in said)
+        assert frame.shape == (48, 86, 4)
+
+
 def test_an_opaque_animation_is_not_called_transparent(tmp_path) -> None:
     """Pillow reads it as RGBA, since what moves is laid over the frame before."""
     first, *others = [Image.fromarray(drawn(i, (64, 48))[..., :3]) for i in range(4)]
