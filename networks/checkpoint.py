@@ -17,6 +17,7 @@ from ..files import NameTaken, durable
 LAST = "checkpoint.pt"
 BEFORE = "checkpoint-before.pt"  # the previous one, in case the last is damaged
 _DEEPEST, _MOST = 40, 10**6  # levels of dicts and lists, and how many of them and of tensors
+_WALKED = (dict, list, tuple, torch.Tensor)
 BEST = "best.pt"  # the run's generator with the lowest KID
 
 
@@ -110,8 +111,7 @@ def _odd(state: dict[str, Any]) -> str:
                 return "tensors without values"
             continue
         parts = value.values() if isinstance(value, dict) else value
-        kinds = dict | list | tuple | torch.Tensor
-        waiting += [(part, depth + 1) for part in parts if isinstance(part, kinds)]
+        waiting += [(part, depth + 1) for part in parts if isinstance(part, _WALKED)]
     return "itself, or more than any checkpoint has"
 
 
