@@ -148,7 +148,7 @@ def _of_picture(source: VideoSource, form: Format) -> Iterator[str]:
         red, green, blue = source.ground
         yield (
             f"what is transparent in it will lie over #{red:02x}{green:02x}{blue:02x};"
-            " --background names another colour"
+            " --background names another colour, and a .webm, .mov or .gif keeps it"
         )
     if any(edit.rate != 1 for edit in info.edits):
         yield "its edit list plays parts of it faster or slower; they will have their own speed"
