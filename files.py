@@ -33,6 +33,7 @@ if sys.platform == "darwin":
 PART, OLD = ".pleinair-part", ".pleinair-old"
 _RECORD = struct.Struct("<8sQ32s")  # magic, length, sha256
 _MAGIC = b"pleinair"
+_AGAIN = 16 * "0"  # in place of a random number, in the name of a folder that is found again
 _AT, _NEW, _EXCHANGE = -100, 1, 2  # AT_FDCWD, RENAME_NOREPLACE, RENAME_EXCHANGE
 _CANNOT = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
@@ -240,7 +241,10 @@ def recover_folder(out: Path) -> None:
 
 @contextlib.contextmanager
 def staging(
-    out: Path, wait: bool = False, failing: type[PleinairError] = PleinairError
+    out: Path,
+    wait: bool = False,
+    failing: type[PleinairError] = PleinairError,
+    notes: str = "",
 ) -> Iterator[Path]:
     """Yields an empty folder beside ``out``, for ``replace_folder``; its owner is this process.
 
@@ -250,6 +254,7 @@ def staging(
         out: The folder that it is to become.
         wait: Whether to wait for another owner of ``out``.
         failing: What is raised where nothing can be written.
+        notes: The name of a file with which a folder outlives a failure, and is yielded again.
 
     Raises:
         BusyError: Another process writes ``out``.
@@ -259,15 +264,17 @@ def staging(
     with Owner(out, wait, failing):
         recover_folder(out)
         for leftover in out.parent.glob(f".{_escaped(out.name)}.{'[0-9a-f]' * 16}{PART}"):
-            if leftover.is_dir():
+            if leftover.is_dir() and not (notes and (leftover / notes).exists()):
                 shutil.rmtree(leftover, ignore_errors=True)
-        staged = out.with_name(f".{out.name}.{secrets.token_hex(8)}{PART}")
+        number = _AGAIN if notes else secrets.token_hex(8)
+        staged = out.with_name(f".{out.name}.{number}{PART}")
         with os_errors_as(failing, f"{out} cannot be written"):
-            staged.mkdir()
+            staged.mkdir(exist_ok=bool(notes))
         try:
             yield staged
         finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            if not (notes and (staged / notes).exists()):
+                shutil.rmtree(staged, ignore_errors=True)
 
 
 _swept: set[str] = set()

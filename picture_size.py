@@ -10,6 +10,7 @@ import struct
 from .heif import all_boxes
 from .reading import Malformed
 
+GIF = (b"GIF87a", b"GIF89a")  # what one begins with
 MOST = 2**28  # pixels of a picture, unless more are allowed: 16384x16384
 
 
@@ -20,13 +21,15 @@ def picture_size(data: bytes | memoryview) -> tuple[int, int]:
         data: The whole file.
 
     Raises:
-        Malformed: It is no JPEG, PNG, WebP, BMP, TIFF, HEIC or AVIF, or is cut off before its size.
+        Malformed: It is no JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or AVIF, or is cut off before its
+            size.
     """
     data = memoryview(data)
     head = bytes(data[:16])
     try:
-        if head.startswith(b"\x89PNG\r\n\x1a\n"):
-            return struct.unpack_from(">II", data, 16)
+        for begins, form, at in ((b"\x89PNG\r\n\x1a\n", ">II", 16), (GIF, "<HH", 6)):
+            if head.startswith(begins):
+                return struct.unpack_from(form, data, at)
         if head.startswith(b"\xff\xd8"):
             return _jpeg(data)
         if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
@@ -39,7 +42,7 @@ def picture_size(data: bytes | memoryview) -> tuple[int, int]:
             return _heif(data)
     except (struct.error, IndexError):
         raise Malformed("it is cut off before its size") from None
-    raise Malformed("it is no JPEG, PNG, WebP, BMP, TIFF, HEIC or AVIF")
+    raise Malformed("it is no JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or AVIF")
 
 
 def _jpeg(data: memoryview) -> tuple[int, int]:

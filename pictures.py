@@ -24,7 +24,7 @@ from .files import NameTaken, durable
 from .heif import Grid, primary
 from .icc import from_srgb, to_srgb
 from .orientation import Orientation, stored_orientation
-from .picture_size import MOST, picture_size
+from .picture_size import GIF, MOST, picture_size
 from .rare_pictures import TIFF, by_pillow, grey_alpha, is_inverted, is_rare
 from .reading import Malformed
 
@@ -34,7 +34,7 @@ Frames = npt.NDArray[Any]  # uint8 RGB [1, H, W, 3], what a frame graph takes an
 Alpha = npt.NDArray[Any]
 Thing = TypeVar("Thing")
 _PNG = b"\x89PNG\r\n\x1a\n"
-_HEADS = (b"\xff\xd8\xff", _PNG, *TIFF)
+_HEADS = (b"\xff\xd8\xff", _PNG, *GIF, *TIFF)
 _BRANDS = frozenset({b"avif", b"heic", b"heix", b"mif1"})
 _DECODED = frozenset({b"tRNS", b"acTL", b"fcTL", b"fdAT"})  # beside what every PNG has
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION

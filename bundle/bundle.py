@@ -25,6 +25,7 @@ from ..reading import Malformed, is_special
 from .manifest import AGAIN, MANIFEST, Artifact, Manifest, no_manifest, read_manifest, stays_inside
 from .resolve import Kind, resolve
 
+FINISHED: Final = ".finished"  # notes of an export, in the folder that it builds
 UNPACKED: Final = 2**32  # bytes of a zip's files
 _DENSEST: Final = 50, 2**24  # times a zip's own size, plus so many bytes: weights hardly compress
 _MEMBERS: Final = 10_000  # of a zip
@@ -197,6 +198,7 @@ def write_bundle(manifest: Manifest, staged: Path, out: Path, overwrite: bool = 
     """
     text = published(manifest).model_dump_json(indent=2, exclude_none=True) + "\n"
     (staged / MANIFEST).write_text(text, encoding="utf-8")
+    (staged / FINISHED).unlink(missing_ok=True)
     try:
         move_folder(staged, out, overwrite)
     except OSError as error:

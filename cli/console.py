@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -29,7 +30,16 @@ from ..progress import duration
 console = Console(stderr=True)
 # Some libraries swallow an interrupt that meets them while they are imported.
 interrupted = threading.Event()
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but tabs and new lines
 _SOON, _EVERY = 5.0, 30.0  # seconds to the first line of progress and between lines, without a bar
+
+
+def harmless(text: str) -> str:
+    """Returns a text whose control characters are written out: a file's name may hold any.
+
+    A terminal would obey them, and do more than print.
+    """
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def say(value: Any, as_json: bool, text: Any) -> None:
@@ -37,30 +47,32 @@ def say(value: Any, as_json: bool, text: Any) -> None:
     if as_json:
         print(json.dumps(value, indent=2))
     elif isinstance(text, str):
-        print(text)
+        print(harmless(text))
     else:
         Console().print(text, highlight=False)
 
 
 def add_row(table: Table, *cells: str) -> None:
     """Adds a row; brackets in it are no markup."""
-    table.add_row(*map(Text, cells))
+    table.add_row(*(Text(harmless(cell)) for cell in cells))
 
 
 def print_line(sentence: str) -> None:
     """Prints a message on stderr."""
-    console.print(Text(sentence), soft_wrap=True)
+    console.print(Text(harmless(sentence)), soft_wrap=True)
 
 
 def complain(sentence: str) -> None:
     """Prints an error; brackets in it are no markup."""
     if sentence:
-        console.print(Text.assemble(("error:", "red"), " ", sentence), soft_wrap=True)
+        said = Text.assemble(("error:", "red"), " ", harmless(sentence))
+        console.print(said, soft_wrap=True)
 
 
 def warn(sentence: str) -> None:
     """Prints a warning; brackets in it are no markup."""
-    console.print(Text.assemble(("warning:", "yellow"), " ", sentence), soft_wrap=True)
+    said = Text.assemble(("warning:", "yellow"), " ", harmless(sentence))
+    console.print(said, soft_wrap=True)
 
 
 def end_with(problems: list[str]) -> None:
@@ -85,7 +97,7 @@ def progress(title: str) -> Iterator[Any]:
     still = not (console.is_terminal and first)
     lines = _Lines(title)
     with Progress(*columns, console=console, transient=True, disable=still) as bar:
-        task = bar.add_task(escape(title), total=None)
+        task = bar.add_task(escape(harmless(title)), total=None)
 
         def advance(done: int, total: int | None = None) -> None:
             if interrupted.is_set():

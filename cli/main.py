@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import typer
@@ -37,6 +38,7 @@ def main() -> None:
     left = ""  # what an interruption leaves behind
     try:
         check_words(arguments)
+        _check_folder()
         status = app(arguments, prog_name="pleinair", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt) as end:
         status, left = 130, str(end)
@@ -83,13 +85,29 @@ def _failed(error: Exception) -> int:
         case BrokenPipeError():
             pass  # the reader is gone
         case OSError():  # what no room caught: a name too long, a disk that fails
-            complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+            complain(_of_system(error))
         case _:  # a bug of ours, in one sentence too
             complain(
                 f"{type(error).__name__} ({first_line(str(error))}); this is a bug in pleinair:"
                 " please report it with the output of pleinair --debug and the same command"
             )
     return 2 if isinstance(error, UsageError) else 1
+
+
+def _check_folder() -> None:
+    """Raises ``UsageError`` where the folder is gone that relative paths begin at."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise UsageError(
+            "the folder that this was started in is gone; change to one that is there"
+        ) from None
+
+
+def _of_system(error: OSError) -> str:
+    """Names the file; an error without one is mostly of what is printed."""
+    said = error.strerror or str(error)
+    return f"{error.filename or 'standard output, or a file that is not known here'}: {said}"
 
 
 def _interrupt(*_: object) -> None:

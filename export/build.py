@@ -17,6 +17,7 @@ from ..networks.describe import strokes_of
 from ..pictures import Frames
 from ..progress import Say, duration
 from .drift import ROUNDED, BudgetMissed, Judge, Paint
+from .finished import Finished
 from .graph_store import About, GraphStore
 from .sources.checkpoints import Trained
 from .targets import Built, Target
@@ -33,7 +34,7 @@ class Build:
         trained: Trained,
         photos: Sequence[Frames],
         budget: DriftLimits | None,
-        folder: Path,
+        finished: Finished,
         shop: Path,
         progress: Say,
         about: About,
@@ -44,12 +45,12 @@ class Build:
             trained: The generator.
             photos: Half of them calibrate, the other half measures drift.
             budget: What INT8 must hold.
-            folder: Where artifacts go.
+            finished: Where artifacts go, and what is there already.
             shop: A folder for intermediate graphs.
             progress: Called with a line per step.
             about: Texts for formats that show them.
         """
-        self.budget, self.folder, self.progress = budget, folder, progress
+        self.budget, self.finished, self.progress = budget, finished, progress
         calibration, held_out = photos[::2], photos[1::2]
         progress("painting held-out photographs with PyTorch, the reference")
         began = time.perf_counter()
@@ -92,8 +93,8 @@ class Build:
         more = ", and the search for --max-drift" if self.budget else ""
         if ROUNDED[-1] in precisions and self.weights > LARGE:
             more += (
-                f"; INT8 of {self.weights / 1e6:.0f} million weights takes longest, and nothing is"
-                " there before the end: --precision fp32 --precision fp16 leaves it out"
+                f"; INT8 of {self.weights / 1e6:.0f} million weights takes longest: --precision"
+                " fp32 --precision fp16 leaves it out"
             )
         return (
             f"the reference took {self.seconds:.0f} s: about {duration(seconds)} of painting for"
@@ -102,8 +103,12 @@ class Build:
 
     def _artifacts(self, target: Target, precision: str) -> list[Artifact]:
         """Builds one precision of one target: all of its artifacts or none."""
+        if kept := self.finished.find(target, precision):
+            for artifact in kept:
+                self.progress(f"{_line(artifact)}, kept of the run before")
+            return kept
         artifacts, started = [], time.perf_counter()
-        temporary = self.folder / ".building"
+        temporary = self.finished.folder / ".building"
         temporary.mkdir()
         try:
             for built in target.build(self.store, precision, temporary):
@@ -112,8 +117,7 @@ class Build:
                 artifacts.append(_artifact(target, precision, built, drift, seconds))
                 self.progress(_line(artifacts[-1]))
                 started = time.perf_counter()
-            for path in temporary.iterdir():
-                path.rename(self.folder / path.name)
+            self.finished.add(target, precision, artifacts, temporary)
         finally:
             shutil.rmtree(temporary)
         return artifacts

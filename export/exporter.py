@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import __version__
 from ..bundle.bundle import (
+    FINISHED,
     Bundle,
     bytes_of,
     check_out,
@@ -47,6 +48,7 @@ from ..train.recipe import validate_recipe
 from .build import Build
 from .calibration import load_frames
 from .drift import reference_pictures
+from .finished import AGAIN, Finished, request_of
 from .graph_store import About
 from .model_card import write_card
 from .options import ExportOptions
@@ -73,7 +75,7 @@ def export_bundle(
     """Exports a generator to a bundle; arguments and errors are those of ``pleinair.export``."""
     plan = plan_of(options.targets, options.precisions)
     budget = parse_budget(options.max_drift)
-    with staging(out, wait, ExportError) as staged:
+    with staging(out, wait, ExportError, FINISHED) as staged:
         base_bundle = _base_bundle(source, out, plan)
         replaces = overwrite or base_bundle is not None
         check_out(out, replaces)
@@ -92,8 +94,9 @@ def export_bundle(
         progress(f"building {artifacts_of}, with {len(photos)} photographs")
         about = _about(trained, options.licence, options.description)
         try:
+            finished = Finished(staged, request_of(trained, photos, options, plan))
             with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
-                build = Build(trained, photos, budget, staged, Path(shop), progress, about)
+                build = Build(trained, photos, budget, finished, Path(shop), progress, about)
                 artifacts, skipped = build.run(plan)
             if base_bundle:
                 artifacts = [*_carried(base_bundle, artifacts, staged), *artifacts]
@@ -102,8 +105,11 @@ def export_bundle(
             )
             _write_beside(staged, manifest, trained)
             write_bundle(manifest, staged, out, replaces)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(AGAIN if (staged / FINISHED).exists() else "") from None
         except OSError as error:
-            raise ExportError(f"bundle {out} cannot be written: {error}") from error
+            kept = f"; {AGAIN}" if (staged / FINISHED).exists() else ""
+            raise ExportError(f"bundle {out} cannot be written: {error}{kept}") from error
         return manifest
 
 

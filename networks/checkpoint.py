@@ -16,6 +16,8 @@ from ..files import NameTaken, durable
 
 LAST = "checkpoint.pt"
 BEFORE = "checkpoint-before.pt"  # the previous one, in case the last is damaged
+_DEEPEST, _MOST = 40, 10**6  # levels of dicts and lists, and how many of them and of tensors
+_WALKED = (dict, list, tuple, torch.Tensor)
 BEST = "best.pt"  # the run's generator with the lowest KID
 
 
@@ -88,7 +90,29 @@ def load_state(path: Path) -> dict[str, Any]:
         )
     if str(state.get("format", "")).startswith("pleinair") and not whole:
         raise TrainingError(f"{path} is not a readable checkpoint: its checksums are others")
+    if odd := _odd(state):
+        raise TrainingError(f"{path} is not a readable checkpoint: it holds {odd}")
     return state
+
+
+def _odd(state: dict[str, Any]) -> str:
+    """What of a state is no plain value: no numbers to calculate with, or no end."""
+    waiting: list[tuple[Any, int]] = [(state, 0)]
+    for _ in range(_MOST):
+        if not waiting:
+            return ""
+        value, depth = waiting.pop()
+        if depth > _DEEPEST:
+            break
+        if isinstance(value, torch.Tensor):
+            if value.layout is not torch.strided or value.is_quantized or value.is_complex():
+                return "sparse, quantized or complex numbers; write its weights as plain ones"
+            if value.is_meta:
+                return "tensors without values"
+            continue
+        parts = value.values() if isinstance(value, dict) else value
+        waiting += [(part, depth + 1) for part in parts if isinstance(part, _WALKED)]
+    return "itself, or more than any checkpoint has"
 
 
 def _pickled(said: str) -> str:

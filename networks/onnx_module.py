@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Callable
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnx import NodeProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import fx, nn
 
-from ..errors import BackendError
+from ..errors import BackendError, first_line
 from .onnx_functions import FUNCTIONS, cast
 from .onnx_layers import LAYERS, TYPES, UnknownForm, type_of
 from .onnx_sizes import fold_sizes, inputs_of
 
 OPSET = 20  # files of other versions are converted to it
 _EMPTY = fx.GraphModule(nn.Module(), fx.Graph())  # whose own attributes no part may be called
+_MOST = 2**24
+# How many numbers these make of their inputs.
+_MADE: dict[str, Callable[..., float]] = {
+    "ConstantOfShape": lambda shape: float(np.prod(shape, dtype=float)),
+    "Expand": lambda x, shape: float(np.prod(np.broadcast_shapes(x.shape, shape), dtype=float)),
+    "Range": lambda start, limit, delta: float(limit - start) / float(delta),
+    "Tile": lambda x, repeats: x.size * float(np.prod(repeats, dtype=float)),
+}
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 
 
@@ -69,30 +79,39 @@ class _Graph:
 
     def add(self, node: NodeProto) -> None:
         """Adds a node whose inputs have been added."""
-        options = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        inputs = [name for name in node.input if name]
-        if all(name in self.constants for name in inputs):  # constant folding
-            known = {name: self.constants[name] for name in inputs}
-            made: Any = ReferenceEvaluator(node, opsets={"": OPSET}).run(None, known)
-            self.constants.update(zip(node.output, made, strict=True))
-            return
         try:
-            if node.op_type in LAYERS:
-                self._add_layer(node, options)
-            elif node.op_type == "Cast":
-                dtype = self._kind(TYPES[options["to"]])
-                self._name(node, self.graph.call_function(cast, (self._value(inputs[0]), dtype)))
-            elif node.op_type in FUNCTIONS:
-                taken = tuple(self._value(name) for name in node.input)
-                call = self.graph.call_function(FUNCTIONS[node.op_type], taken, options)
-                self._name(node, call)
-            else:
-                raise UnknownForm("is unknown")
-        except UnknownForm as error:
+            self._add(node)
+        except Exception as error:  # of values that make no sense numpy, onnx and torch raise many
+            why = str(error) if isinstance(error, UnknownForm) else f"fails: {first_line(error)}"
             raise BackendError(
-                f"{self.path}: operation {node.op_type} ({node.name or node.output[0]}) {error}, so"
+                f"{self.path}: operation {node.op_type} ({node.name or node.output[0]}) {why}, so"
                 " it cannot run in PyTorch"
             ) from None
+
+    def _add(self, node: NodeProto) -> None:
+        options = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        inputs = [name for name in node.input if name]
+        if all(name in self.constants for name in inputs):
+            self._fold(node, {name: self.constants[name] for name in inputs})
+        elif node.op_type in LAYERS:
+            self._add_layer(node, options)
+        elif node.op_type == "Cast":
+            dtype = self._kind(TYPES[options["to"]])
+            self._name(node, self.graph.call_function(cast, (self._value(inputs[0]), dtype)))
+        elif node.op_type in FUNCTIONS:
+            taken = tuple(self._value(name) for name in node.input)
+            call = self.graph.call_function(FUNCTIONS[node.op_type], taken, options)
+            self._name(node, call)
+        else:
+            raise UnknownForm("is unknown")
+
+    def _fold(self, node: NodeProto, known: dict[str, Any]) -> None:
+        """Calculates a node of constants, if what it makes is not too large."""
+        count = _MADE.get(node.op_type)
+        if count and not abs(count(*known.values())) <= _MOST:
+            raise UnknownForm(f"makes more than {_MOST} numbers of constants")
+        made: Any = ReferenceEvaluator(node, opsets={"": OPSET}).run(None, known)
+        self.constants.update(zip(node.output, made, strict=True))
 
     def finish(self, output: str) -> fx.GraphModule:
         """Returns the module."""

@@ -15,7 +15,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from ..errors import UsageError
-from ..pictures import Pixels, over
+from ..pictures import Alpha, Pixels, over
 from .hdr import HLG, PQ, USUAL_PEAK, ToneMap
 from .planes import are_planes, planes_of, rgb_of
 
@@ -95,17 +95,27 @@ class Decoded:
     Args:
         peak: The brightest light, in cd/m2, of a video of high dynamic range.
         ground: The colour under what is transparent.
+        keeps_alpha: Whether to return RGBA of frames that have alpha. The ground takes the place of
+            what is not seen at all then: strokes over an edge would take its colour up.
     """
 
-    def __init__(self, peak: float = USUAL_PEAK, ground: tuple[int, int, int] = WHITE) -> None:
+    def __init__(
+        self,
+        peak: float = USUAL_PEAK,
+        ground: tuple[int, int, int] = WHITE,
+        keeps_alpha: bool = False,
+    ) -> None:
         self.reformatter = VideoReformatter()  # reused: setting one up takes as long as a frame
-        self.peak, self.ground = peak, ground
+        self.peak, self.ground, self.keeps_alpha = peak, ground, keeps_alpha
         self.tone: ToneMap | None = None
 
     def __call__(self, frame: av.VideoFrame) -> Pixels:
-        """Returns uint8 RGB [H, W, 3]."""
+        """Returns uint8 RGB [H, W, 3], or RGBA [H, W, 4]."""
         if has_alpha(frame):
             rgba = self._converted(frame, "rgba")
+            if self.keeps_alpha:
+                hidden = rgba[..., 3:] == 0
+                return np.where(hidden, np.array([*self.ground, 0], np.uint8), rgba)
             return over(rgba[..., :3], rgba[..., 3], self.ground)
         if frame.color_trc in (PQ, HLG):
             if self.tone is None or self.tone.transfer != frame.color_trc:
@@ -145,8 +155,8 @@ def has_alpha(frame: av.VideoFrame) -> bool:
 
 
 def is_opaque(frame: av.VideoFrame) -> bool:
-    """Whether nothing of a frame in BGRA is transparent, as in most GIFs."""
-    return frame.format.name == "bgra" and bool((_pixels(frame, 4)[..., 3] == 255).all())
+    """Whether nothing of a frame in BGRA or RGBA is transparent, as in most GIFs."""
+    return frame.format.name in ("bgra", "rgba") and bool((_pixels(frame, 4)[..., 3] == 255).all())
 
 
 def _pixels(frame: av.VideoFrame, channels: int) -> Pixels:
@@ -169,12 +179,15 @@ class Encodable:
         self.size, self.pix_fmt, self.colour = size, pix_fmt, colour
         self.reformatter = VideoReformatter()
 
-    def __call__(self, rgb: Pixels) -> av.VideoFrame:
-        """Takes uint8 RGB [H, W, 3]."""
+    def __call__(self, rgb: Pixels, alpha: Alpha | None = None) -> av.VideoFrame:
+        """Takes uint8 RGB [H, W, 3], and alpha [H, W] if the pixel format has it."""
         width, height = self.size
         if self.pix_fmt == "yuv420p" and rgb.shape[:2] == (height, width):
             return planes_of(rgb, self.colour.matrix, self.colour.range)
-        picture = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), format="rgb24")
+        form = "rgb24"
+        if alpha is not None:
+            rgb, form = np.dstack([rgb, alpha]), "rgba"
+        picture = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), format=form)
         return self.reformatter.reformat(
             picture,
             width,

@@ -30,11 +30,14 @@ class Frame:
     profile: bytes = b""  # ICC, that a picture is to be written in; sRGB if empty
     state: dict[str, npt.NDArray[Any]] | None = None  # what the next frame's painting starts from
     captured: float = field(default_factory=time.perf_counter)  # for the delay
-    # Makes ``rgb``, which has no pixels until then, and keeps none if they cannot be decoded.
+    # Makes ``rgb``, which has no pixels until then, and ``alpha``; no pixels if they are damaged.
     later: Callable[[], Pixels] | None = None
 
     def complete(self) -> Frame:
         """Makes the pixels, if that was left until it is known that they are wanted."""
         if self.later:
-            self.rgb, self.later = self.later(), None
+            pixels, self.later = self.later(), None
+            if pixels.shape[-1] == 4:
+                pixels, self.alpha = np.ascontiguousarray(pixels[..., :3]), pixels[..., 3]
+            self.rgb = pixels
         return self

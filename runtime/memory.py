@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
+_HEAPS = 2  # that threads share
 _USUAL = 1 << 17  # bytes, both of them by default
 
 
@@ -24,6 +25,17 @@ def keep_memory() -> bool:
     if mallopt is None or not any(mallopt(_MMAP_THRESHOLD, most) for most in (1 << 30, 1 << 25)):
         return False
     return bool(mallopt(_TRIM_THRESHOLD, (1 << 31) - 1))
+
+
+def share_heaps() -> None:
+    """Has all threads that start from now on share few heaps.
+
+    By default glibc has up to eight a core, and each keeps what the largest frame in it took. Where
+    viewers and decoders come and go with threads of their own, they would fill one by one.
+    """
+    mallopt = _glibc("mallopt")
+    if mallopt is not None:
+        mallopt(_ARENA_MAX, _HEAPS)
 
 
 def give_back() -> None:

@@ -24,7 +24,11 @@ from pleinair.tools.attack_start import PAINTING, TORCH, Started, load
 
 WAY = ("--model", "monet-conv", "--backend", "onnxruntime", "--precision", "int8")
 # Of a graph: to make one of a generator takes seconds of tracing, which no fault can meet.
-EXPORT = ("export", "net.onnx", "--target", "onnx", "--precision", "fp32", "--calibration")
+EXPORT = (
+    *("export", "net.onnx", "--target", "onnx", "--precision", "fp32", "--precision", "fp16"),
+    "--calibration",
+)
+EXPORTED = ("fp32.onnx", "fp16.onnx", "strip.jpg")
 BENCH = (
     "--quick --backend onnxruntime --precision int8 --size 64x64 --scenario single-stream"
     " --duration 0.1 --frames 2 --pictures in --clip clip.mp4"
@@ -145,13 +149,13 @@ COMMANDS = (
         2,
         ("checkpoint.pt", "generator.pt", "reverse.pt", "step_*.jpg"),
     ),
-    Command("export", (*EXPORT, "in", "--out", "made"), "made", 1, ("fp32.onnx", "strip.jpg")),
+    Command("export", (*EXPORT, "in", "--out", "made"), "made", 1, EXPORTED),
     Command(
         "replace",
         (*EXPORT, "in", "--out", "made", "--overwrite"),
         "made",
         1,
-        ("fp32.onnx", "strip.jpg"),
+        EXPORTED,
         "photo",
     ),
     Command(

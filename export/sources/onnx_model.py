@@ -110,8 +110,12 @@ def foreign_generator(
         ) from error
     if not any(isinstance(module, nn.Conv2d) for module in body.modules()):
         raise ExportError(f"{path} has no convolution with weights of its own, so it is no painter")
+    try:
+        session = quiet_session(model)
+    except Exception as error:  # onnxruntime's own types
+        raise ExportError(f"{path} is refused by ONNX Runtime: {last_line(error)}") from error
     # Sizes that do not fit are tried.
-    paint = _Painter(quiet_session(model), _is_channels_last(inputs_of(model)[0]))
+    paint = _Painter(session, _is_channels_last(inputs_of(model)[0]))
     if paint.channels_last:
         body = _ChannelsFirst(body)
     stride = _stride(paint, body, path)

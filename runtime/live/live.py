@@ -20,7 +20,7 @@ from ...pictures import Pixels
 from ...words import near_names
 from ..address import is_bare, shown
 from ..controls import Controls
-from ..memory import kept_memory
+from ..memory import kept_memory, share_heaps
 from ..models import open_model
 from ..pipeline import Pipeline, Report
 from ..sinks.opening import (
@@ -253,6 +253,7 @@ def live(
     """
     if duration is not None and not duration >= 0:
         raise UsageError(f"duration must be a number of seconds, got {duration}")
+    share_heaps()
     if controls is None:
         controls = Controls(strength=strength, mirror=look.mirror)
     controls.style = str(model)

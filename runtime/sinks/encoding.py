@@ -20,6 +20,37 @@ from ..colour import Colour
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 logs errors only
 # Codec -> its encoder in software.
 CODECS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
+
+
+@dataclass(frozen=True)
+class AlphaCodec:
+    """What keeps transparent parts where no codec of ``CODECS`` does.
+
+    Attributes:
+        encoder: FFmpeg's name of it.
+        pix_fmt: The pixel format.
+        note: What is said of it.
+        says_range: Whether files say that it uses the full range of values.
+    """
+
+    encoder: str
+    pix_fmt: str
+    note: str
+    says_range: bool = False
+
+
+_PRORES = ("prores_ks", "yuva444p10le")
+_ALPHA = {
+    ".webm": AlphaCodec("libvpx-vp9", "yuva420p", "its transparent parts are kept, in VP9", True),
+    ".mov": AlphaCodec(
+        *_PRORES,
+        "its transparent parts are kept, in ProRes 4444, which makes large files; a .webm is small",
+    ),
+    ".gif": AlphaCodec(
+        *_PRORES,
+        "its transparent parts are kept where they are more than half, as a GIF knows no others",
+    ),
+}
 # Vendors of hardware encoders: FFmpeg names these codec_vendor.
 _HARDWARE = ("nvenc", "videotoolbox", "qsv", "amf")
 # Without B-frames and the macroblock tree, veryfast is only slower than superfast.
@@ -79,14 +110,18 @@ class Encoding:
             return {"preset": preset, "crf": quality, "bf": "0", "mbtree": "0"}
         if encoder == "libx265":
             return {"preset": preset, "crf": quality, "x265-params": "log-level=error"}
-        if encoder == "libsvtav1":  # its presets are numbers, and its quality goes to 63
-            speed = 12 - PRESETS.index(preset)
-            return {"preset": str(speed), "crf": str(round(self.quality * 63 / 51))}
-        if encoder.endswith("nvenc"):
-            return {"rc": "vbr", "cq": quality}
-        if encoder.endswith("amf"):
-            return {"rc": "cqp", "qp_i": quality, "qp_p": quality}
-        return {}  # qsv and videotoolbox take the quality from their context
+        # The presets of the other two are numbers, and their quality goes to 63.
+        speed, crf = PRESETS.index(preset), str(round(self.quality * 63 / 51))
+        if encoder == "libsvtav1":
+            return {"preset": str(12 - speed), "crf": crf}
+        if encoder == "libvpx-vp9":  # frames that are not shown would have no alpha
+            return {"crf": crf, "b": "0", "cpu-used": str(8 - speed), "auto-alt-ref": "0"}
+        others = {
+            "nvenc": {"rc": "vbr", "cq": quality},
+            "amf": {"rc": "cqp", "qp_i": quality, "qp_p": quality},
+            "ks": {"profile": "4444", "alpha_bits": "8"},  # ProRes
+        }
+        return others.get(encoder.rpartition("_")[2], {})  # others take it from their context
 
 
 @dataclass(frozen=True)
@@ -99,12 +134,27 @@ class Format:
     colour: Colour
     aspect: Fraction | None = None  # of a pixel
     tags: tuple[int, int, int] = (2, 2, 2)  # primaries, transfer and matrix as the source says
+    alpha: AlphaCodec | None = None  # what keeps transparent parts
 
     @property
     def pix_fmt(self) -> str:
-        """The pixel format: subsampled chroma needs even sides."""
+        """The pixel format: subsampled chroma needs even sides, but in VP9."""
+        if self.alpha:
+            return self.alpha.pix_fmt
         even = self.size[0] % 2 == 0 and self.size[1] % 2 == 0
         return "yuv420p" if even else "yuv444p"
+
+
+def alpha_codec(encoding: Encoding, path: Path) -> AlphaCodec | None:
+    """Returns what keeps transparent parts in a file, unless another codec is asked for."""
+    found = _ALPHA.get(path.suffix.lower())
+    is_asked = encoding.codec != DEFAULT.codec or encoding.hardware
+    return found if found and not is_asked and found.encoder in av.codecs_available else None
+
+
+def encoder_of(encoding: Encoding, form: Format) -> str:
+    """Returns FFmpeg's name of the encoder of a video."""
+    return form.alpha.encoder if form.alpha else encoding.encoder
 
 
 def fitted(encoding: Encoding, path: Path) -> Encoding:

@@ -12,8 +12,10 @@ from typing import Any, cast
 
 import av
 import av.filter
+import numpy as np
 
 from ...errors import MediaError
+from ..frame import Frame
 from ..sources.video import VideoSource
 
 SUFFIX = ".gif"
@@ -23,7 +25,7 @@ _DITHER = "dither=sierra2_4a:diff_mode=rectangle"
 
 
 def write_gif(film: Path, out: Path) -> None:
-    """Writes a film as a GIF without end.
+    """Writes a film as a GIF without end; what is more than half transparent in it stays so.
 
     Args:
         film: A complete video of ours.
@@ -56,8 +58,9 @@ def _palette(film: Path) -> Any:
     graph, first, last = av.filter.Graph(), None, None
     for frame in _frames(film):
         if first is None:
+            has_alpha = frame.format.name == "rgba"
             first, last = _buffer(graph, frame), graph.add("buffersink")
-            palette = graph.add("palettegen", "reserve_transparent=0")
+            palette = graph.add("palettegen", f"reserve_transparent={int(has_alpha)}")
             first.link_to(palette)
             palette.link_to(last)
             graph.configure()
@@ -96,14 +99,22 @@ def _drain(end: Any, stream: Any, file: Any) -> None:
 
 
 def _frames(film: Path) -> Iterator[Any]:
-    """A film's frames in RGB, on a GIF's clock; of those in one fiftieth of a second the first."""
+    """A film's frames, on a GIF's clock; of those in one fiftieth of a second the first."""
     last = None
-    with VideoSource(str(film)) as source:
+    source = VideoSource(str(film))
+    source.keeps_alpha = source.info.alpha
+    with source:
         for frame in source.frames():
             at = round((frame.pts or 0) * (frame.time_base or _TICK) / _TICK)
             if last is not None and at - last < 100 // _FASTEST:
                 continue
             last = at
-            picture = av.VideoFrame.from_ndarray(frame.rgb, format="rgb24")
+            picture = _picture(frame)
             picture.pts, picture.time_base = at, _TICK
             yield picture
+
+
+def _picture(frame: Frame) -> Any:
+    if frame.alpha is None:
+        return av.VideoFrame.from_ndarray(frame.rgb, format="rgb24")
+    return av.VideoFrame.from_ndarray(np.dstack([frame.rgb, frame.alpha]), format="rgba")

@@ -12,14 +12,14 @@ from typing import Any
 import av
 
 from ...errors import MediaError
-from ..sources.container import open_container
+from ..colour import Colour
+from ..sources.container import LISTED, open_container
 from ..sources.video import VideoSource
-from .encoding import Encoding, Format, configure, fitted
+from .encoding import AlphaCodec, Encoding, Format, alpha_codec, configure, encoder_of, fitted
 from .tracks import GIF, MATROSKA, WEBM, Track, container_of, left_out, plan_tracks, written_as
 
 # In the keys under which cameras and programs note the place, in small or capital letters.
 _PLACES = ("location", "gps", "xyz", "loci", "latitude", "longitude")
-_AV1 = "AV1 in Matroska"
 _OF_GIF = (
     "a GIF has 256 colours, no sound and at most 50 frames a second, and is many times as large as"
     " an .mp4"
@@ -75,20 +75,24 @@ def plan_output(
         raise MediaError(
             f"{path} cannot be written: a .gif cannot hold {codec}; give a .mp4 or .mkv"
         )
+    form = _with_alpha(format_of(source), source, alpha_codec(encoding, path))
     encoding = fitted(encoding, path)
-    form, notes = _square(format_of(source), container, encoding), list(_of_picture(source))
+    form = _square(form, container, encoding)
+    notes = list(_of_picture(source, form))
     if container == GIF:
         notes.append(_OF_GIF)
     _check_encoder(path, encoding, form)
     if form.aspect is None and source.pixel_aspect not in (None, 1):
         width, height = form.size
+        codec = "VP9 in WebM" if form.alpha else "AV1 in Matroska"
+        silent = "a GIF" if container == GIF else codec
         notes.append(
-            f"its pixels are not square, which {'a GIF' if container == GIF else _AV1} cannot say;"
-            f" it will be scaled to {width}x{height}"
+            f"its pixels are not square, which {silent} cannot say; it will be scaled to"
+            f" {width}x{height}"
         )
     tracks: tuple[Track, ...] = ()
     if not source.is_url:
-        with open_container(source.path, source.container) as file:
+        with open_container(source.path, source.container.format.name in LISTED) as file:
             tracks = plan_tracks(file, container)
             notes += [note for track in tracks if (note := track.note(container))]
             notes += left_out(file, source.stream.index)
@@ -99,7 +103,7 @@ def plan_output(
         if places:
             notes.append("where it was taken will not be kept; --keep-location keeps it")
     said = tuple(f"{source.label}: {note}" for note in notes)
-    encoder = GIF if container == GIF else encoding.encoder
+    encoder = GIF if container == GIF else encoder_of(encoding, form)
     return OutputPlan(container, encoder, form, tracks, metadata, said)
 
 
@@ -111,16 +115,25 @@ def format_of(source: VideoSource) -> Format:
     )
 
 
+def _with_alpha(form: Format, source: VideoSource, codec: AlphaCodec | None) -> Format:
+    """The format with alpha, if the source has any and a codec keeps it."""
+    if codec is None or source.live or not source.info.alpha:
+        return form
+    colour = form.colour if codec.says_range else Colour(form.colour.matrix)
+    return replace(form, alpha=codec, colour=colour)
+
+
 def _square(form: Format, container: str, encoding: Encoding) -> Format:
     """The format, scaled to square pixels if neither codec nor container can store their shape."""
-    cannot_say = encoding.codec == "av1" and container in (MATROSKA, WEBM)
+    is_silent = encoding.codec == "av1" or form.alpha
+    cannot_say = is_silent and container in (MATROSKA, WEBM)
     if form.aspect in (None, 1) or not (cannot_say or container == GIF):
         return form
     width = max(2, round(form.size[0] * form.aspect / 2) * 2)
     return replace(form, size=(width, form.size[1]), aspect=None)
 
 
-def _of_picture(source: VideoSource) -> Iterator[str]:
+def _of_picture(source: VideoSource, form: Format) -> Iterator[str]:
     """Yields what happens to the picture besides painting."""
     info = source.info
     if not info.orientation.exact:
@@ -129,11 +142,13 @@ def _of_picture(source: VideoSource) -> Iterator[str]:
         yield f"its high dynamic range ({info.hdr}) will become standard, BT.709"
     if source.is_interlaced:
         yield "its fields will become whole frames, as many a second"
-    if info.alpha:
+    if form.alpha:
+        yield form.alpha.note
+    elif info.alpha:
         red, green, blue = source.ground
         yield (
             f"what is transparent in it will lie over #{red:02x}{green:02x}{blue:02x};"
-            " --background names another colour"
+            " --background names another colour, and a .webm, .mov or .gif keeps it"
         )
     if any(edit.rate != 1 for edit in info.edits):
         yield "its edit list plays parts of it faster or slower; they will have their own speed"
@@ -147,7 +162,8 @@ def _check_encoder(path: Path, encoding: Encoding, form: Format) -> None:
     out = av.open(io.BytesIO(), "w", format=written_as(path.suffix))
     stream: Any = None
     try:
-        stream = out.add_stream(encoding.encoder, rate=form.rate)
+        encoder = encoder_of(encoding, form)
+        stream = out.add_stream(encoder, rate=form.rate)
         stream.time_base = form.time_base
         configure(stream.codec_context, encoding, form)
         if not stream.codec_context.is_open:
@@ -162,7 +178,7 @@ def _check_encoder(path: Path, encoding: Encoding, form: Format) -> None:
         said = getattr(error, "strerror", None) or str(error)
         width, height = form.size
         raise MediaError(
-            f"{path} cannot be written: {encoding.encoder} does not take {width}x{height} at"
+            f"{path} cannot be written: {encoder} does not take {width}x{height} at"
             f" {float(form.rate):g} frames a second ({said});"
             f" {'give a .mp4' if path.suffix.lower() == '.webm' else 'take another --codec'}"
         ) from error

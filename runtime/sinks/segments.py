@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.packet import PacketSideData
 
 from ...files import read_record, write_record
 
 LENGTH = 96  # frames: the most that are painted again
 _TOO_FEW = 2  # frames for which x265 sets random decoding times
-_HEAD = struct.Struct("<qqqB?xxxxxxI")  # pts, dts, duration, has duration, key frame, bytes
+# pts, dts, duration, has duration, key frame, bytes of alpha, bytes
+_HEAD = struct.Struct("<qqqB?xxII")
+_ALPHA: Any = "matroska_block_additional"  # where a packet of VP9 has it
+_ALPHA_NUMBER = 15  # of that, FFmpeg's
 
 
 class Segments:
@@ -46,10 +50,10 @@ class Segments:
         for packet in packets:
             if len(packets) <= _TOO_FEW:
                 packet.dts = packet.pts
-            data = bytes(packet)
+            data, alpha = bytes(packet), bytes(packet.get_sidedata(_ALPHA))
             times = (packet.pts, packet.dts, packet.duration or 0)
-            content.write(_HEAD.pack(*times, bool(packet.duration), packet.is_keyframe, len(data)))
-            content.write(data)
+            flags, lengths = (bool(packet.duration), packet.is_keyframe), (len(alpha), len(data))
+            content.write(_HEAD.pack(*times, *flags, *lengths) + alpha + data)
         write_record(self._path(index), content.getvalue())
 
     def keep(self, count: int) -> None:
@@ -71,8 +75,11 @@ class Segments:
                 raise ValueError(f"{self._path(index)} was damaged")
             with io.BytesIO(content) as file:
                 while head := file.read(_HEAD.size):
-                    pts, dts, duration, has_duration, is_key, size = _HEAD.unpack(head)
-                    packet = av.Packet(file.read(size))
+                    pts, dts, duration, has_duration, is_key, *sizes = _HEAD.unpack(head)
+                    alpha, data = map(file.read, sizes)
+                    packet = av.Packet(data)
+                    if alpha:
+                        packet.set_sidedata(_side_data(alpha))
                     last = dts if last is None else max(dts, last + 1)
                     packet.pts, packet.dts, packet.time_base = max(pts, last), last, time_base
                     packet.is_keyframe = is_key
@@ -82,3 +89,10 @@ class Segments:
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index:06d}.segment"
+
+
+def _side_data(content: bytes) -> PacketSideData:
+    make: Any = PacketSideData  # whose constructor has no annotations
+    made: PacketSideData = make(_ALPHA_NUMBER, len(content))
+    made.update(content)
+    return made

@@ -26,7 +26,7 @@ from ..job import JOINED, clear, job_folder
 from ..sources.source import Source
 from ..sources.video import VideoSource
 from . import gif
-from .encoding import Encoding, Format, configure, fitted
+from .encoding import Encoding, Format, configure, encoder_of, fitted
 from .output import OutputPlan, plan_output
 from .segments import LENGTH, Segments
 from .sink import Sink
@@ -83,6 +83,8 @@ class VideoSink(Sink):
         self.encoding = fitted(encoding, path)
         if plan is None and isinstance(source, VideoSource):
             plan = plan_output(source, path, encoding)
+        if plan and isinstance(source, VideoSource):
+            source.keeps_alpha = plan.form.alpha is not None
         self.plan = plan
         self.segments = Segments(job_folder(path))
         if not writing.resumable:
@@ -101,11 +103,12 @@ class VideoSink(Sink):
         self.frames = 0  # of the current segment
         self.last_pts: int | None = None
         form = written_as(path.suffix)  # of an .m4v FFmpeg would make another one
-        options = {} if form in (MATROSKA, WEBM) else {"movflags": "+faststart"}
+        # Matroska's numbers of tracks would be random.
+        own = {"fflags": "+bitexact"} if form in (MATROSKA, WEBM) else {"movflags": "+faststart"}
         with self._failing():
             self.segments.folder.mkdir(parents=True, exist_ok=True)
             self.temporary.write_bytes(b"")  # PyAV opens it only with the first frame
-            self.container = av.open(f"file:{self.temporary}", "w", format=form, options=options)
+            self.container = av.open(f"file:{self.temporary}", "w", format=form, options=own)
             # PyAV opens it only with the first frame, where a refusal looks like one of the sound.
             self.temporary.write_bytes(b"")
 
@@ -134,7 +137,7 @@ class VideoSink(Sink):
             if self.context is None:
                 self.context = av.CodecContext.create(self.encoder, "w")
                 configure(self.context, self.encoding, self.form)
-            picture = self.encodable(frame.rgb)
+            picture = self.encodable(frame.rgb, frame.alpha if self.form.alpha else None)
             # Encoders refuse equal times.
             self.last_pts = pts if self.last_pts is None else max(pts, self.last_pts + 1)
             picture.pts, picture.time_base = self.last_pts, time_base
@@ -185,7 +188,7 @@ class VideoSink(Sink):
             is_scaled = plan.form.size != source.size
             shape = plan.form.size if is_scaled else size
             self.form = replace(plan.form, size=shape, time_base=time_base)
-        self.encoder = self.encoding.encoder
+        self.encoder = encoder_of(self.encoding, self.form)
         self.encodable = Encodable(self.form.size, self.form.pix_fmt, self.form.colour)
         stream = self.container.add_stream(self.encoder, rate=rate)
         assert isinstance(stream, av.VideoStream)

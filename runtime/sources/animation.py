@@ -19,11 +19,13 @@ from typing import Any, BinaryIO
 import av
 from PIL import Image
 
+from ...picture_size import GIF
 from ...pictures import holds_picture, is_picture
 
 WEBP = "webp"
 STREAM = "matroska"  # FFmpeg's name of the format that the frames are handed over in
 _PNG = b"\x89PNG\r\n\x1a\n"
+_GIF_PICTURE, _GIF_MORE = 0x2C, 0x21  # what blocks of a GIF begin with
 _SEQUENCES = frozenset({b"avis", b"msf1", b"hevc", b"hevx"})  # of AVIF and HEIC
 _STREAMS = frozenset({".mjpg", ".mjpeg"})  # pictures one behind the other, which begin as one does
 _TAIL = 64  # bytes at a GIF's end that are looked at
@@ -53,7 +55,35 @@ def count_frames(path: Path) -> int:
 
 def is_animation(path: Path) -> bool:
     """Whether a file, by its content, is a picture that moves."""
-    return count_frames(path) > 1
+    return count_frames(path) > 1 or _is_moving_gif(path)
+
+
+def _is_moving_gif(path: Path) -> bool:
+    """Whether a GIF has a second picture; of others and of what is damaged before it, no."""
+    pictures = 0
+    try:
+        with path.open("rb") as file:
+            head = file.read(13)
+            _skip_colours(file, head[10])
+            while head.startswith(GIF) and pictures < 2:
+                (kind,) = file.read(1)
+                if kind == _GIF_PICTURE:
+                    pictures += 1
+                    _skip_colours(file, file.read(9)[8])
+                elif kind != _GIF_MORE:
+                    break
+                file.seek(1, os.SEEK_CUR)  # what the blocks behind it are of
+                while (length := file.read(1)[0]) > 0:
+                    file.seek(length, os.SEEK_CUR)
+    except (OSError, ValueError, IndexError):
+        pass
+    return pictures > 1
+
+
+def _skip_colours(file: BinaryIO, flags: int) -> None:
+    """Passes over a table of colours, if a GIF's flags say that there is one."""
+    if flags & 0x80:
+        file.seek(3 << (flags & 7) + 1, os.SEEK_CUR)
 
 
 def is_still(path: Path) -> bool:

@@ -8,7 +8,6 @@ from collections import deque
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import av
 
@@ -19,22 +18,20 @@ from .clock import Clock, FrameTimes, may_leap
 from .media import packets_of, painted_stream
 
 TIMEOUT = 10.0  # seconds that a stream may be silent
-_LISTED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # whose heads list their streams
+LISTED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # whose heads list their streams
 # Formats that name other files and addresses, which a stranger's film must not have opened.
 _LISTS = {"concat", "dash", "hls", "imf", "rtsp", "sdp", "vobsub"}
 _OF_ONE_FILE = ",".join(sorted(av.formats_available - _LISTS))
 _SAMPLES = 8  # key frames whose brightest light is looked at
 
 
-def open_container(
-    path: str, known: av.container.InputContainer | None = None
-) -> av.container.InputContainer:
+def open_container(path: str, is_listed: bool = False) -> av.container.InputContainer:
     """Opens a file or URL for FFmpeg; a URL's reads end when nothing comes.
 
     Args:
         path: A file or URL.
-        known: The same file, opened before; FFmpeg decodes no pictures of this one to learn what
-            its streams are, where a format says which there are.
+        is_listed: Whether its format lists its streams, and what they are is known already: then
+            FFmpeg decodes no picture of it to learn that.
     """
     # Titles in other encodings than UTF-8 are no reason to refuse a film.
     if "://" in path:
@@ -43,16 +40,35 @@ def open_container(
         return av.open(path, options=options, timeout=TIMEOUT, metadata_errors="replace")
     if is_animated_webp(Path(path)):
         return av.open(WebPFrames(Path(path)), "r", format=STREAM)
-    # Without its protocol, what is before a colon in the name would be taken for one.
-    skipped: Any = []
-    if known is not None and known.format.name in _LISTED:
-        skipped = [{"skip_frame": "all"} if s.type == "video" else {} for s in known.streams]
+    if is_listed or _is_mp4(path):
+        unseen = _open_file(path, skip_frame="all")
+        if is_listed or _says_order(unseen):
+            return unseen
+        unseen.close()
+    return _open_file(path)
+
+
+def _open_file(path: str, **options: str) -> av.container.InputContainer:
     return av.open(
-        f"file:{path}",
-        options={"format_whitelist": _OF_ONE_FILE},
+        f"file:{path}",  # without its protocol, what is before a colon would be taken for one
+        options={"format_whitelist": _OF_ONE_FILE, **options},
         metadata_errors="replace",
-        stream_options=skipped,
     )
+
+
+def _is_mp4(path: str) -> bool:
+    with Path(path).open("rb") as file:
+        return file.read(8).endswith(b"ftyp")
+
+
+def _says_order(container: av.container.InputContainer) -> bool:
+    """Whether an MP4's head says all that FFmpeg would decode frames to learn.
+
+    That is how many are held back to put them in order, if there are any.
+    """
+    stream = painted_stream(container)
+    context = stream.codec_context if stream else None
+    return context is not None and context.name == "h264" and bool(context.has_b_frames)
 
 
 def key_frame_before(path: str, target: float) -> tuple[int, Clock | None]:

@@ -20,7 +20,7 @@ from ..address import shown
 from ..colour import has_alpha, is_opaque
 from ..hdr import NAMES, announced_peak, side_data
 from .animation import WEBP
-from .clock import has_flag
+from .clock import has_flag, may_leap
 from .edits import Edit, edits_of
 
 _FASTEST = 1000  # frames a second
@@ -128,9 +128,10 @@ def probe(
 ) -> MediaInfo:
     """Returns what an open file or address and its first decoded frame say."""
     begins = None if first.pts is None else first.pts * (first.time_base or Fraction(0))
+    is_animation = bool(container.file) or container.format.name == "gif"  # WebP alone has a file
     return MediaInfo(
         label=shown(path),
-        container=WEBP if container.file else container.format.name,  # which alone comes so
+        container=WEBP if container.file else container.format.name,
         seconds=container.duration / 1e6 if container.duration else None,
         streams=tuple(map(_stream, container.streams)),
         painted=stream.index,
@@ -145,8 +146,8 @@ def probe(
         hdr=NAMES.get(first.color_trc, ""),
         peak=announced_peak(first),
         interlaced=first.interlaced_frame,
-        # FFmpeg decodes each GIF with alpha; one that begins opaque mostly is.
-        alpha=has_alpha(first) and not (container.format.name == "gif" and is_opaque(first)),
+        # GIF and WebP come with alpha if any frame's rest shows through; one that begins opaque is.
+        alpha=has_alpha(first) and not (is_animation and is_opaque(first)),
         edits=edits_of(Path(path), stream.id) if _EDITED in container.format.name else (),
         chapters=len(container.chapters()),
         metadata=dict(container.metadata),
@@ -192,6 +193,21 @@ def packets_of(container: av.container.InputContainer, *streams: Any) -> Iterato
     """
     with contextlib.suppress(IndexError):
         yield from container.demux(*streams)
+
+
+def whole_packets_of(container: av.container.InputContainer, stream: Any) -> Iterator[Any]:
+    """Yields a stream's packets, without a last one in which the file ends.
+
+    A decoder with threads would fail with it when it is asked for all frames that it still has, and
+    PyAV would lose them.
+    """
+    torn = None
+    for packet in packets_of(container, stream):
+        if torn is not None and packet.size:
+            yield torn
+        torn = packet if packet.is_corrupt and packet.size and not may_leap(container) else None
+        if torn is None:
+            yield packet
 
 
 def painted_stream(container: av.container.InputContainer) -> av.VideoStream | None:

@@ -9,7 +9,7 @@ from ...errors import MediaError
 from ...icc import MISSING, can_convert, has_profile, is_taken, own_profile
 from ...named_colours import named_hdr
 from ...pictures import KEEPS_PROFILE
-from .animation import count_frames
+from .animation import count_frames, is_animation
 
 _EARLY = 1 << 18  # bytes in which a JPEG says what else is behind it
 _NUMBER_OF_IMAGES = 0xB001
@@ -30,8 +30,9 @@ def remarks(path: Path, target: Path | None = None) -> list[str]:
     except OSError as error:
         raise MediaError(f"{path} cannot be read: {error.strerror or error}") from error
     said = []
-    if (frames := count_frames(path)) > 1:
-        many = f"{frames} " if data[4:8] != b"ftyp" else ""
+    if is_animation(path):
+        frames = count_frames(path)
+        many = f"{frames} " if frames > 1 and data[4:8] != b"ftyp" else ""
         said.append(
             f"{path}: only the first of its {many}frames will be painted; to paint all give a .mp4"
         )

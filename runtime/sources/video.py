@@ -35,10 +35,10 @@ from .ending import Came, is_cut_off
 from .media import (
     is_dolby_vision_5,
     orientation_of,
-    packets_of,
     painted_stream,
     probe,
     rate_of,
+    whole_packets_of,
     with_alpha,
 )
 from .source import Source
@@ -59,6 +59,7 @@ class VideoSource(Source):
 
     Attributes:
         info: What was known before the first frame was painted.
+        keeps_alpha: Whether frames have their alpha, and are not laid over the ground.
         origin: When, by the file's clock, the output begins, in seconds.
         decoding: Makes frames of a packet.
     """
@@ -78,6 +79,7 @@ class VideoSource(Source):
         self.path, self.label, self.ground = path, shown(path), ground
         self.is_url = self.can_return = "://" in path
         self.live, self.max_pixels = self.is_url or realtime, max_pixels
+        self.is_interlaced, self.from_start, self.keeps_alpha = False, start is None, False
         self.start_time: float | None = None
         self.end_time: float | None = None
         self._open()
@@ -98,8 +100,9 @@ class VideoSource(Source):
         self.origin = self._origin()
         self.colour, self.colour_tags = Colour.of(opening), tags_of(opening)
         self.peak = self._peak(opening)
-        self.is_interlaced = False
-        self.decoder = self._shown(self._part(opening, self.decoder))
+        part = self._part(opening, self.decoder)
+        part = part if self.from_start else self._looked_at(part)
+        self.decoder = deinterlaced(part) if self.is_interlaced else part
         self.first: av.VideoFrame | None = next(self.decoder, None)
         if self.first is None:
             raise self._without_frames("" if start is None else f" after {start:g} seconds")
@@ -137,7 +140,7 @@ class VideoSource(Source):
         decoded, index = self.first, self.skipped
         if self.is_url and self.defers and not self.is_interlaced:
             self.decoding = left_coded(self.stream) or self.decoding
-        to_rgb = Decoded(self.peak, self.ground)
+        to_rgb = Decoded(self.peak, self.ground, self.keeps_alpha)
         started = time.perf_counter()
         first: float | None = None  # time of the first frame
         while decoded is not None:
@@ -248,16 +251,15 @@ class VideoSource(Source):
             return None
         return max(0, decoded.pts - round(self.origin / self.time_base))
 
-    def _shown(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-        """Yields frames of one picture each."""
+    def _looked_at(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """Looks at the first frames, whether they are two fields each, and returns all."""
         ahead = list(islice(frames, 1))
         codec = self.stream.codec_context.name
         if ahead and ahead[0].interlaced_frame:
             self.is_interlaced = True
         elif ahead and not self.is_url and may_be_interlaced(ahead[0], codec, self.fps):
             ahead, self.is_interlaced = look(chain(ahead, frames))
-        frames = chain(ahead, frames)
-        return deinterlaced(frames) if self.is_interlaced else frames
+        return chain(ahead, frames)
 
     def _part(
         self, opening: av.VideoFrame, others: Iterator[av.VideoFrame]
@@ -319,6 +321,8 @@ class VideoSource(Source):
             skipped: How many packets not to decode.
         """
         frames = self._decode(skipped)
+        if self.from_start:  # here none is decoded for it that is not looked at
+            frames = self._looked_at(frames)
         has_clock = self.times.has_clock and not self.is_url
         return settled(frames, self.times.interval) if has_clock else frames
 
@@ -328,10 +332,13 @@ class VideoSource(Source):
         end: float | None = None  # of the last frame, in seconds
         failure = ""
         try:
-            for packet in packets_of(self.container, self.stream):
+            for packet in whole_packets_of(self.container, self.stream):
                 packets += packet.dts is not None or packet.size > 0  # else it is the flush
                 if packets <= skipped:
                     continue
+                if packet.has_sidedata("encryption_info"):
+                    failure = "it is encrypted from there on; decrypt it first"
+                    break
                 self.times.sent(packet)
                 try:
                     for frame in self.decoding(packet):

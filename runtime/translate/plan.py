@@ -13,7 +13,7 @@ from ...errors import shown as shortened
 from ...pictures import SUFFIXES, is_picture
 from ..address import is_bare, shown
 from ..sinks.video import VIDEO_SUFFIXES
-from ..sources.animation import is_still
+from ..sources.animation import is_animation, is_still
 from ..sources.opening import check_regular
 from .names import LONGEST, Names, bytes_of
 
@@ -141,9 +141,8 @@ def _of_one(source: Path, out: Path) -> Plan:
     is_video = is_film(source)
     if out.is_dir():
         out = out / painted_name(source)
-    if is_picture(source) and is_picture(
-        out
-    ):  # a picture as output asks for an animation's first frame
+    # A picture as output asks for an animation's first frame.
+    if is_picture(out) and (is_picture(source) or is_animation(source)):
         is_video = False
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:

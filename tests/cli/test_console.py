@@ -58,3 +58,15 @@ def test_a_name_that_a_terminal_cannot_show_is_no_failure(tmp_path, photos):
     )
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "\\xfc\\u2665.jpg" in shown.stdout
+
+
+def test_control_characters_are_written_out(capsys):
+    """A file's name, or a stranger's manifest, may hold what a terminal obeys."""
+    text, shown = "a\x1b]0;x\x07\u009b31m é\n", "a\\x1b]0;x\\x07\\x9b31m é\n"
+    for put in (console.print_line, console.complain, console.warn):
+        put(text)
+    said = capsys.readouterr().err
+    assert said.count(shown) == 3
+    assert "\x1b]" not in said
+    console.say(None, False, text)
+    assert capsys.readouterr().out.startswith(shown)

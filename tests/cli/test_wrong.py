@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pleinair.words import near_names, plain
@@ -164,3 +166,38 @@ def test_train_says_what_is_wrong_before_pytorch_is_imported(
     run = cli("train", "hand", "--out", tmp_path / "run", *words)
     assert run.code == 2
     assert said in run.error()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_full_standard_output_is_named():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pleinair", "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: standard output, or a file")
+    assert done.stderr.endswith(": No space left on device\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it removes no folder that is in use")
+def test_a_folder_that_is_gone_is_named(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = "import os, sys; os.rmdir(os.getcwd()); from pleinair.cli.main import run; run()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "models"],
+        cwd=gone,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: the folder that this was started in is gone; change to one that is there\n"
+    )

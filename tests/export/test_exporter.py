@@ -228,16 +228,47 @@ def test_an_interrupted_export_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_leaves_nothing(
-    run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_full_disk_keeps_what_is_built(
+    run: Path, bundle: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(model_card, "write_picture", full)
-    with pytest.raises(ExportError, match=r"cannot be written: .*No space left"):
-        export(run, tmp_path / "b", targets=["onnx"], precisions=["fp32"], calibration=photos)
-    assert list(tmp_path.iterdir()) == []
+    out, said = tmp_path / "b", []
+    how = {"targets": ["onnx"], "precisions": ["fp32", "fp16"], "calibration": photos}
+    with monkeypatch.context() as patched:
+        patched.setattr(model_card, "write_picture", full)
+        with pytest.raises(ExportError, match=r"No space left.*the same command goes on"):
+            export(run, out, **how)
+    [kept] = tmp_path.iterdir()
+    (kept / "fp16.onnx").write_bytes(b"torn")
+    (kept / "half.onnx").write_bytes(b"of a build that was cut")
+    export(run, out, **how, progress=said.append)
+    assert [line.split(":")[0] for line in said if line.endswith("kept of the run before")] == [
+        "onnx fp32"
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+    names = {"fp32.onnx", "fp16.onnx", "generator.safetensors", "manifest.json", "MODEL_CARD.md"}
+    assert {path.name for path in out.iterdir()} == {*names, "strip.jpg"}
+    for name in ("fp32.onnx", "fp16.onnx"):
+        assert (out / name).read_bytes() == (bundle / name).read_bytes()
+
+
+def test_another_request_uses_nothing_of_an_interrupted_one(
+    run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    out, said = tmp_path / "b", []
+    how = {"targets": ["onnx"], "precisions": ["fp32"], "calibration": photos}
+    with monkeypatch.context() as patched:
+        patched.setattr(model_card, "write_picture", interrupted)
+        with pytest.raises(KeyboardInterrupt, match="what is built is kept"):
+            export(run, out, **how)
+    export(run, out, **how, licence="MIT", progress=said.append)
+    assert not any("kept of the run before" in line for line in said)
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
 def test_layers_that_leave_float16_stay_in_float32(photos: Path, tmp_path: Path) -> None:

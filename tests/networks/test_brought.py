@@ -186,3 +186,34 @@ def test_a_plain_file_is_as_before(tmp_path: Path) -> None:
     path = save(module, tmp_path / "plain.onnx", 17)
     assert difference(path, module) < 1e-5
     assert np.isclose(load_source(str(path)).generator.high, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "message"),
+    [
+        ("Range", [0.0, 1e12, 1e-3], "makes more than 16777216 numbers of constants"),
+        ("Range", [0.0, 1.0, 0.0], "fails: "),
+        ("Resize", [1.0, 1.0, float("nan"), 1.0], "fails: "),
+        ("Resize", [1.0, 1.0, 0.0, 0.0], "is refused by ONNX Runtime"),
+    ],
+)
+def test_values_that_make_no_sense_are_named(tmp_path, kind, values, message) -> None:
+    shape = [1, 3, "height", "width"]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xy"]
+    kernel = helper.make_tensor("w", TensorProto.FLOAT, [3, 3, 1, 1], [0.1] * 9)
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"])]
+    if kind == "Range":
+        names = zip(("v0", "v1", "v2"), values, strict=True)
+        given = [helper.make_tensor(name, TensorProto.FLOAT, [], [v]) for name, v in names]
+        nodes += [
+            helper.make_node("Range", ["v0", "v1", "v2"], ["r"]),
+            helper.make_node("Add", ["c", "r"], ["y"]),
+        ]
+    else:
+        given = [helper.make_tensor("v", TensorProto.FLOAT, [4], values)]
+        nodes.append(helper.make_node("Resize", ["c", "", "v"], ["y"]))
+    graph = helper.make_graph(nodes, "odd", ends[:1], ends[1:], [kernel, *given])
+    model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 17)])
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(ExportError, match=message):
+        load_source(str(tmp_path / "odd.onnx"))

@@ -492,3 +492,39 @@ def test_what_is_no_state_dict_is_called_by_its_name(tmp_path):
     with pytest.raises(TrainingError, match=r"it is a TorchScript archive; write its weights"):
         import_checkpoint(script, tmp_path / "out.pt")
     assert not (tmp_path / "out.pt").exists()
+
+
+def in_itself(state: State) -> dict[str, object]:
+    nested: dict[str, object] = {"state_dict": state}
+    nested["me"] = nested
+    return nested
+
+
+def twice_each(state: State) -> dict[str, object]:
+    nested: dict[str, object] = {"state_dict": state}
+    for _ in range(30):
+        nested = {"a": nested, "b": nested}
+    return nested
+
+
+def changed(change):
+    return lambda state: {**state, "model.1.bias": change(state["model.1.bias"])}
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (changed(lambda x: x.to_sparse()), "sparse, quantized or complex numbers"),
+        (changed(lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8)), "sparse, quant"),
+        (changed(lambda x: x.to(torch.complex64)), "sparse, quantized or complex numbers"),
+        (changed(lambda x: x.to("meta")), "tensors without values"),
+        (in_itself, "itself, or more than"),
+        (twice_each, "itself, or more than"),
+    ],
+)
+def test_what_is_no_plain_number_is_refused(save, tmp_path, change, said) -> None:
+    source = save(change(Resnet(6, "instance").state), "odd.pth")
+    with pytest.raises(TrainingError, match=f"is not a readable checkpoint: it holds {said}"):
+        import_checkpoint(source, tmp_path / "out.pt")
+    assert not (tmp_path / "out.pt").exists()

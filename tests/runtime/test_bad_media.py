@@ -6,10 +6,12 @@ import random
 import re
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from pleinair.errors import MediaError, PleinairError
 from pleinair.runtime.sinks.encoding import Encoding
+from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.translate.translate import preview, translate
 
 WAY = {"model": "monet-conv", "backend": "onnxruntime", "precision": "int8", "strength": 0.0}
@@ -154,3 +156,40 @@ def test_pixels_that_are_not_square_in_a_container_that_cannot_say_so(
     result = translate(source, tmp_path / "out.mkv", **WAY, encoding=Encoding("av1"))
     assert "AV1 in Matroska cannot say; it will be scaled to 150x80" in result.notes[0]
     assert see(tmp_path / "out.mkv").frames[0].shape == (80, 150, 3)
+
+
+@pytest.mark.parametrize("share", [0.6, 0.8])
+def test_all_whole_frames_of_a_film_that_is_cut_off_are_painted(tmp_path, make_film, share) -> None:
+    """With threads the decoder lost those that it held back when it met the torn one."""
+    whole = make_film(
+        tmp_path / "in.mp4", frames=40, options={"bf": "2"}, muxer={"movflags": "+faststart"}
+    )
+    with av.open(str(whole)) as file:
+        places = [(p.pos, p.size) for p in file.demux(video=0) if p.size]
+    start, size = places[int(len(places) * share)]
+    last = max(at for at, _ in places)
+    assert start < last  # the index is in front
+    data = whole.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: start + size // 2])
+    with open_source(str(tmp_path / "cut.mp4")) as source:
+        assert sum(1 for _ in source.frames()) == int(len(places) * share)
+        assert source.problems[0].endswith(
+            f"is truncated: {int(len(places) * share)} of 40 frames could be decoded"
+        )
+
+
+def test_an_encrypted_film_is_called_so(tmp_path, make_film) -> None:
+    make_film(tmp_path / "in.mp4")
+    key = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": 32 * "1"}
+    key["encryption_kid"] = 32 * "2"
+    with (
+        av.open(str(tmp_path / "in.mp4")) as plain,
+        av.open(str(tmp_path / "locked.mp4"), "w", options=key) as out,
+    ):
+        stream = out.add_stream_from_template(plain.streams.video[0])
+        for packet in plain.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    with pytest.raises(MediaError, match="it is encrypted from there on; decrypt it first"):
+        open_source(str(tmp_path / "locked.mp4"))

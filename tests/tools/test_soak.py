@@ -16,6 +16,7 @@ def test_what_grows_is_seen():
     assert ends(flat) == (100, 100)
     first, last = ends(growing)
     assert last > 1.02 * first
+    assert ends([3.0, 2.0, 9.0] * 20, min) == (2, 2)
 
 
 def test_films_are_of_all_kinds(tmp_path):

@@ -84,3 +84,20 @@ def test_a_list_of_other_files_is_no_film(tmp_path, make_film, text) -> None:
     (tmp_path / "list.mp4").write_text(text)
     with pytest.raises(MediaError, match="it is no video that can be read"):
         open_source(str(tmp_path / "list.mp4"))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("options", [{"bf": "0"}, {"bf": "2"}, {"bf": "2", "b-pyramid": "strict"}])
+def test_what_a_head_says_needs_no_decoding(
+    tmp_path, make_film, monkeypatch, suffix, options
+) -> None:
+    film = str(make_film(tmp_path / f"in{suffix}", options=options))
+
+    def seen() -> tuple[object, ...]:
+        with open_source(film) as source:
+            times = [(one.pts, one.duration, one.rgb.tobytes()) for one in source.frames()]
+            return source.info, source.fps, source.count, times
+
+    by_head = seen()
+    monkeypatch.setattr("pleinair.runtime.sources.container._is_mp4", lambda path: False)
+    assert by_head == seen()
