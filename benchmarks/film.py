@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -91,7 +92,8 @@ def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float]
         sws.of("to_rgb", _from_planes, up, decoded)
         prepared = clock.of("prepare", painter.prepare, rgb)
         painted = clock.of("paint", _painted, painter, prepared)
-        shown = clock.of("finish", painter.finish, prepared, painted)
+        painting = None if painted is None else partial(_same, painted)
+        shown = clock.of("finish", painter.finish, prepared, painting)
         planes = clock.of("from_rgb", encodable, shown)
         sws.of("from_rgb", _to_planes, down, shown, encodable)
         planes.pts, planes.time_base = decoded.pts, decoded.time_base
@@ -103,6 +105,10 @@ def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float]
 
 def _painted(painter: VideoPainter, prepared: Prepared) -> Pixels | None:
     return painter.paint(prepared) if painter.is_painted(prepared) else None
+
+
+def _same(painted: Pixels) -> Pixels:
+    return painted
 
 
 def _from_planes(up: VideoReformatter, decoded: av.VideoFrame) -> av.VideoFrame:

@@ -213,7 +213,7 @@ class FakeCapture:
         return True
 
     def get(self, what):
-        return {cv2.CAP_PROP_FRAME_WIDTH: 8.0, cv2.CAP_PROP_FRAME_HEIGHT: 6.0}[what]
+        return {cv2.CAP_PROP_FRAME_WIDTH: 8.0, cv2.CAP_PROP_FRAME_HEIGHT: 6.0}.get(what, 0.0)
 
     def read(self):
         self.left -= 1

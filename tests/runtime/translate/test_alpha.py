@@ -42,7 +42,8 @@ def write(path: Path, size: tuple[int, int], frames: int) -> Path:
         for index in range(frames):
             frame = av.VideoFrame.from_ndarray(drawn(index, size), format="rgba")
             frame.pts, frame.time_base = index, Fraction(1, 25)
-            out.mux(stream.encode(frame.reformat(format=pix_fmt)))
+            # Several threads spoil alpha of odd width (docs/upstream/ffmpeg_odd_width.py).
+            out.mux(stream.encode(frame.reformat(format=pix_fmt, threads=1)))
         out.mux(stream.encode(None))
     return path
 
