@@ -147,13 +147,14 @@ class Bundle:
         return path
 
 
-def check_out(out: Path, overwrite: bool, mark: str = MANIFEST) -> None:
+def check_out(out: Path, overwrite: bool, mark: str = MANIFEST, what: str = "folder") -> None:
     """Checks, before long work, that a folder may be written.
 
     Args:
         out: A folder that need not exist.
         overwrite: Whether a folder that pleinair wrote may be replaced; others never are.
         mark: The file that identifies a folder as pleinair's.
+        what: What such a folder is called.
 
     Raises:
         UsageError: It exists and may not be replaced.
@@ -162,7 +163,7 @@ def check_out(out: Path, overwrite: bool, mark: str = MANIFEST) -> None:
         return
     if not _is_ours(out, mark):
         raise UsageError(
-            f"{out} is not a folder that pleinair wrote, and is not replaced; give another --out"
+            f"{out} is not a {what} that pleinair wrote, and is not replaced; give another --out"
         )
     if not overwrite:
         forget_lock(out.resolve())

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Group
 from rich.table import Table
 
-from ..errors import UsageError, already_exists, needs
-from ..owners import forget_lock
+from ..errors import needs
 from .app import Json, MeasureWith, Overwrite, Wait, app
-from .console import add_row, end_with, print_line, say
+from .console import add_row, print_line, say
+from .export import MaxDrift, drift_told, warn_of_misses
 from .wrong import Verbs
 
 deploy = typer.Typer(cls=Verbs, no_args_is_help=True)
@@ -32,36 +33,40 @@ def deploy_jetson(
         Path | None,
         typer.Option(help="Real photographs, or a video, for INT8; as in export."),
     ] = None,
+    max_drift: MaxDrift = None,
     overwrite: Overwrite = False,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Write a kit for NVIDIA's Jetsons: graphs for TensorRT, scripts, services, what to install."""
+    from ..bundle.bundle import check_out
     from ..bundle.resolve import EXPORTABLE, resolve
+    from ..deploy.jetson import MARK
+    from ..export.options import ExportOptions
     from ..export.request import check_calibration, plan_of
 
     plan_of(["jetson"], precision or ())
     resolve(source, *EXPORTABLE)
     check_calibration(calibration)
-    if out.exists() and not overwrite:
-        forget_lock(out.resolve())
-        raise UsageError(already_exists(out))
+    check_out(out, overwrite, MARK, "kit")
     with needs("export"):
         from ..deploy.jetson.make_kit import write_kit
 
     kit = write_kit(
         source,
         out,
-        precisions=precision or (),
-        calibration=calibration,
+        ExportOptions((), precision or (), calibration, max_drift or ()),
         overwrite=overwrite,
         wait=wait,
         progress=print_line,
     )
     manifest = kit.manifest
     value = {"kit": str(kit.path), "files": kit.files, "bundle": manifest.model_dump(mode="json")}
-    say(value, as_json, f"wrote {out}; {out / 'README.md'} has the next steps")
-    end_with([f"not built: {s.target} {s.precision}: {s.reason}" for s in manifest.skipped])
+    wrote = f"wrote {out}; {out / 'README.md'} has the next steps"
+    say(value, as_json, Group(*drift_told(manifest), wrote))
+    missed = {a.precision for a in warn_of_misses(manifest)}
+    if manifest.skipped or missed & {*(precision or ())}:
+        raise typer.Exit(1)
 
 
 @deploy.command("engines")

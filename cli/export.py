@@ -17,12 +17,22 @@ from .console import add_row, end_with, print_line, say, warn
 from .parse import parse_range
 
 if TYPE_CHECKING:
-    from ..bundle.manifest import Artifact
+    from ..bundle.manifest import Artifact, Manifest
     from ..runtime.verify import Verification
 
 USUAL = [row.name for row in TARGETS.values() if row.by_default]
 OTHERS = [row.name for row in TARGETS.values() if not row.by_default]
 PRECISIONS = list(dict.fromkeys(p for row in TARGETS.values() for p in row.precisions))
+
+MaxDrift = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MEASURE=NUMBER",
+        help="Drift limit of INT8: psnr=38 (with strokes: of the plan), ssim=0.98,"
+        " delta_e=1 or strokes=8% (pixels that take another stroke); layers stay"
+        " float until INT8 meets it. Repeat for several.",
+    ),
+]
 
 
 @app.command()
@@ -51,15 +61,7 @@ def export(
         Path | None,
         typer.Option(help="Real photographs or a video; default: the recipe's, or the demo clip."),
     ] = None,
-    max_drift: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="MEASURE=NUMBER",
-            help="Drift limit of INT8: psnr=38 (with strokes: of the plan), ssim=0.98,"
-            " delta_e=1 or strokes=8% (pixels that take another stroke); layers stay"
-            " float until INT8 keeps to it. Repeat for several.",
-        ),
-    ] = None,
+    max_drift: MaxDrift = None,
     input_range: Annotated[
         str | None,
         typer.Option(
@@ -99,6 +101,17 @@ def export(
         wait=wait,
         progress=_tell,
     )
+    say(manifest.model_dump(mode="json"), as_json, Group(*drift_told(manifest)))
+    misses = warn_of_misses(manifest)
+    built = {a.precision for a in manifest.artifacts}
+    failed = any(s.drifts or s.target in (target or ()) for s in manifest.skipped)
+    failed |= any(a.precision in (precision or ()) for a in misses)
+    if failed or {*(precision or ())} - built:
+        raise typer.Exit(1)
+
+
+def drift_told(manifest: Manifest) -> list[Table | Text]:
+    """A table of the drift of each artifact, and a line for each that was not built."""
     heads = manifest.artifacts[0].drift.figures()
     limits = {a.precision: told for a in manifest.artifacts if (told := a.drift.limits_told())}
     caption = "\n".join(f"{one} holds: {told}" for one, told in limits.items()) or None
@@ -108,15 +121,15 @@ def export(
         size, seconds = f"{a.bytes / 1e3:.0f}", f"{a.seconds:.0f}"
         add_row(table, what, a.precision, size, *d.figures().values(), d.verdict, seconds)
     not_built = [f"not built: {s.target} {s.precision}: {s.reason}" for s in manifest.skipped]
-    say(manifest.model_dump(mode="json"), as_json, Group(table, *map(Text, not_built)))
+    return [table, *map(Text, not_built)]
+
+
+def warn_of_misses(manifest: Manifest) -> list[Artifact]:
+    """Warns of artifacts that miss their drift limits, and returns them."""
     misses = [a for a in manifest.artifacts if a.drift.missed]
     for artifact in misses:
         warn(_missed(artifact))
-    built = {a.precision for a in manifest.artifacts}
-    failed = any(s.drifts or s.target in (target or ()) for s in manifest.skipped)
-    failed |= any(a.precision in (precision or ()) for a in misses)
-    if failed or {*(precision or ())} - built:
-        raise typer.Exit(1)
+    return misses
 
 
 def _tell(line: str) -> None:

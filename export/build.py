@@ -98,14 +98,14 @@ class Build:
             )
         return (
             f"the reference took {self.seconds:.0f} s: about {duration(seconds)} of painting for"
-            f" the rest; making graphs and INT8 comes on top{more}"
+            f" the rest; building graphs and INT8 takes more time{more}"
         )
 
     def _artifacts(self, target: Target, precision: str) -> list[Artifact]:
         """Builds one precision of one target: all of its artifacts or none."""
         if kept := self.finished.find(target, precision):
             for artifact in kept:
-                self.progress(f"{_line(artifact)}, kept of the run before")
+                self.progress(f"{_line(artifact)}, kept from the run before")
             return kept
         artifacts, started = [], time.perf_counter()
         temporary = self.finished.folder / ".building"

@@ -2,3 +2,5 @@
 
 ``engines`` runs on the device, where there is no torch.
 """
+
+MARK = "pleinair.service"  # identifies a folder as a kit

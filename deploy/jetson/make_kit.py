@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ... import __version__
-from ...bundle.bundle import Bundle, copy_artifact, move_folder, write_bundle
+from ...bundle.bundle import Bundle, check_out, copy_artifact, move_folder, write_bundle
 from ...bundle.manifest import Artifact, Manifest
 from ...bundle.resolve import EXPORTABLE, Kind, resolve
-from ...errors import ExportError, UsageError, already_exists
+from ...errors import ExportError
 from ...export.exporter import export_bundle
 from ...export.model_card import write_card
 from ...export.options import ExportOptions
@@ -31,13 +30,13 @@ from ...markdown_tables import markdown_table
 from ...progress import Say
 from ...runtime.strokes.canvases import Canvases
 from ..wheel import build_wheel
+from . import MARK
 from .engines import graph_for
 
 TARGET = "jetson"
 PRECISIONS = ("int8", "fp16")
 ON_ARM = ("onnx", "openvino")  # targets of a bundle that a Jetson's processor runs
 BUNDLE = "bundle"
-MARK = "pleinair.service"  # identifies a folder as a kit
 _TEMPLATES = Path(__file__).with_name("kit")
 
 
@@ -53,9 +52,8 @@ class Kit:
 def write_kit(
     source: str,
     out: Path,
+    options: ExportOptions = ExportOptions(),  # noqa: B008  # it is frozen
     *,
-    precisions: Sequence[str] = (),
-    calibration: Path | None = None,
     overwrite: bool = False,
     wait: bool = False,
     progress: Say = lambda _: None,
@@ -66,8 +64,8 @@ def write_kit(
         source: What ``export`` takes: a shipped model's name, a bundle, a run, a checkpoint. A
             bundle's artifacts that a Jetson can run are copied as they are.
         out: The kit's folder; it appears only when it is complete.
-        precisions: Of the graphs for TensorRT: ``int8``, ``fp16``, or both, which is the default.
-        calibration: Photographs or a video for INT8, as in ``export``.
+        options: As for an export. Its precisions are those of the graphs for TensorRT: ``int8``,
+            ``fp16``, or both, which is the default.
         overwrite: Whether an existing folder may be replaced.
         wait: Whether to wait while another process writes ``out``.
         progress: Called with a line per step.
@@ -78,13 +76,13 @@ def write_kit(
         ExportError: The graphs or the wheel cannot be built, or nothing can be written.
         BundleError: The bundle is damaged.
     """
-    asked = {precision for _, precision in plan_of([TARGET], precisions)}
-    options = ExportOptions([TARGET], [p for p in PRECISIONS if p in asked], calibration)
+    asked = {precision for _, precision in plan_of([TARGET], options.precisions)}
+    precisions = [precision for precision in PRECISIONS if precision in asked]
+    options = replace(options, targets=[TARGET], precisions=precisions)
     try:
         with staging(out, wait, ExportError) as staged:
-            if out.exists() and not overwrite:
-                raise UsageError(already_exists(out))
-            manifest = _write_bundle(source, staged / BUNDLE, options, progress)
+            check_out(out, overwrite, MARK, "kit")
+            manifest = _write_bundle(source, staged / BUNDLE, options, _graphs(out), progress)
             progress("building the wheel of this pleinair")
             wheel = build_wheel(staged)
             _write_templates(staged, manifest, wheel.name)
@@ -97,18 +95,34 @@ def write_kit(
     return Kit(out, manifest, files)
 
 
-def _write_bundle(source: str, folder: Path, options: ExportOptions, progress: Say) -> Manifest:
-    """Writes the kit's bundle: what runs on the processor, and the graphs for TensorRT."""
+def _graphs(out: Path) -> Path:
+    """Where a kit's graphs are exported: beside it, so that the next run finds what is finished."""
+    return out.with_name(f".{out.name}.graphs")
+
+
+def _write_bundle(
+    source: str, folder: Path, options: ExportOptions, made: Path, progress: Say
+) -> Manifest:
+    """Writes the kit's bundle: what runs on the processor, and the graphs for TensorRT.
+
+    Args:
+        source: As in ``write_kit``.
+        folder: The bundle to write.
+        options: Of the graphs for TensorRT.
+        made: The bundle that is exported on the way there.
+        progress: Called with a line per step.
+    """
     is_bundle = resolve(source, *EXPORTABLE).kind is Kind.BUNDLE
     found = Bundle.open(source) if is_bundle else None
     if found is None or not found.find("onnx", "fp32"):
         ours = ["fp32", *options.precisions]
         both = replace(options, targets=["onnx", TARGET], precisions=ours)
-        return export_bundle(source, folder, both, progress=progress)
+        manifest = export_bundle(source, made, both, overwrite=True, progress=progress)
+        made.rename(folder)
+        return manifest
     graphs = found
     if not all(graph_for(found, precision) for precision in options.precisions):
-        made = folder.with_name("graphs")
-        export_bundle(source, made, options, progress=progress)
+        export_bundle(source, made, options, overwrite=True, progress=progress)
         graphs = Bundle.open(made)
     staged = folder.with_name("staged")
     staged.mkdir()

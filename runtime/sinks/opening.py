@@ -11,6 +11,7 @@ from ...errors import MediaError, PleinairError, UsageError
 from ...progress import Say
 from ..controls import Controls
 from ..sources.source import Source
+from ..sources.video import VideoSource
 from .http import HttpSink, parse_address
 from .recordings import Recordings
 from .sink import NullSink, SeveralSinks, Sink
@@ -61,7 +62,7 @@ def open_sinks(
     controls = controls or Controls()
     with ExitStack() as opened:
         sinks: list[Sink] = []
-        recordings = Recordings(source, controls)
+        recordings = Recordings(source, controls, say=say)
         for spec in specs:
             sinks.append(_open(spec, source, controls, recordings, what, say))
             opened.callback(sinks[-1].discard)
@@ -117,7 +118,11 @@ def _open(
     if kind == "virtual-camera":
         return VirtualCameraSink(source, say)
     if kind == "http":
-        return HttpSink(address, controls, recordings, what, say)
+        page = HttpSink(address, controls, recordings, what, say)
+        if isinstance(source, VideoSource) and not source.is_url:
+            length = f", after {source.info.seconds:.0f} s" if source.info.seconds else ""
+            say(f"the page ends with {source.label}{length}")
+        return page
     video = VideoSink(Path(spec), source)
     for note in video.plan.notes if video.plan else ():
         say(note)

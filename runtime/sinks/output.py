@@ -63,7 +63,7 @@ class OutputPlan:
 
 
 def plan_output(
-    source: VideoSource, path: Path, encoding: Encoding, keep_location: bool = False
+    source: VideoSource, path: Path, encoding: Encoding, keep_location: bool | None = None
 ) -> OutputPlan:
     """Decides everything about a video's output, and tests encoder and container.
 
@@ -101,7 +101,8 @@ def plan_output(
         places = [key for key in metadata if any(word in key.lower() for word in _PLACES)]
         metadata = {key: value for key, value in metadata.items() if key not in places}
         if places:
-            notes.append("where it was taken will not be kept; --keep-location keeps it")
+            remedy = "" if keep_location is None else "; --keep-location keeps it"
+            notes.append(f"where it was taken will not be kept{remedy}")
     said = tuple(f"{source.label}: {note}" for note in notes)
     encoder = GIF if container == GIF else encoder_of(encoding, form)
     return OutputPlan(container, encoder, form, tracks, metadata, said)

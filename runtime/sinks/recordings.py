@@ -12,6 +12,7 @@ from pathlib import Path
 from ...errors import BusyError, MediaError, PleinairError
 from ...owners import Owner
 from ...pictures import write_picture
+from ...progress import Say
 from ..controls import Controls
 from ..frame import Frame
 from ..sources.source import EmptySource, Source
@@ -25,10 +26,17 @@ class Recordings:
         source: What the frames come from, for its rate.
         controls: The requests; messages with names of files go back to them.
         folder: Where files are written, with date and time as their names.
+        say: Called with a line for each file.
     """
 
-    def __init__(self, source: Source, controls: Controls, folder: Path | None = None) -> None:
-        self.controls, self.folder = controls, folder or Path.cwd()
+    def __init__(
+        self,
+        source: Source,
+        controls: Controls,
+        folder: Path | None = None,
+        say: Say = lambda _: None,
+    ) -> None:
+        self.controls, self.folder, self.say = controls, folder or Path.cwd(), say
         self.clock = EmptySource()  # a recording has the clock's time, and no sound
         self.clock.live, self.clock.fps = True, source.fps or Fraction(30)
         self.video: VideoSink | None = None
@@ -42,7 +50,7 @@ class Recordings:
                 controls.snapshot = False
                 with self._new(".jpg") as owner:
                     write_picture(owner.output, frame.rgb, replace=False)
-                controls.message = f"wrote {owner.output.name}"
+                self._tell(owner.output)
             if controls.recording:
                 if self.video is None:
                     self.owner = self._new(".mp4")
@@ -67,7 +75,11 @@ class Recordings:
                 video.finish()
             finally:
                 self._release()
-            self.controls.message = f"wrote {video.path.name}"
+            self._tell(video.path)
+
+    def _tell(self, written: Path) -> None:
+        self.controls.message = f"wrote {written.name}"
+        self.say(f"wrote {written}")
 
     def _release(self) -> None:
         if self.owner:

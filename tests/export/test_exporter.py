@@ -244,7 +244,7 @@ def test_a_full_disk_keeps_what_is_built(
     (kept / "fp16.onnx").write_bytes(b"torn")
     (kept / "half.onnx").write_bytes(b"of a build that was cut")
     export(run, out, **how, progress=said.append)
-    assert [line.split(":")[0] for line in said if line.endswith("kept of the run before")] == [
+    assert [line.split(":")[0] for line in said if line.endswith("kept from the run before")] == [
         "onnx fp32"
     ]
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
@@ -267,7 +267,7 @@ def test_another_request_uses_nothing_of_an_interrupted_one(
         with pytest.raises(KeyboardInterrupt, match="what is built is kept"):
             export(run, out, **how)
     export(run, out, **how, licence="MIT", progress=said.append)
-    assert not any("kept of the run before" in line for line in said)
+    assert not any("kept from the run before" in line for line in said)
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 

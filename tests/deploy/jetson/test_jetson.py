@@ -19,6 +19,8 @@ from pleinair.deploy.jetson import make_kit as jetson
 from pleinair.deploy.jetson.engines import take_engines
 from pleinair.deploy.jetson.make_kit import write_kit
 from pleinair.errors import BundleError, ExportError, UsageError
+from pleinair.export import model_card
+from pleinair.export.options import ExportOptions
 from pleinair.export.targets.tensorrt.engine import Sizes, build_engine
 from pleinair.runtime.backends import BACKENDS
 from pleinair.runtime.stylizer import load
@@ -33,7 +35,7 @@ KIT = ROOT / "deploy" / "jetson" / "kit"
 def kit(tmp_path_factory: pytest.TempPathFactory, photos: Path, converted_once: object) -> Path:
     """The shipped model's kit."""
     out = tmp_path_factory.mktemp("kits") / "kit"
-    write_kit("monet-conv", out, calibration=photos)
+    write_kit("monet-conv", out, ExportOptions(calibration=photos))
     return out
 
 
@@ -105,15 +107,39 @@ def test_a_kit_of_a_kit_builds_no_graphs(kit: Path, tmp_path: Path, monkeypatch)
 
 def test_a_kit_of_one_precision(kit: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(jetson, "export_bundle", lambda *_, **__: pytest.fail("graphs are there"))
-    made = write_kit(str(kit / "bundle"), tmp_path / "half", precisions=["fp16"])
+    made = write_kit(str(kit / "bundle"), tmp_path / "half", ExportOptions(precisions=["fp16"]))
     built = [a.precision for a in made.manifest.artifacts if a.target == "jetson"]
     assert built == ["fp16"]
     script = (tmp_path / "half" / "build.sh").read_text()
     assert "build fp16" in script
     assert "build int8" not in script
     with pytest.raises(UsageError, match="there is no jetson in fp32"):
-        write_kit("monet-conv", tmp_path / "other", precisions=["fp32"])
+        write_kit("monet-conv", tmp_path / "other", ExportOptions(precisions=["fp32"]))
     assert not (tmp_path / "other").exists()
+
+
+def test_an_interrupted_kit_goes_on(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, converted_once: object
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    options, said = ExportOptions(precisions=["fp16"], calibration=photos), []
+    with monkeypatch.context() as patched:
+        patched.setattr(model_card, "write_picture", interrupted)
+        with pytest.raises(KeyboardInterrupt, match="what is built is kept"):
+            write_kit("monet-conv", tmp_path / "kit", options)
+    write_kit("monet-conv", tmp_path / "kit", options, progress=said.append)
+    (kept,) = [line for line in said if line.endswith("kept from the run before")]
+    assert kept.startswith("jetson fp16")
+    assert [path.name for path in tmp_path.iterdir()] == ["kit"]
+
+
+def test_nothing_but_a_kit_is_replaced(kit: Path, tmp_path: Path) -> None:
+    shutil.copytree(kit / "bundle", tmp_path / "bundle")
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match=r"bundle is not a kit .* give another --out"):
+            write_kit("monet-conv", tmp_path / "bundle", overwrite=overwrite)
 
 
 def test_requirements_are_the_versions_that_were_tested_together() -> None:
@@ -423,10 +449,10 @@ def test_bad_requests(tmp_path: Path, cli, kit: Path, monkeypatch) -> None:
 def test_a_wheel_that_cannot_be_built(kit: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(jetson, "build_wheel", _fail)
     (tmp_path / "kit").mkdir()
-    (tmp_path / "kit" / "old").touch()
+    (tmp_path / "kit" / jetson.MARK).write_text("# a service of pleinair")
     with pytest.raises(ExportError, match="pip cannot"):
         write_kit(str(kit / "bundle"), tmp_path / "kit", overwrite=True)
-    assert [path.name for path in tmp_path.rglob("*")] == ["kit", "old"]
+    assert [path.name for path in tmp_path.rglob("*")] == ["kit", jetson.MARK]
 
 
 def _fail(folder: Path) -> Path:

@@ -16,6 +16,7 @@ from pleinair.runtime.live.live import live
 from pleinair.runtime.sinks import opening, virtual_camera
 from pleinair.runtime.sinks.opening import open_sinks
 from pleinair.runtime.sinks.sink import NullSink, SeveralSinks, Sink
+from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.sources.source import EmptySource
 
 FAST = {"model": "monet-conv", "backend": "onnxruntime", "precision": "int8", "strength": 0.0}
@@ -66,6 +67,15 @@ def test_live_writes_two_recordings(tmp_path, make_video):
     for out in outs:
         with av.open(str(out)) as container:
             assert len(list(container.decode(video=0))) > 0
+
+
+def test_a_page_says_that_it_ends_with_its_film(tmp_path, make_video):
+    said = []
+    with open_source(str(make_video(tmp_path / "clip.mp4", frames=30))) as source:
+        open_sinks(["http:0"], source, say=said.append).discard()
+    assert [line for line in said if "the page ends" in line] == [
+        f"the page ends with {source.label}, after 1 s"
+    ]
 
 
 @pytest.mark.parametrize(

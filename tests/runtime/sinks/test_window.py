@@ -94,7 +94,8 @@ def test_every_key_of_the_help_does_something():
 def test_snapshot_and_recording(screen, tmp_path):
     controls = Controls()
     screen.keys = [ord("s"), ord("r"), -1, -1, ord("r"), -1, -1]
-    with open_sinks(["window"], EmptySource(), controls) as window:
+    said: list[str] = []
+    with open_sinks(["window"], EmptySource(), controls, say=said.append) as window:
         for index in range(7):
             window.write(Frame(GREY, index))
     (picture,) = tmp_path.glob("pleinair-*.jpg")
@@ -104,6 +105,7 @@ def test_snapshot_and_recording(screen, tmp_path):
     with open_source(str(video)) as recorded:
         assert len(list(recorded.frames())) == 3
     assert controls.message == f"wrote {video.name}"
+    assert said == [f"wrote {picture}", f"wrote {video}"]
 
 
 def test_figures_and_help_are_drawn_on_a_copy():
