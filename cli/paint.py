@@ -79,7 +79,10 @@ def translate(
     end: Annotated[str | None, typer.Option(metavar="TIME", help="Where to end in videos.")] = None,
     codec: Annotated[str, typer.Option(help="h264 (in .webm av1), hevc or av1.")] = "h264",
     quality: Annotated[
-        int, typer.Option(min=0, max=51, help="Quality of videos: lower is better and larger.")
+        int,
+        typer.Option(
+            min=0, max=51, help="Quality of videos: lower means better quality and larger files."
+        ),
     ] = 21,
     preset: Annotated[
         str,
@@ -243,7 +246,7 @@ def live(
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
-    """Paint a camera, a stream or a clip as it plays; the newest frame wins.
+    """Paint a camera, a stream or a clip as it plays; late frames are dropped.
 
     In a window, h shows the keys. Strength, mirror and divider are kept for the next time.
     """

@@ -154,6 +154,8 @@ class _Loop:
     def _run(self) -> None:
         trainer, fabric = self.trainer, self.trainer.fabric
         optim = trainer.recipe.optim
+        if self.first and trainer.step:
+            self._catch_up()
         loader = make_loader(trainer.recipe, trainer.step, fabric.global_rank, fabric.world_size)
         batches = iter(loader)
         while step := list(islice(batches, optim.accumulate)):
@@ -206,12 +208,24 @@ class _Loop:
             self.save()  # with the best KID and a plateau's learning rate
         if done % log.stats_every == 0 or last or "kid" in values:
             self.stats.write(done, values)
-        if self.first and (done % log.samples_every == 0 or last):
-            path = self.out / "samples" / f"step_{done:06d}.jpg"
-            save_samples(self.trainer, path)
-            self.stats.picture(done, path)
         if self.first:
+            self._save_samples()
             self.report(done, values)
+
+    def _catch_up(self) -> None:
+        """Writes what a kill right after the checkpoint kept from being written."""
+        self._save_generators()
+        if not self._samples().exists():
+            self._save_samples()
+
+    def _samples(self) -> Path:
+        return self.out / "samples" / f"step_{self.trainer.step:06d}.jpg"
+
+    def _save_samples(self) -> None:
+        recipe, done = self.trainer.recipe, self.trainer.step
+        if done % recipe.log.samples_every == 0 or done == recipe.optim.steps:
+            save_samples(self.trainer, self._samples())
+            self.stats.picture(done, self._samples())
 
     def save(self) -> None:
         """Writes checkpoint and averaged generators; all processes must call it.
@@ -225,9 +239,11 @@ class _Loop:
         state = self.trainer.state_dict()
         if self.first:
             save_atomically(state, self.out / LAST, before=self.out / BEFORE)
-            for name in self.trainer.averages:
-                generator = self.trainer.generator_state(name)
-                save_atomically(generator, self.out / generator_file(name))
+            self._save_generators()
+
+    def _save_generators(self) -> None:
+        for name in self.trainer.averages:
+            save_atomically(self.trainer.generator_state(name), self.out / generator_file(name))
 
     def _evaluate(self) -> dict[str, float]:
         """Scores the averaged generator in the first process; all processes get its KID."""

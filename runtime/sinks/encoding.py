@@ -65,7 +65,7 @@ class Encoding:
 
     Attributes:
         codec: ``h264`` (plays everywhere), ``hevc`` or ``av1`` (smaller files, slower).
-        quality: Constant rate factor, 0 to 51: lower is better and larger.
+        quality: Constant rate factor, 0 to 51: lower means better quality and larger files.
         preset: x264's name for the time to spend on smaller files; if empty, superfast for
             x264 and veryfast for others.
         hardware: Encode on the graphics card: fast, but larger files, and other bits on another

@@ -279,7 +279,7 @@ def _check_token(token: str) -> None:
     """Refuses a token that is short, or that an address would have to escape."""
     if not re.fullmatch(rf"[A-Za-z0-9_-]{{{_SHORTEST},64}}", token):
         raise UsageError(
-            f"a token is {_SHORTEST} to 64 letters, digits, - and _; who guesses it sees the"
+            f"a token is {_SHORTEST} to 64 letters, digits, - and _; anyone who guesses it sees the"
             f" picture, so take one like {secrets.token_urlsafe(12)}"
         )
 

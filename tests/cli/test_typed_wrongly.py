@@ -140,7 +140,7 @@ FILES = [
     ("export photo.jpg --out b", 1, PICTURE),
     ("export monet --out b --calibration empty", 1, "holds 0 usable photographs"),
     ("export monet --out b --calibration notes.txt", 1, "notes.txt cannot be used"),
-    ("deploy jetson monet --out photo.jpg", 2, "photo.jpg exists"),
+    ("deploy jetson monet --out photo.jpg", 2, "photo.jpg is not a kit that pleinair wrote"),
     ("deploy jetson monet --out k --calibration nothere", 2, "nothere does not exist"),
     ("verify empty", 1, "it has no manifest.json"),
     ("bench monet --out b --clip photo.jpg", 1, "flicker needs at least 2 frames"),

@@ -21,7 +21,7 @@ from pleinair.networks.load import load_painter
 from pleinair.train.data.corrupt import CorruptTally
 from pleinair.train.fabric import make_fabric
 from pleinair.train.recipe import Recipe
-from pleinair.train.run import _Loop, train
+from pleinair.train.run import _Loop, save_samples, train
 from pleinair.train.stats import Stats
 from pleinair.train.trainer import Trainer
 
@@ -160,6 +160,30 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights(
     whole, killed = (load_state(tmp_path / name / "checkpoint.pt") for name in ("whole", "killed"))
     assert states_equal(whole["networks"], killed["networks"])
     assert states_equal(whole, killed)
+
+
+@pytest.mark.parametrize("steps", [2, 3])
+def test_a_kill_right_after_a_checkpoint_loses_nothing(
+    make_recipe: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """At the last step and before it."""
+    recipe = make_recipe(optim={"steps": 3}, log={"checkpoint_every": 1, "samples_every": 1})
+    train(recipe, tmp_path / "whole", "cpu")
+
+    def killed(trainer: object, path: Path) -> None:
+        if path.stem == f"step_{steps:06d}":
+            raise OSError("the power went out")
+        save_samples(trainer, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pleinair.train.run.save_samples", killed)
+        with pytest.raises(OSError, match="power"):
+            train(recipe, tmp_path / "cut", "cpu")
+    (tmp_path / "cut" / "generator.pt").write_bytes(b"of the step before")
+    train(recipe, tmp_path / "cut", "cpu")
+    for name in ("generator.pt", *(f"samples/step_{n:06d}.jpg" for n in (1, 2, 3))):
+        whole, cut = (tmp_path / folder / name for folder in ("whole", "cut"))
+        assert cut.read_bytes() == whole.read_bytes(), name
 
 
 def test_resume_with_another_recipe_names_the_keys(make_recipe: Make, tmp_path: Path) -> None:
