@@ -201,13 +201,14 @@ class _Loop:
         log, done = self.trainer.recipe.log, self.trainer.step
         last = done == self.trainer.recipe.optim.steps
         every = self.trainer.recipe.evaluate.every
-        if done % log.checkpoint_every == 0 or last:
-            self.save()  # first: what follows may fail
-        if every and (done % every == 0 or last):
+        is_scored = bool(every) and (done % every == 0 or last)
+        if is_scored:
+            self.save()  # first: this may fail
             values = values | self._evaluate()
-            self.save()  # with the best KID and a plateau's learning rate
-        if done % log.stats_every == 0 or last or "kid" in values:
+        if done % log.stats_every == 0 or last or is_scored:
             self.stats.write(done, values)
+        if done % log.checkpoint_every == 0 or last or is_scored:
+            self.save()  # after the figures: a run that goes on cuts off later ones
         if self.first:
             self._save_samples()
             self.report(done, values)
