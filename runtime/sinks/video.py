@@ -105,12 +105,17 @@ class VideoSink(Sink):
         form = written_as(path.suffix)  # of an .m4v FFmpeg would make another one
         # Matroska's numbers of tracks would be random.
         own = {"fflags": "+bitexact"} if form in (MATROSKA, WEBM) else {"movflags": "+faststart"}
-        with self._failing():
-            self.segments.folder.mkdir(parents=True, exist_ok=True)
-            self.temporary.write_bytes(b"")  # PyAV opens it only with the first frame
-            self.container = av.open(f"file:{self.temporary}", "w", format=form, options=own)
-            # PyAV opens it only with the first frame, where a refusal looks like one of the sound.
-            self.temporary.write_bytes(b"")
+        self.container: Any = None
+        try:
+            with self._failing():
+                self.segments.folder.mkdir(parents=True, exist_ok=True)
+                # PyAV opens it only with the first frame, where a refusal looks like one of sound.
+                self.temporary.write_bytes(b"")
+                self.container = av.open(f"file:{self.temporary}", "w", format=form, options=own)
+                self.temporary.write_bytes(b"")
+        except BaseException:  # also an interruption: nobody else knows of it yet
+            self.discard()
+            raise
 
     @property
     def frames_done(self) -> int:
@@ -257,7 +262,8 @@ class VideoSink(Sink):
         with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
             if self.copied:
                 self.copied.close()
-            self.container.close()
+            if self.container:
+                self.container.close()
         with contextlib.suppress(OSError):
             self.temporary.unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from pleinair import files
@@ -330,3 +331,20 @@ def test_a_sync_that_fails_is_an_error_and_not_a_loss(tmp_path, clip, whole, mon
     monkeypatch.undo()
     translate(clip, tmp_path / "o.mp4", **WAY, steady=True)
     assert (tmp_path / "o.mp4").read_bytes() == whole
+
+
+def test_an_interruption_while_the_output_is_opened_leaves_nothing(
+    make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_video(tmp_path / "in.mp4")
+    opened = av.open
+
+    def interrupted(file: str, *mode: str, **how: object) -> object:
+        if "joined" in str(file):
+            raise KeyboardInterrupt
+        return opened(file, *mode, **how)
+
+    monkeypatch.setattr("pleinair.runtime.sinks.video.av.open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        translate(source, tmp_path / "out.mp4", **WAY)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
