@@ -40,8 +40,10 @@ class AlphaCodec:
 
 
 _PRORES = ("prores_ks", "yuva444p10le")
+_VP9 = AlphaCodec("libvpx-vp9", "yuva420p", "its transparent parts are kept, in VP9", True)
 _ALPHA = {
-    ".webm": AlphaCodec("libvpx-vp9", "yuva420p", "its transparent parts are kept, in VP9", True),
+    ".webm": _VP9,
+    ".mkv": _VP9,
     ".mov": AlphaCodec(
         *_PRORES,
         "its transparent parts are kept, in ProRes 4444, which makes large files; a .webm is small",

@@ -77,7 +77,7 @@ def check(frame: np.ndarray, wanted: np.ndarray, top: int = 128) -> None:
 
 
 @pytest.mark.parametrize("made", [".webm", ".mov", ".webp"])
-@pytest.mark.parametrize("suffix", [".webm", ".mov", ".gif"])
+@pytest.mark.parametrize("suffix", [".webm", ".mkv", ".mov", ".gif"])
 @pytest.mark.parametrize("size", [(64, 48), (65, 49)])
 def test_what_is_transparent_stays_so(tmp_path, made, suffix, size) -> None:
     source = write(tmp_path / f"in{made}", size, 5)
