@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -92,8 +91,7 @@ def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float]
         sws.of("to_rgb", _from_planes, up, decoded)
         prepared = clock.of("prepare", painter.prepare, rgb)
         painted = clock.of("paint", _painted, painter, prepared)
-        painting = None if painted is None else partial(_same, painted)
-        shown = clock.of("finish", painter.finish, prepared, painting)
+        shown = clock.of("finish", _finished, painter, prepared, painted)
         planes = clock.of("from_rgb", encodable, shown)
         sws.of("from_rgb", _to_planes, down, shown, encodable)
         planes.pts, planes.time_base = decoded.pts, decoded.time_base
@@ -107,8 +105,8 @@ def _painted(painter: VideoPainter, prepared: Prepared) -> Pixels | None:
     return painter.paint(prepared) if painter.is_painted(prepared) else None
 
 
-def _same(painted: Pixels) -> Pixels:
-    return painted
+def _finished(painter: VideoPainter, prepared: Prepared, painted: Pixels | None) -> Pixels:
+    return painter.finish(prepared, None if painted is None else lambda: painted)
 
 
 def _from_planes(up: VideoReformatter, decoded: av.VideoFrame) -> av.VideoFrame:

@@ -84,8 +84,8 @@ def plan_output(
     _check_encoder(path, encoding, form)
     if form.aspect is None and source.pixel_aspect not in (None, 1):
         width, height = form.size
-        codec = "VP9 in WebM" if form.alpha else "AV1 in Matroska"
-        silent = "a GIF" if container == GIF else codec
+        codec, name = "VP9" if form.alpha else "AV1", "WebM" if container == WEBM else "Matroska"
+        silent = "a GIF" if container == GIF else f"{codec} in {name}"
         notes.append(
             f"its pixels are not square, which {silent} cannot say; it will be scaled to"
             f" {width}x{height}"
@@ -149,7 +149,7 @@ def _of_picture(source: VideoSource, form: Format) -> Iterator[str]:
         red, green, blue = source.ground
         yield (
             f"what is transparent in it will lie over #{red:02x}{green:02x}{blue:02x};"
-            " --background names another colour, and a .webm, .mov or .gif keeps it"
+            " --background names another colour, and a .webm, .mkv, .mov or .gif keeps it"
         )
     if any(edit.rate != 1 for edit in info.edits):
         yield "its edit list plays parts of it faster or slower; they will have their own speed"
