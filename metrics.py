@@ -192,8 +192,7 @@ class _Sums:
             raise ValueError(f"expected shape {reference.shape}, got {picture.shape}")
         self.histogram += np.bincount(cv2.absdiff(reference, picture).ravel(), minlength=256)
         self.ssims.append(ssim(reference, picture))
-        colours = delta_e(reference, picture)
-        self.delta_es.append(float(colours.mean() if where is None else colours[where].mean()))
+        self.delta_es.append(_mean_delta_e(reference, picture, where))
 
     def difference(self) -> ImageErrors:
         """Returns what was found."""
@@ -233,6 +232,18 @@ def _blur(x: Array) -> Array:
 def delta_e(reference: Pixels, picture: Pixels) -> Array:
     """CIEDE2000 colour difference of each pixel, [H, W]; about 1 is just noticeable."""
     return ciede2000(lab(reference), lab(picture))
+
+
+def _mean_delta_e(reference: Pixels, picture: Pixels, where: Array | None) -> float:
+    """The mean of ``delta_e``, which is computed where pixels differ."""
+    differ = (reference != picture).any(-1)
+    total = differ.size
+    if where is not None:
+        differ, total = differ & where, np.count_nonzero(where)
+    if not differ.any():
+        return 0.0
+    found = delta_e(reference[differ][None], picture[differ][None])
+    return float(found.sum(dtype=np.float64) / total)
 
 
 def luminance(picture: Pixels) -> Array:

@@ -38,24 +38,27 @@ def winners(plan: Array, canvas: Canvas, spill: tuple[float, float] | None = Non
     shown = np.where(opacity > HIDDEN, np.arange(opacity.size, dtype=np.int32), 0)
     tops: Array = shown[canvas.candidates].max(1)
     if spill:
-        tops *= _differs(kinds, tops, canvas) < sum(spill) / 2
+        tops *= _differs(kinds, np.flatnonzero(shown), tops, canvas) < sum(spill) / 2
     found: Array = tops.max(0)
     return found
 
 
-def _differs(kinds: Array, tops: Array, canvas: Canvas) -> Array:
+def _differs(kinds: Array, visible: Array, tops: Array, canvas: Canvas) -> Array:
     """Returns how much brighter or darker marks are than the plan's finest marks at each sample.
 
     Args:
         kinds: The plan, [8, layers * cells].
+        visible: The numbers of all marks of which one may be on top.
         tops: Marks, [layers, h, w].
         canvas: The canvas that they are on.
     """
-    at, light, hue = kinds[:5, canvas.cell], canvas.marks[4], canvas.marks[5:]
-    colour = np.rint((at[:3] + at[3] * light + at[4] * hue).clip(0, 1) * 255) / 255
+    at, marks = kinds[:5, canvas.cell[visible]], canvas.marks[4:, visible]
+    colour = np.rint((at[:3] + at[3] * marks[0] + at[4] * marks[1:]).clip(0, 1) * 255) / 255
+    brightness = np.zeros(canvas.marks.shape[1], colour.dtype)
+    brightness[visible] = colour.mean(0)
     finest = kinds[:3].reshape(3, len(tops), *canvas.rest.shape[1:])[:, -1].mean(0)
     here = cv2.resize(finest, tops.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
-    differs: Array = abs(colour.mean(0)[tops] - here)
+    differs: Array = abs(brightness[tops] - here)
     return differs
 
 

@@ -91,16 +91,18 @@ class Judge:
             self.frames = spread(frames, STROKES_ON)
             self.plans = reference_plans(generator, self.frames)
         self.reference = reference_pictures(generator, self.frames)
+        if self.strokes:
+            pairs = zip(self.reference, self.plans, strict=True)
+            self.painted = [Painted(picture[0], plan) for picture, plan in pairs]
 
     def difference(self, paint: Paint) -> ImageErrors:
         """Paints the photographs with an artifact."""
         if self.strokes is None:
             return difference(paint, self.frames, self.reference)
         assert isinstance(paint, StrokeEngine)
-        reference = (Painted(w[0], p) for w, p in zip(self.reference, self.plans, strict=True))
         made = (Painted(paint(frame)[0], paint.plan(frame)) for frame in self.frames)
         canvases = Canvases(self.strokes, "this generator")
-        return painted_errors(zip(reference, made, strict=True), canvases)
+        return painted_errors(zip(self.painted, made, strict=True), canvases)
 
     def inner_difference(self, paint: Paint) -> ImageErrors:
         """Does the same with an INT8 candidate; with strokes that is a graph of plans."""

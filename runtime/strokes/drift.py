@@ -8,7 +8,7 @@ stroke, colours where the stroke is the same, and the error that remains at a qu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...canvas.winners import plan_error, winners
@@ -17,12 +17,19 @@ from ...pictures import Pixels
 from .canvases import Canvases, Plans
 
 
-@dataclass(frozen=True)
+@dataclass
 class Painted:
     """A painting, and the plan that it was painted by."""
 
     picture: Pixels
     plan: Any = None  # [1, 8 * layers, h/4, w/4] of the picture as it was padded
+    _marks: Any = field(default=None, repr=False)  # a reference's are asked for many times
+
+    def marks(self, canvases: Canvases) -> Any:
+        """Returns the topmost mark at each sample of the canvas that it was painted on."""
+        if self._marks is None:
+            self._marks = _winners(self.plan, canvases)
+        return self._marks
 
 
 def painted_errors(
@@ -41,21 +48,20 @@ def painted_errors(
 
 def other_strokes(reference: Plans, made: Plans, canvases: Canvases) -> float:
     """Returns the share of samples that take another stroke by one plan than by the other."""
-    return float(1 - _same(reference, made, canvases).mean())
+    return float((_winners(reference, canvases) != _winners(made, canvases)).mean())
 
 
-def _same(reference: Plans, made: Plans, canvases: Canvases) -> Any:
-    """Returns at which samples two plans [1, 8 * layers, h/4, w/4] take the same stroke."""
-    canvas = canvases.lay(*(4 * side for side in reference.shape[-2:]))
-    spill = canvases.strokes.hand.spill
-    return winners(reference[0], canvas, spill) == winners(made[0], canvas, spill)
+def _winners(plan: Plans, canvases: Canvases) -> Any:
+    """Returns the topmost mark at each sample by a plan [1, 8 * layers, h/4, w/4]."""
+    canvas = canvases.lay(*(4 * side for side in plan.shape[-2:]))
+    return winners(plan[0], canvas, canvases.strokes.hand.spill)
 
 
 def _pairs(pairs: Iterable[tuple[Painted, Painted]], canvases: Canvases) -> Iterator[StrokePair]:
     step = canvases.strokes.step
     for reference, made in pairs:
         height, width = reference.picture.shape[:2]
-        same = _same(reference.plan, made.plan, canvases)
+        same = reference.marks(canvases) == made.marks(canvases)
         same = same.repeat(step, 0).repeat(step, 1)[:height, :width]
         yield StrokePair(
             reference.picture, made.picture, same, plan_error(reference.plan[0], made.plan[0])

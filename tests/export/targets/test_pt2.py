@@ -12,6 +12,7 @@ from pleinair.errors import BackendError
 from pleinair.pictures import read_picture
 from pleinair.runtime.backends import find_backend
 from pleinair.runtime.stylizer import load
+from pleinair.runtime.verify import verify
 
 
 @pytest.mark.parametrize(("precision", "bar"), [("fp32", 99), ("fp16", 55)])
@@ -28,6 +29,8 @@ def test_a_program_paints_alone_and_in_a_bundle(run, photos, tmp_path, precision
     assert paint.choice.precision == precision
     assert (paint(photo) == alone.numpy()[0]).all()
     assert str(Path(__file__).parents[3]).encode() not in (out / artifact.path).read_bytes()
+    (row,) = verify(out, photos, count=1)["artifacts"]
+    assert [measured["backend"] for measured in row["measured"]] == ["torch"]
 
 
 def test_what_is_no_program_is_refused(tmp_path) -> None:
