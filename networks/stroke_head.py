@@ -168,7 +168,7 @@ class StrokeHead(nn.Module):
         self, picture: Tensor, colour: Tensor, opacity: Tensor, canvas: CanvasTensors
     ) -> _Coat:
         """Returns the topmost of the marks on each pixel and on its eight neighbours."""
-        most = max_pool2d(picture[None, 4], 3, 1, 1).long().flatten()
+        most = max_pool2d(picture[None, 4:5], 3, 1, 1).long().flatten()
         paint = colour[:, most]
         planes = torch.stack([self._light(paint), most.float(), canvas.origin[most].float()])
         coat = _coat(torch.cat([paint, planes])[:, None], canvas)

@@ -40,7 +40,7 @@ def save(module: nn.Module, path: Path, half: bool = False, side: int = 16) -> P
 
 
 class Layers(nn.Module):
-    """Every kind of convolution and norm."""
+    """Every kind of convolution, pool and norm."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,6 +58,9 @@ class Layers(nn.Module):
             nn.ZeroPad2d((0, 1, 2, 1)),
             nn.ConvTranspose2d(8, 4, 4, stride=2, padding=1, groups=2),
             nn.GELU(),
+            nn.MaxPool2d(3, 1, 1),
+            nn.AvgPool2d(3, 1, 1, count_include_pad=False),
+            nn.AvgPool2d((1, 3), 1, (0, 1)),
             nn.Conv2d(4, 3, 1),
         )
         for module in self.modules():

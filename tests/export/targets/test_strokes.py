@@ -31,7 +31,12 @@ PAINTED = [  # by a backend that is here
     ("pt2", "fp16", "torch"),
     ("ort", "fp32", "onnxruntime"),
 ]
-EVALUATED = [("coreml", "fp16"), ("coreml", "w8"), ("jetson", "fp16")]  # by their graphs
+EVALUATED = [  # by their graphs
+    ("coreml", "fp16", 1),
+    ("coreml", "fp16", 2),
+    ("coreml", "w8", 2),
+    ("jetson", "fp16", 2),
+]
 
 
 @pytest.mark.parametrize(("target", "precision", "backend"), PAINTED)
@@ -66,15 +71,17 @@ def test_strokes_are_painted_as_pytorch_paints_them(
     assert (apart > 8).mean() < (0.01 if precision == "fp32" else 0.04)
 
 
-@pytest.mark.parametrize(("target", "precision"), EVALUATED)
+@pytest.mark.parametrize(("target", "precision", "step"), EVALUATED)
 def test_strokes_are_built_for_what_is_not_here(
-    stroke_run: Path, stroke_bundle: Path, tmp_path: Path, target: str, precision: str
+    stroke_run: Path, stroke_bundle: Path, tmp_path: Path, target: str, precision: str, step: int
 ) -> None:
     if not find_target(target).available:
         pytest.skip(f"{find_target(target).library} is not installed")
     photos = stroke_bundle.parent / "photos"
     asked = {"targets": [target], "precisions": [precision], "calibration": photos}
-    (artifact,) = export(stroke_run, tmp_path / "out", **asked).artifacts  # type: ignore[arg-type]
+    state = torch.load(stroke_run / "generator.pt", weights_only=True)
+    torch.save(state | {"options": {"step": step}}, tmp_path / "generator.pt")
+    (artifact,) = export(tmp_path / "generator.pt", tmp_path / "out", **asked).artifacts  # type: ignore[arg-type]
     assert artifact.drift.verdict.endswith("holds"), artifact
     assert artifact.drift.strokes is not None
     assert artifact.bytes < MEGABYTES * 1e6

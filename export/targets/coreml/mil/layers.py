@@ -1,4 +1,4 @@
-"""MIL's convolutions, norms and quantizers, on float32 tensors; the evaluator rounds their results.
+"""MIL's convolutions, pools, norms and quantizers, on float32; the evaluator rounds their results.
 
 Sums inside one operation are float32; a Neural Engine may keep less, which is not documented.
 """
@@ -16,7 +16,7 @@ Vector = Sequence[int]
 
 
 class _Window(NamedTuple):
-    """What MIL's convolutions say of their kernel's way over a picture."""
+    """What MIL's convolutions and pools say of their window's way over a picture."""
 
     strides: Vector
     pad_type: str
@@ -28,23 +28,56 @@ class _Window(NamedTuple):
 def _conv(x: Tensor, weight: Tensor, bias: Tensor | None = None, **said: Any) -> Tensor:
     _only_two_dimensions("conv", weight)
     window = _Window(**said)
-    top, bottom, left, right = _padding(x, weight, window)
+    top, bottom, left, right = _padding(x, weight.shape[2:], window)
     x = F.pad(x, (left, right, top, bottom))
     strides, dilations = list(window.strides), list(window.dilations)
     return F.conv2d(x, weight, bias, strides, 0, dilations, window.groups)
 
 
-def _padding(x: Tensor, weight: Tensor, window: _Window) -> Vector:
+def _max_pool(
+    x: Tensor, kernel_sizes: Vector, strides: Vector, ceil_mode: bool = False, **said: Any
+) -> Tensor:
+    x = _surrounded(x, kernel_sizes, strides, ceil_mode, float("-inf"), **said)
+    return F.max_pool2d(x, list(kernel_sizes), list(strides))
+
+
+def _avg_pool(
+    x: Tensor,
+    kernel_sizes: Vector,
+    strides: Vector,
+    ceil_mode: bool = False,
+    exclude_padding_from_average: bool = False,
+    **said: Any,
+) -> Tensor:
+    def mean(of: Tensor) -> Tensor:
+        of = _surrounded(of, kernel_sizes, strides, ceil_mode, 0.0, **said)
+        return F.avg_pool2d(of, list(kernel_sizes), list(strides))
+
+    return mean(x) / mean(torch.ones_like(x)) if exclude_padding_from_average else mean(x)
+
+
+def _surrounded(
+    x: Tensor, kernel: Vector, strides: Vector, ceil_mode: bool, by: float, **said: Any
+) -> Tensor:
+    """A picture with a pool's padding around it."""
+    if ceil_mode or len(kernel) != 2:
+        raise NotImplementedError("pools of two dimensions and whole windows alone are evaluated")
+    window = _Window(strides, dilations=(1, 1), groups=1, **said)
+    top, bottom, left, right = _padding(x, kernel, window)
+    return F.pad(x, (left, right, top, bottom), value=by)
+
+
+def _padding(x: Tensor, kernel: Vector, window: _Window) -> Vector:
     """The padding above, below, left and right; ``same`` makes ceil(size / stride) of each side."""
     if window.pad_type == "valid":
         return (0, 0, 0, 0)
     if window.pad_type not in ("same", "same_lower"):
         return window.pad
     pad = []
-    for size, kernel, stride, dilation in zip(
-        x.shape[2:], weight.shape[2:], window.strides, window.dilations, strict=True
+    for size, side, stride, dilation in zip(
+        x.shape[2:], kernel, window.strides, window.dilations, strict=True
     ):
-        wanted = (-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1
+        wanted = (-(-size // stride) - 1) * stride + (side - 1) * dilation + 1
         total = max(wanted - size, 0)
         less, more = total // 2, total - total // 2
         pad += [more, less] if window.pad_type == "same_lower" else [less, more]
@@ -64,7 +97,7 @@ def _conv_transpose(
         raise NotImplementedError(f"conv_transpose with pad_type {window.pad_type!r}")
     strides, dilations = list(window.strides), list(window.dilations)
     full = F.conv_transpose2d(x, weight, bias, strides, groups=window.groups, dilation=dilations)
-    top, bottom, left, right = _padding(x, weight, window)
+    top, bottom, left, right = _padding(x, weight.shape[2:], window)
     made = full[:, :, top : full.shape[2] - bottom, left : full.shape[3] - right]
     if output_shape is not None and list(made.shape) != list(output_shape):
         raise NotImplementedError(f"conv_transpose of {list(made.shape)} to {list(output_shape)}")
@@ -118,6 +151,8 @@ def _along(vector: Any, x: Tensor, axis: int | None) -> Any:
 OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
+    "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
     "instance_norm": lambda x, epsilon, gamma=None, beta=None: F.instance_norm(
         x, weight=gamma, bias=beta, eps=epsilon
     ),
