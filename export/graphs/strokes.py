@@ -258,17 +258,10 @@ class _Head(NodeWriter):
 
     def _mean(self, values: str) -> str:
         """Returns means over 3x3 samples, without those outside of the picture."""
-        for axis in (2, 3):
-            sums = self._three("Add", self._picture(values), axis)
-            values = self.mul(sums, self._share(axis))
-        return self.flat(values)
-
-    def _share(self, axis: int) -> str:
-        """Returns 1/3 for each row or column, and 1/2 at the border."""
-        shape = [self.whole([1])] * 4
-        shape[axis] = self.op("Shape", "ground", start=axis - 2, end=axis - 1)
-        ones = self.op("Expand", self.real(1), self.op("Concat", *shape, axis=0))
-        return self.op("Reciprocal", self._three("Add", ones, axis))
+        # Sums of slices take half a millisecond less in ONNX Runtime, but of them TensorRT-RTX
+        # makes 50 MB of code.
+        whole = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+        return self.flat(self.op("AveragePool", self._picture(values), **whole))
 
     def _three(self, kind: str, picture: str, axis: int) -> str:
         """Joins each sample with its two neighbours along an axis; outside there is zero."""

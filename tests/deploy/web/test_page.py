@@ -441,23 +441,32 @@ def test_axe_finds_nothing(site, served, visit, barriers, make_video, tmp_path):
     assert barriers(page) == []
 
 
-WEBGPU = """async artifact => {
+WEBGPU = """async ({ artifact, multiple, paints }) => {
   if (!await navigator.gpu?.requestAdapter()) return null;
   const { Engine } = await import(new URL("app/engine.js", location));
   const engine = new Engine({ provider: "webgpu", artifact, threads: 1 });
   const model = await (await fetch(artifact.path)).arrayBuffer();
-  await engine.call("load", { model, provider: "webgpu", threads: 1, multiple: 8 }, [model]);
+  await engine.call("load", { model, provider: "webgpu", threads: 1, multiple, paints }, [model]);
   return engine.call("check", { picture: new URL("check.png", location).href });
 }"""
 
 
-def test_webgpu_paints_as_pytorch_does(site, served, visit, playwright):
-    """By a software adapter, which has no half precision."""
+@pytest.mark.parametrize("strokes", [False, True])
+def test_webgpu_paints_as_pytorch_does(
+    site, stroke_bundle, served, visit, playwright, tmp_path, strokes
+):
+    """By a software adapter, which has no half precision; strokes at a quarter of the size."""
+    if strokes:
+        site = tmp_path / "site"
+        assert export_site(str(stroke_bundle), site)
     flags = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+    bundle = Bundle.open(site)
+    told = bundle.manifest.model_dump(mode="json")
+    told = {"multiple": told["frame"]["multiple_of"], "paints": told["strokes"]}
+    artifact = bundle.find("web", "fp32").model_dump(mode="json")
     with launched(playwright, *flags, "--enable-features=Vulkan") as browser:
         page = visit(served(site), ready=False, browser=browser)
-        artifact = Bundle.open(site).find("web", "fp32")
-        found = page.evaluate(WEBGPU, artifact.model_dump(mode="json"))
+        found = page.evaluate(WEBGPU, {"artifact": artifact, **told})
     if found is None:
         pytest.skip("this Chromium has no WebGPU adapter")
     assert found >= metrics.DRIFT_LIMITS["fp32"].psnr
