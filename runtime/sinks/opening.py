@@ -121,7 +121,7 @@ def _open(
         page = HttpSink(address, controls, recordings, what, say)
         if isinstance(source, VideoSource) and not source.is_url:
             length = f", after {source.info.seconds:.0f} s" if source.info.seconds else ""
-            say(f"the page ends with {source.label}{length}")
+            say(f"the page ends with {source.label}{length}; --loop plays it again and again")
         return page
     video = VideoSink(Path(spec), source)
     for note in video.plan.notes if video.plan else ():

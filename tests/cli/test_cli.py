@@ -153,7 +153,8 @@ def test_stats_and_json_are_the_same_object(here, cli, make_video):
     stats = json.loads(run.out)
     assert json.loads((here / "s.json").read_text()) == stats
     assert list(stats) == [
-        *("frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped", "kept")
+        *("frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped"),
+        *("kept", "finished", "pictures", "videos"),
     ]
     assert set(stats["stages"]) == {"decode_ms", "infer_ms", "encode_ms"}
     assert (stats["frames"], stats["size"], stats["dropped"]) == (12, [64, 48], 0)
