@@ -162,8 +162,8 @@ def _variant(bundle: Bundle, row: Backend | Peer, precision: str) -> Variant | S
     if artifact is None:
         reason = f"the bundle has no such {' or '.join(kinds)} artifact that runs here"
         if row is BACKENDS["torch"]:
-            add = f"pleinair export {bundle.label} --target pt2 --out BUNDLE"
-            reason = NO_INT8 if precision == "int8" else f"it paints strokes by a pt2 program: {add}"
+            add = f"of strokes it needs a pt2 program: pleinair export {bundle.label} --target pt2"
+            reason = NO_INT8 if precision == "int8" else f"{add} --out BUNDLE"
         return Skipped(row.name, precision, reason)
     return Variant(row.name, precision, artifact.target, artifact.device or ANY_DEVICE)
 

@@ -336,7 +336,7 @@ def test_doctor_shows_whole_install_lines(cli, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     out = cli("doctor").out
     for extra in ("openvino", "train", "export"):
-        assert f'missing: pip install "pleinair[{extra}]"' in out
+        assert f'pip install "pleinair[{extra}]"' in out
 
 
 def test_a_missing_extra_says_how_to_get_it(here, cli, monkeypatch):

@@ -116,7 +116,7 @@ def test_a_truncated_film_is_said_to_be_once(tmp_path, make_video):
 @pytest.mark.parametrize("source", ["picture", "http://127.0.0.1:9/x"])
 def test_what_cannot_be_played_again(photos, source):
     named = str(next(photos.iterdir())) if source == "picture" else source
-    with pytest.raises(UsageError, match="--loop is for a video file; .* is (none|a stream)"):
+    with pytest.raises(UsageError, match=r"--loop is for a video file; .* is (none|a stream)"):
         live(named, "null", **FAST, loop=True)
 
 
