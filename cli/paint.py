@@ -291,10 +291,12 @@ def live(
             say=print_line,
         )
     stats = result.stats()
-    delay = stats["latency_ms"]
-    summary = _summary(stats) if stats["frames"] else "nothing was painted in that time"
-    text = f"{summary}, {stats['dropped']} dropped, delay p50 {delay['p50']} ms"
-    say(stats, as_json, f"{text}, p99 {delay['p99']} ms")
+    text = _summary(stats) if stats["frames"] else "nothing was painted in that time"
+    if result.report.delays:
+        delay = stats["latency_ms"]
+        told = f"delay p50 {delay['p50']} ms, p99 {delay['p99']} ms"
+        text = f"{text}, {stats['dropped']} dropped, {told}"
+    say(stats, as_json, text)
     end_with(result.problems)
 
 

@@ -186,6 +186,20 @@ def once_a_run(
 
 
 @pytest.fixture(scope="session")
+def small_photos(once_a_run: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """The photographs cut to two sizes, to export by: getting ready for each size takes long."""
+    from pleinair.pictures import list_pictures, read_picture, write_picture
+
+    def fill(folder: Path) -> None:
+        (folder / "photos").mkdir()
+        for number, path in enumerate(list_pictures(ROOT / "tests" / "data" / "photos")):
+            width = 96 if number % 4 else 128
+            write_picture(folder / "photos" / path.name, read_picture(path)[0][:96, :width])
+
+    return once_a_run("small_photos", fill) / "photos"
+
+
+@pytest.fixture(scope="session")
 def stroke_bundle(
     stroke_run: Path, photos: Path, once_a_run: Any, converted_once: dict[Any, Any]
 ) -> Path:
@@ -196,7 +210,7 @@ def stroke_bundle(
     def fill(folder: Path) -> None:
         (folder / "photos").mkdir()
         for path in list_pictures(photos)[:4]:
-            write_picture(folder / "photos" / path.name, read_picture(path)[0][:96, :128])
+            write_picture(folder / "photos" / path.name, read_picture(path)[0][:96, :96])
         targets = ("onnx", "openvino")
         export(stroke_run, folder / "tiny", targets=targets, calibration=folder / "photos")
 

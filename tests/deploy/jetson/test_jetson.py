@@ -32,10 +32,12 @@ KIT = ROOT / "deploy" / "jetson" / "kit"
 
 
 @pytest.fixture(scope="module")
-def kit(tmp_path_factory: pytest.TempPathFactory, photos: Path, converted_once: object) -> Path:
+def kit(
+    tmp_path_factory: pytest.TempPathFactory, small_photos: Path, converted_once: object
+) -> Path:
     """The shipped model's kit."""
     out = tmp_path_factory.mktemp("kits") / "kit"
-    write_kit("monet-conv", out, ExportOptions(calibration=photos))
+    write_kit("monet-conv", out, ExportOptions(calibration=small_photos))
     return out
 
 
