@@ -27,6 +27,23 @@ ROOT = Path(__file__).parent.parent
 settings.register_profile("untimed", deadline=None)  # speed is measured in benchmarks, never here
 settings.load_profile("untimed")
 
+# Files that take long come first: the other process would have nothing left to do beside the last.
+LONGEST = (
+    *("export/test_exporter", "export/targets/test_coreml", "deploy/jetson", "benchmarks/test_run"),
+    *("train/test_run", "export", "deploy", "benchmarks", "examples", "runtime/translate"),
+    *("cli", "docs", "runtime/sources", "train/test_trainer"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Orders the files; `--no-loadscope-reorder` keeps xdist from ordering them otherwise."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+
+    def order(item: pytest.Item) -> int:
+        return min((place[name] for name in LONGEST if f"tests/{name}" in item.nodeid), default=99)
+
+    items.sort(key=order)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache_of_its_own(tmp_path_factory):
