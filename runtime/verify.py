@@ -102,7 +102,7 @@ def verify(
         raise MediaError(f"{pictures} holds no picture to measure with")
     fp32 = bundle.find("onnx", "fp32")
     painters = sum(len(_runners(bundle, one)) for one in bundle.manifest.artifacts) + bool(fp32)
-    say(f"painting {len(frames)} pictures {painters} times: with each artifact in each backend")
+    say(f"{len(frames)} x {painters} paintings: each picture with each artifact in each backend")
     through = _Pictures(frames, len(frames) * painters, progress)
     reference = None
     if fp32:

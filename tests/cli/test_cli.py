@@ -302,7 +302,9 @@ def test_verify(cli, bundle, photos, tmp_path):
     assert [row["hash"] == "ok" for row in found["artifacts"]].count(False) == 1
     run = cli("verify", bundle, "--pictures", photos)
     assert run.code == 1
-    assert "artifact int8.onnx does not have the sha256" in run.error()
+    what, problem = run.said()
+    assert what.endswith("paintings: each picture with each artifact in each backend")
+    assert problem.startswith("error: artifact int8.onnx does not have the sha256")
     assert "bad" in run.out
 
 
