@@ -15,7 +15,7 @@ DATA = Path(__file__).parent.parent / "data"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _converted_once(converted_once: dict[Any, Any]) -> None:
+def _converted_once(converted_once: object) -> None:
     """All exports here."""
 
 
