@@ -19,12 +19,14 @@ environment:
 demo: demo-environment
 	$(DEMO_VENV)/bin/pleinair demo --out demo.mp4 --overwrite
 
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder  # the order of tests/conftest.py
+
 # Two processes with a thread each take half the time of one with two. Training gets processes of its own: beside the
 # inference libraries it once ended in a segmentation fault, not explained.
 test: export OMP_NUM_THREADS = 1
 test: environment
-	$(DEV)/python -m pytest -n 2 --dist loadfile --ignore=tests/train
-	$(DEV)/python -m pytest -n 2 --dist loadfile tests/train
+	$(DEV)/python -m pytest $(PARALLEL) --ignore=tests/train
+	$(DEV)/python -m pytest $(PARALLEL) tests/train
 
 # mypy takes the checkout folder's name for the package's, so it is shown a link of the right name.
 lint: environment

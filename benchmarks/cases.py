@@ -12,7 +12,7 @@ from ..bundle.manifest import Artifact
 from ..errors import UsageError, unknown_name
 from ..runtime.backends import BACKENDS, Backend
 from ..runtime.stylizer import PRECISIONS
-from .peers import BASELINE, PEERS, Peer, find_runner
+from .peers import BASELINE, NO_INT8, PEERS, Peer, find_runner
 
 # A scenario is a question: how long one frame takes, how many frames go through in a second, or how
 # old a camera's frame is when its painting is ready.
@@ -88,11 +88,13 @@ def plan_variants(
     for precision in precisions:
         if precision not in PRECISIONS:
             raise UsageError(unknown_name("precision", precision, PRECISIONS))
-    rows: list[Backend | Peer] = [find_runner(name) for name in dict.fromkeys(backends)]
-    ours = [row for row in BACKENDS.values() if row.name not in PEERS]  # PyTorch is a peer here
-    rows = rows or [*ours, *(peer for peer in PEERS.values() if peer.usual)]
+    named = list(dict.fromkeys(backends)) or [
+        *(name for name in BACKENDS if name not in PEERS),  # PyTorch is a peer here
+        *(peer.name for peer in PEERS.values() if peer.usual),
+    ]
     if peers:
-        rows += [peer for peer in PEERS.values() if peer not in rows and peer.name != BASELINE]
+        named += [name for name in PEERS if name not in (*named, BASELINE)]
+    rows = [find_runner(name, bundle.manifest.strokes is not None) for name in named]
     has = {artifact.precision for artifact in bundle.manifest.artifacts}
     wanted = list(dict.fromkeys(precisions)) or [name for name in PRECISIONS if name in has]
     found = [_variant(bundle, row, precision) for row in rows for precision in wanted]
@@ -159,6 +161,9 @@ def _variant(bundle: Bundle, row: Backend | Peer, precision: str) -> Variant | S
     artifact = next(filter(None, found), None)
     if artifact is None:
         reason = f"the bundle has no such {' or '.join(kinds)} artifact that runs here"
+        if row is BACKENDS["torch"]:
+            add = f"of strokes it needs a pt2 program: pleinair export {bundle.label} --target pt2"
+            reason = NO_INT8 if precision == "int8" else f"{add} --out BUNDLE"
         return Skipped(row.name, precision, reason)
     return Variant(row.name, precision, artifact.target, artifact.device or ANY_DEVICE)
 

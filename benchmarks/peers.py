@@ -22,7 +22,7 @@ from ..runtime.backends import Backend, Engine, find_backend, mapped_errors
 from ..runtime.strokes.canvases import Canvases
 
 BASELINE: Final = "resnet_9blocks"  # CycleGAN's generator in PyTorch
-_NO_INT8 = "PyTorch has no INT8 convolutions for a Q/DQ graph: it would compute in float"
+NO_INT8 = "PyTorch has no INT8 convolutions for a Q/DQ graph: it would compute in float"
 
 
 class PlainEngine:
@@ -118,13 +118,13 @@ def _baseline(_: Path) -> Callable[[Frames], Frames]:
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("torch", ("onnx",), "torch and onnx", _torch, usual=True, without={"int8": _NO_INT8}),
+        Peer("torch", ("onnx",), "torch and onnx", _torch, usual=True, without={"int8": NO_INT8}),
         Peer(
             "torch-compile",
             ("onnx",),
             "torch and onnx",
             partial(_torch, compiled=True),
-            without={"int8": _NO_INT8},
+            without={"int8": NO_INT8},
         ),
         Peer("onnxruntime-plain", ("onnx",), "onnxruntime", _onnxruntime),
         Peer("openvino-plain", ("openvino", "onnx"), "openvino", _openvino),
@@ -146,13 +146,18 @@ class _OnDevice(Backend):
         return super().load(path, in_flight, way or self.way, canvases)
 
 
-def find_runner(name: str) -> Backend | Peer:
+def find_runner(name: str, strokes: bool = False) -> Backend | Peer:
     """Returns a backend or a peer by name; ``openvino:gpu`` is a backend on one of its devices.
+
+    Args:
+        name: Its name.
+        strokes: Whether it is to paint strokes, which plain code in PyTorch cannot; the backend of
+            the same name can.
 
     Raises:
         UsageError: There is none of this name, or no such device here.
     """
-    if name in PEERS:
+    if name in PEERS and not (strokes and name in backends.BACKENDS):
         return PEERS[name]
     kind, _, way = name.partition(":")
     row = find_backend(kind)

@@ -64,7 +64,8 @@ class Worker:
 
         chosen, self.scenario, self.in_flight = Variant(**variant), scenario, in_flight
         pictures = list(np.load(frames))
-        opened, backend = Bundle.open(bundle), find_runner(chosen.backend)
+        opened = Bundle.open(bundle)
+        backend = find_runner(chosen.backend, opened.manifest.strokes is not None)
         artifact = find_artifact(opened, chosen)
         path = opened.path(artifact) if artifact else Path()  # checks its hash outside the timing
         canvases = Canvases.of(opened)

@@ -24,21 +24,23 @@ def deploy_jetson(
     source: Annotated[
         str, typer.Argument(help="A shipped model's name, a bundle, a run or a generator.pt.")
     ],
-    out: Annotated[Path, typer.Option(help="The kit's folder, to be copied to the Jetson.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
     precision: Annotated[
         list[str] | None,
         typer.Option(help="int8 or fp16; default: both. INT8 of a large network takes longest."),
     ] = None,
     calibration: Annotated[
         Path | None,
-        typer.Option(help="Real photographs, or a video, for INT8; as in export."),
+        typer.Option(
+            help="Real photographs or a video, for INT8; default: the recipe's, or the demo clip."
+        ),
     ] = None,
     max_drift: MaxDrift = None,
     overwrite: Overwrite = False,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
-    """Write a kit for NVIDIA's Jetsons: graphs for TensorRT, scripts, services, what to install."""
+    """Write a folder to copy to an NVIDIA Jetson: graphs for TensorRT, setup scripts, a service."""
     from ..bundle.bundle import check_out
     from ..bundle.resolve import EXPORTABLE, resolve
     from ..deploy.jetson import MARK

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..export.targets import TARGETS
 from .app import Json, MeasureWith, Overwrite, Wait, app
-from .console import add_row, end_with, print_line, say, warn
+from .console import add_row, end_with, print_line, progress, say, warn
 from .parse import parse_range
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ def verify(
     from ..runtime.sources.demo_clip import DEMO_CLIP
     from ..runtime.verify import verify as run
 
-    found = run(bundle, pictures or DEMO_CLIP)
+    with progress(f"verifying {bundle}") as advance:
+        found = run(bundle, pictures or DEMO_CLIP, progress=advance, say=print_line)
     say(found, as_json, _verified(found))
     for note in found["notes"]:
         print_line(note)

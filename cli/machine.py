@@ -48,18 +48,22 @@ def doctor(as_json: Json = False) -> None:
 
     found = examine() | {"targets": [row.state() for row in TARGETS.values()]}
     machine = found["machine"]
-    table = Table("part", "state", title=f"{machine['processor']}, {machine['cores']} cores")
-    for row in found["backends"] + found["parts"]:
-        lacks = f"missing: {row['install']}" if row["install"] else row.get("missing")
-        add_row(table, row["name"], lacks or row["version"] or "installed")
+    title = f"{machine['processor']}, {machine['cores']} cores"
+    table = Table("part", "usable", "version, or what to do", title=title)
+    for row in found["backends"]:
+        lacks = row["install"] or row["missing"]
+        add_row(table, f"backend {row['name']}", _yes(not lacks), lacks or row["version"] or "")
+    for row in found["parts"]:
+        version = f"{row['library']} {row['version']}" if row["version"] else ""
+        add_row(table, row["name"], _yes(row["available"]), row["install"] or version)
     for row in found["system"]:
-        add_row(table, row["name"], row["about"] or "there")
-    targets = Table("export to", "state", "runs on")
+        add_row(table, row["name"], _yes(row["available"]), row["about"])
+    targets = Table("target of export", "here", "runs on")
     for row in found["targets"]:
-        lacks = f"missing: {row['install']}" if row["install"] else "can be built here"
-        add_row(targets, row["name"], lacks, row["runs_on"])
-    head = ("bundle", "rows", "in flight", "asked", "takes", "ms a frame")
-    chosen = Table(*head, title="measured here")
+        lacks = f"; to build it: {row['install']}" if row["install"] else ""
+        add_row(targets, row["name"], _yes(row["available"]), f"{row['runs_on']}{lacks}")
+    head = ("model", "height", "at once", "asked for", "auto took", "ms a frame")
+    chosen = Table(*head, title="What auto measured here")
     for row in found["choices"]:
         key, c = row["key"], row["choice"]
         best = min(
@@ -70,3 +74,7 @@ def doctor(as_json: Json = False) -> None:
         taken = f"{c['backend']} {c['precision']} {c['way']}"
         add_row(chosen, key["bundle"], rows, in_flight, asked, taken, f"{best:.1f}")
     say(found, as_json, Group(table, targets, *([chosen] if found["choices"] else [])))
+
+
+def _yes(usable: bool) -> str:
+    return "yes" if usable else "no"

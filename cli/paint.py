@@ -240,8 +240,11 @@ def live(
     follow: Follow = True,
     stroke: Stroke = "",
     duration: Annotated[
-        float | None, typer.Option(min=0, help="Stop after so many seconds.")
+        float | None, typer.Option(min=0, help="Stop so many seconds after the first painting.")
     ] = None,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Play a video file again and again, until Ctrl-C.")
+    ] = False,
     overwrite: Overwrite = False,
     wait: Wait = False,
     as_json: Json = False,
@@ -280,6 +283,7 @@ def live(
             look=look,
             controls=controls,
             duration=duration,
+            loop=loop,
             stroke=stroke,
             overwrite=overwrite,
             wait=wait,
@@ -287,10 +291,12 @@ def live(
             say=print_line,
         )
     stats = result.stats()
-    delay = stats["latency_ms"]
-    summary = _summary(stats) if stats["frames"] else "nothing was painted in that time"
-    text = f"{summary}, {stats['dropped']} dropped, delay p50 {delay['p50']} ms"
-    say(stats, as_json, f"{text}, p99 {delay['p99']} ms")
+    text = _summary(stats) if stats["frames"] else "nothing was painted in that time"
+    if result.report.delays:
+        delay = stats["latency_ms"]
+        told = f"delay p50 {delay['p50']} ms, p99 {delay['p99']} ms"
+        text = f"{text}, {stats['dropped']} dropped, {told}"
+    say(stats, as_json, text)
     end_with(result.problems)
 
 
@@ -319,22 +325,31 @@ def _foreseen(row: dict[str, Any]) -> Iterator[str]:
         yield f"  {note}"
 
 
-def _summary(stats: dict[str, Any], several: bool = False) -> str:
-    """Says what was painted; several files have no common size."""
+def _summary(stats: dict[str, Any], what: str = "") -> str:
+    """Says what was painted, by default frames of one size, and how fast by what."""
     width, height = stats["size"]
-    count = stats["frames"]
-    if not count:
-        return "nothing was left to paint"
-    what = (
-        "1 picture" if count == 1 else f"{count} frames" + f" of {width}x{height}" * (not several)
-    )
+    what = what or f"{_counted(stats['frames'], 'frame')} of {width}x{height}"
     return f"{what} at {stats['fps']:.1f} fps with {stats['backend']} {stats['precision']}"
 
 
 def _translated(stats: dict[str, Any], several: bool) -> str:
+    """Says what was painted; several files have no common size."""
     if "items" in stats:
         cut = f"{stats['outputs']} of {stats['inputs']} painted, {stats['frames']} frames"
-        workers = len(stats["workers"])
-        return f"{cut} at {stats['fps']:.1f} fps by {workers} worker{'s' * (workers != 1)}"
-    kept = f"{stats['kept']} were painted before, now " if stats["kept"] else ""
-    return f"{kept}{_summary(stats, several)}"
+        return f"{cut} at {stats['fps']:.1f} fps by {_counted(len(stats['workers']), 'worker')}"
+    files, frames = stats["finished"], stats["kept"] - stats["finished"]
+    before = [_counted(files, "file")] * bool(files) + [_counted(frames, "frame")] * bool(frames)
+    kept = f"{' and '.join(before)} painted before; " if before else ""
+    pictures, videos = stats["pictures"], stats["videos"]
+    frames = stats["frames"] - pictures
+    if not stats["frames"]:
+        return f"{kept}nothing was left to paint"
+    if not several:
+        return kept + _summary(stats, "1 picture" * pictures)
+    now = [_counted(pictures, "picture")] * bool(pictures)
+    now += [f"{_counted(frames, 'frame')} of {_counted(videos, 'video')}"] * bool(videos)
+    return kept + _summary(stats, " and ".join(now))
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"

@@ -88,15 +88,20 @@ def train(
 
 @app.command("import")
 def import_(
-    checkpoint: Annotated[Path, typer.Argument(help="A state dict, e.g. latest_net_G.pth.")],
-    out: Annotated[Path, typer.Option(help="The generator's file to write, for export.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="The generator's weights, e.g. latest_net_G.pth.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(help="The file to write, e.g. mine.pt; export, translate and live take it."),
+    ],
     name: Annotated[
         str, typer.Option(help="Name of the generator; default: the file's name.")
     ] = "",
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Import a generator trained with pytorch-CycleGAN-and-pix2pix."""
+    """Turn a checkpoint of pytorch-CycleGAN-and-pix2pix into a generator's file for other verbs."""
     from ..bundle.resolve import Kind, resolve
 
     resolve(checkpoint, Kind.CHECKPOINT)

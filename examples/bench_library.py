@@ -5,7 +5,7 @@ python examples/bench_library.py monet-conv report
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 import pleinair
 
@@ -20,10 +20,17 @@ def main(bundle: str, out: str, **narrower: object) -> dict[str, str]:
         print(f"{row.backend} {row.precision}: {row.fps:.1f} fps, {row.psnr_db:.1f} dB")
     for one in found.skipped:
         print(f"not measured: {one.backend} {one.precision}: {one.reason}")
+    if not good:
+        raise SystemExit(f"nothing of {bundle} that is measured here reaches {FAITHFUL_DB:g} dB")
     best = max(good, key=lambda row: row.fps)
     return {"backend": best.backend, "precision": best.precision}
 
 
 if __name__ == "__main__":
-    choice = main(*sys.argv[1:])
-    print(f"pleinair.load({sys.argv[1]!r}, **{choice})")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bundle", help="a shipped model's name, or a bundle")
+    parser.add_argument("out", help="folder of the report")
+    asked = parser.parse_args()
+    print(f"pleinair.load({asked.bundle!r}, **{main(asked.bundle, asked.out)})")

@@ -8,7 +8,7 @@ For a folder that is complete, `pleinair translate IN OUT` does more: it resumes
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +20,7 @@ AT_ONCE = 2
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
-def main(arriving: str, painted: str, *options: str) -> int:
+def main(arriving: str, painted: str, once: bool = False) -> int:
     """Returns how many pictures were painted."""
     paint = pleinair.load("monet-conv", in_flight=AT_ONCE)
     out, done = Path(painted), 0
@@ -43,10 +43,16 @@ def main(arriving: str, painted: str, *options: str) -> int:
                 if path.suffix.lower() in SUFFIXES and not (out / path.name).exists()
             ]
             done += sum(pool.map(one, new))
-            if "--once" in options:
+            if once:
                 return done
             time.sleep(1)
 
 
 if __name__ == "__main__":
-    print(f"painted {main(*sys.argv[1:])}")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("arriving", help="the folder in which pictures arrive")
+    parser.add_argument("painted", help="the folder for paintings")
+    parser.add_argument("--once", action="store_true", help="paint what is there, then end")
+    print(f"painted {main(**vars(parser.parse_args()))}")

@@ -6,7 +6,7 @@ python examples/opencv_loop.py film.mp4 painted.avi # a file into a file, withou
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 import cv2
 import pleinair
@@ -15,6 +15,8 @@ import pleinair
 def main(source: str, out: str = "") -> int:
     """Paints frame by frame; returns how many there were."""
     capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
+    if not capture.isOpened():
+        raise SystemExit(f"{source} cannot be opened")
     paint = pleinair.load("monet-conv")  # BGR in, BGR out, as OpenCV has it
     writer, count = None, 0
     while True:
@@ -40,4 +42,9 @@ def main(source: str, out: str = "") -> int:
 
 
 if __name__ == "__main__":
-    print(f"{main(*sys.argv[1:])} frames")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", help="a camera's number or a video file")
+    parser.add_argument("out", nargs="?", default="", help="a video file; default: a window")
+    print(f"{main(**vars(parser.parse_args()))} frames")

@@ -6,6 +6,7 @@ python examples/panel.py
 
 from __future__ import annotations
 
+import argparse
 from functools import cache
 
 import gradio
@@ -39,4 +40,5 @@ def panel() -> gradio.Interface:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     panel().launch()

@@ -59,3 +59,7 @@ def _painted(data: bytes) -> Response:
 async def health() -> dict[str, int]:
     """Says how full it is."""
     return {"inside": len(inside), "most": PAINTING + WAITING}
+
+
+if __name__ == "__main__":
+    raise SystemExit(__doc__)

@@ -9,7 +9,7 @@ python examples/subscriber.py film.mp4
 
 from __future__ import annotations
 
-import sys
+import argparse
 import threading
 import time
 from collections.abc import Callable
@@ -89,10 +89,12 @@ class PaintNode:
 
 def main(film: str) -> tuple[int, int]:
     """Plays a film as a camera would; returns how many frames were painted and dropped."""
+    capture = cv2.VideoCapture(film)
+    if not capture.isOpened():
+        raise SystemExit(f"{film} cannot be opened")
     camera, painted, delays = Topic(), Topic(), []
     painted.subscribe(lambda message: delays.append(time.monotonic() - message.stamp))
     node = PaintNode(camera, painted)
-    capture = cv2.VideoCapture(film)
     pause = 1 / (capture.get(cv2.CAP_PROP_FPS) or 30)
     while True:
         good, frame = capture.read()
@@ -106,4 +108,8 @@ def main(film: str) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("film", help="a video file")
+    main(**vars(parser.parse_args()))

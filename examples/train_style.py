@@ -18,7 +18,9 @@ import pleinair
 
 def main(arguments: Sequence[str] | None = None) -> pleinair.Manifest:
     """Returns what was exported."""
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for name in ("paintings", "photographs", "out", "photo", "painting"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--steps", type=int, help="of each stage; the recipe's if none")

@@ -77,12 +77,9 @@ def plan_of(targets: Sequence[str], precisions: Sequence[str]) -> list[tuple[Tar
     plan = [(row, p) for row in rows for p in precisions or PRECISIONS if p in row.precisions]
     if not plan:
         named = f"{' and '.join(targets)} in {' or '.join(precisions)}"
-        raise UsageError(f"there is no {named}; precisions are {_precisions(rows)}")
+        has = "; ".join(f"{row.name} has {', '.join(row.precisions)}" for row in rows)
+        raise UsageError(f"there is no {named}; {has}")
     return plan
-
-
-def _precisions(rows: Sequence[Target]) -> str:
-    return "; ".join(f"of {row.name} {', '.join(row.precisions)}" for row in rows)
 
 
 def parse_budget(texts: Iterable[str]) -> DriftLimits | None:

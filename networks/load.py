@@ -80,8 +80,8 @@ def load_generator(path: Path) -> LoadedGenerator:
     state = load_state(path)
     if state.get("format") != FORMAT:
         raise TrainingError(
-            f"{path} holds no generator of pleinair; give a run's generator.pt, or what"
-            " `pleinair import` makes of a checkpoint of another project"
+            f"{path} holds no generator of pleinair; if it is a checkpoint of another project:"
+            f" pleinair import {path} --out NAME.pt"
         )
     for key in ("architecture", "state", "recipe", "step"):
         if key not in state:

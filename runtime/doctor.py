@@ -63,7 +63,7 @@ def _system() -> Iterator[dict[str, Any]]:
     yield {
         "name": "display",
         "available": window,
-        "about": "" if window else "none: give live --sink http, or a file",
+        "about": "" if window else "give live --sink http, or a file",
     }
     if sys.platform == "linux":
         yield _loopback()
@@ -71,13 +71,13 @@ def _system() -> Iterator[dict[str, Any]]:
     yield {
         "name": "encoders in hardware",
         "available": bool(hardware),
-        "about": ", ".join(hardware) or "none: --hardware cannot be used, software can",
+        "about": ", ".join(hardware) or "translate encodes in software, without --hardware",
     }
     npm = shutil.which("npm")
     yield {
         "name": "npm",
         "available": bool(npm),
-        "about": "" if npm else "none: export --target web says where to put its file instead",
+        "about": "" if npm else "export --target web says where to put its file instead",
     }
 
 
@@ -89,7 +89,7 @@ def _loopback() -> dict[str, Any]:
     ]
     about = ", ".join(names)
     if not names:
-        about = f"none: {MODPROBE}"
+        about = MODPROBE
     elif _EXCLUSIVE.is_file() and "Y" not in _EXCLUSIVE.read_text(encoding="utf-8"):
         about += "; browsers do not list it without exclusive_caps=1"
     return {"name": "devices for calls", "available": bool(names), "about": about}
@@ -104,6 +104,7 @@ def _part(name: str, library: str, install: str) -> dict[str, Any]:
     available = any_installed(library)
     return {
         "name": name,
+        "library": library,
         "available": available,
         "version": versions_of([library]).get(library),
         "install": None if available else install,

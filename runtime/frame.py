@@ -29,6 +29,7 @@ class Frame:
     alpha: npt.NDArray[Any] | None = None  # [H, W], for pictures that have one
     profile: bytes = b""  # ICC, that a picture is to be written in; sRGB if empty
     state: dict[str, npt.NDArray[Any]] | None = None  # what the next frame's painting starts from
+    is_repeated: bool = False  # the last picture once more, while paused
     captured: float = field(default_factory=time.perf_counter)  # for the delay
     # Makes ``rgb``, which has no pixels until then, and ``alpha``; no pixels if they are damaged.
     later: Callable[[], Pixels] | None = None

@@ -36,7 +36,7 @@ class Painter(Protocol):
     """
 
     def prepare(self, rgb: Pixels) -> Any:
-        """Takes a frame; returns what to paint."""
+        """Takes a frame; returns what to paint, or None to show the last picture once more."""
 
     def is_painted(self, prepared: Any) -> bool:
         """Whether it has to be painted; if not, ``finish`` is given None."""
@@ -68,8 +68,8 @@ class Stage:
 class Report:
     """What a run of the pipeline did."""
 
-    frames: int = 0  # that reached the sink
-    seconds: float = 0.0
+    frames: int = 0  # that reached the sink; while paused, the picture there is none
+    seconds: float = 0.0  # without pauses; live, since the first frame
     dropped: int = 0
     size: tuple[int, int] | None = None  # (width, height) of the last frame
     decode: Stage = field(default_factory=Stage)
@@ -80,7 +80,7 @@ class Report:
 
     @property
     def fps(self) -> float:
-        """Frames a second, from start to end."""
+        """Frames a second."""
         return self.frames / self.seconds if self.seconds else 0.0
 
     def add(self, other: Report) -> None:
@@ -122,13 +122,19 @@ class Pipeline:
         self.painted: FrameQueue[Frame] = FrameQueue(capacity, newest_wins=source.live)
         self.places = threading.Semaphore(in_flight)  # for frames that are painted
         self.report = Report()
+        self.paused, self.shown = 0.0, 0.0  # seconds in all; when the last frame was shown
         self.failure: BaseException | None = None
         self.lock = threading.Lock()
 
     def run(
         self, sink: Sink, duration: float | None = None, progress: Progress | None = None
     ) -> Report:
-        """Runs until the source ends, the sink asks for the end, or ``duration`` seconds are over.
+        """Runs until the source ends or the sink asks for the end.
+
+        Args:
+            sink: What takes the painted frames.
+            duration: Seconds after the first of them at which to end.
+            progress: Called after each.
 
         Raises:
             PleinairError: Whatever a stage raised; the sink is left to the caller to discard.
@@ -144,31 +150,24 @@ class Pipeline:
         report, start = self.report, time.perf_counter()
         for thread in threads:
             thread.start()
-        timer = threading.Timer(
-            min(duration or 0, threading.TIMEOUT_MAX), self.painted.close, kwargs={"discard": True}
-        )
+        # A timer, and not a look at the clock after each frame: there may be no other.
+        seconds = min(duration or 0, threading.TIMEOUT_MAX)
+        timer = threading.Timer(seconds, self.painted.close, kwargs={"discard": True})
         timer.daemon = True
-        if duration is not None:
-            timer.start()  # and not a look at the clock after each frame: there may be none
         try:
             while (frame := self.painted.get()) is not None:
-                began = time.perf_counter()
-                if self.source.live:
-                    report.delays.append(began - frame.captured)
-                    del report.delays[:-_DELAYS]
-                wanted = sink.write(frame)
-                now = time.perf_counter()
-                report.encode.seconds += now - began
-                report.encode.calls += 1
-                report.frames += 1
-                report.size = (frame.rgb.shape[1], frame.rgb.shape[0])
+                if not report.encode.calls:
+                    start = frame.captured if self.source.live else start
+                    if duration is not None:
+                        timer.start()
+                wanted = self._show(frame, sink)
                 if progress:
                     progress(report.frames)
                 if not wanted:
                     break
         finally:
             timer.cancel()
-            report.seconds = time.perf_counter() - start
+            report.seconds = time.perf_counter() - start - self.paused
             report.dropped = self.captured.dropped + self.painted.dropped
             for queue in (self.captured, self.prepared, self.painted):
                 queue.close(discard=True)
@@ -179,6 +178,24 @@ class Pipeline:
         if self.failure is not None:
             raise self.failure
         return report
+
+    def _show(self, frame: Frame, sink: Sink) -> bool:
+        """Hands a frame to the sink and notes it; returns whether the sink wants more."""
+        report, began = self.report, time.perf_counter()
+        wanted = sink.write(frame)
+        now = time.perf_counter()
+        report.encode.seconds += now - began
+        report.encode.calls += 1
+        if frame.is_repeated:
+            self.paused += now - self.shown
+        else:
+            report.frames += 1
+            report.size = (frame.rgb.shape[1], frame.rgb.shape[0])
+            if self.source.live:
+                report.delays.append(began - frame.captured)
+                del report.delays[:-_DELAYS]
+        self.shown = now
+        return wanted
 
     def _guard(self, stage: Callable[[], None], queue: FrameQueue[Any]) -> None:
         """Runs a stage; its end, good or bad, closes the queue that it fills."""
@@ -217,7 +234,7 @@ class Pipeline:
             while (waiting := self.prepared.get()) is not None:
                 frame, prepared, painting = waiting
                 handed = frame_like(frame, self.painter.finish(prepared, painting))
-                handed.state = self.painter.state()
+                handed.state, handed.is_repeated = self.painter.state(), prepared is None
                 with self.lock:
                     self.report.infer.calls += 1
                 if not self.painted.put(handed):

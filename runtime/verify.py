@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -15,6 +16,7 @@ from ..bundle.bundle import Bundle, RefusedArtifact
 from ..bundle.manifest import Artifact, Drift
 from ..errors import BackendError, BundleError, MediaError, first_line
 from ..pictures import Pixels
+from ..progress import Progress, Say
 from .backends import BACKENDS, Backend
 from .probe import probe
 from .sources.demo_clip import DEMO_CLIP
@@ -48,7 +50,29 @@ class Verification(TypedDict):
     artifacts: list[VerifiedArtifact]
 
 
-def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12) -> Verification:
+@dataclass
+class _Pictures:
+    """Pictures that are gone through once for each painter; ``progress`` hears of each."""
+
+    frames: list[Pixels]
+    total: int  # of all times
+    progress: Progress
+    done: int = 0
+
+    def __iter__(self) -> Iterator[Pixels]:
+        for frame in self.frames:
+            yield frame
+            self.done += 1
+            self.progress(self.done, self.total)
+
+
+def verify(
+    model: str | Path,
+    pictures: str | Path = DEMO_CLIP,
+    count: int = 12,
+    progress: Progress = lambda done, total: None,
+    say: Say = lambda sentence: None,
+) -> Verification:
     """Checks every artifact and, with each backend here that can run it, its drift.
 
     The reference is the bundle's own FP32 artifact in ONNX Runtime, so no PyTorch is needed; it is
@@ -58,6 +82,8 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
         model: A shipped model's name, or a bundle's folder or zip.
         pictures: A folder of pictures or a video to measure with; by default the demo clip.
         count: How many pictures to measure with.
+        progress: Called with how many paintings are done and how many there will be.
+        say: Called with a sentence on what is painted.
 
     Returns:
         The findings. If several backends run an artifact, all but the first have their distance
@@ -72,21 +98,23 @@ def verify(model: str | Path, pictures: str | Path = DEMO_CLIP, count: int = 12)
     """
     bundle = Bundle.open(model)
     frames = list(frames_of(pictures, count))
-    reference_artifact = bundle.find("onnx", "fp32")
     if not frames:
         raise MediaError(f"{pictures} holds no picture to measure with")
+    fp32 = bundle.find("onnx", "fp32")
+    painters = sum(len(_runners(bundle, one)) for one in bundle.manifest.artifacts) + bool(fp32)
+    say(f"{len(frames)} x {painters} paintings: each picture with each artifact in each backend")
+    through = _Pictures(frames, len(frames) * painters, progress)
     reference = None
-    if reference_artifact:
+    if fp32:
         with contextlib.suppress(BundleError, BackendError):  # reported below, in its row
-            reference = paint_all(bundle, reference_artifact, BACKENDS["onnxruntime"], frames)
-    rows, problems = [], _weights_problems(bundle)
-    notes: list[str] = []
+            reference = paint_all(bundle, fp32, BACKENDS["onnxruntime"], through)
+    rows, problems, notes = [], _weights_problems(bundle), list[str]()
     for artifact in bundle.manifest.artifacts:
         row, is_whole = _row_of(bundle, artifact, problems)
         rows.append(row)
         if not is_whole:
             continue
-        for backend, found in _measure(bundle, artifact, frames, reference):
+        for backend, found in _measure(bundle, artifact, through, reference):
             row["measured"] += [found] if len(found) > 1 else []
             fails = "error" in found or _may_be_chosen(backend, artifact)
             said = problems if fails else notes
@@ -172,19 +200,27 @@ def _check_graph(path: Path) -> str:
     return "ok"
 
 
+def _runners(bundle: Bundle, artifact: Artifact) -> list[Backend]:
+    """Returns the backends here that run an artifact; PyTorch reads others than its own slowly."""
+    return [
+        row
+        for row in BACKENDS.values()
+        if row.available
+        and row.runs(artifact.device)
+        and (row.name != "torch" or artifact.target == "pt2")
+        and artifact.target in row.takes(bundle)
+    ]
+
+
 def _measure(
-    bundle: Bundle, artifact: Artifact, frames: list[Pixels], reference: list[Painted] | None
+    bundle: Bundle, artifact: Artifact, frames: _Pictures, reference: list[Painted] | None
 ) -> Iterator[tuple[Backend, dict[str, Any]]]:
     """Yields a row for each backend here that runs an artifact: its drift, or what failed.
 
     The second and later ones are also compared with the first: runtimes of the same artifact.
     """
     first: tuple[str, list[Painted]] | None = None
-    for backend in BACKENDS.values():
-        here = backend.available and backend.runs(artifact.device)
-        peer = backend.name == "torch" and artifact.target != "pt2"  # reads other formats slowly
-        if not here or peer or artifact.target not in backend.takes(bundle):
-            continue
+    for backend in _runners(bundle, artifact):
         row: dict[str, Any] = {"backend": backend.name}
         try:
             painted = paint_all(bundle, artifact, backend, frames)
@@ -211,7 +247,7 @@ def _drift(
 
 
 def paint_all(
-    bundle: Bundle, artifact: Artifact, backend: Backend, frames: list[Pixels]
+    bundle: Bundle, artifact: Artifact, backend: Backend, frames: Iterable[Pixels]
 ) -> list[Painted]:
     """Paints pictures with an artifact and a backend; returns the plans, too, if it has strokes.
 

@@ -10,12 +10,15 @@ import shutil
 import signal
 import struct
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -26,6 +29,23 @@ from hypothesis import settings
 ROOT = Path(__file__).parent.parent
 settings.register_profile("untimed", deadline=None)  # speed is measured in benchmarks, never here
 settings.load_profile("untimed")
+
+# Files that take long come first: the other process would have nothing left to do beside the last.
+LONGEST = (
+    *("export/test_exporter", "export/targets/test_coreml", "deploy/jetson", "benchmarks/test_run"),
+    *("train/test_run", "export", "deploy", "benchmarks", "examples", "runtime/translate"),
+    *("cli", "docs", "runtime/sources", "train/test_trainer"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Orders the files; `--no-loadscope-reorder` keeps xdist from ordering them otherwise."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+
+    def order(item: pytest.Item) -> int:
+        return min((place[name] for name in LONGEST if f"tests/{name}" in item.nodeid), default=99)
+
+    items.sort(key=order)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -111,30 +131,70 @@ def bundle(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def converted_once() -> Iterator[dict[Any, Any]]:
-    """Lets torch.onnx convert equal generators once, as that is most of a small export's time.
+def once_a_run(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Makes a folder that the processes of a run share, as it takes long to make."""
+    from filelock import FileLock
 
-    It yields what it keeps, to be cleared where converting anew is the point.
-    """
-    import torch
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
 
-    programs: dict[tuple[str, str], Any] = {}
-    convert = torch.onnx.export
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder = shared / name
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "made").exists():
+                folder.mkdir()
+                fill(folder)
+                (folder / "made").touch()
+        return folder
 
-    def once(graph: Any, example: Any, *arguments: Any, **options: Any) -> Any:
+    return make
+
+
+class Converted:
+    """What torch.onnx made of graphs, in files that the processes of a run share."""
+
+    def __init__(self, folder: Path, convert: Callable[..., Any]) -> None:
+        self.folder, self.convert = folder, convert
+
+    def __call__(self, graph: Any, example: Any, *arguments: Any, **options: Any) -> Any:
+        import onnx
+        import torch
+        from filelock import FileLock
+
         same = io.BytesIO()
         try:
             torch.save((graph, example), same)
         except Exception:  # it holds what cannot be pickled
-            return convert(graph, example, *arguments, **options)
-        key = hashlib.sha256(same.getbuffer()).hexdigest(), repr((arguments, options))
-        if key not in programs or not options.get("dynamo"):  # the other one writes files
-            programs[key] = convert(graph, example, *arguments, **options)
-        return programs[key]
+            return self.convert(graph, example, *arguments, **options)
+        if not options.get("dynamo"):  # the other one writes files
+            return self.convert(graph, example, *arguments, **options)
+        key = same.getvalue() + repr((arguments, options)).encode()
+        path = self.folder / f"{hashlib.sha256(key).hexdigest()}.onnx"
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                program = self.convert(graph, example, *arguments, **options)
+                path.write_bytes(program.model_proto.SerializeToString())
+        return SimpleNamespace(model_proto=onnx.load(path))
+
+    @contextmanager
+    def anew(self) -> Iterator[None]:
+        """Converts all again, where that is the point."""
+        shared, self.folder = self.folder, Path(tempfile.mkdtemp(dir=self.folder))
+        yield
+        self.folder = shared
+
+
+@pytest.fixture(scope="session")
+def converted_once(once_a_run: Callable[..., Path]) -> Iterator[Converted]:
+    """Lets torch.onnx convert equal generators once, as that is most of a small export's time."""
+    import torch
 
     with pytest.MonkeyPatch.context() as patch:
+        once = Converted(once_a_run("converted", lambda folder: None), torch.onnx.export)
         patch.setattr(torch.onnx, "export", once)
-        yield programs
+        yield once
 
 
 @pytest.fixture(scope="session")
@@ -164,30 +224,22 @@ def stroke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def once_a_run(
-    tmp_path_factory: pytest.TempPathFactory, worker_id: str
-) -> Callable[[str, Callable[[Path], object]], Path]:
-    """Makes a folder that the processes of a run share, as it takes long to make."""
-    from filelock import FileLock
+def small_photos(once_a_run: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """The photographs cut to two sizes, to export by: getting ready for each size takes long."""
+    from pleinair.pictures import list_pictures, read_picture, write_picture
 
-    own = tmp_path_factory.getbasetemp()
-    shared = own if worker_id == "master" else own.parent
+    def fill(folder: Path) -> None:
+        (folder / "photos").mkdir()
+        for number, path in enumerate(list_pictures(ROOT / "tests" / "data" / "photos")):
+            width = 96 if number % 4 else 128
+            write_picture(folder / "photos" / path.name, read_picture(path)[0][:96, :width])
 
-    def make(name: str, fill: Callable[[Path], object]) -> Path:
-        folder = shared / name
-        with FileLock(f"{folder}.lock"):
-            if not (folder / "made").exists():
-                folder.mkdir()
-                fill(folder)
-                (folder / "made").touch()
-        return folder
-
-    return make
+    return once_a_run("small_photos", fill) / "photos"
 
 
 @pytest.fixture(scope="session")
 def stroke_bundle(
-    stroke_run: Path, photos: Path, once_a_run: Any, converted_once: dict[Any, Any]
+    stroke_run: Path, photos: Path, once_a_run: Any, converted_once: Converted
 ) -> Path:
     """The same, exported; by photographs of one size, as getting ready for each takes long."""
     from pleinair.api.export import export
@@ -196,7 +248,7 @@ def stroke_bundle(
     def fill(folder: Path) -> None:
         (folder / "photos").mkdir()
         for path in list_pictures(photos)[:4]:
-            write_picture(folder / "photos" / path.name, read_picture(path)[0][:96, :128])
+            write_picture(folder / "photos" / path.name, read_picture(path)[0][:96, :96])
         targets = ("onnx", "openvino")
         export(stroke_run, folder / "tiny", targets=targets, calibration=folder / "photos")
 

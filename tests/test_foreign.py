@@ -195,23 +195,21 @@ RECIPES = [
 
 @pytest.mark.parametrize("text", RECIPES, ids=range(len(RECIPES)))
 def test_damaged_recipes(tmp_path, text):
-    from pleinair.train.recipe import load_recipe
     from pleinair.train.stages import load_stages
 
     path = tmp_path / "r.toml"
     path.write_text(text)
-    for load in (load_recipe, load_stages):
-        with pytest.raises(PleinairError, match=r"r\.toml"):
-            load(path)
+    with pytest.raises(PleinairError, match=r"r\.toml"):
+        load_stages(path)
 
 
 def test_damaged_overrides():
-    from pleinair.train.recipe import load_recipe
     from pleinair.train.shipped import find_recipe
+    from pleinair.train.stages import load_stages
 
     for override in ("a=" + "[" * DEEP, "." * 500 + "=1", "=", "a", "optim=3"):
         with pytest.raises(PleinairError):
-            load_recipe(find_recipe(Path("hand")), [override])
+            load_stages(find_recipe(Path("hand")), [override])
 
 
 @TEXT

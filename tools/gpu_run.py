@@ -27,9 +27,10 @@ from pleinair.errors import PleinairError, TrainingError, UsageError
 from pleinair.export.sources.start import PAINTER, shipped_start
 from pleinair.tools.gpu_pack import FEATURES
 from pleinair.tools.gpu_sheet import show
-from pleinair.train.recipe import Recipe, load_recipe
+from pleinair.train.recipe import Recipe
 from pleinair.train.run import train
 from pleinair.train.shipped import RECIPES
+from pleinair.train.stages import load_stages
 
 RECIPE = RECIPES / "monet.toml"
 GPU = {
@@ -131,7 +132,8 @@ def _features(data: Path) -> dict[str, Any]:
 
 def _recipe(changes: Mapping[str, Any], steps: int) -> Recipe:
     changes = {**changes, "optim.steps": steps}
-    return load_recipe(RECIPE, [f"{key}={json.dumps(value)}" for key, value in changes.items()])
+    overrides = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
+    return load_stages(RECIPE, overrides)[-1].recipe
 
 
 def _pace(recipe: Recipe, out: Path, device: str, start: Path) -> tuple[float, float]:

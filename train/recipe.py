@@ -5,7 +5,6 @@ A comment explains each field. Unknown keys are refused, with the nearest known 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -273,21 +272,6 @@ class Recipe(_Section):
     evaluate: EvaluateSection = EvaluateSection()
     compute: ComputeSection = ComputeSection()
     log: LogSection = LogSection()
-
-
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Reads a recipe and applies ``section.key=value`` overrides (values as in TOML, or bare text).
-
-    For a recipe with stages this is the last one, see ``stages.load_stages``.
-
-    Raises:
-        TrainingError: The file is missing or no TOML, or a key or value is not valid.
-    """
-    values = read_recipe(path)
-    values.pop("stages", None)
-    for override in overrides:
-        apply_override(values, override)
-    return validate_recipe(values, str(path))
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

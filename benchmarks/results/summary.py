@@ -19,7 +19,8 @@ def summarize_run(results: Results) -> str:
     name, machine = environment["bundle"]["title"], environment["machine"]["cpu"]
     cores = environment["method"]["threads"]
     where = f"On {machine} with {cores} core{'s' if cores != 1 else ''}"
-    group = ours(headline_group(results["results"]))
+    rows = headline_group(results["results"])
+    group = ours(rows) or rows
     if not group:
         return f"{where}, {_nothing_timed(results, name)}"
     best = fastest(group)
@@ -70,8 +71,8 @@ def ours(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def fastest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The row with the shortest median time among our backends."""
-    return min(ours(rows), key=lambda row: float(row["p50_ms"]))
+    """The row with the shortest median time among our backends, or peers where there is none."""
+    return min(ours(rows) or rows, key=lambda row: float(row["p50_ms"]))
 
 
 def headline_group(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -217,13 +217,14 @@ def live(
     look: Look = Look(),
     controls: Controls | None = None,
     duration: float | None = None,
+    loop: bool = False,
     stroke: str = "",
     overwrite: bool = False,
     wait: bool = False,
     progress: Callable[[int], None] | None = None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> LiveResult:
-    """Paints a live source until it ends, the viewer quits or ``duration`` seconds are over.
+    """Paints a live source until it ends, the viewer quits or ``duration`` is over.
 
     Args:
         source: A camera's index, a URL, or a file (played at its own pace).
@@ -239,7 +240,8 @@ def live(
         look: Size, mirror, side by side, steadiness, frame rate to hold.
         controls: What can be changed along the way, also from another thread; made of ``strength``
             and ``look`` if not given.
-        duration: Seconds.
+        duration: Seconds from the first painting.
+        loop: Whether a video file begins again at its end.
         stroke: Size of strokes, ``fine``, ``medium`` or ``large``; the model's if empty.
         overwrite: Whether an existing recording may be replaced.
         wait: Whether to wait while another process writes the same recording.
@@ -267,7 +269,7 @@ def live(
     with contextlib.ExitStack() as until_done:
         for file in (one for one in sinks if not is_screen(one)):
             until_done.enter_context(_recording(file, source, overwrite, wait))
-        opened = until_done.enter_context(open_live(source, camera))
+        opened = until_done.enter_context(open_live(source, camera, loop))
         opened.say = say
         size = look.size or opened.size
 

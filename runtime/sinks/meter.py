@@ -18,7 +18,11 @@ class Meter:
         self.delays: deque[float] = deque(maxlen=_FRAMES)
 
     def note(self, frame: Frame) -> None:
-        """Notes a frame at the moment when it is shown."""
+        """Notes a frame at the moment when it is shown; while paused there is no rate."""
+        if frame.is_repeated:
+            self.shown.clear()
+            self.delays.clear()
+            return
         now = time.perf_counter()
         self.shown.append(now)
         self.delays.append(now - frame.captured)

@@ -10,6 +10,7 @@ from pathlib import Path
 from ...errors import MediaError, PleinairError, UsageError
 from ...progress import Say
 from ..controls import Controls
+from ..sources.pictures import PictureSource
 from ..sources.source import Source
 from ..sources.video import VideoSource
 from .http import HttpSink, parse_address
@@ -121,7 +122,9 @@ def _open(
         page = HttpSink(address, controls, recordings, what, say)
         if isinstance(source, VideoSource) and not source.is_url:
             length = f", after {source.info.seconds:.0f} s" if source.info.seconds else ""
-            say(f"the page ends with {source.label}{length}")
+            say(f"the page ends with {source.label}{length}; --loop plays it again and again")
+        elif isinstance(source, PictureSource):
+            say(f"the page ends with {source.label}; translate paints pictures into files")
         return page
     video = VideoSink(Path(spec), source)
     for note in video.plan.notes if video.plan else ():

@@ -27,7 +27,7 @@ def paint_folder(work: Work, items: list[Item], folder: Path) -> None:
             if item.is_video and item not in left:  # interrupted just before its notes were removed
                 clear(job_folder(item.target))
         _check_left(work, left, done)
-        work.result.kept = len(items) - len(left)
+        work.result.kept = work.result.finished = len(items) - len(left)
         left = foresee(work, left)
         job.begin({})
         try:

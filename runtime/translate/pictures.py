@@ -41,4 +41,5 @@ def paint_pictures(
         pipeline = Pipeline(source, stylizer)
         report = pipeline.run(sink, progress=lambda n: work.progress(n, len(items)))
         work.add(report, stylizer)
+        work.result.pictures += report.frames
         work.result.problems += source.problems

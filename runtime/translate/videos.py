@@ -94,6 +94,7 @@ def paint_video(work: Work, item: Item, folder: Job | None = None) -> None:
             report = _run(work, source, stylizer, sink)
             result.kept += before
             work.add(report, stylizer)
+            result.videos += bool(report.frames)
             if not (report.frames or before):
                 raise MediaError("; ".join(source.problems) or f"{item.source} holds no frames")
             painted = time.perf_counter()

@@ -29,14 +29,20 @@ class Translation:
     Attributes:
         report: Times and counts of this run.
         stylizer: The painter.
-        kept: Frames and pictures that an interrupted run painted before.
+        pictures: How many this run painted.
+        videos: How many this run painted, or the rest of them.
+        kept: Files that an interrupted run had finished, and frames of those that it had begun.
+        finished: The files among these.
         problems: Files that could not be read, or only in part.
         notes: What was left out on purpose.
     """
 
     report: Report = field(default_factory=Report)
     stylizer: Stylizer | None = None
+    pictures: int = 0
+    videos: int = 0
     kept: int = 0
+    finished: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -58,6 +64,9 @@ class Translation:
             },
             "dropped": report.dropped,
             "kept": self.kept,
+            "finished": self.finished,
+            "pictures": self.pictures,
+            "videos": self.videos,
         }
 
 

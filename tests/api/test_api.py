@@ -28,9 +28,16 @@ def test_train_returns_its_generator(tmp_path):
 
 
 def test_verify_says_what_it_found(bundle, photos):
-    found = pleinair.verify(bundle, photos, count=1)
+    said, steps = [], []
+    found = pleinair.verify(
+        bundle, photos, 2, lambda done, total: steps.append((done, total)), said.append
+    )
     assert found["ok"]
     assert {row["hash"] for row in found["artifacts"]} == {"ok"}
+    painters = 1 + sum(len(row["measured"]) for row in found["artifacts"])  # and the reference
+    told = "paintings: each picture with each artifact in each backend"
+    assert said == [f"2 x {painters} {told}"]
+    assert steps == [(done, 2 * painters) for done in range(1, 2 * painters + 1)]
 
 
 @pytest.mark.parametrize(

@@ -325,4 +325,8 @@ def test_what_cannot_paint_strokes_is_no_matter_of_installing():
     _, skipped = plan_variants(Bundle.open("monet"), ["litert", "torch"], ["int8"])
     reasons = {one.backend: one.reason for one in skipped}
     assert reasons["litert"] == "litert cannot paint strokes"
-    assert reasons["torch"].endswith("takes frames alone, and strokes need a canvas")
+    assert reasons["torch"].startswith("PyTorch has no INT8 convolutions")
+    _, skipped = plan_variants(Bundle.open("monet"), ["torch", "torch-compile"], ["fp32"])
+    reasons = {one.backend: one.reason for one in skipped}
+    assert reasons["torch"].endswith("pleinair export monet --target pt2 --out BUNDLE")
+    assert reasons["torch-compile"].endswith("takes frames alone, and strokes need a canvas")

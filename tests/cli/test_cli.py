@@ -153,7 +153,8 @@ def test_stats_and_json_are_the_same_object(here, cli, make_video):
     stats = json.loads(run.out)
     assert json.loads((here / "s.json").read_text()) == stats
     assert list(stats) == [
-        *("frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped", "kept")
+        *("frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped"),
+        *("kept", "finished", "pictures", "videos"),
     ]
     assert set(stats["stages"]) == {"decode_ms", "infer_ms", "encode_ms"}
     assert (stats["frames"], stats["size"], stats["dropped"]) == (12, [64, 48], 0)
@@ -301,7 +302,9 @@ def test_verify(cli, bundle, photos, tmp_path):
     assert [row["hash"] == "ok" for row in found["artifacts"]].count(False) == 1
     run = cli("verify", bundle, "--pictures", photos)
     assert run.code == 1
-    assert "artifact int8.onnx does not have the sha256" in run.error()
+    what, problem = run.said()
+    assert what.endswith("paintings: each picture with each artifact in each backend")
+    assert "artifact int8.onnx does not have the sha256" in problem
     assert "bad" in run.out
 
 
@@ -335,7 +338,7 @@ def test_doctor_shows_whole_install_lines(cli, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     out = cli("doctor").out
     for extra in ("openvino", "train", "export"):
-        assert f'missing: pip install "pleinair[{extra}]"' in out
+        assert f'pip install "pleinair[{extra}]"' in out
 
 
 def test_a_missing_extra_says_how_to_get_it(here, cli, monkeypatch):

@@ -188,7 +188,7 @@ WALKED = [
     ("export monet --out b --max-drift psnr:38", 2, "not of the form MEASURE=NUMBER"),
     ("export monet --out b --max-drift lpips=0.1", 2, "unknown measure of drift 'lpips'; known:"),
     ("export film.mp4 --out b", 1, PICTURE),
-    ("deploy jetson monet --out k --precision fp32", 2, "precisions are of jetson fp16, int8"),
+    ("deploy jetson monet --out k --precision fp32", 2, "jetson has fp16, int8"),
     ("deploy jetson monet --out k --precision int4", 2, "did you mean 'int8'?"),
     ("deploy docker", 2, "'docker' is not a verb of pleinair deploy"),
     ("import film.mp4 --out m.pt", 1, PICTURE),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import plistlib
 import re
+import runpy
 import shutil
 import sys
 import threading
@@ -47,6 +49,24 @@ def test_each_example_is_in_the_list():
     assert {name for name in there if name != "__pycache__"} == listed
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+def test_help(name, monkeypatch, capsys):
+    for needed in {"panel": ["gradio"], "service": ["fastapi", "python_multipart"]}.get(name, ()):
+        pytest.importorskip(needed)
+    path = EXAMPLES / f"{name}.py"
+    monkeypatch.setattr(sys, "argv", [path.name, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(path), run_name="__main__")
+    said = ended.value.code or capsys.readouterr().out  # a service is started by uvicorn
+    assert ast.get_docstring(ast.parse(path.read_text())).splitlines()[0] in said
+
+
+@pytest.mark.parametrize("name", ["opencv_loop", "subscriber"])
+def test_a_film_that_is_not_there(name):
+    with pytest.raises(SystemExit, match=r"^nowhere\.mp4 cannot be opened$"):
+        module(name).main("nowhere.mp4")
+
+
 def test_opencv_loop(here):
     assert module("opencv_loop").main("film.mp4", "painted.avi") == 10
     capture = cv2.VideoCapture("painted.avi")
@@ -61,8 +81,8 @@ def test_folder(here, photos):
         shutil.copy(photos / name, here / "in")
     (here / "in" / "02.jpg").write_bytes(b"not yet whole")
     example = module("folder")
-    assert example.main("in", "out", "--once") == 2
-    assert example.main("in", "out", "--once") == 0  # nothing is done twice
+    assert example.main("in", "out", once=True) == 2
+    assert example.main("in", "out", once=True) == 0  # nothing is done twice
     assert sorted(path.name for path in (here / "out").iterdir()) == ["00.jpg", "01.jpg"]
 
 

@@ -15,14 +15,14 @@ DATA = Path(__file__).parent.parent / "data"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _converted_once(converted_once: dict[Any, Any]) -> None:
+def _converted_once(converted_once: object) -> None:
     """All exports here."""
 
 
 @pytest.fixture(scope="session")
-def photos() -> Path:
-    """A folder of small real photographs."""
-    return DATA / "photos"
+def photos(small_photos: Path) -> Path:
+    """A folder of small real photographs, of two sizes."""
+    return small_photos
 
 
 def save_generator(path: Path, architecture: str = "edge_s", **options: Any) -> Path:

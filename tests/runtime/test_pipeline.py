@@ -11,6 +11,7 @@ import pytest
 from pleinair.pictures import Pixels
 from pleinair.runtime.frame import NO_PIXELS, Frame
 from pleinair.runtime.pipeline import Pipeline
+from pleinair.runtime.sinks.meter import Meter
 from pleinair.runtime.sinks.sink import NullSink, Sink
 from pleinair.runtime.sources.source import Source
 
@@ -229,7 +230,53 @@ def test_progress_counts_frames():
 @pytest.mark.parametrize("duration", [0, float("inf"), 1e12])
 def test_any_duration(duration):
     report = Pipeline(Numbers(5), lambda rgb: rgb).run(NullSink(), duration=duration)
-    assert report.frames == (5 if duration else report.frames)
+    assert report.frames == 5 if duration else 1 <= report.frames <= 5
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_duration_begins_with_the_first_frame(live):
+    waited = threading.Event()
+
+    def paint(rgb):  # the first frame takes twice the duration, as when an engine is compiled
+        waited.is_set() or waited.wait(0.4)
+        waited.set()
+        return rgb
+
+    report = Pipeline(Numbers(10_000, live, pause=0.01), paint).run(NullSink(), duration=0.2)
+    assert report.frames
+
+
+def test_a_picture_that_is_shown_while_paused_is_no_frame():
+    class Paused(Seldom):
+        """Paused for frames 10 to 19."""
+
+        def prepare(self, rgb):
+            return None if 10 <= rgb[0, 0, 0] < 20 else rgb
+
+        def is_painted(self, prepared):
+            return False
+
+        def finish(self, prepared, painting):
+            time.sleep(0.1 if prepared is None else 0)
+            return np.zeros((2, 3, 3), np.uint8) if prepared is None else prepared
+
+    sink, meter = Collecting(), Meter()
+
+    class Metered(Sink):
+        def write(self, frame: Frame) -> bool:
+            meter.note(frame)
+            rates.append(meter.fps)
+            return sink.write(frame)
+
+    rates: list[float] = []
+    began = time.perf_counter()
+    report = Pipeline(Numbers(30, pause=0.01), Paused()).run(Metered())
+    took = time.perf_counter() - began
+    assert len(sink.seen) == 30  # a window and a virtual camera go on
+    assert (report.frames, report.encode.calls) == (20, 30)
+    assert took - report.seconds > 0.5  # of the pause, which is at least a second
+    assert rates[9] > 0
+    assert set(rates[10:20]) == {0.0}
 
 
 class Deferring(Numbers):

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from pleinair.errors import TrainingError
-from pleinair.train.recipe import load_recipe
+from pleinair.train.recipe import Recipe
+from pleinair.train.stages import load_stages
 
 ROOT = Path(__file__).parent.parent.parent
 MINIMAL = 'name = "a"\n[data]\nroot = "d"\n[optim]\nsteps = 1\n'
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe without its stages."""
+    return load_stages(path, overrides)[-1].recipe
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.stem)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pleinair.networks.checkpoint import load_state
 from pleinair.pictures import list_pictures, read_picture, write_picture
-from pleinair.train.recipe import Recipe, load_recipe
+from pleinair.train.recipe import Recipe
 from pleinair.train.run import train
+from pleinair.train.stages import load_stages
 
 DATA = Path(__file__).parent.parent / "data"
 RECIPES = {path.stem: path for path in (DATA.parent.parent / "recipes").glob("*.toml")}
@@ -18,6 +20,11 @@ assert "smoke" in RECIPES
 # As small as it gets, on one processor; folders, losses, schedule and precision stay its own.
 SMALL = ("data.crop=32", "data.workers=0", "model.ndf=4", "optim.steps=1", "optim.batch=1")
 HERE = ("compute.devices=1", "compute.compile=false")
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe without its stages."""
+    return load_stages(path, overrides)[-1].recipe
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 from pleinair.benchmarks.results.compare import compare
 from pleinair.benchmarks.results.devices import BEGIN, END, merge, read_devices, submit, to_markdown
 from pleinair.benchmarks.results.file import read_results
+from pleinair.benchmarks.results.summary import summarize_run
 from pleinair.errors import PleinairError, UsageError
 
 ROOT = Path(__file__).parents[3]
@@ -30,6 +31,17 @@ def slowed(results, by: float, which=lambda row: True):
         row["rounds_p50_ms"] = [value * by for value in row["rounds_p50_ms"]]
         row["rounds_fps"] = [value / by for value in row["rounds_fps"]]
     return found
+
+
+def test_a_run_of_peers_alone_has_its_sentence(results):
+    for row in results["results"]:
+        row["backend"] = "torch"
+    said = summarize_run(results)
+    assert "Monet, convolutional paints 64x48 frames in " in said
+    assert " with torch " in said
+    for row in results["results"]:
+        row["p50_ms"] = None
+    assert "nothing of Monet, convolutional could be measured" in summarize_run(results)
 
 
 def test_nothing_changed(steady):

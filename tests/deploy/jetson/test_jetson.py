@@ -32,10 +32,12 @@ KIT = ROOT / "deploy" / "jetson" / "kit"
 
 
 @pytest.fixture(scope="module")
-def kit(tmp_path_factory: pytest.TempPathFactory, photos: Path, converted_once: object) -> Path:
+def kit(
+    tmp_path_factory: pytest.TempPathFactory, small_photos: Path, converted_once: object
+) -> Path:
     """The shipped model's kit."""
     out = tmp_path_factory.mktemp("kits") / "kit"
-    write_kit("monet-conv", out, ExportOptions(calibration=photos))
+    write_kit("monet-conv", out, ExportOptions(calibration=small_photos))
     return out
 
 
@@ -98,6 +100,15 @@ def _wheel(kit: Path) -> Path:
     return wheel
 
 
+@pytest.fixture
+def _wheel_of_the_kit(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wheel is the one that was built for the kit: building another takes long."""
+    monkeypatch.setattr(
+        jetson, "build_wheel", lambda folder: Path(shutil.copy(_wheel(kit), folder))
+    )
+
+
+@pytest.mark.usefixtures("_wheel_of_the_kit")
 def test_a_kit_of_a_kit_builds_no_graphs(kit: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(jetson, "export_bundle", lambda *_, **__: pytest.fail("graphs are there"))
     again = write_kit(str(kit / "bundle"), tmp_path / "again")
@@ -105,6 +116,7 @@ def test_a_kit_of_a_kit_builds_no_graphs(kit: Path, tmp_path: Path, monkeypatch)
     assert (tmp_path / "again" / "build.sh").read_text() == (kit / "build.sh").read_text()
 
 
+@pytest.mark.usefixtures("_wheel_of_the_kit")
 def test_a_kit_of_one_precision(kit: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(jetson, "export_bundle", lambda *_, **__: pytest.fail("graphs are there"))
     made = write_kit(str(kit / "bundle"), tmp_path / "half", ExportOptions(precisions=["fp16"]))
@@ -118,13 +130,14 @@ def test_a_kit_of_one_precision(kit: Path, tmp_path: Path, monkeypatch) -> None:
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.usefixtures("_wheel_of_the_kit")
 def test_an_interrupted_kit_goes_on(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, converted_once: object
+    small_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, converted_once: object
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    options, said = ExportOptions(precisions=["fp16"], calibration=photos), []
+    options, said = ExportOptions(precisions=["fp16"], calibration=small_photos), []
     with monkeypatch.context() as patched:
         patched.setattr(model_card, "write_picture", interrupted)
         with pytest.raises(KeyboardInterrupt, match="what is built is kept"):

@@ -346,7 +346,7 @@ def test_every_generator(
     name: str, options: dict[str, Any], least: dict[str, float], tmp_path: Path, photos: Path
 ) -> None:
     generator = lively(name, **options)
-    side = 256 if name == "unet_256" else 128
+    side = {"unet_256": 256, "unet_128": 128}.get(name, 64)
     frames = [cv2.resize(f[0], (side, side))[None] for f in load_frames(photos, 4, 4)]
     expected = reference_pictures(generator, frames)
     for precision, psnr in least.items():

@@ -220,4 +220,4 @@ def test_there_is_no_w8_site(cli, tmp_path):
     where = ("--target", "web", "--out", tmp_path / "site")
     done = cli("export", "monet-conv", "--precision", "w8", *where)
     assert done.code == 2
-    assert "precisions are of web fp32, fp16, int8" in done.error()
+    assert "web has fp32, fp16, int8" in done.error()

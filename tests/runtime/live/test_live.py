@@ -77,6 +77,49 @@ def test_a_clip_plays_at_its_own_pace(demo_clip):
     assert result.problems == []
 
 
+def until(controls, frames):
+    """Has the viewer quit after so many frames."""
+
+    def quit_later(done):
+        controls.quit = done >= frames
+
+    return {"controls": controls, "progress": quit_later}
+
+
+def test_a_film_is_played_again_and_again_if_asked(tmp_path, make_video):
+    source = make_video(tmp_path / "in.mp4", frames=6)
+    result = live(str(source), "http:0", **FAST, loop=True, **until(Controls(), 14))
+    assert result.report.frames >= 14  # in its third time
+    assert result.problems == []
+    said = []
+    live(str(source), "http:0", **FAST, say=said.append)
+    assert said[-1].startswith(f"the page ends with {source}")
+    assert said[-1].endswith("; --loop plays it again and again")
+
+
+def test_a_film_that_is_lost_while_it_is_played(tmp_path, make_video):
+    source = make_video(tmp_path / "in.mp4", frames=6)
+    result = live(str(source), "null", **FAST, loop=True, progress=lambda _: source.unlink(True))
+    assert result.report.frames
+    assert result.problems == [f"{source} does not exist"]
+
+
+def test_a_truncated_film_is_said_to_be_once(tmp_path, make_video):
+    source = make_video(tmp_path / "in.mkv", frames=30)
+    source.write_bytes(source.read_bytes()[: source.stat().st_size * 2 // 3])
+    result = live(str(source), "http:0", **FAST, loop=True, **until(Controls(), 45))
+    assert result.report.frames >= 45
+    [problem] = result.problems
+    assert "is truncated" in problem
+
+
+@pytest.mark.parametrize("source", ["picture", "http://127.0.0.1:9/x"])
+def test_what_cannot_be_played_again(photos, source):
+    named = str(next(photos.iterdir())) if source == "picture" else source
+    with pytest.raises(UsageError, match=r"--loop is for a video file; .* is (none|a stream)"):
+        live(named, "null", **FAST, loop=True)
+
+
 def test_a_recording_ends_its_sound_with_its_picture(tmp_path, make_video, demo_clip):
     out = tmp_path / "out.mp4"
     live(str(demo_clip), str(out), **FAST, duration=1, look=Look(size=(160, 90)))

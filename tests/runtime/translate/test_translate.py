@@ -11,7 +11,10 @@ from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.translate.translate import translate
 from pleinair.runtime.translate.videos import frames_at_once
 
-STATS = {"frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped", "kept"}
+STATS = {
+    *("frames", "seconds", "fps", "size", "backend", "precision", "stages", "dropped"),
+    *("kept", "finished", "pictures", "videos"),
+}
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
 
 
