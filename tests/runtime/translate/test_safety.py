@@ -348,3 +348,30 @@ def test_an_interruption_while_the_output_is_opened_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         translate(source, tmp_path / "out.mp4", **WAY)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("name", ["o.mp4", "out", "out/00.mp4"])
+def test_a_link_in_place_of_the_notes_leads_nowhere(tmp_path, clip, photos, name):
+    """Their notes would be removed as those of an earlier run."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    names = {"a.npz", "000000.segment", "done", "request"}
+    for kept in names:
+        (theirs / kept).write_text("theirs")
+    source = tmp_path / "in"
+    source.mkdir()
+    shutil.copy(clip, source / "00.mp4")
+    out = tmp_path / name
+    out.parent.mkdir(exist_ok=True)
+    notes = out.with_name(f".{out.name}.job")
+    notes.symlink_to(theirs)
+    with pytest.raises(MediaError, match=rf"{notes.name} is a link; move it away"):
+        translate(clip if name == "o.mp4" else source, tmp_path / name.split("/")[0], **WAY)
+    assert {path.name for path in theirs.iterdir()} == {
+        "a.npz",
+        "000000.segment",
+        "done",
+        "request",
+    }
+    assert {path.read_text() for path in theirs.iterdir()} == {"theirs"}
