@@ -125,7 +125,7 @@ def write_record(path: Path, content: bytes) -> None:
 def read_record(path: Path) -> bytes | None:
     """Returns what ``write_record`` wrote; None if the file is missing, torn or another's."""
     try:
-        data = path.read_bytes()
+        data = path.read_bytes() if path.is_file() else b""  # a pipe would be waited for
         magic, length, digest = _RECORD.unpack_from(data)
     except (OSError, struct.error):
         return None
