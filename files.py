@@ -125,7 +125,7 @@ def write_record(path: Path, content: bytes) -> None:
 def read_record(path: Path) -> bytes | None:
     """Returns what ``write_record`` wrote; None if the file is missing, torn or another's."""
     try:
-        data = path.read_bytes()
+        data = path.read_bytes() if path.is_file() else b""  # a pipe would be waited for
         magic, length, digest = _RECORD.unpack_from(data)
     except (OSError, struct.error):
         return None
@@ -264,7 +264,9 @@ def staging(
     with Owner(out, wait, failing):
         recover_folder(out)
         for leftover in out.parent.glob(f".{_escaped(out.name)}.{'[0-9a-f]' * 16}{PART}"):
-            if leftover.is_dir() and not (notes and (leftover / notes).exists()):
+            if leftover.is_symlink():  # which would lead to another's files
+                unlink(leftover)
+            elif leftover.is_dir() and not (notes and (leftover / notes).exists()):
                 shutil.rmtree(leftover, ignore_errors=True)
         number = _AGAIN if notes else secrets.token_hex(8)
         staged = out.with_name(f".{out.name}.{number}{PART}")

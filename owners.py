@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import socket
+import stat
 import sys
 import time
 from datetime import datetime
@@ -25,6 +26,7 @@ _LONGEST = 255  # bytes of a file's name
 _EVERY = 0.2  # seconds between two looks at another's lock
 _TRIES = 100  # to make the lock in a folder that is there and then is not
 _LOCKED = 1 << 30  # the byte that Windows locks: behind all that is written
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 
 
@@ -89,7 +91,7 @@ class Owner:
         while True:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+                file = self._open()
             except FileNotFoundError:  # the folder has just been removed, or is one of /proc
                 missed += 1
                 if missed == _TRIES:
@@ -97,6 +99,9 @@ class Owner:
                 continue
             locked = lock(file)
             if locked is not False and self._is(file):
+                if not _is_lock(file):
+                    close(file)
+                    raise self._foreign()
                 break
             close(file)
             if locked is False:
@@ -107,6 +112,22 @@ class Owner:
             os.ftruncate(file, 0)
             os.write(file, json.dumps(said).encode())
         return True
+
+    def _open(self) -> int:
+        """Opens the lock's file. A link in its place is not followed."""
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | _NO_LINKS, 0o666)
+        except PermissionError:  # another user's can be locked, too
+            if not self.path.is_file():
+                raise
+            return os.open(self.path, os.O_RDONLY | _NO_LINKS)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EISDIR):
+                raise self._foreign() from error
+            raise
+
+    def _foreign(self) -> OSError:
+        return OSError(errno.EINVAL, f"{self.path} is no lock of pleinair; move it away")
 
     def _is(self, file: int) -> bool:
         """Whether an open file still has the lock's name; who had it may have removed it."""
@@ -136,6 +157,15 @@ class Owner:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def _is_lock(file: int) -> bool:
+    """Whether an open file is a lock of ours, perhaps torn by a power cut."""
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        return False
+    said = os.read(file, _LONGEST)
+    os.lseek(file, 0, os.SEEK_SET)
+    return said.startswith(b'{"pid":') or not said.strip(b"\0")
 
 
 def _lock_of(output: Path, part: str = "") -> Path:

@@ -198,12 +198,22 @@ def write_bundle(manifest: Manifest, staged: Path, out: Path, overwrite: bool = 
         BundleError: ``out`` exists and may not be replaced, or cannot be written.
     """
     text = published(manifest).model_dump_json(indent=2, exclude_none=True) + "\n"
-    (staged / MANIFEST).write_text(text, encoding="utf-8")
+    write_anew(staged / MANIFEST, text)
     (staged / FINISHED).unlink(missing_ok=True)
     try:
         move_folder(staged, out, overwrite)
     except OSError as error:
         raise BundleError(f"bundle {out} cannot be written: {error}") from error
+
+
+def write_anew(path: Path, text: str) -> None:
+    """Writes text into a staged folder; a link that a stranger's bundle has there is not followed.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    path.unlink(missing_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def move_folder(staged: Path, out: Path, overwrite: bool = False, mark: str = MANIFEST) -> None:

@@ -25,6 +25,7 @@ SCHEMA_VERSIONS: Final = (1, 2)  # 2 has strokes and weights
 WEIGHTS: Final = "generator.safetensors"
 MANIFEST: Final = "manifest.json"
 AGAIN: Final = "export or download the bundle again"
+LONGEST: Final = 2**22  # bytes of a manifest
 STRIDE: Final = 512  # the largest of any generator
 
 
@@ -243,7 +244,7 @@ class Manifest(_Part):
     frame: FrameFormat = FrameFormat()
     strokes: Strokes | None = None  # of a painter with strokes
     weights: Weights | None = None  # none of another project's graph
-    artifacts: list[Artifact] = Field(min_length=1)
+    artifacts: list[Artifact] = Field(min_length=1, max_length=1000)
     skipped: list[Skipped] = []
 
     @field_validator("strokes", "weights")
@@ -263,7 +264,7 @@ def read_manifest(root: Path, label: str) -> Manifest:
     """
     path = root / MANIFEST
     try:
-        values = read_json(path)
+        values = read_json(path, LONGEST)
     except FileNotFoundError:
         raise BundleError(no_manifest(label)) from None
     except (OSError, Malformed) as error:

@@ -26,7 +26,7 @@ def build_wheel(folder: Path) -> Path:
         ExportError: pip cannot.
     """
     source = _source()
-    with tempfile.TemporaryDirectory(prefix="pleinair-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="pleinair-", ignore_cleanup_errors=True) as temporary:
         # Without this, setuptools builds inside the checkout and old modules stay in the wheel.
         settings = Path(temporary, "setup.cfg")
         settings.write_text(
@@ -37,7 +37,8 @@ def build_wheel(folder: Path) -> Path:
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
         said = run_child(
             [*command, "--no-deps", "--wheel-dir", made, source],
-            env=os.environ | {"DIST_EXTRA_CONFIG": str(settings)},
+            # What pip leaves behind if it is interrupted goes with the folder.
+            env=os.environ | {"DIST_EXTRA_CONFIG": str(settings), "TMPDIR": temporary},
         )
         wheels = list(made.glob("pleinair-*.whl"))
         if said or len(wheels) != 1:

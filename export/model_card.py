@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bundle.bundle import Bundle, write_bundle
+from ..bundle.bundle import Bundle, write_anew, write_bundle
 from ..bundle.manifest import Artifact, Manifest, Training
 from ..errors import BundleError
 from ..files import staging
@@ -77,7 +77,7 @@ def strip(folder: Path, manifest: Manifest) -> Pixels:
 
 def write_card(folder: Path, manifest: Manifest) -> None:
     """Writes the card and its strip into a bundle's folder, beside the artifacts."""
-    (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
+    write_anew(folder / CARD, model_card(manifest))
     write_picture(folder / STRIP, strip(folder, manifest))
 
 
@@ -98,7 +98,7 @@ def save_scores(model: Path, scores: Mapping[str, float], scored: str) -> None:
         manifest = manifest.model_copy(update={"training": training})
         try:
             shutil.copytree(model, staged, dirs_exist_ok=True, symlinks=True)
-            (staged / CARD).write_text(model_card(manifest), encoding="utf-8")
+            write_anew(staged / CARD, model_card(manifest))
         except (OSError, shutil.Error) as error:
             raise BundleError(f"bundle {model} cannot be written: {error}") from error
         write_bundle(manifest, staged, model, overwrite=True)

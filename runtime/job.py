@@ -25,8 +25,15 @@ _OURS = (_REQUEST, "request.json", _DONE, f"{JOINED}.*", "*.segment", "*.npz", f
 
 
 def job_folder(output: Path, key: str = "") -> Path:
-    """Returns the folder of an output's notes and segments, until it is complete."""
-    return sibling(output, f".{output.name}.{key}.job" if key else f".{output.name}.job")
+    """Returns the folder of an output's notes and segments, until it is complete.
+
+    Raises:
+        MediaError: There is a link in its place, which would lead to another's files.
+    """
+    folder = sibling(output, f".{output.name}.{key}.job" if key else f".{output.name}.job")
+    if folder.is_symlink():
+        raise MediaError(f"{output} cannot be written: {folder} is a link; move it away")
+    return folder
 
 
 def clear(folder: Path) -> None:

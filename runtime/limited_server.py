@@ -7,12 +7,15 @@ byte. So one thread watches all connections and closes those past their deadline
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 import threading
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 MOST = 64  # connections at once; each has a thread
 HEAD = 10.0  # seconds until a request is complete, also the first and the next of a connection
@@ -26,7 +29,11 @@ class _Connection:
 
 
 class LimitedServer(ThreadingHTTPServer):
-    """Serves at most ``MOST`` connections; more are closed at once."""
+    """Serves at most ``MOST`` connections; more are closed at once.
+
+    It answers to addresses of numbers, this machine's names and the one that it listens at: any
+    other may be a stranger's, whose DNS leads here.
+    """
 
     daemon_threads = True
     block_on_close = False  # a client that reads nothing must not delay the end
@@ -36,6 +43,8 @@ class LimitedServer(ThreadingHTTPServer):
         self.looking = threading.Lock()
         self.mine = threading.local()
         self.over = threading.Event()
+        machine = socket.gethostname().lower()
+        self.names = {"localhost", machine, f"{machine}.local", str(arguments[0][0]).lower()}
         super().__init__(*arguments)
         threading.Thread(target=self._look_after, name="deadlines", daemon=True).start()
 
@@ -56,6 +65,17 @@ class LimitedServer(ThreadingHTTPServer):
         finally:
             with self.looking:
                 self.connections.pop(request, None)
+
+    def is_named(self, address: str) -> bool:
+        """Whether a Host header names this server."""
+        try:
+            name = (urlsplit(f"//{address}").hostname or "").removesuffix(".")
+            if name in self.names or name.endswith(".localhost"):
+                return True
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
 
     def expect(self, seconds: float | None, by: Any = None) -> None:
         """Sets how long this thread's connection may take for the next step.
@@ -100,10 +120,23 @@ class LimitedHandler(BaseHTTPRequestHandler):
 
     def parse_request(self) -> bool:
         """Reads a request's head; a body must come before the deadline too."""
-        good = super().parse_request()
+        good = super().parse_request() and self._is_ours()
         if self.command in ("GET", "HEAD"):
             self.server.expect(None)
         return good
+
+    def _is_ours(self) -> bool:
+        """Whether a request is for this server, and none of another site's page."""
+        host, origin = self.headers.get("Host"), self.headers.get("Origin")
+        if host is not None and not self.server.is_named(host):
+            self.send_error(
+                HTTPStatus.MISDIRECTED_REQUEST, explain="Ask by the address that was printed."
+            )
+            return False
+        if self.command == "POST" and origin and origin.partition("://")[2] != host:
+            self.send_error(HTTPStatus.FORBIDDEN)
+            return False
+        return True
 
     def log_message(self, format: str, *args: object) -> None:
         """Logs nothing: addresses may hold a token."""

@@ -248,3 +248,16 @@ def test_a_folder_of_the_users_own_is_never_replaced(bundle, tmp_path):
     with pytest.raises(BundleError, match="not a folder that pleinair wrote"):
         write_bundle(manifest, bundle, mine, overwrite=True)
     assert (mine / "photo.jpg").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_in_place_of_a_staged_folder_leads_nowhere(tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "notes").write_text("theirs")
+    (tmp_path / f".out.{'0' * 16}.pleinair-part").symlink_to(theirs)
+    for notes in ("notes", "others", ""):
+        with staging(tmp_path / "out", notes=notes) as staged:
+            (staged / "notes").write_text("mine")
+            (staged / "a").write_text("mine")
+        assert tree(theirs) == {"notes": b"theirs"}

@@ -83,6 +83,18 @@ def test_damaged_manifests(bundle, text):
         Bundle.open(bundle)
 
 
+def test_a_manifest_has_a_size_that_manifests_have(bundle):
+    """Millions of numbers would fill memory before a field is looked at."""
+    path = bundle / "manifest.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"artifacts": values["artifacts"] * 1001}))
+    with pytest.raises(PleinairError, match=r"artifacts.* at most 1000|more than 4194304 bytes"):
+        Bundle.open(bundle)
+    path.write_text(json.dumps(values) + " " * 2**22)
+    with pytest.raises(PleinairError, match=r"more than 4194304 bytes"):
+        Bundle.open(bundle)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),

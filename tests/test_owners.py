@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from pleinair.errors import BusyError, MediaError, PleinairError
-from pleinair.owners import Owner
+from pleinair.owners import Owner, forget_lock
 
 HOLD = """
 import sys, time
@@ -119,3 +119,59 @@ def test_where_nothing_can_be_written(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(MediaError, match=r"o\.mp4 cannot be written"):
         Owner(tmp_path / "file" / "o.mp4", failing=MediaError)
+
+
+# ---- what another put in the lock's place --------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("plant", [Path.symlink_to, Path.hardlink_to])
+@pytest.mark.parametrize("content", ["a will", '["JSON", "too"]'])
+def test_a_link_in_place_of_a_lock_leads_nowhere(tmp_path, plant, content):
+    precious = tmp_path / "precious"
+    precious.write_text(content)
+    lock = tmp_path / ".o.mp4.lock"
+    plant(lock, precious)
+    for wait in (False, True):
+        with pytest.raises(
+            MediaError, match=r"\.o\.mp4\.lock is no lock of pleinair; move it away"
+        ):
+            Owner(tmp_path / "o.mp4", wait, MediaError)
+    assert precious.read_text() == content
+    assert lock.read_text() == content
+    forget_lock(tmp_path / "o.mp4")
+    assert lock.read_text() == content
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_pipes_and_folders_in_place_of_a_lock_stay(tmp_path):
+    for make in (os.mkfifo, os.mkdir):
+        make(tmp_path / ".o.lock")
+        with pytest.raises(PleinairError, match="is no lock of pleinair"):
+            Owner(tmp_path / "o")
+        assert (tmp_path / ".o.lock").exists()
+        (tmp_path / ".o.lock").rename(tmp_path / make.__name__)
+
+
+@pytest.mark.parametrize(
+    "words", [b"", bytes(60), b'{"pid": 1, "host": "a", "since": 1.5}', b'{"pid": ']
+)
+def test_a_lock_that_a_killed_process_or_a_power_cut_left_is_taken_over(tmp_path, words):
+    (tmp_path / ".o.lock").write_bytes(words)
+    Owner(tmp_path / "o").release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lock_of_another_user_can_be_taken_over(tmp_path, monkeypatch):
+    """It cannot be written, only locked."""
+    real = os.open
+
+    def refuse(path, flags, *rest, **named):
+        if flags & os.O_RDWR and Path(path).name == ".o.lock" and Path(path).exists():
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, flags, *rest, **named)
+
+    (tmp_path / ".o.lock").write_text('{"pid": 1, "host": "a", "since": 1.5}')
+    monkeypatch.setattr(os, "open", refuse)
+    with Owner(tmp_path / "o"), pytest.raises(BusyError, match="process 1 on a since"):
+        Owner(tmp_path / "o")

@@ -17,8 +17,9 @@ from functools import partial
 from pathlib import Path
 
 from pleinair.bundle.resolve import SHIPPED
+from pleinair.tools.attack_commands import COMMANDS
 from pleinair.tools.attack_inputs import KINDS, attack_inputs, small_clip, write_generator
-from pleinair.tools.attack_runs import COMMANDS, Attack, Tally, attacks
+from pleinair.tools.attack_runs import Attack, Tally, attacks
 
 
 def inputs(
@@ -47,20 +48,21 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=30, help="signals at random, of all commands")
     parser.add_argument("--doubles", type=int, default=9, help="of all commands")
     parser.add_argument("--seed", type=int, default=0, help="of what is random")
-    parser.add_argument("--only", default="", help="kinds whose names begin so")
+    parser.add_argument("--only", nargs="+", default=[""], help="kinds whose names begin so")
     options = parser.parse_args()
     pictures = sorted((SHIPPED.parent / "tests" / "data" / "photos").glob("*.jpg"))[:3]
     wrong: list[str] = []
     print("| attack | runs | wrong | s |\n| --- | ---: | ---: | ---: |", flush=True)
     with tempfile.TemporaryDirectory(prefix="pleinair-attack-") as place:
-        commands = [c for c in COMMANDS if f"{c.name}:".startswith(options.only.split(" ")[0])]
+        begun = tuple(only.split(" ")[0] for only in options.only)
+        commands = [command for command in COMMANDS if f"{command.name}:".startswith(begun)]
         attack = Attack(Path(place), pictures, commands)
         every = [
             *attacks(attack, options.kills, options.doubles, commands, options.seed),
             *inputs(options.inputs, Path(place, "damaged"), options.seed),
         ]
         for name, act in every:
-            if not name.startswith(options.only):
+            if not name.startswith(tuple(options.only)):
                 continue
             tally, started = Tally(), time.perf_counter()
             act(tally)

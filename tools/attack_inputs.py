@@ -269,4 +269,17 @@ def write_graph(path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
 
 
+def write_features(path: Path) -> None:
+    """Writes a feature network that knows the mean colour of a picture."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    taken = helper.make_tensor_value_info("picture", TensorProto.FLOAT, (1, 3, 32, 32))
+    given = helper.make_tensor_value_info("features", TensorProto.FLOAT, (1, 3, 1, 1))
+    node = helper.make_node("GlobalAveragePool", ["picture"], ["features"])
+    graph = helper.make_graph([node], "features", [taken], [given])
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+
+
 KINDS = ("manifest", "graph", "ir", "zip", "picture", "video", "generator", "recipe")

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pleinair.tools.attack_fault import Faults
+from pleinair.tools.attack_memory import remember
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
 
-PATIENCE = 300  # seconds for one command
+PATIENCE = 900  # seconds for one command
 PAINTING = ("pleinair.runtime.translate.translate", "pleinair.runtime.stylizer", "onnxruntime")
 TORCH = (
     *PAINTING,
@@ -44,15 +45,22 @@ class Started:
         arguments: Of ``pleinair``.
         folder: Where it runs.
         fault: What happens at one of its steps, if anything.
+        memory: Where graphs and wheels are taken from, if they are, see ``remember``.
     """
 
-    def __init__(self, arguments: Sequence[str], folder: Path, fault: Faults | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        fault: Faults | None = None,
+        memory: Path | None = None,
+    ) -> None:
         descriptor, name = tempfile.mkstemp(prefix="pleinair-said-")
         os.close(descriptor)
         self.said = Path(name)
         begun, tell = _CONTEXT.Pipe(duplex=False)
         self.process: ForkServerProcess = _CONTEXT.Process(
-            target=_command, args=(tell, self.said, folder, fault, [*arguments])
+            target=_command, args=(tell, self.said, folder, fault, memory, [*arguments])
         )
         self.process.start()
         tell.close()
@@ -79,17 +87,30 @@ class Started:
         return code, text
 
 
+def temporary_of(folder: Path) -> Path:
+    """Where a command in a folder has its temporary files."""
+    return folder.with_name("temporary")
+
+
 def _command(
-    tell: Connection, said: Path, folder: Path, fault: Faults | None, arguments: list[str]
+    tell: Connection,
+    said: Path,
+    folder: Path,
+    fault: Faults | None,
+    memory: Path | None,
+    arguments: list[str],
 ) -> None:
     from pleinair.cli import run
 
     os.chdir(folder)
+    tempfile.tempdir = os.environ["TMPDIR"] = str(temporary_of(folder))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(os.open(said, os.O_WRONLY | os.O_TRUNC), 2)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command has its own way with it
     sys.argv = ["pleinair", *arguments]
+    if memory:
+        remember(memory)
     if fault:
         fault.install()
     tell.send(True)

@@ -92,6 +92,7 @@ def _artifact(
 ) -> Artifact:
     """Copies an engine into the folder; returns its row, with the graph's drift for now."""
     path = folder / f"{graph.precision}.{device}.engine"
+    path.unlink(missing_ok=True)  # a link in its place is not followed
     shutil.copyfile(engine, path)
     return graph.model_copy(
         update={

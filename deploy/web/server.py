@@ -17,6 +17,7 @@ from typing import Any, Final
 from ...bundle.bundle import Bundle
 from ...errors import BundleError, MediaError
 from ...export.targets.web.site import FILES, INDEX, ORT, TARGET
+from ...reading import is_special
 from ...runtime.limited_server import HEAD, LimitedHandler, LimitedServer
 from . import certificate
 
@@ -114,6 +115,8 @@ class _Handler(LimitedHandler, SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
         """Finds the file of an address: inside the site, not hidden, not through a link."""
         root, found = os.path.realpath(self.directory), super().translate_path(path)
+        if "\0" in found or is_special(Path(found)):  # no name; what would be waited for
+            return str(Path(root, ".none"))
         inside = Path(os.path.relpath(found, self.directory))
         hidden = any(part.startswith(".") for part in inside.parts)
         is_linked = os.path.realpath(found) != str(Path(root, inside))

@@ -109,6 +109,7 @@ class VideoSink(Sink):
         try:
             with self._failing():
                 self.segments.folder.mkdir(parents=True, exist_ok=True)
+                self.temporary.unlink(missing_ok=True)  # a link in its place is not followed
                 # PyAV opens it only with the first frame, where a refusal looks like one of sound.
                 self.temporary.write_bytes(b"")
                 self.container = av.open(f"file:{self.temporary}", "w", format=form, options=own)

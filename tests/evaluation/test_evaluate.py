@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 from pleinair.api.evaluate import evaluate
+from pleinair.bundle.bundle import Bundle
 from pleinair.evaluation.scores import Scores
 from pleinair.evaluation.viewing import ViewingScores
+from pleinair.export.model_card import save_scores
 from pleinair.metrics import delta_e
 from pleinair.networks.generators import create_generator
 from pleinair.pictures import list_pictures, read_picture, spread, write_picture
@@ -203,6 +205,22 @@ def test_scores_are_saved_in_the_bundle(cli, bundle, photos, mean_colour):
     assert training["scores"]["ssim"] > 0
     assert "4 pictures of photos against 4 of paintings" in training["scored"]
     assert str(photos.parent) not in (bundle / "MODEL_CARD.md").read_text()
+
+
+def test_links_of_a_strangers_bundle_are_not_written_through(bundle, tmp_path):
+    """A bundle is copied before its scores are saved, with the links that are in it."""
+    theirs = tmp_path / "theirs"
+    manifest = (bundle / "manifest.json").read_text()
+    for name, text in (("MODEL_CARD.md", "theirs"), ("manifest.json", manifest)):
+        (theirs / name).parent.mkdir(exist_ok=True)
+        (theirs / name).write_text(text)
+        (bundle / name).unlink(missing_ok=True)
+        (bundle / name).symlink_to(theirs / name)
+    save_scores(bundle, {"ssim": 0.5}, "By hand.")
+    assert (theirs / "MODEL_CARD.md").read_text() == "theirs"
+    assert (theirs / "manifest.json").read_text() == manifest
+    assert Bundle.open(bundle).manifest.training.scored == "By hand."
+    assert "By hand." in (bundle / "MODEL_CARD.md").read_text()
 
 
 def test_without_the_command_line(run, photos, mean_colour):

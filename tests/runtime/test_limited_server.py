@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
 import threading
 import time
@@ -107,3 +108,43 @@ def test_more_than_there_are_threads_for(server):
         time.sleep(0.1)
     else:
         raise AssertionError("the server does not answer any more")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *(
+            (host, 200)
+            for host in ("localhost", "127.0.0.1:9", "[::1]:80", "a.localhost", "LOCALHOST.")
+        ),
+        *(
+            (host, 421)
+            for host in ("evil.example", "127.0.0.1.evil.example:80", "", "[", "x@evil.org")
+        ),
+    ],
+)
+def test_other_names_are_not_answered(server, host, status):
+    """DNS can lead a stranger's name here, and so a stranger's page."""
+    assert answer(server, "GET", {"Host": host}) == status
+
+
+def test_names_of_this_machine_are_answered(server):
+    name = socket.gethostname()
+    assert [answer(server, "GET", {"Host": host}) for host in (name, f"{name}.local:80")] == [
+        200,
+        200,
+    ]
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1"])
+def test_pages_of_other_sites_may_not_post(server, origin):
+    host = f"127.0.0.1:{server.server_address[1]}"
+    for said, status in ((origin, 403), (f"http://{host}", 200)):
+        assert answer(server, "POST", {"Host": host, "Origin": said}) == status
+
+
+def answer(server, method: str, headers: dict[str, str]) -> int:
+    connection = http.client.HTTPConnection(*server.server_address, timeout=10)
+    connection.request(method, "/", b"" if method == "POST" else None, headers)
+    with contextlib.closing(connection):
+        return connection.getresponse().status

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from pleinair.bundle.bundle import Bundle
+from pleinair.tools.attack_commands import COMMANDS
 from pleinair.tools.attack_inputs import KINDS, attack_inputs, make, mutated, write_generator
-from pleinair.tools.attack_runs import COMMANDS, Attack, Tally
+from pleinair.tools.attack_runs import Attack, Tally
 
 
 @pytest.fixture(scope="module")

@@ -35,13 +35,26 @@ def test_files_come_with_types_and_isolated(site, served):
             assert answer.read() == (site / (name or "index.html")).read_bytes()
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/ort/", "/../manifest.json", "/%2e%2e/%2e%2e/etc"])
+@pytest.mark.parametrize(
+    "path",
+    ["/nothing", "/ort/", "/../manifest.json", "/%2e%2e/%2e%2e/etc", "/%00", "/index.html%00.txt"],
+)
 def test_nothing_else_is_served(site, served, path):
     address = urlsplit(served(site))
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=20)
     connection.request("GET", path)
     answer = connection.getresponse()
     assert answer.status == 404 or path == "/../manifest.json"  # which is the site's own
+    connection.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_a_pipe_is_not_waited_for(copied, served):
+    address = urlsplit(served(copied))
+    os.mkfifo(copied / "pipe")
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=20)
+    connection.request("GET", "/pipe")
+    assert connection.getresponse().status == 404
     connection.close()
 
 

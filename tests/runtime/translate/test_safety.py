@@ -86,6 +86,22 @@ def test_a_flipped_bit_is_not_trusted(tmp_path, clip, whole, name):
     assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+@pytest.mark.parametrize("name", ["000001.segment", "joined.mp4", "request"])
+@pytest.mark.parametrize("plant", [os.symlink, lambda precious, path: os.mkfifo(path)])
+def test_what_is_no_file_of_ours_is_neither_waited_for_nor_followed(
+    tmp_path, clip, whole, name, plant
+):
+    out, precious = tmp_path / "o.mp4", tmp_path / "precious"
+    precious.write_text("theirs")
+    path = interrupted(clip, out) / name
+    path.unlink(missing_ok=True)
+    plant(precious, path)
+    translate(clip, out, **WAY, steady=True)
+    assert out.read_bytes() == whole
+    assert precious.read_text() == "theirs"
+
+
 @pytest.mark.parametrize("torn", [b"\0\n", b"[1, 2]\n", b"[" * 9999, b"\xff\xfe"])
 def test_a_torn_note_counts_as_nothing(tmp_path, photos, torn):
     out = tmp_path / "out"
@@ -219,7 +235,7 @@ def test_two_at_once_write_one_video(tmp_path, clip, whole):
     said = [process.communicate() for process in both]
     codes = sorted(process.returncode for process in both)
     assert codes[0] == 0, said
-    errors = [err for _, err in said if err]
+    errors = [err for process, (_, err) in zip(both, said, strict=True) if process.returncode]
     assert all(
         "is being written by" in err or "exists; add --overwrite" in err for err in errors
     ), errors
@@ -348,3 +364,30 @@ def test_an_interruption_while_the_output_is_opened_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         translate(source, tmp_path / "out.mp4", **WAY)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("name", ["o.mp4", "out", "out/00.mp4"])
+def test_a_link_in_place_of_the_notes_leads_nowhere(tmp_path, clip, photos, name):
+    """Their notes would be removed as those of an earlier run."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    names = {"a.npz", "000000.segment", "done", "request"}
+    for kept in names:
+        (theirs / kept).write_text("theirs")
+    source = tmp_path / "in"
+    source.mkdir()
+    shutil.copy(clip, source / "00.mp4")
+    out = tmp_path / name
+    out.parent.mkdir(exist_ok=True)
+    notes = out.with_name(f".{out.name}.job")
+    notes.symlink_to(theirs)
+    with pytest.raises(MediaError, match=rf"{notes.name} is a link; move it away"):
+        translate(clip if name == "o.mp4" else source, tmp_path / name.split("/")[0], **WAY)
+    assert {path.name for path in theirs.iterdir()} == {
+        "a.npz",
+        "000000.segment",
+        "done",
+        "request",
+    }
+    assert {path.read_text() for path in theirs.iterdir()} == {"theirs"}
