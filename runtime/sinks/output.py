@@ -20,6 +20,7 @@ from .tracks import GIF, MATROSKA, WEBM, Track, container_of, left_out, plan_tra
 
 # In the keys under which cameras and programs note the place, in small or capital letters.
 _PLACES = ("location", "gps", "xyz", "loci", "latitude", "longitude")
+_APPLES = "com.apple.quicktime."  # what the names begin with that only QuickTime keeps
 _OF_GIF = (
     "a GIF has 256 colours, no sound and at most 50 frames a second, and is many times as large as"
     " an .mp4"
@@ -96,7 +97,9 @@ def plan_output(
             tracks = plan_tracks(file, container)
             notes += [note for track in tracks if (note := track.note(container))]
             notes += left_out(file, source.stream.index)
-    metadata = source.metadata
+    elif any(one.kind in ("audio", "subtitle") for one in source.info.streams):
+        notes.append("its sound and subtitles will not be kept; to keep them, save it to a file first")
+    metadata = _named_for_all(source.metadata)
     if not keep_location:
         places = [key for key in metadata if any(word in key.lower() for word in _PLACES)]
         metadata = {key: value for key, value in metadata.items() if key not in places}
@@ -106,6 +109,15 @@ def plan_output(
     said = tuple(f"{source.label}: {note}" for note in notes)
     encoder = GIF if container == GIF else encoder_of(encoding, form)
     return OutputPlan(container, encoder, form, tracks, metadata, said)
+
+
+def _named_for_all(metadata: dict[str, str]) -> dict[str, str]:
+    """Metadata under names that containers know, not under those of Apple's cameras."""
+    named = {key: value for key, value in metadata.items() if not key.startswith(_APPLES)}
+    for key in metadata.keys() - named.keys():
+        name = key.removeprefix(_APPLES)
+        named.setdefault("location" if "iso6709" in name.lower() else name, metadata[key])
+    return named
 
 
 def format_of(source: VideoSource) -> Format:

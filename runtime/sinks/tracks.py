@@ -43,8 +43,8 @@ _SPOKEN = {
     "aac": "AAC",
     "libopus": "Opus",
 }
-# Sound that FFmpeg writes in a way of its own, which few others play.
-_UNPLAYED = {"mp4": frozenset({"vorbis"})}
+# What the names of sounds begin with that FFmpeg writes, and few others play there.
+_UNPLAYED = {"mp4": ("vorbis", "pcm_")}
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,8 @@ def _sound(source: av.container.InputContainer, stream: Any, container: str) -> 
     if stream.codec_context is None or not stream.codec_context.sample_rate:
         return ""
     codec = codec_of(stream)
-    if codec not in _UNPLAYED.get(container, ()) and _is_taken(source, stream, container):
+    is_played = not codec.startswith(_UNPLAYED.get(container, ()))
+    if is_played and _is_taken(source, stream, container):
         return codec
     return "libopus" if container == WEBM else "aac"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from ...errors import MediaError, UsageError
 from ...errors import shown as shortened
-from ...pictures import SUFFIXES, is_picture
+from ...picture_size import picture_size
+from ...pictures import SUFFIXES, check_sides, is_picture
+from ...reading import Malformed
 from ..address import is_bare, shown
 from ..sinks.video import VIDEO_SUFFIXES
 from ..sources.animation import is_animation, is_still
@@ -155,6 +158,9 @@ def _of_one(source: Path, out: Path) -> Plan:
             f"{rare}"
         )
     _is_no_input(source, out)
+    if not is_video:
+        with contextlib.suppress(Malformed, OSError):  # the decoder says what is damaged
+            check_sides(out, *picture_size(source.read_bytes()))
     if out.is_dir():
         raise UsageError(f"output {out} is a folder; give another name")
     if out.exists() and not out.is_file():
