@@ -138,8 +138,8 @@ def _too_large(path: Path, width: int, height: int, max_pixels: int) -> MediaErr
     )
 
 
-def check_sides(path: Path, width: int, height: int) -> None:
-    """Refuses to write what is longer than a format can say.
+def check_sides(path: Path, width: int, height: int, instead: str = ".png") -> None:
+    """Refuses to write what is longer than a format can say; names another one instead.
 
     Raises:
         MediaError: It is.
@@ -148,7 +148,7 @@ def check_sides(path: Path, width: int, height: int) -> None:
     if most and max(width, height) > most:
         raise MediaError(
             f"{path} cannot be written: a {path.suffix} has at most {most} pixels on a side, and"
-            f" this has {width}x{height}; give a .png"
+            f" this has {width}x{height}; give a {instead}"
         )
 
 

@@ -417,7 +417,9 @@ def _heic(
     if alpha is not None:
         tiles.append(_coded(np.dstack([alpha] * 3)))
         order = [*order, whole + 1]
-        entries.append(_full(b"infe", struct.pack(">HH4s", whole + 1, 0, b"hvc1"), b"\0", version=2))
+        entries.append(
+            _full(b"infe", struct.pack(">HH4s", whole + 1, 0, b"hvc1"), b"\0", version=2)
+        )
         told = _full(b"auxC", b"urn:mpeg:hevc:2015:auxid:1\0")
         properties = _box(b"ipco", tiles[0][0], *sizes, shown, extra, told)
         uses.append(struct.pack(">HB", whole + 1, 3) + bytes([0x81, 2, 5 + bool(extra)]))

@@ -26,7 +26,7 @@ _READ = VIDEO_SUFFIXES | {
 }
 # Formats that are also read, but not listed in messages.
 _READ_TOO = frozenset(
-    {".gif", ".apng", ".asf", ".f4v", ".3g2", ".vob", ".m2v", ".mxf", ".divx", ".dv", ".nut"}
+    {".asf", ".f4v", ".3g2", ".vob", ".m2v", ".mxf", ".divx", ".dv", ".nut"}
     | {".y4m", ".ivf", ".h264", ".264", ".h265", ".265", ".hevc", ".mjpg", ".mjpeg", ".mk3d"}
 )
 
@@ -144,8 +144,12 @@ def _of_one(source: Path, out: Path) -> Plan:
     is_video = is_film(source)
     if out.is_dir():
         out = out / painted_name(source)
-    # A picture as output asks for an animation's first frame.
-    if is_picture(out) and (is_picture(source) or is_animation(source)):
+    # A picture as output asks for an animation's first frame, but where it may be one itself.
+    if (
+        is_picture(out)
+        and out.suffix.lower() != ".webp"
+        and (is_picture(source) or is_animation(source))
+    ):
         is_video = False
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:
@@ -241,12 +245,11 @@ def _looks_like_file(path: Path) -> bool:
 def video_name(name: str) -> str:
     """Returns a painted video's name: its own, or with .mkv appended.
 
-    Also to .webm and .gif, which are written where they are named only: AV1 takes longer to encode,
-    and GIFs are large.
+    Also to .webm and animations, which are written where they are named only: AV1 takes longer to
+    encode, and animations are large.
     """
-    return (
-        name if Path(name).suffix.lower() in VIDEO_SUFFIXES - {".webm", ".gif"} else f"{name}.mkv"
-    )
+    kept = VIDEO_SUFFIXES - {".webm", ".gif", ".webp", ".apng"}
+    return name if Path(name).suffix.lower() in kept else f"{name}.mkv"
 
 
 def is_film(path: Path) -> bool:
