@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from .reading import Malformed
 
 _FULL = 4  # bytes of version and flags before a full box's content
+# What an item that says how transparent another one is calls itself, in HEIC and in AVIF.
+_ALPHAS = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha")
 _HOLDERS = {b"meta": _FULL, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0}
 
 
@@ -66,15 +68,63 @@ def primary(data: bytes) -> tuple[int, Grid | None]:
     """
     try:
         found = dict(all_boxes(memoryview(data)))
-        number = _number(found[b"pitm"], _FULL, found[b"pitm"][0])
-        kind = _kinds(found[b"iinf"]).get(number, b"")
-        if kind in (b"hvc1", b"hev1", b"av01", b"jpeg", b"avc1"):
-            return number, None
-        if kind != b"grid":
-            raise Malformed(f"it is derived as {kind.decode('latin1')!r}, which is not known here")
-        return number, _grid(data, found, number)
+        number = _shown(found)
+        return number, _made(data, found, number)
     except (KeyError, IndexError, struct.error):
         raise Malformed("it is cut off, or says not which picture it shows") from None
+
+
+def alpha_of(data: bytes) -> tuple[int, Grid | None] | None:
+    """Returns the item that says how transparent the shown one is, as ``primary`` does.
+
+    Returns:
+        None if there is none.
+
+    Raises:
+        Malformed: It is derived in a way that is not known here.
+    """
+    try:
+        found = dict(all_boxes(memoryview(data)))
+        kinds = enumerate(boxes(found[b"ipco"]), start=1)
+        alphas = {
+            place
+            for place, (kind, content) in kinds
+            if kind == b"auxC" and bytes(content[_FULL:]).split(b"\0")[0] in _ALPHAS
+        }
+        for item, places in _properties(found[b"ipma"]):
+            if alphas & places and _shown(found) in _referred(found[b"iref"], b"auxl", item):
+                return item, _made(data, found, item)
+    except (KeyError, IndexError, struct.error):
+        pass  # without it the picture is whole
+    return None
+
+
+def _shown(found: dict[bytes, memoryview]) -> int:
+    """The number of the item that is to be shown."""
+    return _number(found[b"pitm"], _FULL, found[b"pitm"][0])
+
+
+def _made(data: bytes, found: dict[bytes, memoryview], number: int) -> Grid | None:
+    """How an item is put together of others; None of one that is coded itself."""
+    kind = _kinds(found[b"iinf"]).get(number, b"")
+    if kind in (b"hvc1", b"hev1", b"av01", b"jpeg", b"avc1"):
+        return None
+    if kind != b"grid":
+        raise Malformed(f"it is derived as {kind.decode('latin1')!r}, which is not known here")
+    return _grid(data, found, number)
+
+
+def _properties(ipma: memoryview) -> Iterator[tuple[int, set[int]]]:
+    """Yields each item's number, and the places of its properties in the list of all, from 1 on."""
+    is_long, is_wide = ipma[0], ipma[3] & 1
+    (count,), at = struct.unpack_from(">I", ipma, _FULL), _FULL + 4
+    for _ in range(count):
+        item = _number(ipma, at, is_long)
+        at += 4 if is_long else 2
+        (many,), form = ipma[at : at + 1], "H" if is_wide else "B"
+        places = struct.unpack_from(f">{many}{form}", ipma, at + 1)
+        yield item, {place & (0x7FFF if is_wide else 0x7F) for place in places}
+        at += 1 + struct.calcsize(f">{many}{form}")
 
 
 def icc_of(data: bytes) -> bytes:
@@ -119,20 +169,20 @@ def _grid(data: bytes, found: dict[bytes, memoryview], number: int) -> Grid:
     said = _content(data, found, number)
     rows, columns = said[2] + 1, said[3] + 1
     width, height = struct.unpack_from(">II" if said[1] & 1 else ">HH", said, 4)
-    tiles = _made_of(found[b"iref"], number)
+    tiles = _referred(found[b"iref"], b"dimg", number)
     if len(tiles) != rows * columns or not width * height:
         raise IndexError
     return Grid((width, height), columns, tiles)
 
 
-def _made_of(iref: memoryview, number: int) -> tuple[int, ...]:
-    """The numbers of the items of which one is put together."""
+def _referred(iref: memoryview, wanted: bytes, number: int) -> tuple[int, ...]:
+    """The numbers of the items that one refers to, in a sense that four letters name."""
     size, form = (4, "I") if iref[0] else (2, "H")
     for kind, content in boxes(iref[_FULL:]):
-        if kind == b"dimg" and _number(content, 0, iref[0]) == number:
+        if kind == wanted and _number(content, 0, iref[0]) == number:
             (count,) = struct.unpack_from(">H", content, size)
             return struct.unpack_from(f">{count}{form}", content, size + 2)
-    raise IndexError
+    return ()
 
 
 def _content(data: bytes, found: dict[bytes, memoryview], number: int) -> bytes:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from .errors import MediaError, os_errors_as
 from .files import NameTaken, durable
-from .heif import Grid, primary
+from .heif import Grid, alpha_of, primary
 from .icc import from_srgb, to_srgb
 from .orientation import Orientation, stored_orientation
 from .picture_size import GIF, MOST, picture_size
@@ -40,10 +40,13 @@ _DECODED = frozenset({b"tRNS", b"acTL", b"fcTL", b"fdAT"})  # beside what every 
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 _KEEPS_ALPHA = frozenset({".png", ".webp", ".tif", ".tiff"})
 KEEPS_PROFILE = _KEEPS_ALPHA | {".jpg", ".jpeg"}
-_QUALITY = 95  # of JPEG
+_LONGEST = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}  # pixels of a side
+# OpenCV's options; with colours of half the size, strokes would have no sharp edges.
+_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
+_JPEG += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 # What Pillow does otherwise than OpenCV, if it is not told so.
 _PILLOWS: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": _QUALITY},
+    "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True},
     "TIFF": {"compression": "tiff_lzw"},
 }
@@ -135,6 +138,20 @@ def _too_large(path: Path, width: int, height: int, max_pixels: int) -> MediaErr
     )
 
 
+def check_sides(path: Path, width: int, height: int, instead: str = ".png") -> None:
+    """Refuses to write what is longer than a format can say; names another one instead.
+
+    Raises:
+        MediaError: It is.
+    """
+    most = _LONGEST.get(path.suffix.lower())
+    if most and max(width, height) > most:
+        raise MediaError(
+            f"{path} cannot be written: a {path.suffix} has at most {most} pixels on a side, and"
+            f" this has {width}x{height}; give a {instead}"
+        )
+
+
 def write_picture(
     path: Path,
     rgb: Pixels,
@@ -161,6 +178,7 @@ def write_picture(
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise MediaError(f"{path}: pictures are written as {', '.join(sorted(SUFFIXES))}")
+    check_sides(path, rgb.shape[1], rgb.shape[0])
     if alpha is not None and suffix not in _KEEPS_ALPHA:
         rgb, alpha = over(rgb, alpha, ground), None
     try:
@@ -196,9 +214,9 @@ def _encode(suffix: str, rgb: Pixels, alpha: Alpha | None, profile: bytes) -> by
     pixels = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     if alpha is not None:
         pixels = np.dstack([pixels, alpha])
-    good, data = cv2.imencode(suffix, pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] * is_jpeg)
+    good, data = cv2.imencode(suffix, pixels, _JPEG if is_jpeg else [])
     if not good:
-        raise ValueError(f"OpenCV knows no {suffix}")
+        raise ValueError("OpenCV refuses it")
     return data.tobytes()
 
 
@@ -243,16 +261,18 @@ def _decode_heif(data: bytes, path: Path, max_pixels: int) -> npt.NDArray[Any] |
     import av
 
     try:
-        number, grid = primary(data)
+        shown, alpha = primary(data), alpha_of(data)
     except Malformed as error:
         raise MediaError(
             f"{path} cannot be decoded as a picture: {error}; save it as JPEG or PNG"
         ) from None
-    if grid and grid.size[0] * grid.size[1] > max_pixels:
-        raise _too_large(path, *grid.size, max_pixels)
+    items = [one for one in (shown, alpha) if one]
+    for _, grid in items:
+        if grid and grid.size[0] * grid.size[1] > max_pixels:
+            raise _too_large(path, *grid.size, max_pixels)
+    wanted = {tile for number, grid in items for tile in (grid.tiles if grid else (number,))}
     try:
         with av.open(io.BytesIO(data), "r") as file:
-            wanted = grid.tiles if grid else (number,)
             streams = [one for one in file.streams.video if one.id in wanted]
             for one in streams:  # what is coded may be larger than the header says
                 width, height = one.codec_context.width, one.codec_context.height
@@ -263,9 +283,13 @@ def _decode_heif(data: bytes, path: Path, max_pixels: int) -> npt.NDArray[Any] |
                 for frame in packet.decode():
                     assert isinstance(frame, av.VideoFrame)
                     tiles[packet.stream.id] = frame.to_ndarray(format="bgr24")
-            return _put_together(grid, tiles) if grid else tiles[number]
+        whole = [_put_together(grid, tiles) if grid else tiles[number] for number, grid in items]
     except (av.error.FFmpegError, OSError, ValueError, LookupError):
         return None
+    if not alpha:
+        return whole[0]
+    height, width = whole[0].shape[:2]
+    return np.dstack([whole[0], cv2.resize(whole[1][..., 0], (width, height))])
 
 
 def _put_together(grid: Grid, tiles: dict[int, npt.NDArray[Any]]) -> npt.NDArray[Any]:

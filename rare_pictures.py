@@ -33,12 +33,12 @@ def is_rare(data: bytes) -> bool:
 
 
 def by_pillow(data: bytes) -> Pixels | None:
-    """Decodes a TIFF: uint8 BGR or BGRA [H, W, C], or 32 bits of grey [H, W] from 0 to 1.
+    """Decodes a TIFF or BMP: uint8 BGR or BGRA [H, W, C], or 32 bits of grey [H, W] from 0 to 1.
 
     Returns:
-        None if it is no TIFF, or Pillow does not know it either.
+        None if it is neither, or Pillow does not know it either.
     """
-    picture = _opened(data) if data[:4] in TIFF else None
+    picture = _opened(data) if data[:4] in TIFF or data[:2] == b"BM" else None
     if picture is None:
         return None
     try:
@@ -68,7 +68,7 @@ def _opened(data: bytes) -> Any:
     try:
         with warnings.catch_warnings():  # of large ones: their size has been looked at
             warnings.simplefilter("ignore")
-            return Image.open(io.BytesIO(data), formats=["TIFF"])
+            return Image.open(io.BytesIO(data), formats=["TIFF", "BMP"])
     except (Image.DecompressionBombError, OSError, ValueError, SyntaxError, TypeError, KeyError):
         return None
 

@@ -440,9 +440,14 @@ def _coded(rgb: np.ndarray) -> tuple[bytes, bytes]:
 
 
 def _heic(
-    rgb: np.ndarray, backwards: bool = False, extra: bytes = b"", profile: bytes = b"", kind=b"grid"
+    rgb: np.ndarray,
+    backwards: bool = False,
+    extra: bytes = b"",
+    profile: bytes = b"",
+    kind=b"grid",
+    alpha: np.ndarray | None = None,
 ) -> bytes:
-    """A HEIC of tiles, whose last ones hang over the edges."""
+    """A HEIC of tiles, whose last ones hang over the edges; its alpha [64, 64] is scaled."""
     height, width = rgb.shape[:2]
     rows, columns = -(-height // _TILE), -(-width // _TILE)
     padded = np.pad(rgb, ((0, rows * _TILE - height), (0, columns * _TILE - width), (0, 0)), "edge")
@@ -460,6 +465,17 @@ def _heic(
     properties = _box(b"ipco", tiles[0][0], *sizes, shown, extra)
     uses = [struct.pack(">HB", n, 3) + bytes([0x81, 2, 4]) for n in numbers]
     uses.append(struct.pack(">HB", whole, 3 if extra else 2) + bytes([3, 4] + [5] * bool(extra)))
+    refers = _box(b"dimg", struct.pack(f">HH{count}H", whole, count, *order))
+    if alpha is not None:
+        tiles.append(_coded(np.dstack([alpha] * 3)))
+        order = [*order, whole + 1]
+        entries.append(
+            _full(b"infe", struct.pack(">HH4s", whole + 1, 0, b"hvc1"), b"\0", version=2)
+        )
+        told = _full(b"auxC", b"urn:mpeg:hevc:2015:auxid:1\0")
+        properties = _box(b"ipco", tiles[0][0], *sizes, shown, extra, told)
+        uses.append(struct.pack(">HB", whole + 1, 3) + bytes([0x81, 2, 5 + bool(extra)]))
+        refers += _box(b"auxl", struct.pack(">HHH", whole + 1, 1, whole))
 
     def meta(start: int) -> bytes:
         places = b""
@@ -471,10 +487,10 @@ def _heic(
             b"meta",
             _full(b"hdlr", bytes(4), b"pict", bytes(13)),
             _full(b"pitm", struct.pack(">H", whole)),
-            _full(b"iloc", b"\x44\0", struct.pack(">H", count + 1), places, version=1),
-            _full(b"iinf", struct.pack(">H", count + 1), *entries),
-            _full(b"iref", _box(b"dimg", struct.pack(f">HH{count}H", whole, count, *order))),
-            _box(b"iprp", properties, _full(b"ipma", struct.pack(">I", count + 1), *uses)),
+            _full(b"iloc", b"\x44\0", struct.pack(">H", len(entries)), places, version=1),
+            _full(b"iinf", struct.pack(">H", len(entries)), *entries),
+            _full(b"iref", refers),
+            _box(b"iprp", properties, _full(b"ipma", struct.pack(">I", len(uses)), *uses)),
             _box(b"idat", grid),
         )
 

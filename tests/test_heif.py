@@ -43,6 +43,18 @@ def test_tiles_are_put_together(tmp_path, rgb, make_heic, how, turn):
     assert picture_size(path.read_bytes()) == (150, 100)
 
 
+@pytest.mark.parametrize(
+    ("extra", "turn"), [(b"", lambda x: x), (b"\0\0\0\x09irot\3", lambda x: np.rot90(x, -1))]
+)
+def test_transparent_parts_are_read(tmp_path, rgb, make_heic, extra, turn):
+    alpha = np.tile(np.arange(64, dtype=np.uint8) * 4, (64, 1))
+    (tmp_path / "x.heic").write_bytes(make_heic(rgb, extra=extra, alpha=alpha))
+    found, seen = read_picture(tmp_path / "x.heic")
+    assert np.abs(found.astype(int) - turn(rgb)).mean() < 2
+    expected = turn(np.tile(np.linspace(0, 252, 150), (100, 1)))
+    assert seen is not None and np.abs(seen - expected).mean() < 4
+
+
 def test_it_is_measured_before_it_is_decoded(tmp_path, whole):
     (tmp_path / "x.heic").write_bytes(whole)
     with pytest.raises(MediaError, match="150x100 pixels, more than 14999"):

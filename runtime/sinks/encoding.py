@@ -52,6 +52,8 @@ _ALPHA = {
         *_PRORES,
         "its transparent parts are kept where they are more than half, as a GIF knows no others",
     ),
+    ".webp": AlphaCodec(*_PRORES, "its transparent parts are kept"),
+    ".apng": AlphaCodec(*_PRORES, "its transparent parts are kept"),
 }
 # Vendors of hardware encoders: FFmpeg names these codec_vendor.
 _HARDWARE = ("nvenc", "videotoolbox", "qsv", "amf")
@@ -162,9 +164,9 @@ def encoder_of(encoding: Encoding, form: Format) -> str:
 def fitted(encoding: Encoding, path: Path) -> Encoding:
     """Returns an encoding that a file's container takes: a .webm has AV1 in place of H.264.
 
-    A .gif is made of a film that only this program sees, and which loses next to nothing.
+    An animation is made of a film that only this program sees, and which loses next to nothing.
     """
-    if path.suffix.lower() == ".gif":
+    if path.suffix.lower() in (".gif", ".webp", ".apng"):
         return Encoding(quality=min(encoding.quality, 10))
     if path.suffix.lower() == ".webm" and encoding.codec == "h264":
         return replace(encoding, codec="av1")

@@ -1,51 +1,48 @@
-"""GIFs: made of a complete film in two passes, first its 256 colours, then its pictures.
+"""GIFs: made of a film in two passes, first its 256 colours, then its pictures.
 
 FFmpeg's palettegen and paletteuse do both, so memory does not grow with the film.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
 import av
 import av.filter
-import numpy as np
 
 from ...errors import MediaError
-from ..frame import Frame
-from ..sources.video import VideoSource
 
-SUFFIX = ".gif"
-_FASTEST = 50  # frames a second: browsers slow down what has less than 2/100 s for a frame
-_TICK = Fraction(1, 100)  # a GIF's clock
+TICK = Fraction(1, 100)  # of a GIF's clock
+_MOST = 0xFFFF  # ticks that a frame is shown
 _DITHER = "dither=sierra2_4a:diff_mode=rectangle"
 
 
-def write_gif(film: Path, out: Path) -> None:
-    """Writes a film as a GIF without end; what is more than half transparent in it stays so.
+def write_gif(frames: Callable[[], Iterator[Any]], out: Path) -> None:
+    """Writes frames as a GIF without end; what is more than half transparent in them stays so.
 
     Args:
-        film: A complete video of ours.
+        frames: Yields them from the first on, each time that it is called; on a GIF's clock.
         out: Replaced if it exists.
 
     Raises:
-        MediaError: The film holds no frames.
+        MediaError: There are no frames.
         FFmpegError: FFmpeg cannot.
     """
-    palette = _palette(film)
+    palette, last = _palette(frames())
     graph, pictures, end, stream = av.filter.Graph(), *[cast(Any, None)] * 3
-    with av.open(f"file:{out}", "w", format="gif") as file:
-        for frame in _frames(film):
+    how = {"final_delay": str(last)}
+    with av.open(f"file:{out}", "w", format="gif", options=how) as file:
+        for frame in frames():
             if stream is None:
                 pictures, colours, end = _joined(graph, frame, palette)
                 colours.push(palette)
                 colours.push(None)
-                stream = file.add_stream("gif", rate=_FASTEST)
+                stream = file.add_stream("gif", rate=1 / TICK)
                 stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "pal8"
-                stream.codec_context.time_base = _TICK
+                stream.codec_context.time_base = TICK
             pictures.push(frame)
             _drain(end, stream, file)
         pictures.push(None)
@@ -53,10 +50,11 @@ def write_gif(film: Path, out: Path) -> None:
         file.mux(stream.encode(None))
 
 
-def _palette(film: Path) -> Any:
-    """The 256 colours that a film's frames have in common."""
+def _palette(frames: Iterator[Any]) -> tuple[Any, int]:
+    """The 256 colours that frames have in common, and how many ticks the last one is shown."""
     graph, first, last = av.filter.Graph(), None, None
-    for frame in _frames(film):
+    shown = 0
+    for frame in frames:
         if first is None:
             has_alpha = frame.format.name == "rgba"
             first, last = _buffer(graph, frame), graph.add("buffersink")
@@ -65,12 +63,13 @@ def _palette(film: Path) -> Any:
             palette.link_to(last)
             graph.configure()
         first.push(frame)
+        shown = frame.duration
     if first is None or last is None:
-        raise MediaError(f"{film} holds no frames")
+        raise MediaError("a GIF was not written: there was no frame")
     first.push(None)
     found = last.pull()
-    found.pts, found.time_base = 0, _TICK
-    return found
+    found.pts, found.time_base = 0, TICK
+    return found, min(shown, _MOST)
 
 
 def _joined(graph: Any, frame: Any, palette: Any) -> tuple[Any, Any, Any]:
@@ -86,7 +85,7 @@ def _joined(graph: Any, frame: Any, palette: Any) -> tuple[Any, Any, Any]:
 
 def _buffer(graph: Any, frame: Any) -> Any:
     size = {"width": frame.width, "height": frame.height}
-    return graph.add_buffer(format=frame.format.name, time_base=_TICK, **size)
+    return graph.add_buffer(format=frame.format.name, time_base=TICK, **size)
 
 
 def _drain(end: Any, stream: Any, file: Any) -> None:
@@ -96,25 +95,3 @@ def _drain(end: Any, stream: Any, file: Any) -> None:
         except (av.error.BlockingIOError, av.error.EOFError):
             return
         file.mux(stream.encode(frame))
-
-
-def _frames(film: Path) -> Iterator[Any]:
-    """A film's frames, on a GIF's clock; of those in one fiftieth of a second the first."""
-    last = None
-    source = VideoSource(str(film))
-    source.keeps_alpha = source.info.alpha
-    with source:
-        for frame in source.frames():
-            at = round((frame.pts or 0) * (frame.time_base or _TICK) / _TICK)
-            if last is not None and at - last < 100 // _FASTEST:
-                continue
-            last = at
-            picture = _picture(frame)
-            picture.pts, picture.time_base = at, _TICK
-            yield picture
-
-
-def _picture(frame: Frame) -> Any:
-    if frame.alpha is None:
-        return av.VideoFrame.from_ndarray(frame.rgb, format="rgb24")
-    return av.VideoFrame.from_ndarray(np.dstack([frame.rgb, frame.alpha]), format="rgba")

@@ -12,18 +12,26 @@ from typing import Any
 import av
 
 from ...errors import MediaError
+from ...pictures import check_sides
 from ..colour import Colour
 from ..sources.container import LISTED, open_container
 from ..sources.video import VideoSource
+from .animation import ANIMATED
 from .encoding import AlphaCodec, Encoding, Format, alpha_codec, configure, encoder_of, fitted
-from .tracks import GIF, MATROSKA, WEBM, Track, container_of, left_out, plan_tracks, written_as
+from .tracks import (
+    ANIMATIONS,
+    MATROSKA,
+    WEBM,
+    Track,
+    container_of,
+    left_out,
+    plan_tracks,
+    written_as,
+)
 
 # In the keys under which cameras and programs note the place, in small or capital letters.
 _PLACES = ("location", "gps", "xyz", "loci", "latitude", "longitude")
-_OF_GIF = (
-    "a GIF has 256 colours, no sound and at most 50 frames a second, and is many times as large as"
-    " an .mp4"
-)
+_APPLES = "com.apple.quicktime."  # what the names begin with that only QuickTime keeps
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,9 @@ class OutputPlan:
             "size": list(form.size),
             "fps": round(float(form.rate), 3),
             "pixel_aspect": str(form.aspect) if form.aspect else None,
-            "pix_fmt": "pal8" if self.container == GIF else form.pix_fmt,
+            "pix_fmt": ANIMATED[self.container].pix_fmt
+            if self.container in ANIMATIONS
+            else form.pix_fmt,
             "colour": [*form.tags, int(form.colour.range)],
             "tracks": [asdict(track) for track in self.tracks],
             "notes": list(self.notes),
@@ -71,21 +81,27 @@ def plan_output(
         MediaError: The encoder refuses the video.
     """
     container, codec = container_of(path.suffix), encoding.codec
-    if container == GIF and codec != "h264":  # which is what nobody asked for
+    animation = ANIMATED.get(container)
+    if animation and codec != "h264":  # which is what nobody asked for
         raise MediaError(
-            f"{path} cannot be written: a .gif cannot hold {codec}; give a .mp4 or .mkv"
+            f"{path} cannot be written: a {path.suffix} cannot hold {codec}; give a .mp4 or .mkv"
+        )
+    if animation and animation.encoder not in av.codecs_available:
+        raise MediaError(
+            f"{path} cannot be written: this PyAV has no {animation.encoder}; install PyPI's"
         )
     form = _with_alpha(format_of(source), source, alpha_codec(encoding, path))
     encoding = fitted(encoding, path)
     form = _square(form, container, encoding)
     notes = list(_of_picture(source, form))
-    if container == GIF:
-        notes.append(_OF_GIF)
+    check_sides(path, *form.size, instead=".mp4")
+    if animation:
+        notes.append(animation.note)
     _check_encoder(path, encoding, form)
     if form.aspect is None and source.pixel_aspect not in (None, 1):
         width, height = form.size
         codec, name = "VP9" if form.alpha else "AV1", "WebM" if container == WEBM else "Matroska"
-        silent = "a GIF" if container == GIF else f"{codec} in {name}"
+        silent = f"a {path.suffix}" if animation else f"{codec} in {name}"
         notes.append(
             f"its pixels are not square, which {silent} cannot say; it will be scaled to"
             f" {width}x{height}"
@@ -96,7 +112,11 @@ def plan_output(
             tracks = plan_tracks(file, container)
             notes += [note for track in tracks if (note := track.note(container))]
             notes += left_out(file, source.stream.index)
-    metadata = source.metadata
+    elif any(one.kind in ("audio", "subtitle") for one in source.info.streams):
+        notes.append(
+            "its sound and subtitles will not be kept; to keep them, save it to a file first"
+        )
+    metadata = _named_for_all(source.metadata)
     if not keep_location:
         places = [key for key in metadata if any(word in key.lower() for word in _PLACES)]
         metadata = {key: value for key, value in metadata.items() if key not in places}
@@ -104,8 +124,17 @@ def plan_output(
             remedy = "" if keep_location is None else "; --keep-location keeps it"
             notes.append(f"where it was taken will not be kept{remedy}")
     said = tuple(f"{source.label}: {note}" for note in notes)
-    encoder = GIF if container == GIF else encoder_of(encoding, form)
+    encoder = animation.encoder if animation else encoder_of(encoding, form)
     return OutputPlan(container, encoder, form, tracks, metadata, said)
+
+
+def _named_for_all(metadata: dict[str, str]) -> dict[str, str]:
+    """Metadata under names that containers know, not under those of Apple's cameras."""
+    named = {key: value for key, value in metadata.items() if not key.startswith(_APPLES)}
+    for key in metadata.keys() - named.keys():
+        name = key.removeprefix(_APPLES)
+        named.setdefault("location" if "iso6709" in name.lower() else name, metadata[key])
+    return named
 
 
 def format_of(source: VideoSource) -> Format:
@@ -128,7 +157,7 @@ def _square(form: Format, container: str, encoding: Encoding) -> Format:
     """The format, scaled to square pixels if neither codec nor container can store their shape."""
     is_silent = encoding.codec == "av1" or form.alpha
     cannot_say = is_silent and container in (MATROSKA, WEBM)
-    if form.aspect in (None, 1) or not (cannot_say or container == GIF):
+    if form.aspect in (None, 1) or not (cannot_say or container in ANIMATIONS):
         return form
     width = max(2, round(form.size[0] * form.aspect / 2) * 2)
     return replace(form, size=(width, form.size[1]), aspect=None)
@@ -149,7 +178,7 @@ def _of_picture(source: VideoSource, form: Format) -> Iterator[str]:
         red, green, blue = source.ground
         yield (
             f"what is transparent in it will lie over #{red:02x}{green:02x}{blue:02x};"
-            " --background names another colour, and a .webm, .mkv, .mov or .gif keeps it"
+            " --background names another colour, and a .webm, .mkv, .mov, .webp or .apng keeps it"
         )
     if any(edit.rate != 1 for edit in info.edits):
         yield "its edit list plays parts of it faster or slower; they will have their own speed"

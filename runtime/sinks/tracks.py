@@ -15,15 +15,16 @@ from ..sources.media import codec_of, is_cover, packets_of
 
 MATROSKA = "matroska"
 WEBM = "webm"
-GIF = "gif"
+ANIMATIONS = frozenset({"gif", "webp", "apng"})  # pictures that move, without sound
 _FORMATS = {
     ".mkv": MATROSKA,
     ".mov": "mov",
     ".mp4": "mp4",
     ".m4v": "mp4",
     ".webm": WEBM,
-    ".gif": GIF,
+    **{f".{name}": name for name in ANIMATIONS},
 }
+_SEQUENCES = frozenset({"avis", "msf1", "hevc"})  # of AVIF and HEIC, whose second film is alpha
 _TRIED, _LOOKED_AT = 8, 400  # packets tried of a stream, and looked at of all streams
 _TEXT = frozenset(
     {"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text", "sami", "subviewer", "microdvd"}
@@ -43,8 +44,8 @@ _SPOKEN = {
     "aac": "AAC",
     "libopus": "Opus",
 }
-# Sound that FFmpeg writes in a way of its own, which few others play.
-_UNPLAYED = {"mp4": frozenset({"vorbis"})}
+# What the names of sounds begin with that FFmpeg writes, and few others play there.
+_UNPLAYED = {"mp4": ("vorbis", "pcm_")}
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,12 @@ def container_of(suffix: str) -> str:
 
 
 def written_as(suffix: str) -> str:
-    """Returns FFmpeg's name of the format that frames are encoded to: a GIF is made of a film."""
+    """Returns FFmpeg's name of the format that frames are encoded to.
+
+    An animation is made of a complete film.
+    """
     container = container_of(suffix)
-    return MATROSKA if container == GIF else container
+    return MATROSKA if container in ANIMATIONS else container
 
 
 def plan_tracks(source: av.container.InputContainer, container: str) -> tuple[Track, ...]:
@@ -103,8 +107,8 @@ def plan_tracks(source: av.container.InputContainer, container: str) -> tuple[Tr
         if stream.type not in ("audio", "subtitle"):
             continue
         codec = codec_of(stream)
-        becomes = ""  # a GIF has neither
-        if container != GIF:
+        becomes = ""
+        if container not in ANIMATIONS:
             decide = _sound if stream.type == "audio" else _subtitles
             becomes = decide(source, stream, container)
         tracks.append(Track(stream.index, stream.type, codec, becomes))
@@ -114,7 +118,9 @@ def plan_tracks(source: av.container.InputContainer, container: str) -> tuple[Tr
 def left_out(source: av.container.InputContainer, painted: int) -> Iterator[str]:
     """Yields what else of a file is neither painted nor copied."""
     films = [s for s in source.streams.video if s.index != painted and not is_cover(s)]
-    if films:
+    if films and source.metadata.get("major_brand") in _SEQUENCES and _is_grey(films[0]):
+        yield "its transparent parts cannot be read; it will be opaque"
+    elif films:
         one = "second film" if films[0].index > painted else "first film"
         many = f"{len(films)} other films" if len(films) > 1 else one
         yield f"its {many} will not be kept"
@@ -125,6 +131,10 @@ def left_out(source: av.container.InputContainer, painted: int) -> Iterator[str]
     kinds = sorted({names[s.type] for s in others})
     if kinds:
         yield f"its {' and '.join(kinds)} will not be kept"
+
+
+def _is_grey(stream: Any) -> bool:
+    return str(stream.codec_context.pix_fmt).startswith("gray")
 
 
 def _has_chapters(stream: Any) -> bool:
@@ -138,7 +148,8 @@ def _sound(source: av.container.InputContainer, stream: Any, container: str) -> 
     if stream.codec_context is None or not stream.codec_context.sample_rate:
         return ""
     codec = codec_of(stream)
-    if codec not in _UNPLAYED.get(container, ()) and _is_taken(source, stream, container):
+    is_played = not codec.startswith(_UNPLAYED.get(container, ()))
+    if is_played and _is_taken(source, stream, container):
         return codec
     return "libopus" if container == WEBM else "aac"
 

@@ -25,17 +25,17 @@ from ..frame import Frame
 from ..job import JOINED, clear, job_folder
 from ..sources.source import Source
 from ..sources.video import VideoSource
-from . import gif
+from . import animation
 from .encoding import Encoding, Format, configure, encoder_of, fitted
 from .output import OutputPlan, plan_output
 from .segments import LENGTH, Segments
 from .sink import Sink
 from .streams import StreamCopy, chapters_of
-from .tracks import MATROSKA, WEBM, written_as
+from .tracks import ANIMATIONS, MATROSKA, WEBM, container_of, written_as
 
 Array = npt.NDArray[Any]
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v", ".webm", ".gif"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".m4v", ".webm", ".gif", ".webp", ".apng"})
 FAST = Encoding(quality=23, preset="ultrafast")  # live frames must not wait for the encoder
 _OWN_COLOUR, _OWN_TAGS = Colour(Colorspace.ITU709), (1, 1, 1)  # if the source names none
 AGAIN = "what is painted is kept: the same command goes on from there"
@@ -93,8 +93,9 @@ class VideoSink(Sink):
         while writing.keep_state and self.done and not self.state():
             self.done -= 1
         self.segments.keep(self.done)
-        self.is_gif = path.suffix.lower() == gif.SUFFIX
-        self.temporary = self.segments.folder / (JOINED + (".mkv" if self.is_gif else path.suffix))
+        self.moves = container_of(path.suffix) in ANIMATIONS
+        self.temporary = self.segments.folder / (JOINED + (".mkv" if self.moves else path.suffix))
+        self.quality = encoding.quality
         self.stream: av.VideoStream | None = None
         self.copied: StreamCopy | None = None
         self.first_captured: float | None = None
@@ -240,10 +241,10 @@ class VideoSink(Sink):
 
     def _complete(self) -> Path:
         """Returns the complete file."""
-        if not self.is_gif:
+        if not self.moves:
             return self.temporary
-        made = self.temporary.with_suffix(gif.SUFFIX)
-        gif.write_gif(self.temporary, made)
+        made = self.temporary.with_suffix(self.path.suffix)
+        animation.write_animation(self.temporary, made, self.quality)
         return made
 
     def _time_of(self, frame: Frame) -> tuple[int, Fraction]:

@@ -195,8 +195,10 @@ class WebPFrames:
         mean = Fraction(sum(self.durations), max(1, len(self.durations))) / 1000 or _MILLI
         stream: Any = self.out.add_stream("rawvideo", rate=(1 / mean).limit_denominator(1001))
         stream.width, stream.height = self.picture.size
-        self.mode = "RGBA" if self.picture.mode == "RGBA" else "RGB"
-        stream.pix_fmt = {"RGBA": "rgba", "RGB": "rgb24"}[self.mode]
+        # FFmpeg takes three bytes for BGR when it reads them, whatever it wrote.
+        has_alpha = self.picture.mode == "RGBA"
+        self.mode, self.order = ("RGBA", "RGBA") if has_alpha else ("RGB", "BGR")
+        stream.pix_fmt = "rgba" if has_alpha else "bgr24"
         stream.time_base = _MILLI
         self.stream = stream
 
@@ -217,7 +219,7 @@ class WebPFrames:
         """Decodes one frame; after the last one, or a damaged one, ends the stream."""
         try:
             self.picture.seek(self.index)
-            packet: Any = av.Packet(self.picture.convert(self.mode).tobytes())
+            packet: Any = av.Packet(self.picture.convert(self.mode).tobytes("raw", self.order))
         except (OSError, EOFError, ValueError):
             self.index = len(self.durations) + 1
             self.out.close()

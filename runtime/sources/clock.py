@@ -112,7 +112,8 @@ class FrameTimes:
         self.time_base = stream.time_base or Fraction(1, 90_000)
         self.clock = Clock(self.time_base, leaps and may_leap(container))
         rate = stream.average_rate or stream.guessed_rate
-        self.interval = round(1 / (rate * self.time_base)) if rate else 0
+        self.exact = 1 / (rate * self.time_base) if rate else Fraction(0)  # between frames
+        self.interval = round(self.exact)
         self.is_numbered = container.format.name == _DECODING_ORDER
         reorders = bool(stream.codec_context.has_b_frames)
         self.by_order = self.is_numbered or (reorders and not may_leap(container))
@@ -129,6 +130,7 @@ class FrameTimes:
         self.said: int | None = None  # of the frame before
         self.shown: int | None = None
         self.has_gaps = False  # whether frames without a time came
+        self.untimed = 0  # frames since the last one that had a time of its own
 
     def sent(self, packet: av.Packet[Any]) -> None:
         """Notes a packet that goes to the decoder."""
@@ -165,9 +167,10 @@ class FrameTimes:
         if said is None and self.shown is not None:
             self.has_gaps = True
         if self.has_gaps and said in (None, self.said) and self.shown is not None:
-            self.shown += self.interval
-        elif said is not None:
-            self.said, self.shown = said, self.clock(said, self.interval)
+            self.untimed += 1
+            return self.shown + round(self.untimed * self.exact)
+        if said is not None:
+            self.said, self.shown, self.untimed = said, self.clock(said, self.interval), 0
         return self.shown
 
 
@@ -182,7 +185,7 @@ def _held_back(path: str) -> int:
     return 0
 
 
-def settled(frames: Iterator[av.VideoFrame], interval: int) -> Iterator[av.VideoFrame]:
+def settled(frames: Iterator[av.VideoFrame], interval: Fraction) -> Iterator[av.VideoFrame]:
     """Yields frames with what only those behind them tell: how long they last, when the first are.
 
     Packets have their durations in the order in which they are coded, which B-frames change. Where
@@ -204,7 +207,7 @@ def settled(frames: Iterator[av.VideoFrame], interval: int) -> Iterator[av.Video
             continue
         if held is None and frame.pts is not None:
             for number, early in enumerate(reversed(untimed), start=1):
-                early.pts, early.duration = frame.pts - number * interval, interval
+                early.pts, early.duration = frame.pts - round(number * interval), round(interval)
             yield from untimed
             untimed = []
         elif held is not None:

@@ -35,6 +35,7 @@ def remarks(path: Path, target: Path | None = None) -> list[str]:
         many = f"{frames} " if frames > 1 and data[4:8] != b"ftyp" else ""
         said.append(
             f"{path}: only the first of its {many}frames will be painted; to paint all give a .mp4"
+            " or .webp"
         )
     if (pages := _pages(data)) > 1:
         said.append(f"{path}: only the first of its {pages} frames will be painted")

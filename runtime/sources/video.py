@@ -324,7 +324,7 @@ class VideoSource(Source):
         if self.from_start:  # here none is decoded for it that is not looked at
             frames = self._looked_at(frames)
         has_clock = self.times.has_clock and not self.is_url
-        return settled(frames, self.times.interval) if has_clock else frames
+        return settled(frames, self.times.exact) if has_clock else frames
 
     def _decode(self, skipped: int = 0) -> Iterator[av.VideoFrame]:
         """Yields what can be decoded, and notes as one problem what cannot."""

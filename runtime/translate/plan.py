@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from ...errors import MediaError, UsageError
 from ...errors import shown as shortened
-from ...pictures import SUFFIXES, is_picture
+from ...picture_size import picture_size
+from ...pictures import SUFFIXES, check_sides, is_picture
+from ...reading import Malformed
 from ..address import is_bare, shown
 from ..sinks.video import VIDEO_SUFFIXES
 from ..sources.animation import is_animation, is_still
@@ -23,7 +26,7 @@ _READ = VIDEO_SUFFIXES | {
 }
 # Formats that are also read, but not listed in messages.
 _READ_TOO = frozenset(
-    {".gif", ".apng", ".asf", ".f4v", ".3g2", ".vob", ".m2v", ".mxf", ".divx", ".dv", ".nut"}
+    {".asf", ".f4v", ".3g2", ".vob", ".m2v", ".mxf", ".divx", ".dv", ".nut"}
     | {".y4m", ".ivf", ".h264", ".264", ".h265", ".265", ".hevc", ".mjpg", ".mjpeg", ".mk3d"}
 )
 
@@ -141,8 +144,12 @@ def _of_one(source: Path, out: Path) -> Plan:
     is_video = is_film(source)
     if out.is_dir():
         out = out / painted_name(source)
-    # A picture as output asks for an animation's first frame.
-    if is_picture(out) and (is_picture(source) or is_animation(source)):
+    # A picture as output asks for an animation's first frame, but where it may be one itself.
+    if (
+        is_picture(out)
+        and out.suffix.lower() != ".webp"
+        and (is_picture(source) or is_animation(source))
+    ):
         is_video = False
     kind, fits = ("video", VIDEO_SUFFIXES) if is_video else ("picture", SUFFIXES)
     if out.suffix.lower() not in fits:
@@ -155,6 +162,9 @@ def _of_one(source: Path, out: Path) -> Plan:
             f"{rare}"
         )
     _is_no_input(source, out)
+    if not is_video:
+        with contextlib.suppress(Malformed, OSError):  # the decoder says what is damaged
+            check_sides(out, *picture_size(source.read_bytes()))
     if out.is_dir():
         raise UsageError(f"output {out} is a folder; give another name")
     if out.exists() and not out.is_file():
@@ -235,12 +245,11 @@ def _looks_like_file(path: Path) -> bool:
 def video_name(name: str) -> str:
     """Returns a painted video's name: its own, or with .mkv appended.
 
-    Also to .webm and .gif, which are written where they are named only: AV1 takes longer to encode,
-    and GIFs are large.
+    Also to .webm and animations, which are written where they are named only: AV1 takes longer to
+    encode, and animations are large.
     """
-    return (
-        name if Path(name).suffix.lower() in VIDEO_SUFFIXES - {".webm", ".gif"} else f"{name}.mkv"
-    )
+    kept = VIDEO_SUFFIXES - {".webm", ".gif", ".webp", ".apng"}
+    return name if Path(name).suffix.lower() in kept else f"{name}.mkv"
 
 
 def is_film(path: Path) -> bool:

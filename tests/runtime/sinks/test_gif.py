@@ -10,7 +10,7 @@ from pleinair.errors import MediaError, UsageError
 from pleinair.pictures import write_picture
 from pleinair.runtime.job import job_folder
 from pleinair.runtime.live.live import live
-from pleinair.runtime.sinks import gif
+from pleinair.runtime.sinks import animation
 from pleinair.runtime.sinks.encoding import Encoding
 from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.translate.translate import translate
@@ -51,7 +51,7 @@ def test_frames_faster_than_browsers_show_are_left_out(tmp_path):
             picture = np.full((48, 64, 3), 5 * index, np.uint8)
             out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         out.mux(stream.encode(None))
-    gif.write_gif(tmp_path / "fast.mkv", tmp_path / "out.gif")
+    animation.write_animation(tmp_path / "fast.mkv", tmp_path / "out.gif", 21)
     frames, durations = shown(tmp_path / "out.gif")
     assert min(durations) >= 20
     assert len(frames) == 25
@@ -65,7 +65,7 @@ def test_an_interrupted_gif_goes_on(tmp_path, make_video, monkeypatch):
         raise OSError("no room")
 
     with monkeypatch.context() as broken, pytest.raises(MediaError, match="the same command goes"):
-        broken.setattr(gif, "write_gif", fail)
+        broken.setattr(animation, "write_animation", fail)
         translate(film, tmp_path / "out.gif", **FAST)
     assert not (tmp_path / "out.gif").exists()
     assert job_folder(tmp_path / "out.gif").is_dir()

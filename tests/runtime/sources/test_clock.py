@@ -29,3 +29,12 @@ def test_a_damaged_time_is_between_its_neighbours():
     shown = list(settled(iter(frames), 40))
     assert [frame.pts for frame in shown] == [0, 40, 80, 120, 160]
     assert [frame.duration for frame in shown] == [40] * 5
+
+
+def test_frames_before_the_first_time_do_not_gather_what_is_rounded():
+    """24 a second in milliseconds: 42 for each would be 16 ms early after 48 frames."""
+    frames = [SimpleNamespace(pts=None, duration=0) for _ in range(48)]
+    frames += [SimpleNamespace(pts=round(1000 * n / 24), duration=42) for n in range(3)]
+    shown = list(settled(iter(frames), Fraction(1000, 24)))
+    expected = [round(Fraction(1000 * n, 24)) for n in range(-48, 3)]
+    assert max(abs(frame.pts - at) for frame, at in zip(shown, expected, strict=True)) <= 1

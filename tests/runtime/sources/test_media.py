@@ -328,6 +328,16 @@ ROWS = [
         said="its sound (pcm_s16le) will become AAC",
     ),
     Row(
+        "sound that few play in MP4",
+        "PCM of 24 bits in QuickTime",
+        "AAC, in step",
+        {"sound": "pcm_s24le"},
+        ".mov",
+        (".mp4",),
+        in_step,
+        said="its sound (pcm_s24le) will become AAC",
+    ),
+    Row(
         "sound in short packets",
         "Matroska with packets of 0.8 ms, of which some have the same time, as TrueHD has",
         "in step",

@@ -278,6 +278,27 @@ def test_names_that_are_none(source, out, said) -> None:
         make_plan(source, out)
 
 
+@pytest.mark.parametrize(("keep", "suffix"), [(True, ".mov"), (True, ".mp4"), (False, ".mov")])
+def test_the_place_by_an_iphone(tmp_path, make_film, keep, suffix) -> None:
+    """Which QuickTime keeps under a name that FFmpeg does not write."""
+    film = make_film(tmp_path / "film.mp4")
+    own = {"movflags": "use_metadata_tags"}
+    with av.open(str(film)) as plain, av.open(str(tmp_path / "in.mov"), "w", options=own) as out:
+        out.metadata["com.apple.quicktime.location.ISO6709"] = "+48.1+011.5/"
+        out.metadata["com.apple.quicktime.title"] = "Holiday"
+        stream = out.add_stream_from_template(plain.streams.video[0])
+        for packet in plain.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    result = translate(tmp_path / "in.mov", tmp_path / f"out{suffix}", **WAY, keep_location=keep)
+    assert any("where it was taken" in note for note in result.notes) is not keep
+    with av.open(str(tmp_path / f"out{suffix}")) as made:
+        assert made.metadata.get("location", "").startswith("+48.1" if keep else "")
+        assert ("location" in made.metadata) is keep
+        assert made.metadata["title"] == "Holiday"
+
+
 def test_chapters_titles_and_places(tmp_path, make_film, cli) -> None:
     film = make_film(tmp_path / "film.mp4")
     with av.open(str(film)) as plain, av.open(str(tmp_path / "in.mp4"), "w") as out:
