@@ -244,7 +244,7 @@ def test_verify_measures_strokes(stroke_bundle, photo, tmp_path, cli, monkeypatc
             assert measured["strokes"] <= 0.05
             assert measured["psnr_db"] >= row["manifest"]["psnr_db"] - 6
             assert {"quarter_db", "delta_e"} <= measured.keys()
-    monkeypatch.setattr("pleinair.runtime.verify.verify", lambda *_: found)  # once is enough
+    monkeypatch.setattr("pleinair.runtime.verify.verify", lambda *_, **__: found)  # once is enough
     shown = cli("verify", stroke_bundle, "--pictures", tmp_path)
     assert "plan dB here" in shown.out
     assert "apart" in shown.out

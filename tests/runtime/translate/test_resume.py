@@ -54,6 +54,7 @@ def test_the_same_bits_as_without_an_interruption(tmp_path, clip, whole, frames)
     result = translate(clip, out, **WAY)
     assert result.kept == segments * LENGTH
     assert result.report.frames == FRAMES - result.kept
+    assert (result.finished, result.pictures, result.videos) == (0, 0, int(segments < 4))
     assert out.read_bytes() == whole
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
 
@@ -175,6 +176,7 @@ def test_a_folder_goes_on_with_what_is_left(tmp_path, photos):
         translate(photos, tmp_path / "out", **WAY, strength=0.5)
     result = translate(photos, tmp_path / "out", **WAY)
     assert (result.kept, result.report.frames) == (3, len(names) - 3)
+    assert (result.finished, result.pictures, result.videos) == (3, len(names) - 3, 0)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == names
     assert all((tmp_path / "out" / n).stat().st_mtime_ns == t for n, t in written.items())
     assert [p.name for p in tmp_path.iterdir()] == ["out"]

@@ -37,7 +37,7 @@ def test_nothing_left_is_no_failure(folder, cli):
     pair = (folder / "in", folder / "out")
     fast = ("--model", "monet-conv", "--backend", "onnxruntime", "--precision", "int8")
     run = cli("translate", *pair, *fast)
-    assert "4 frames at" in run.out  # of two sizes, so none is told
+    assert "1 picture and 3 frames of 1 video at" in run.out  # of two sizes, so none is told
     run = cli("translate", *pair, *fast, "--skip-existing")
     assert (run.code, run.out.splitlines()[0]) == (0, "nothing was left to paint")
     one = (folder / "in" / "a.jpg", folder / "out" / "a.jpg")
