@@ -122,7 +122,8 @@ def _is_readable(path: Path) -> bool:
         elif path.name == "results.json":
             read_results(path)
         elif path.suffix == ".onnx":  # never without the manifest that knows its hash
-            bundle = Bundle.open(path.parent)
+            folders = (at for at in path.parents if (at / "manifest.json").exists())
+            bundle = Bundle.open(next(folders, path.parent))
             for artifact in bundle.manifest.artifacts:
                 bundle.path(artifact)
     except PleinairError:

@@ -22,7 +22,7 @@ def remember(folder: Path) -> None:
 
     folder.mkdir(exist_ok=True)
     torch.onnx.export = _graphs(folder, torch.onnx.export)
-    subprocess.run = _wheels(folder, subprocess.run)  # type: ignore[assignment]
+    subprocess.run = _wheels(folder, subprocess.run)
 
 
 def _graphs(folder: Path, export: Callable[..., Any]) -> Callable[..., Any]:

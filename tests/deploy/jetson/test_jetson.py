@@ -18,6 +18,7 @@ from pleinair.deploy.jetson import engines
 from pleinair.deploy.jetson import make_kit as jetson
 from pleinair.deploy.jetson.engines import take_engines
 from pleinair.deploy.jetson.make_kit import write_kit
+from pleinair.deploy.wheel import build_wheel
 from pleinair.errors import BundleError, ExportError, UsageError
 from pleinair.export import model_card
 from pleinair.export.options import ExportOptions
@@ -482,3 +483,18 @@ def test_graph_for_takes_either_target(kit: Path) -> None:
     assert engines.graph_for(bundle, "fp32") is None
     with pytest.raises(UsageError, match="is not a folder"):
         take_engines(kit / "README.md", [])
+
+
+def test_what_an_interrupted_pip_leaves_behind_goes(tmp_path: Path, monkeypatch) -> None:
+    left: list[Path] = []
+
+    def interrupted(command: list[object], env: dict[str, str]) -> str:
+        left.append(Path(env["TMPDIR"], "pip-build"))
+        left[0].mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pleinair.deploy.wheel.run_child", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build_wheel(tmp_path)
+    assert not left[0].parent.exists()
+    assert list(tmp_path.iterdir()) == []
