@@ -156,7 +156,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
         write_picture(tmp_path / "file" / "x.png", RGB)
     with pytest.raises(MediaError, match="pictures are written as"):
         write_picture(tmp_path / "x.xyz", RGB)
-    with pytest.raises(MediaError, match="cannot be encoded"):
+    with pytest.raises(MediaError, match=r"a \.jpg has at most 65500 pixels on a side"):
         write_picture(tmp_path / "x.jpg", np.zeros((70_000, 1, 3), np.uint8))
 
     def interrupted(*_):

@@ -1,7 +1,6 @@
 """Animations in formats of pictures: GIF, WebP and APNG, made of a complete film.
 
-Only this program sees the film; so an interrupted run goes on, and memory does not grow with it,
-but by what a WebP has in the end.
+Only this program sees the film, so an interrupted run goes on. Memory does not grow with it.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from .gif import TICK, write_gif
 
 _FASTEST = 50  # frames a second: browsers slow down what has less than 2/100 s for a frame
 _MILLI = Fraction(1, 1000)
+_MOVES, _HAS_ALPHA, _INSTEAD = 0x02, 0x10, 0x02  # flags of a WebP, and of a frame: not laid over
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,7 @@ ANIMATED = {
     "gif": Animation(
         "gif", "pal8", f"a GIF has 256 colours, {_COSTS} many times as large as an .mp4"
     ),
-    "webp": Animation(
-        "libwebp_anim", "bgra", f"a WebP has {_COSTS} larger than an .mp4", ("loop", "0")
-    ),
+    "webp": Animation("libwebp", "bgra", f"a WebP has {_COSTS} larger than an .mp4"),
     "apng": Animation(
         "apng",
         "rgba",
@@ -77,28 +75,58 @@ def write_animation(film: Path, out: Path, quality: int) -> None:
     if name == "gif":
         write_gif(partial(_frames, film, TICK), out)
         return
+    if name == "webp":
+        _write_webp(_frames(film, _MILLI), out, quality)
+        return
     form = ANIMATED[name]
-    own = {"quality": str(100 - quality)} if name == "webp" else {"pred": "up"}
-    shown, has_alpha = 0, False
     stream: Any = None
+    shown = 0
     with av.open(f"file:{out}", "w", format=name, options=dict([form.endless])) as file:
         for frame in _frames(film, _MILLI):
             if stream is None:
-                stream = file.add_stream(form.encoder, rate=_FASTEST, options=own)
+                stream = file.add_stream(form.encoder, rate=_FASTEST, options={"pred": "up"})
                 stream.width, stream.height, stream.pix_fmt = (
                     frame.width,
                     frame.height,
                     form.pix_fmt,
                 )
                 stream.time_base = stream.codec_context.time_base = _MILLI
-            shown, has_alpha = frame.duration, frame.format.name == "rgba"
+            shown = frame.duration
             file.mux(stream.encode(frame.reformat(format=form.pix_fmt)))
         file.mux(stream.encode(None))
     with out.open("r+b") as written:
-        if name == "webp":
-            _complete_webp(written, shown, has_alpha)
-        else:
-            _complete_png(written, shown)
+        _complete_png(written, shown)
+
+
+def _write_webp(frames: Iterator[Any], out: Path, quality: int) -> None:
+    """Writes each frame whole: libwebp's own animations freeze what changes slowly."""
+    context: Any = None
+    with out.open("wb") as file:
+        for frame in frames:
+            if context is None:
+                context = av.CodecContext.create("libwebp", "w")
+                context.width, context.height = frame.width, frame.height
+                context.pix_fmt, context.time_base = "bgra", _MILLI
+                context.options = {"quality": str(100 - quality)}
+                size = _small(frame.width - 1) + _small(frame.height - 1)
+                flags = _MOVES | _HAS_ALPHA * (frame.format.name == "rgba")
+                head = _chunk(b"VP8X", bytes([flags, 0, 0, 0]) + size) + _chunk(b"ANIM", bytes(6))
+                file.write(bytes(12) + head)
+            coded = b"".join(map(bytes, context.encode(frame.reformat(format="bgra"))))
+            picture = coded[30:] if coded[12:16] == b"VP8X" else coded[12:]
+            shown = _small(min(frame.duration, 0xFFFFFF)) + bytes([_INSTEAD])
+            file.write(_chunk(b"ANMF", bytes(6) + size + shown + picture))
+        length = file.tell()
+        file.seek(0)
+        file.write(b"RIFF" + struct.pack("<I", length - 8) + b"WEBP")
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return kind + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
+
+
+def _small(value: int) -> bytes:
+    return value.to_bytes(3, "little")
 
 
 def _frames(film: Path, tick: Fraction) -> Iterator[Any]:
@@ -129,40 +157,16 @@ def _picture(frame: Frame) -> Any:
     return av.VideoFrame.from_ndarray(np.dstack([frame.rgb, frame.alpha]), format="rgba")
 
 
-def _complete_webp(file: BinaryIO, shown: int, has_alpha: bool) -> None:
-    """Writes what FFmpeg does not: how many milliseconds the last frame is shown, and alpha.
-
-    Where the rest of the frames is all that is transparent, libwebp says that nothing is. A film of
-    one frame is a picture, which has none of this.
-    """
-    if at := _last(file, b"ANMF", 12, "<4sI"):
-        file.seek(at + 12)
-        file.write(min(shown, 0xFFFFFF).to_bytes(3, "little"))
-        if has_alpha:
-            file.seek(20)  # the flags of the file
-            flags = file.read(1)[0]
-            file.seek(20)
-            file.write(bytes([flags | 0x10]))
-            file.seek(_last(file, b"ANIM", 12, "<4sI"))
-            file.write(bytes(4))  # the colour under it
-
-
 def _complete_png(file: BinaryIO, shown: int) -> None:
     """Writes how many milliseconds the last frame is shown, if there are several."""
-    if at := _last(file, b"fcTL", 8, ">I4s"):
-        file.seek(at)
-        content = file.read(20) + struct.pack(">HH", min(shown, 0xFFFF), 1000) + file.read(6)[4:]
-        file.seek(at)
-        file.write(content + struct.pack(">I", zlib.crc32(b"fcTL" + content)))
-
-
-def _last(file: BinaryIO, wanted: bytes, at: int, form: str) -> int:
-    """Where the content of the last chunk of a kind begins, in a PNG or in RIFF; 0 without one."""
-    found, is_png = 0, form.startswith(">")
-    file.seek(at)
+    found = 0
+    file.seek(8)
     while len(head := file.read(8)) == 8:
-        first, second = struct.unpack(form, head)
-        kind, length = (second, first) if is_png else (first, second)
-        found = file.tell() if kind == wanted else found
-        file.seek(length + (4 if is_png else length % 2), os.SEEK_CUR)
-    return found
+        length, kind = struct.unpack(">I4s", head)
+        found = file.tell() if kind == b"fcTL" else found
+        file.seek(length + 4, os.SEEK_CUR)
+    if found:
+        file.seek(found)
+        content = file.read(20) + struct.pack(">HH", min(shown, 0xFFFF), 1000) + file.read(6)[4:]
+        file.seek(found)
+        file.write(content + struct.pack(">I", zlib.crc32(b"fcTL" + content)))

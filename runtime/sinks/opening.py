@@ -11,6 +11,7 @@ from ...errors import MediaError, PleinairError, UsageError
 from ...progress import Say
 from ..controls import Controls
 from ..sources.pictures import PictureSource
+from ..sources.reconnect import ReconnectingSource
 from ..sources.source import Source
 from ..sources.video import VideoSource
 from .http import HttpSink, parse_address
@@ -129,6 +130,9 @@ def _open(
     video = VideoSink(Path(spec), source)
     for note in video.plan.notes if video.plan else ():
         say(note)
+    stream = source.inner if isinstance(source, ReconnectingSource) else None
+    if isinstance(stream, VideoSource) and "audio" in {one.kind for one in stream.info.streams}:
+        say(f"{stream.label}: its sound will not be recorded; to keep it, save the stream first")
     return video
 
 

@@ -112,10 +112,6 @@ def plan_output(
             tracks = plan_tracks(file, container)
             notes += [note for track in tracks if (note := track.note(container))]
             notes += left_out(file, source.stream.index)
-    elif any(one.kind in ("audio", "subtitle") for one in source.info.streams):
-        notes.append(
-            "its sound and subtitles will not be kept; to keep them, save it to a file first"
-        )
     metadata = _named_for_all(source.metadata)
     if not keep_location:
         places = [key for key in metadata if any(word in key.lower() for word in _PLACES)]

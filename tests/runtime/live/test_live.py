@@ -463,3 +463,25 @@ def test_what_paints_paintings_is_no_style_of_a_camera(tmp_path, make_video):
     live(source, "null", "monet-conv", backend="onnxruntime", controls=controls)
     assert {"monet", "seurat"} <= set(controls.styles)
     assert "photo" not in controls.styles
+
+
+@pytest.mark.parametrize("sound", ["aac", ""])
+def test_a_recording_of_a_stream_says_that_it_has_no_sound(tmp_path, make_film, sound):
+    film, said = make_film(tmp_path / "in.ts", sound=sound).read_bytes(), []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(film)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/in.ts"
+    live(address, str(tmp_path / "out.mp4"), **FAST, say=said.append)
+    server.shutdown()
+    told = f"{address}: its sound will not be recorded; to keep it, save the stream first"
+    assert (told in said) == bool(sound)

@@ -121,7 +121,7 @@ def test_an_interrupted_one_goes_on_with_the_same_bits(tmp_path, make_video, mon
 
 def test_what_it_costs_is_known_before(tmp_path, animated):
     (row,) = preview(animated("png", [0.5] * 4), tmp_path / "out.webp")
-    assert (row["plan"]["encoder"], row["plan"]["pix_fmt"]) == ("libwebp_anim", "bgra")
+    assert (row["plan"]["encoder"], row["plan"]["pix_fmt"]) == ("libwebp", "bgra")
     assert [note.partition(": ")[2][:12] for note in row["notes"]] == [
         "its transpar",
         "a WebP has n",
