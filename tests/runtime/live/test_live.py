@@ -472,6 +472,7 @@ def test_a_recording_of_a_stream_says_that_it_has_no_sound(tmp_path, make_film, 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
+            self.send_header("Content-Length", str(len(film)))
             self.end_headers()
             self.wfile.write(film)
 
@@ -481,7 +482,7 @@ def test_a_recording_of_a_stream_says_that_it_has_no_sound(tmp_path, make_film, 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/in.ts"
-    live(address, str(tmp_path / "out.mp4"), **FAST, say=said.append)
+    live(address, str(tmp_path / "out.mp4"), "monet-conv", **FAST, say=said.append)
     server.shutdown()
     told = f"{address}: its sound will not be recorded; to keep it, save the stream first"
     assert (told in said) == bool(sound)
