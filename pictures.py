@@ -46,7 +46,7 @@ _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
 _JPEG += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 # What Pillow does otherwise than OpenCV, if it is not told so.
 _PILLOWS: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 95, "subsampling": 0},
+    "JPEG": {"quality": 97, "subsampling": 0},  # a profile's rounding, there and back, adds to it
     "WEBP": {"lossless": True},
     "TIFF": {"compression": "tiff_lzw"},
 }
