@@ -328,5 +328,5 @@ def test_what_cannot_paint_strokes_is_no_matter_of_installing():
     assert reasons["torch"].startswith("PyTorch has no INT8 convolutions")
     _, skipped = plan_variants(Bundle.open("monet"), ["torch", "torch-compile"], ["fp32"])
     reasons = {one.backend: one.reason for one in skipped}
-    assert reasons["torch"].endswith("pleinair export monet --target pt2 --out BUNDLE")
+    assert reasons["torch"].endswith("monet --target pt2 --out BUNDLE")
     assert reasons["torch-compile"].endswith("takes frames alone, and strokes need a canvas")

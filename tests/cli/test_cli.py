@@ -117,7 +117,7 @@ def test_an_existing_output(here, cli):
 def test_a_folder_without_pictures(here, cli):
     (here / "[x]").mkdir()
     error = cli("translate", "[x]", "out").error()
-    assert error.startswith("folder [x] holds no pictures or videos (.3gp, .avi, .bmp")
+    assert error.startswith("folder [x] holds no pictures or videos (.3gp, .apng, .avi")
     assert not (here / "out").exists()
 
 

@@ -16,7 +16,9 @@ def test_all_runtimes_of_an_artifact_choose_the_same_strokes(photos, name):
     bundle = Bundle.open(name)
     canvases, artifact = Canvases.of(bundle), bundle.find("onnx", "int8")
     assert canvases and artifact
-    frame = np.ascontiguousarray(read_picture(photos / "00.jpg")[0][None, :192, :256])
+    # With 160 rows OpenCV 5.0.0 quantizes the lowest of the network's coarsest cells wrongly on some
+    # Intel processors.
+    frame = np.ascontiguousarray(read_picture(photos / "00.jpg")[0][None, :128, :192])
     planners = planners_of(bundle.path(artifact), canvases)
     assert {*planners} == {*LIBRARIES, "as written"}
     plans = {name: [plan(frame)] for name, plan in planners.items()}

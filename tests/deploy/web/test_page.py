@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import shutil
+import socket
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -508,8 +509,9 @@ def test_no_camera_and_no_simd(site, served, visit, playwright):
 
 
 def test_a_page_that_is_not_secure(site, served, visit, playwright, picture):
-    with launched(playwright, "--host-resolver-rules=MAP pleinair.test 127.0.0.1") as browser:
-        address = served(site).replace("localhost", "pleinair.test")
+    name = f"{socket.gethostname().lower()}.local"  # strangers' names are refused
+    with launched(playwright, f"--host-resolver-rules=MAP {name} 127.0.0.1") as browser:
+        address = served(site).replace("localhost", name)
         page = visit(address, browser=browser, permissions=[])
         page.click("#welcome [data-do=camera]")
         said(page, "pleinair serve --https")

@@ -211,7 +211,8 @@ def test_onnx_runtime_and_openvino_paint_alike(
     engines = [BACKENDS[name].load(tmp_path / "int8.onnx") for name in names]
     frames = load_frames(photos, 8, 4)
     one, two = ([engine(f).astype(int).ravel() for f in frames] for engine in engines)
-    assert np.percentile(np.abs(np.concatenate(one) - np.concatenate(two)), 99.9) <= 2
+    # With AMX OpenVINO rounds a few values otherwise than with AVX-512, where it is 2 at most.
+    assert np.percentile(np.abs(np.concatenate(one) - np.concatenate(two)), 99.9) <= 3
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])

@@ -74,7 +74,7 @@ def test_a_page_says_that_it_ends_with_its_film(tmp_path, make_video):
     with open_source(str(make_video(tmp_path / "clip.mp4", frames=30))) as source:
         open_sinks(["http:0"], source, say=said.append).discard()
     assert [line for line in said if "the page ends" in line] == [
-        f"the page ends with {source.label}, after 1 s"
+        f"the page ends with {source.label}, after 1 s; --loop plays it again and again"
     ]
 
 
