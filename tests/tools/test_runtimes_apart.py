@@ -16,8 +16,7 @@ def test_all_runtimes_of_an_artifact_choose_the_same_strokes(photos, name):
     bundle = Bundle.open(name)
     canvases, artifact = Canvases.of(bundle), bundle.find("onnx", "int8")
     assert canvases and artifact
-    # With 160 rows OpenCV 5.0.0 quantizes the lowest of the network's coarsest cells wrongly on some
-    # Intel processors.
+    # With 160 rows OpenCV 5.0.0 quantizes the network's lowest cells otherwise on some processors.
     frame = np.ascontiguousarray(read_picture(photos / "00.jpg")[0][None, :128, :192])
     planners = planners_of(bundle.path(artifact), canvases)
     assert {*planners} == {*LIBRARIES, "as written"}
