@@ -140,7 +140,7 @@ def test_an_interrupted_corpus_goes_on_with_what_is_left(
     assert [Path(row["target"]).name for row in result.rows] == [f"0{i}.jpg" for i in range(4)]
     assert result.problems == []
     again = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
-    assert sum(again[name] == at for name, at in first.items()) >= 2
+    assert sum(again.get(name) == at for name, at in first.items()) >= 2  # a part is no picture
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "out"]
     with pytest.raises(UsageError, match="exists; add --overwrite"):
         translate_corpus(corpus, out, options=OPTIONS)
