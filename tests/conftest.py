@@ -24,10 +24,16 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
 settings.register_profile("untimed", deadline=None)  # speed is measured in benchmarks, never here
+settings.register_profile(  # of tests that make whole films
+    "films",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 settings.load_profile("untimed")
 
 # Files that take long come first: the other process would have nothing left to do beside the last.

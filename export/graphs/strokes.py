@@ -258,8 +258,8 @@ class _Head(NodeWriter):
 
     def _mean(self, values: str) -> str:
         """Returns means over 3x3 samples, without those outside of the picture."""
-        # Sums of slices take half a millisecond less in ONNX Runtime, but of them TensorRT-RTX
-        # makes 50 MB of code.
+        # Sums of slices are a little quicker in ONNX Runtime, but TensorRT-RTX makes tens of
+        # megabytes of code of them.
         picture = self._picture(values)
         return self.flat(self.op("AveragePool", picture, kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
 

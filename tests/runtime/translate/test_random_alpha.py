@@ -14,7 +14,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pleinair.runtime.translate.translate import translate
@@ -118,12 +118,7 @@ def seen(path: Path) -> tuple[list[np.ndarray], list[int]]:
 
 
 @pytest.mark.timeout(600 + 10 * FILMS)
-@settings(
-    max_examples=FILMS,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+@settings(settings.get_profile("films"), max_examples=FILMS)
 @given(film=films())
 def test_any_transparent_film_comes_out_right(film) -> None:
     event(f"{film['source'][:2]} to {film['target']}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from pleinair.runtime.translate.translate import translate
 
@@ -99,12 +99,7 @@ def films(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 
 @pytest.mark.timeout(600 + 10 * FILMS)
-@settings(
-    max_examples=FILMS,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+@settings(settings.get_profile("films"), max_examples=FILMS)
 @given(film=films(), target=st.sampled_from([".mp4", ".mkv", ".mov"]))
 def test_any_film_comes_out_right(make_film, see, film, target) -> None:
     suffix, how = film

@@ -61,7 +61,7 @@ def _surrounded(
 ) -> Tensor:
     """A picture with a pool's padding around it."""
     if ceil_mode or len(kernel) != 2:
-        raise NotImplementedError("pools of two dimensions and whole windows alone are evaluated")
+        raise NotImplementedError("only pools of two dimensions without ceil_mode are known")
     window = _Window(strides, dilations=(1, 1), groups=1, **said)
     top, bottom, left, right = _padding(x, kernel, window)
     return F.pad(x, (left, right, top, bottom), value=by)
