@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
 import io
 import os
 import signal
 import sys
+import threading
+from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn, cast
 
 import typer
@@ -21,6 +25,8 @@ from .wrong import usage
 
 # The base of typer's errors of usage; they are click's, or those of typer's own copy of click.
 _WrongUsage = cast(type[Exception], typer.BadParameter.__bases__[0])
+
+_SOON = 0.01  # seconds until an interrupt that had to wait is tried again
 
 
 def main() -> None:
@@ -110,10 +116,27 @@ def _of_system(error: OSError) -> str:
     return f"{error.filename or 'standard output, or a file that is not known here'}: {said}"
 
 
-def _interrupt(*_: object) -> None:
-    """Makes SIGTERM end a verb as Ctrl-C does: half-written files are removed."""
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Makes SIGTERM end a verb as Ctrl-C does: half-written files are removed.
+
+    An extension module that is just being loaded comes to its end first: an exception out of its
+    initialization may abort the process, as it does in onnx.
+    """
     interrupted.set()
-    raise KeyboardInterrupt
+    if _loads_extension(frame):
+        later = threading.Timer(_SOON, _thread.interrupt_main, [number])
+        later.daemon = True
+        later.start()
+    else:
+        raise KeyboardInterrupt
+
+
+def _loads_extension(frame: FrameType | None) -> bool:
+    while frame:
+        if isinstance(frame.f_locals.get("self"), ExtensionFileLoader):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _unraisable(problem: Any) -> None:

@@ -287,7 +287,7 @@ def test_ctrl_c_reports_what_was_measured(tmp_path, photos):
         _, said = process.communicate(timeout=120)
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert "Traceback" not in said
     found = json.loads((out / "results.json").read_text())
     assert found["partial"] is True

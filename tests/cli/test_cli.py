@@ -242,6 +242,38 @@ run()
     assert names(tmp_path) == []  # no segment was complete
 
 
+def test_a_signal_while_an_extension_module_is_loaded_does_not_abort():
+    """onnx makes its enumerations in C++, which an exception ends with SIGABRT."""
+    code = (
+        "import enum, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from importlib.machinery import ExtensionFileLoader as Loader\n"
+        "from pleinair.cli import run\n"
+        "from pleinair.cli.app import app\n"
+        "make = enum.EnumType.__call__\n"
+        "def hit(*arguments, **named):\n"
+        "    frame = sys._getframe()\n"
+        "    while frame and not isinstance(frame.f_locals.get('self'), Loader):\n"
+        "        frame = frame.f_back\n"
+        "    if frame:\n"
+        "        enum.EnumType.__call__ = make\n"
+        "        print('hit', flush=True)\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "    return make(*arguments, **named)\n"
+        "@app.command()\n"
+        "def load():\n"
+        "    enum.EnumType.__call__ = hit\n"
+        "    import onnx\n"
+        "    while True: pass\n"
+        "sys.argv = ['pleinair', 'load']\n"
+        "run()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "hit\n", "interrupted\n")
+
+
 def test_a_thread_inside_a_library_does_not_crash_the_end():
     """Python's own end stops threads where they are; inside ONNX Runtime that is SIGABRT."""
     code = (
