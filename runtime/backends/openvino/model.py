@@ -147,8 +147,8 @@ def round_before_adding(model: Any) -> None:
         for taken in add.inputs() if add.get_type_name() == "Add" else ():
             scaled = taken.get_source_output().get_node()
             rounded = _before(scaled, "Multiply", "Subtract", "Convert")
-            if rounded.get_type_name() != "FakeQuantize":
-                continue
+            if rounded.get_type_name() != "FakeQuantize" or len(_readers(scaled)) > 1:
+                continue  # what a convolution reads, too, is rounded to bytes in any case
             if _before(rounded.input_value(0).get_node(), "Add").get_type_name() != "Convolution":
                 continue
             scale, zero = _value(scaled), _value(scaled.input_value(0).get_node())
