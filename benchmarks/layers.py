@@ -55,7 +55,7 @@ def profile(
 def _loops(brush: Any, picture: Pixels) -> list[Layer]:
     """What paints strokes outside of the library, named as the same parts of the graph."""
     size = picture.shape[:2]
-    plan, tables = brush.plan(picture[None]), brush.laid(*size)
+    plan, tables = brush.planner(picture[None]), brush.laid(*size)
     needed, times = np.full(size, 255, np.uint8), []
     for _ in range(_UNTIMED + _FRAMES):
         begin = time.perf_counter()
@@ -129,7 +129,7 @@ def _openvino(path: Path, picture: Pixels, canvas: Arrays | None) -> list[Layer]
     adapt(model)
     if canvas is None:
         model = part_of(model, "plan", "frame")
-    model = by_cells(model) if canvas is None else on_canvas(model, canvas)
+    model = by_cells(model)[0] if canvas is None else on_canvas(model, canvas)
     model.reshape([1, *picture.shape])
     macs = {
         op.get_friendly_name(): int(

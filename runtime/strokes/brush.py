@@ -14,7 +14,7 @@ from ...canvas.hand import Hand
 from ...canvas.layout import CELL, Piece
 from ...canvas.winners import KINDS
 from ...pictures import Frames
-from .canvases import Canvases, Plans
+from .canvases import Canvases, Levels, Plans
 from .laid import LaidCanvases
 from .loops.blocks import paint_blocks
 from .loops.compiling import seal
@@ -35,7 +35,7 @@ class Brush:
         paints_parts: It does.
 
     Args:
-        planner: Makes plans of frames.
+        planner: Makes plans of frames, of bytes if it has ``levels``.
         canvases: What is painted on.
         threads: How many paint one frame.
     """
@@ -44,6 +44,7 @@ class Brush:
 
     def __init__(self, planner: Engine, canvases: Canvases, threads: int) -> None:
         self.planner, self.canvases, self.threads = planner, canvases, threads
+        self.levels: Levels = getattr(planner, "levels", Levels())
         self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self.step = canvases.strokes.step
         self.laid = LaidCanvases(canvases)
@@ -59,7 +60,8 @@ class Brush:
         self.planner.prepare(height, width)
         shape = 1, KINDS * len(self.canvases.strokes.hand.layers), height // CELL, width // CELL
         tables, nothing = self.laid(height, width), np.zeros((height, width), np.uint8)
-        self.paint(self.mix(np.zeros(shape, np.float32), tables), tables, nothing)
+        plan = np.zeros(shape, np.float32 if self.levels == Levels() else np.uint8)
+        self.paint(self.mix(plan, tables), tables, nothing)
         seal()
 
     def __call__(
@@ -74,7 +76,7 @@ class Brush:
                 are needed without it.
         """
         size = frames.shape[1:3]
-        plan = self.plan(frames)
+        plan = self.planner(frames)
         tables = self.laid(size[0], size[1], piece)
         if needed is None:
             needed = np.full(size, 255, np.uint8)
@@ -82,12 +84,11 @@ class Brush:
 
     def plan(self, frames: Frames) -> Plans:
         """Returns the plan of a frame."""
-        plan: Plans = self.planner(frames)
-        return plan
+        return self._floats(self.planner(frames))
 
-    def mix(self, plan: Plans, tables: Tables) -> Paint:
-        """Mixes the paint that a plan asks for."""
-        read, (height, width) = _read(plan), tables.ground.shape
+    def mix(self, plan: Array, tables: Tables) -> Paint:
+        """Mixes the paint that a plan asks for, as the planner makes it."""
+        read, (height, width) = _read(plan, self.levels), tables.ground.shape
         paints = np.empty((len(tables.origin), 4), np.float32)
         visible = np.empty(len(tables.mark), np.int32)
 
@@ -96,7 +97,8 @@ class Brush:
             return found[: mix(tables, read, begin, end, paints, found)]
 
         found = self._share(len(visible), work)
-        red, green, blue = plan[0, read.layers - 1 : 3 * read.layers : read.layers]
+        finest = plan[0, read.layers - 1 : 3 * read.layers : read.layers]
+        red, green, blue = self._floats(finest)
         finest = (red + green + blue) / np.float32(3) * np.float32(255)
         here = cv2.resize(finest, (width, height), interpolation=cv2.INTER_LINEAR)
         return Paint(paints, np.concatenate(found), here)
@@ -117,6 +119,9 @@ class Brush:
         self._share(height, work)
         return out
 
+    def _floats(self, plan: Array) -> Plans:
+        return (plan.astype(np.float32) - self.levels.zero) * self.levels.scale
+
     def _share(self, many: int, work: Callable[[int, int], Any]) -> list[Any]:
         """Has all threads do a share of work, which takes where its share begins and ends."""
         ends = [many * index // self.threads for index in range(self.threads + 1)]
@@ -125,13 +130,13 @@ class Brush:
         return list(self.pool.map(work, ends[:-1], ends[1:]))
 
 
-def _read(plan: Plans) -> Plan:
+def _read(plan: Array, levels: Levels) -> Plan:
     """How loops read a plan [1, 8 * layers, rows, columns]: by channels, or by cells."""
     channels, cells = plan.shape[1], plan.shape[2] * plan.shape[3]
     if plan.flags.c_contiguous:
-        return Plan(plan.reshape(-1), cells, 1, channels // KINDS)
+        return Plan(plan.reshape(-1), *levels, cells, 1, channels // KINDS)
     values = np.ascontiguousarray(plan.transpose(0, 2, 3, 1)).reshape(-1)
-    return Plan(values, 1, channels, channels // KINDS)
+    return Plan(values, *levels, 1, channels, channels // KINDS)
 
 
 def _look(hand: Hand) -> Look:

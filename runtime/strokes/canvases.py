@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,13 @@ Plans = npt.NDArray[np.float32]  # [1, 8 * layers, H/4, W/4]
 KEPT = 4  # canvases: a live picture that adapts goes to and fro between a few sizes
 
 _TURN = threading.Lock()
+
+
+class Levels(NamedTuple):
+    """What numbers of a plan stand for: ``scale`` times what they are above ``zero``."""
+
+    zero: np.float32 = np.float32(0)
+    scale: np.float32 = np.float32(1)
 
 
 class Canvases:

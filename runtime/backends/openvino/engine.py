@@ -14,7 +14,7 @@ from ....canvas.layout import CELL, Piece
 from ....cores import usable_cores
 from ....pictures import Frames
 from ....rows import any_installed
-from ...strokes.canvases import Canvases, Plans, check_inputs, paints_alike
+from ...strokes.canvases import Canvases, Levels, Plans, check_inputs, paints_alike
 from ..library import mapped_errors
 from ..protocols import Engine
 from .compiled import CompiledModels
@@ -38,6 +38,9 @@ class OpenVinoEngine:
         way: ``streams`` or ``cores`` of the CPU, or another of OpenVINO's devices.
         canvases: What a painter with strokes takes beside the frame.
         plans: Whether it returns the plan of strokes alone, for ``Brush``.
+
+    Attributes:
+        levels: What the numbers of such a plan stand for.
     """
 
     def __init__(
@@ -66,9 +69,10 @@ class OpenVinoEngine:
             adapt(self.model)
             inputs = {taken.any_name: _sides(taken.partial_shape) for taken in self.model.inputs}
         check_inputs(path, inputs, canvases)
+        self.levels = Levels()
         with mapped_errors("openvino", f"load {path}"):
             if plans:
-                self.model = by_cells(part_of(self.model, "plan", "frame"))
+                self.model, self.levels = by_cells(part_of(self.model, "plan", "frame"))
             self.kept = (
                 CompiledModels(_core(), path, self.options, self.canvases)
                 if self.device == "CPU"

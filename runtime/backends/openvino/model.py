@@ -9,11 +9,11 @@ import numpy as np
 import openvino as ov
 
 from ....pictures import Frames, Pixels
-from ...strokes.canvases import Arrays
+from ...strokes.canvases import Arrays, Levels
+from .first_layer import quantize_frames
+from .nodes import BYTES, before, constant, readers, value_of
 
 ops = ov.opset8
-_BYTES = 255  # the largest of them
-_CENTRE = 128  # the byte that is zero in an INT8 graph, and what it is divided by
 
 
 def adapt(model: Any) -> None:
@@ -36,16 +36,23 @@ def part_of(model: Any, output: str, *inputs: str) -> Any:
     return ov.Model([model.output(output).get_node()], taken)
 
 
-def by_cells(model: Any) -> Any:
+def by_cells(model: Any) -> tuple[Any, Levels]:
     """Returns a model whose plan comes cell by cell, [cells, channels], as OpenVINO computes it.
 
-    To order it by channels takes longer than any of the layers.
+    To order it by channels takes longer than any of the layers, and so do floats: a plan that the
+    graph rounds to bytes comes as those, with what they stand for.
     """
-    plan = model.get_results()[0].input_value(0)
+    plan, levels = model.get_results()[0].input_value(0), Levels()
+    rounded = before(plan.get_node(), "Multiply", "Subtract", "Convert")
+    if rounded.get_type_name() == "FakeQuantize":
+        scale, zero = value_of(plan.get_node()), value_of(plan.get_node().input_value(0).get_node())
+        as_bytes = [node for node in readers(rounded) if node.get_element_type() == ov.Type.u8]
+        if scale is not None and zero is not None and as_bytes:
+            plan, levels = as_bytes[0].output(0), Levels(np.float32(zero), np.float32(scale))
     ordered = ops.transpose(plan, ov.op.Constant(np.array([0, 2, 3, 1], np.int64)))
     channels = plan.get_partial_shape()[1].get_length()
     shape = ov.op.Constant(np.array([-1, channels], np.int64))
-    return ov.Model([ops.reshape(ordered, shape, False)], model.get_parameters())
+    return ov.Model([ops.reshape(ordered, shape, False)], model.get_parameters()), levels
 
 
 def on_canvas(model: Any, canvas: Arrays) -> Any:
@@ -111,32 +118,6 @@ def interleaved(lines: Pixels) -> Frames:
     return joined.reshape(1, len(lines), -1, 3)
 
 
-def quantize_frames(model: Any) -> None:
-    """Computes activations of a frame's bytes, in place, where a graph takes them as they are.
-
-    The same values; but else OpenVINO runs in float the convolution that takes them.
-    """
-    chain = [
-        parameter for parameter in model.get_parameters() if parameter.friendly_name == "frame"
-    ]
-    for kind in ("Transpose", "Convert", "Subtract", "Multiply"):
-        after = (
-            [node for node in _readers(chain[-1]) if node.get_type_name() == kind] if chain else []
-        )
-        if len(after) != 1:
-            return
-        chain += after
-    frame, transpose, _, shifted, activations = chain
-    if (_value(shifted), _value(activations)) != (_CENTRE, 1 / _CENTRE):
-        return
-    centre = _constant(_CENTRE)
-    floats = ops.divide(ops.subtract(ops.convert(frame, "f32"), centre), centre)
-    planes = ops.transpose(floats, transpose.input_value(1))
-    ends = [_constant(-1), _constant((_CENTRE - 1) / _CENTRE)]
-    quantized = ops.fake_quantize(planes, *ends, *ends, 256)
-    activations.output(0).replace(quantized.output(0))
-
-
 def round_before_adding(model: Any) -> None:
     """Rounds a convolution to 8 bits before it is added to something, in place, as the graph says.
 
@@ -146,38 +127,13 @@ def round_before_adding(model: Any) -> None:
     for add in model.get_ops():
         for taken in add.inputs() if add.get_type_name() == "Add" else ():
             scaled = taken.get_source_output().get_node()
-            rounded = _before(scaled, "Multiply", "Subtract", "Convert")
-            if rounded.get_type_name() != "FakeQuantize" or len(_readers(scaled)) > 1:
+            rounded = before(scaled, "Multiply", "Subtract", "Convert")
+            if rounded.get_type_name() != "FakeQuantize" or len(readers(scaled)) > 1:
                 continue  # what a convolution reads, too, is rounded to bytes in any case
-            if _before(rounded.input_value(0).get_node(), "Add").get_type_name() != "Convolution":
+            if before(rounded.input_value(0).get_node(), "Add").get_type_name() != "Convolution":
                 continue
-            scale, zero = _value(scaled), _value(scaled.input_value(0).get_node())
+            scale, zero = value_of(scaled), value_of(scaled.input_value(0).get_node())
             if scale is not None and zero is not None:
-                steps = ops.multiply(rounded.input_value(0), _constant(1 / scale))
-                steps = ops.clamp(ops.round(steps, "half_to_even"), -zero, _BYTES - zero)
-                taken.replace_source_output(ops.multiply(steps, _constant(scale)).output(0))
-
-
-def _before(node: Any, *kinds: str) -> Any:
-    """Returns a node, or what comes before it and is not of these kinds."""
-    while node.get_type_name() in kinds:
-        node = node.input_value(0).get_node()
-    return node
-
-
-def _readers(node: Any) -> list[Any]:
-    return [taken.get_node() for taken in node.output(0).get_target_inputs()]
-
-
-def _value(node: Any) -> float | None:
-    """The one number that a node's second input is, if it is one."""
-    given = node.input_value(1).get_node()
-    while given.get_type_name() == "Convert":
-        given = given.input_value(0).get_node()
-    if given.get_type_name() != "Constant" or given.get_data().size != 1:
-        return None
-    return float(given.get_data().item())
-
-
-def _constant(value: float) -> Any:
-    return ov.op.Constant(np.array(value, np.float32))
+                steps = ops.multiply(rounded.input_value(0), constant(1 / scale))
+                steps = ops.clamp(ops.round(steps, "half_to_even"), -zero, BYTES - zero)
+                taken.replace_source_output(ops.multiply(steps, constant(scale)).output(0))

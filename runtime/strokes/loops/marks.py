@@ -68,14 +68,15 @@ def mix(tables: Tables, plan: Plan, first: int, last: int, paints: Array, visibl
         paints: Takes it, see ``Paint``.
         visible: int32: takes which are visible.
     """
-    values, apart = plan.values, plan.layers * plan.channel
+    apart = plan.layers * plan.channel
     many = 0
     for at in range(u32(first), u32(last)):
         of = u32(tables.layer[at] * plan.channel + tables.cell[at] * plan.cell)
-        need = (values[of + 5 * apart] - tables.needs[at]) * _NEED + HALF
+        need = (_value(plan, of + 5 * apart) - tables.needs[at]) * _NEED + HALF
         opacity = ZERO
         if need > _HIDDEN:
-            x, y = _direction(values[of + 6 * apart], values[of + 7 * apart], tables, at)
+            x, y = _value(plan, of + 6 * apart), _value(plan, of + 7 * apart)
+            x, y = _direction(x, y, tables, at)
             turn = x * tables.turns[at, 0]
             turn += y * tables.turns[at, 1]
             turn = (turn + tables.turns[at, 2]) * _TURN + HALF
@@ -87,13 +88,20 @@ def mix(tables: Tables, plan: Plan, first: int, last: int, paints: Array, visibl
         elif mark > u32(tables.patches):
             continue
         paints[mark, 3] = opacity
-        light = values[of + 3 * apart] * tables.differences[at, 0]
+        light = _value(plan, of + 3 * apart) * tables.differences[at, 0]
         for colour in range(3):
-            hue = values[of + 4 * apart] * tables.differences[at, 1 + colour]
-            value = (values[of + colour * apart] + light + hue) * WHITE
+            hue = _value(plan, of + 4 * apart) * tables.differences[at, 1 + colour]
+            value = (_value(plan, of + colour * apart) + light + hue) * WHITE
             value = max(ZERO, min(WHITE, value))
             paints[mark, colour] = np.floor(value + HALF)
     return many
+
+
+@inner
+def _value(plan: Plan, at: Any) -> np.float32:
+    """What one number of a plan stands for."""
+    found: np.float32 = (f32(plan.values[at]) - plan.zero) * plan.scale
+    return found
 
 
 @inner

@@ -55,7 +55,9 @@ class Plan(NamedTuple):
     """A plan, in whatever order its maker leaves its numbers.
 
     Attributes:
-        values: float32, all of them.
+        values: float32 or uint8, all of them.
+        zero: What of them stands for 0.
+        scale: What one step of them stands for.
         channel: How far the numbers of two channels are apart; channels are ordered by kind, then
             by layer.
         cell: The same of two cells; they are ordered by row, then by column.
@@ -63,6 +65,8 @@ class Plan(NamedTuple):
     """
 
     values: Array
+    zero: np.float32
+    scale: np.float32
     channel: int
     cell: int
     layers: int

@@ -46,6 +46,29 @@ def test_sizes_that_come_in_turn_from_several_threads(
         np.testing.assert_array_equal(one, three)
 
 
+@pytest.mark.parametrize("model", ["monet", "monet-fine", "van-gogh"])
+def test_layers_of_an_int8_plan_hand_on_bytes(model: str, frame: Frames) -> None:
+    """All but those that are added to others, whose rounding would be left out."""
+    bundle = Bundle.open(model)
+    artifact = bundle.find("onnx", "int8")
+    assert artifact
+    planner = OpenVinoEngine(
+        bundle.path(artifact), 1, "cores", Canvases.of(bundle, wrap=True), plans=True
+    )
+    plan = planner(frame)
+    assert plan.dtype == np.uint8
+    assert plan.shape[2:] == tuple(side // 4 for side in frame.shape[1:3])
+    layers = planner.compiled[frame.shape[1], frame.shape[2]].get_runtime_model().get_ordered_ops()
+    told = [{key: value.get() for key, value in dict(layer.rt_info).items()} for layer in layers]
+    kinds = [layer["layerType"] for layer in told]
+    made = [layer["outputPrecisions"] for layer in told if layer["layerType"] == "Convolution"]
+    assert len(made) == 18
+    assert set(made) == {"u8", "f32"}
+    assert made.count("f32") == 5  # the last of each block, and of the skip
+    assert kinds.count("Subgraph") <= 9  # sums and shuffles; none before the first convolution
+    assert "Convolution" in kinds[: 8 + kinds.count("Const")]
+
+
 def test_the_last_sizes_stay_compiled(engine: OpenVinoEngine) -> None:
     for size in SIZES:
         engine.prepare(*size)
