@@ -34,10 +34,19 @@ def due_of(size: tuple[int, int], turns: Iterable[int], every: int = 1) -> Array
     return cv2.threshold(due, 0, 255, cv2.THRESH_BINARY)[1]
 
 
+def reach_of(height: int, every: int) -> int:
+    """Returns how far a mark reaches, in pixels of a picture reduced to one of ``every`` rows."""
+    return round(_PATCH[1] * _scale(height)) // every
+
+
+def _scale(height: int) -> float:
+    return max(0.5, height / 720)
+
+
 @functools.lru_cache(maxsize=8)
 def _turns(height: int, width: int, every: int) -> Array:
     """When each pixel is painted anew, as one of eight bits; the same all over a patch."""
-    down, across = (side * max(0.5, height / 720) for side in _PATCH)
+    down, across = (side * _scale(height) for side in _PATCH)
     at = np.indices((height, width), np.float32) / np.array([[[down]], [[across]]], np.float32)
     lattice = uniform(0, 1, np.arange(2)[:, None, None], *np.ogrid[: height // 32, : width // 32])
     for axis, wander in enumerate(lattice.astype(np.float32)):  # no patch is square

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...pictures import Pixels
 from .flow import AROUND, CELL, flow_of, followed, mask_of
-from .patches import TURNS, due_of
+from .patches import TURNS, due_of, reach_of
 
 Array = npt.NDArray[Any]
 
@@ -34,14 +34,16 @@ class Watch:
     """Finds motion, by optical flow, and follows what each cell was painted from.
 
     A picture is not painted if the one before it was, and nowhere as much of it as a mark is much
-    unlike what its paint was painted from: then all paint goes along with what moves. Pictures come
-    in their order.
+    unlike what its paint was painted from: then all paint goes along with what moves. Where nothing
+    has changed within a mark's reach since it was painted, paint stays; where it stays everywhere,
+    no picture is painted. Pictures come in their order.
     """
 
     def __init__(self) -> None:
         # Arrays are never changed in place: they are part of a state that others write down.
         self.small = np.zeros((0, 0, 3), np.uint8)  # the last picture, reduced
         self.source = self.small  # what was painted, reduced
+        self.stale = np.zeros((0, 0), np.uint8)  # 255 where something near changed since then
         self.count = self.waiting = 0  # frames, and those since the last one that was painted
 
     def __call__(self, picture: Pixels) -> Motion:
@@ -49,26 +51,30 @@ class Watch:
         small, before = _reduced(picture), self.small
         self.small = small
         if before.shape != small.shape or min(picture.shape[:2]) < _SMALLEST:
-            self.source, self.waiting = small, 0
+            self.source, self.stale, self.waiting = small, np.zeros(small.shape[:2], np.uint8), 0
             return Motion(None)
         self.count += 1
+        size = (picture.shape[1], picture.shape[0])
         flow = flow_of(small, before)
         source = followed(self.source, flow)
         apart = cv2.subtract(source, small, dtype=cv2.CV_16S)
-        red, green, blue = cv2.split(np.abs(cv2.blur(apart, (3, 3))))
-        off = cv2.max(cv2.max(red, green), blue)
-        lags = any(cv2.blur(off, (side, side)).max() > most for side, most in _LAGS)
-        if self.waiting < _WAIT and not lags:
-            self.source, self.waiting = source, self.waiting + 1
-            return Motion(flow, painted=False)
-        anew = cv2.dilate(mask_of(off > _UNLIKE), AROUND)
+        off = _most(np.abs(cv2.blur(apart, (3, 3))))
+        around = np.ones([1 + 2 * reach_of(size[1], CELL)] * 2, np.uint8)
+        stale = self.stale | cv2.dilate(mask_of(_most(cv2.absdiff(small, before)) > 0), around)
         turns = tuple((self.count - ago) % TURNS for ago in range(self.waiting + 1))
-        size = (picture.shape[1], picture.shape[0])
-        cv2.copyTo(small, anew | due_of(size, turns, CELL), source)
-        self.source, self.waiting = source, 0
+        anew = cv2.dilate(mask_of(off > _UNLIKE), AROUND)
+        due = due_of(size, turns, CELL) & stale
+        renewed = anew | due
+        lags = any(cv2.blur(off, (side, side)).max() > most for side, most in _LAGS)
+        if not lags and (self.waiting < _WAIT or not renewed.any()):
+            self.source, self.stale = source, stale
+            self.waiting = min(self.waiting + 1, TURNS - 1)
+            return Motion(flow, painted=False)
+        self.source, self.stale = cv2.copyTo(small, renewed, source), stale & ~due
+        self.waiting = 0
         contour = cv2.resize(anew, size, interpolation=cv2.INTER_LINEAR)
         contour = cv2.threshold(contour, 127, 255, cv2.THRESH_BINARY)[1]
-        return Motion(flow, contour | due_of(size, turns))
+        return Motion(flow, contour | cv2.resize(due, size, interpolation=cv2.INTER_NEAREST))
 
     def forget(self) -> None:
         """Has the next picture painted wholly."""
@@ -77,12 +83,20 @@ class Watch:
     def state(self) -> dict[str, Array]:
         """Returns all that the next picture depends on."""
         counts = np.array([self.count, self.waiting])
-        return {"small": self.small, "source": self.source, "counts": counts}
+        pictures = {"small": self.small, "source": self.source, "stale": self.stale}
+        return pictures | {"counts": counts}
 
     def restore(self, state: dict[str, Array]) -> None:
         """Goes on from a state, in another process say."""
-        self.small, self.source = state["small"], state["source"]
+        self.small, self.source, self.stale = state["small"], state["source"], state["stale"]
         self.count, self.waiting = (int(number) for number in state["counts"])
+
+
+def _most(picture: Array) -> Array:
+    """The largest of three colours."""
+    red, green, blue = cv2.split(picture)
+    most: Array = cv2.max(cv2.max(red, green), blue)
+    return most
 
 
 def _reduced(rgb: Pixels) -> Pixels:
