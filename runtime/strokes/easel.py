@@ -66,7 +66,7 @@ class Easel:
             self.follow, self.still, self.watch = Follow(), Still(), Watch()
         place = self.follow(rgb)
         picture = self.still(self.torus.lay(rgb, place))
-        motion = self.watch(picture) if self.hold else Motion(None)
+        motion = self.watch(self.still.reduced()) if self.hold else Motion(None)
         if skipped:
             self.watch.forget()
         return Laid(picture, place, self.torus, motion, self._state())

@@ -74,18 +74,20 @@ def followed(picture: Pixels, flow: Array) -> Pixels:
     return looked_up(picture, flow + middles(flow.shape[0], flow.shape[1], 1))
 
 
-def looked_up(picture: Pixels, *at: Array) -> Pixels:
+def looked_up(picture: Pixels, *at: Array, out: Pixels | None = None) -> Pixels:
     """Looks pixels up between others.
 
     Args:
         picture: uint8 [H, W], or of three or four colours; OpenCV is quicker at four.
         at: Column and row of each, float32 [h, w, 2] or two of [h, w].
+        out: Takes them, if they do not have three colours.
     """
     rows: Any = at[1] if len(at) > 1 else None
     coloured = picture.ndim == 3 and picture.shape[2] == 3
     if coloured:
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)
-    found = cv2.remap(picture, at[0], rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    border = cv2.BORDER_REPLICATE
+    found = cv2.remap(picture, at[0], rows, cv2.INTER_LINEAR, dst=out, borderMode=border)
     return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB) if coloured else found
 
 

@@ -21,6 +21,7 @@ Array = npt.NDArray[Any]
 
 _BETWEEN = 0.2  # pixels off whole ones from which on interpolation takes detail away
 _GIVEN_BACK = 21  # of that, of 128: see ``shift.py``; what is right on average
+_BAND = 16  # rows of cells whose places fit into a processor's cache
 _NEIGHBOURS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
 _SHARPER: Array = (np.diag([0, 128 + 4 * _GIVEN_BACK, 0]) - _GIVEN_BACK * _NEIGHBOURS) / 128
 
@@ -93,10 +94,15 @@ def _followed(shown: Pixels, flow: Array, cells: tuple[slice, slice], between: A
     """Looks the pixels of some cells up where they were, and sharpens some of those."""
     size = tuple(CELL * (side.stop - side.start) for side in cells)
     if compiled := loops():
-        columns, rows = np.empty((2, *size), np.float32)
+        wide, rgba = cv2.cvtColor(shown, cv2.COLOR_RGB2RGBA), np.empty((*size, 4), np.uint8)
+        places = np.empty((2, CELL * _BAND, size[1]), np.float32)
         lines = np.empty((4, size[1] + 8), np.float32)
-        compiled.positions(flow, (cells[0].start, cells[1].start), lines, columns, rows)
-        rgba = looked_up(cv2.cvtColor(shown, cv2.COLOR_RGB2RGBA), columns, rows)
+        for first in range(0, size[0], CELL * _BAND):
+            out = rgba[first : first + CELL * _BAND]
+            columns, rows = places[:, : len(out)]
+            top = cells[0].start + first // CELL
+            compiled.positions(flow, (top, cells[1].start), lines, columns, rows)
+            looked_up(wide, columns, rows, out=out)
         sharp = np.empty_like(rgba)
         flat, out = (one.reshape(size[0], -1) for one in (rgba, sharp))
         mask = np.empty(flat.shape[1], np.uint8)

@@ -44,7 +44,7 @@ class Still:
 
     def __call__(self, rgb: Pixels) -> Pixels:
         """Returns what to paint instead of a frame uint8 [H, W, 3]; it must not be written to."""
-        small = _reduced(rgb)
+        small = reduced(rgb).astype(np.int16)
         if self.kept is None or self.kept.shape != rgb.shape:
             return self._anew(rgb, small)
         apart = cv2.subtract(small, self.small)
@@ -60,6 +60,10 @@ class Still:
         if self.count % _EVERY == 0:
             self._correct_light()
         return self.kept
+
+    def reduced(self) -> Pixels:
+        """Returns what is painted, see ``reduced``."""
+        return self.small.clip(0, 255).astype(np.uint8)
 
     def state(self) -> dict[str, Array]:
         """Returns all that the next frame depends on; nothing before the first."""
@@ -111,15 +115,15 @@ class Still:
                 self.kept = lay(self.kept, _enlarged(light, _BLOCK)[:height, :width])
 
 
-def _reduced(rgb: Pixels) -> Array:
-    """Means of blocks, int16; sides are filled up to whole cells by repeating the border."""
+def reduced(rgb: Pixels) -> Pixels:
+    """Means of 4x4 pixels; sides are filled up to whole cells by repeating the border."""
     below, right = (-side % CELL for side in rgb.shape[:2])
     if below or right:
         rgb = cv2.copyMakeBorder(rgb, 0, below, 0, right, cv2.BORDER_REPLICATE)
     for _ in range(2):  # OpenCV is quick at halving
         size = (rgb.shape[1] // 2, rgb.shape[0] // 2)
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return rgb.astype(np.int16)
+    return rgb
 
 
 def _changed(apart: Array, around: Array) -> Array:

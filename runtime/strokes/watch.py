@@ -46,15 +46,14 @@ class Watch:
         self.stale = np.zeros((0, 0), np.uint8)  # 255 where something near changed since then
         self.count = self.waiting = 0  # frames, and those since the last one that was painted
 
-    def __call__(self, picture: Pixels) -> Motion:
-        """Takes the next picture, uint8 [H, W, 3]; sides are multiples of 4."""
-        small, before = _reduced(picture), self.small
+    def __call__(self, small: Pixels) -> Motion:
+        """Takes the next picture, reduced to a pixel a cell: uint8 [H / 4, W / 4, 3]."""
+        size, before = (CELL * small.shape[1], CELL * small.shape[0]), self.small
         self.small = small
-        if before.shape != small.shape or min(picture.shape[:2]) < _SMALLEST:
+        if before.shape != small.shape or min(size) < _SMALLEST:
             self.source, self.stale, self.waiting = small, np.zeros(small.shape[:2], np.uint8), 0
             return Motion(None)
         self.count += 1
-        size = (picture.shape[1], picture.shape[0])
         flow = flow_of(small, before)
         source = followed(self.source, flow)
         apart = cv2.subtract(source, small, dtype=cv2.CV_16S)
@@ -74,7 +73,7 @@ class Watch:
         self.waiting = 0
         contour = cv2.resize(anew, size, interpolation=cv2.INTER_LINEAR)
         contour = cv2.threshold(contour, 127, 255, cv2.THRESH_BINARY)[1]
-        return Motion(flow, contour | cv2.resize(due, size, interpolation=cv2.INTER_NEAREST))
+        return Motion(flow, contour | due.repeat(CELL, 1).repeat(CELL, 0))
 
     def forget(self) -> None:
         """Has the next picture painted wholly."""
@@ -97,10 +96,3 @@ def _most(picture: Array) -> Array:
     red, green, blue = cv2.split(picture)
     most: Array = cv2.max(cv2.max(red, green), blue)
     return most
-
-
-def _reduced(rgb: Pixels) -> Pixels:
-    for _ in range(2):  # OpenCV is quick at halving
-        size = (rgb.shape[1] // 2, rgb.shape[0] // 2)
-        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return rgb

@@ -10,6 +10,7 @@ import pytest
 from pleinair.evaluation.flicker import flicker
 from pleinair.pictures import Pixels, read_picture
 from pleinair.runtime.strokes.hold import Hold
+from pleinair.runtime.strokes.still import reduced
 from pleinair.runtime.strokes.watch import Watch
 
 PHOTOS = sorted((Path(__file__).parents[2] / "data" / "photos").iterdir())
@@ -61,7 +62,7 @@ def held(frames: list[Pixels], painted: list[Pixels]) -> list[Pixels]:
 
 
 def show(watch: Watch, hold: Hold, frame: Pixels, painted: Pixels) -> Pixels:
-    motion = watch(frame)
+    motion = watch(reduced(frame))
     return hold(motion, (lambda: painted) if motion.painted else None)
 
 
@@ -158,7 +159,7 @@ def test_it_goes_on_from_a_state() -> None:
 
 def asked(frames: list[Pixels]) -> list[bool]:
     watch = Watch()
-    return [watch(frame).painted for frame in frames]
+    return [watch(reduced(frame)).painted for frame in frames]
 
 
 def test_every_second_painting_is_spared_where_paint_can_go_along() -> None:
