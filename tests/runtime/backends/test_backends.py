@@ -7,10 +7,12 @@ import types
 import cv2
 import numpy as np
 import pytest
+from pleinair.bundle.resolve import SHIPPED
 from pleinair.errors import BackendError
 from pleinair.pictures import read_picture
 from pleinair.runtime import backends
 from pleinair.runtime.backends import BACKENDS, Backend, registered
+from pleinair.runtime.backends.opencv.graph import graph_for_opencv
 from pleinair.runtime.stylizer import load
 
 
@@ -83,6 +85,26 @@ def test_opencv_paints_as_onnx_runtime_does(photos, precision):
     ours = load("monet-conv", "opencv", precision, color="rgb")(photo)
     theirs = load("monet-conv", "onnxruntime", precision, color="rgb")(photo)
     assert np.abs(ours.astype(int) - theirs).max() <= 1
+
+
+def test_opencv_computes_convolutions_of_1x1_as_the_graph_says():
+    """In INT8 it computes them wrongly; ``docs/upstream/opencv_int8_1x1.py``."""
+    onnx = pytest.importorskip("onnx")
+    shipped = {kind: SHIPPED / "monet" / f"{kind}.onnx" for kind in ("int8", "fp32")}
+    assert graph_for_opencv(shipped["fp32"]) == shipped["fp32"].read_bytes()
+    model = onnx.load_from_string(graph_for_opencv(shipped["int8"]))
+    onnx.checker.check_model(model, full_check=True)
+    made = {node.output[0]: node for node in model.graph.node}
+    kernels = {"parted": set(), "between roundings": set()}
+    for node in model.graph.node:
+        before = made.get(node.input[0])
+        if node.op_type != "QuantizeLinear" or before.op_type not in ("Conv", "Identity"):
+            continue
+        parted = before.op_type == "Identity"
+        conv = made[before.input[0]] if parted else before
+        (kernel,) = (tuple(said.ints) for said in conv.attribute if said.name == "kernel_shape")
+        kernels["parted" if parted else "between roundings"].add(kernel)
+    assert kernels == {"parted": {(1, 1)}, "between roundings": {(4, 4), (3, 3)}}
 
 
 def test_opencv_refuses_what_is_no_network(tmp_path):
