@@ -6,9 +6,10 @@ import types
 
 import cv2
 import numpy as np
+import onnxruntime as ort
 import pytest
 from pleinair.bundle.resolve import SHIPPED
-from pleinair.errors import BackendError
+from pleinair.errors import BackendError, PleinairError
 from pleinair.pictures import read_picture
 from pleinair.runtime import backends
 from pleinair.runtime.backends import BACKENDS, Backend, registered
@@ -71,6 +72,25 @@ def test_one_that_cannot_be_used_is_listed_with_the_reason(third_party, cli, val
         load("monet-conv", "theirs")
     assert cli("doctor").code == 0
     assert load("monet-conv", "onnxruntime").choice.backend == "onnxruntime"
+
+
+def test_a_provider_that_does_not_start_is_not_replaced_by_the_cpu(monkeypatch):
+    """ONNX Runtime only warns; so it does here, where it has no CUDA."""
+    if "CUDAExecutionProvider" in (installed := ort.get_available_providers()):
+        pytest.skip("there is CUDA")
+    monkeypatch.setattr(
+        ort, "get_available_providers", lambda: ["CUDAExecutionProvider", *installed]
+    )
+    with pytest.raises(BackendError, match="onnxruntime has cuda, but it does not start here"):
+        load("monet-conv", "onnxruntime:cuda", "int8")
+
+
+def test_a_device_that_is_not_there_is_not_replaced_by_the_cpu():
+    openvino = pytest.importorskip("openvino")
+    if "GPU" in openvino.Core().available_devices:
+        pytest.skip("there is a GPU")
+    with pytest.raises(PleinairError, match="gpu"):
+        load("monet-conv", "openvino:gpu", "int8")
 
 
 def test_opencv_is_asked_for_by_name_only():
