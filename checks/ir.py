@@ -1,10 +1,17 @@
-"""OpenVINO's IR: an XML of layers, whose constants lie in the file of weights beside it."""
+"""OpenVINO's IR: an XML of layers, whose constants lie in the file of weights beside it.
+
+OpenVINO gathers zeros by constant indices outside of the gathered tensor, and says nothing.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
+
+import numpy as np
+import numpy.typing as npt
 
 from ..reading import Malformed
 
@@ -14,6 +21,8 @@ SIDE = 1 << 20
 _CONTROL = {"If", "Loop", "TensorIterator", "ReadValue", "Assign"}
 _AT_LEAST_1 = {"strides", "dilations", "block_size", "group", "kernel", "num_splits"}
 _BITS = {"boolean": 8, "f16": 16, "bf16": 16, "f32": 32, "f64": 64, "i4": 4, "u4": 4, "u1": 1}
+_INDICES = {"i32": "<i4", "i64": "<i8"}  # how those lie in the weights
+_Layer = ElementTree.Element
 _BITS |= {f"{sign}{bits}": bits for sign in "iu" for bits in (8, 16, 32, 64)}
 
 
@@ -40,15 +49,21 @@ def check_ir(file: Path, folder: Path | None = None) -> None:
     layers = root.findall("layers/layer")
     if not layers or len(layers) > LAYERS:
         raise Malformed(f"it has {len(layers)} layers")
-    known = {layer.get("id") for layer in layers}
+    known = {layer.get("id", ""): layer for layer in layers}
     for layer in layers:
         _check_layer(layer, size)
+    given: dict[tuple[str, str], _Layer] = {}  # what is before a layer's input
     for edge in root.findall("edges/edge"):
-        if {edge.get("from-layer"), edge.get("to-layer")} - known:
+        source, target = edge.get("from-layer", ""), edge.get("to-layer", "")
+        if {source, target} - known.keys():
             raise Malformed("an edge of it leads to no layer")
+        given[target, edge.get("to-port", "")] = known[source]
+    for layer in layers:
+        if layer.get("type") in ("Gather", "GatherElements"):
+            _check_gather(layer, given, weights)
 
 
-def _check_layer(layer: ElementTree.Element, weights: int) -> None:
+def _check_layer(layer: _Layer, weights: int) -> None:
     kind, version = layer.get("type", ""), layer.get("version", "")
     if kind in _CONTROL or not re.fullmatch(r"opset\d{1,2}", version):
         raise Malformed(f"it has a layer {kind!r} of {version!r}, which is not known here")
@@ -79,6 +94,36 @@ def _check_constant(said: dict[str, str], weights: int) -> None:
     bits = _BITS.get(said.get("element_type", ""))
     if bits is None or -(-elements * bits // 8) != size:
         raise Malformed(f"a constant of it has the shape {said.get('shape')!r} and other data")
+
+
+def _check_gather(layer: _Layer, given: Mapping[tuple[str, str], _Layer], weights: Path) -> None:
+    """Constant indices must lie within the side that they are of, where that is known."""
+    ports = layer.findall("input/port")
+    said = [_constant(given.get((layer.get("id", ""), p.get("id", ""))), weights) for p in ports]
+    indices, axes = said[1] if len(said) > 1 else None, said[2] if len(said) > 2 else None
+    data = layer.find("data")
+    axis = int(axes[0]) if axes is not None and axes.size else 0
+    if len(ports) == 2 and data is not None:  # GatherElements
+        axis = next(iter(_numbers(data.get("axis", ""))), 0)
+    shape = [n for port in ports[:1] for dim in port.iter("dim") for n in _numbers(dim.text or "")]
+    if indices is None or not indices.size or not -len(shape) <= axis < len(shape):
+        return
+    side, least, most = shape[axis], int(indices.min()), int(indices.max())
+    if side >= 0 and (least < -side or most >= max(1, side)):
+        wrong = least if least < -side else most
+        raise Malformed(f"layer {layer.get('type')}: index {wrong} into {side} values")
+
+
+def _constant(layer: _Layer | None, weights: Path) -> npt.NDArray[np.int64] | None:
+    """Whole numbers that a layer holds, if it does."""
+    data = layer.find("data") if layer is not None and layer.get("type") == "Const" else None
+    kind = _INDICES.get(data.get("element_type", "")) if data is not None else None
+    if data is None or kind is None:
+        return None
+    offset, size = int(data.get("offset", "")), int(data.get("size", ""))
+    with weights.open("rb") as file:
+        file.seek(offset)
+        return np.frombuffer(file.read(size), kind).astype(np.int64)
 
 
 def _numbers(text: str) -> list[int]:

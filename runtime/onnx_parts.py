@@ -1,4 +1,4 @@
-"""Reads an .onnx file without the library onnx: what it takes, and the part of it that plans."""
+"""Reads and changes .onnx files without the library onnx: what one takes, what of it plans."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from ..checks.onnx_file import named_shape
 from ..checks.protobuf import Field, fields, message, text
 
-_GRAPH = 7  # of a model
-_NODE, _INPUT, _OUTPUT = 1, 11, 12  # of a graph
+GRAPH = 7  # of a model
+NODE, _TAKEN, _MADE = 1, 11, 12  # of a graph
+INPUT, OUTPUT, OPERATOR = 1, 2, 4  # of a node
 
 
 def plan_part(path: Path) -> bytes:
@@ -20,8 +21,8 @@ def plan_part(path: Path) -> bytes:
     Raises:
         Malformed: It is no such file.
     """
-    return _message(
-        (number, _planning(message(value)) if number == _GRAPH else value)
+    return message_of(
+        (number, _planning(message(value)) if number == GRAPH else value)
         for number, value in fields(memoryview(path.read_bytes()))
     )
 
@@ -33,29 +34,29 @@ def inputs_of(path: Path) -> dict[str, list[int | None]]:
         Malformed: It is no such file.
     """
     model = fields(memoryview(path.read_bytes()))
-    graph = next(message(value) for number, value in model if number == _GRAPH)
-    named = (named_shape(message(value)) for number, value in fields(graph) if number == _INPUT)
+    graph = next(message(value) for number, value in model if number == GRAPH)
+    named = (named_shape(message(value)) for number, value in fields(graph) if number == _TAKEN)
     return {name: [None if side < 0 else side for side in shape] for name, shape in named}
 
 
 def _planning(graph: memoryview) -> bytes:
     kept, needed = [], {"plan"}
     for number, value in reversed(list(fields(graph))):  # nodes come in the order of computing
-        if number == _NODE:
+        if number == NODE:
             names = [(field, text(name)) for field, name in fields(message(value)) if field < 3]
-            if needed.isdisjoint(name for field, name in names if field == 2):
+            if needed.isdisjoint(name for field, name in names if field == OUTPUT):
                 continue
-            needed |= {name for field, name in names if field == 1}
+            needed |= {name for field, name in names if field == INPUT}
         kept.append((number, value))
-    return _message(
+    return message_of(
         (number, value)
         for number, value in reversed(kept)
-        if number not in (_INPUT, _OUTPUT) or named_shape(message(value))[0] in ("frame", "plan")
+        if number not in (_TAKEN, _MADE) or named_shape(message(value))[0] in ("frame", "plan")
     )
 
 
-def _message(parts: Iterable[tuple[int, Field | bytes]]) -> bytes:
-    """Writes fields of whole numbers, and of what has a length."""
+def message_of(parts: Iterable[tuple[int, Field | bytes]]) -> bytes:
+    """Writes a message: fields of whole numbers, and of what has a length."""
     out = bytearray()
     for number, value in parts:
         if isinstance(value, int):

@@ -78,6 +78,25 @@ def test_indices_point_into_what_is_gathered(listed, tmp_path):
             check_onnx(path)
 
 
+@pytest.mark.parametrize("elements", [True, False])
+def test_indices_of_an_ir_point_into_what_is_gathered(elements, tmp_path):
+    ov = pytest.importorskip("openvino")
+    ops = ov.opset8
+    taken = ops.parameter([3, 7], np.float32)
+    for index, is_fine in ((-7, True), (6, True), (-8, False), (7, False), (10**8, False)):
+        indices = ops.constant(np.array([[0, index]] * 3 if elements else [0, index], np.int32))
+        axis = ops.constant(np.array(1, np.int64))
+        made = (
+            ops.gather_elements(taken, indices, 1) if elements else ops.gather(taken, indices, axis)
+        )
+        ov.save_model(ov.Model([made], [taken]), tmp_path / "model.xml")
+        if is_fine:
+            check_artifact(tmp_path / "model.xml")
+        else:
+            with pytest.raises(Malformed, match=f"index {index} into 7 values"):
+                check_artifact(tmp_path / "model.xml")
+
+
 WEIGHTS = ("w", np.zeros((4, 3, 3, 3), np.float32))
 
 

@@ -19,6 +19,7 @@ from ...onnx_parts import inputs_of
 from ...strokes.canvases import Canvases, Plans, check_inputs
 from ..library import mapped_errors
 from ..protocols import Engine
+from .graph import graph_for_opencv
 
 
 class OpenCvEngine:
@@ -81,7 +82,8 @@ class OpenCvEngine:
     def _net(self) -> Any:
         if not hasattr(self.mine, "net"):
             with mapped_errors("opencv", f"load {self.path}"):
-                self.mine.net = cv2.dnn.readNetFromONNX(str(self.path))
+                graph = np.frombuffer(graph_for_opencv(self.path), np.uint8)
+                self.mine.net = cv2.dnn.readNetFromONNX(graph)
         return self.mine.net
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,6 +135,21 @@ def test_another_request_starts_anew(tmp_path, clip):
         translate(clip, out, **WAY, progress=stop_after(100, KeyboardInterrupt))
     result = translate(clip, out, **WAY, strength=0.0)
     assert (result.kept, result.report.frames) == (0, FRAMES)
+
+
+@pytest.mark.parametrize("other", [{"color": (200, 90, 40)}, {"size": (96, 64)}], ids=str)
+def test_another_film_of_the_same_name_gets_no_state_of_the_first(
+    tmp_path, make_video, clip, other
+):
+    film, out, alone = (tmp_path / f"{name}.mp4" for name in ("film", "out", "alone"))
+    shutil.copy(clip, film)
+    with pytest.raises(KeyboardInterrupt):
+        translate(film, out, **WAY, steady=True, progress=stop_after(LENGTH, KeyboardInterrupt))
+    assert list((tmp_path / ".out.mp4.job").glob("*.npz"))
+    make_video(film, frames=LENGTH + 5, **other)
+    assert translate(film, out, **WAY, steady=True).kept == 0
+    translate(film, alone, **WAY, steady=True)
+    assert out.read_bytes() == alone.read_bytes()
 
 
 def test_a_full_disk_keeps_what_is_done(tmp_path, clip, whole, monkeypatch):
