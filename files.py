@@ -26,6 +26,7 @@ from typing import Any
 
 from .errors import PleinairError, os_errors_as
 from .owners import Owner, close, lock, unlink
+from .reading import Malformed, parse_json
 
 if sys.platform == "darwin":
     import fcntl
@@ -152,7 +153,10 @@ def append_line(path: Path, value: Any) -> None:
 
 
 def read_lines(path: Path) -> list[Any]:
-    """Returns what ``append_line`` wrote; torn lines and a missing file count as nothing."""
+    """Returns what ``append_line`` wrote; torn lines and a missing file count as nothing.
+
+    So do lines with a checksum that nobody of us wrote: nested without end, say.
+    """
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError:
@@ -161,7 +165,8 @@ def read_lines(path: Path) -> list[Any]:
     for line in lines:
         digest, _, text = line.partition(b" ")
         if digest == hashlib.sha256(text).hexdigest()[:16].encode():
-            values.append(json.loads(text))
+            with contextlib.suppress(Malformed):
+                values.append(parse_json(text, finite=False))
     return values
 
 
