@@ -114,6 +114,9 @@ def read_picture(path: Path, max_pixels: int = MOST) -> tuple[Pixels, Alpha | No
             f"{path} cannot be decoded as a picture; it may be damaged, or of a rare kind: save it"
             " as PNG"
         )
+    height, width = pixels.shape[:2]
+    if width * height > max_pixels:  # whatever its header says
+        raise _too_large(path, width, height, max_pixels)
     pixels = _to_8_bit(pixels)
     alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
     rgb = to_srgb(file, cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB))

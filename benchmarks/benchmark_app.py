@@ -11,10 +11,10 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from ..errors import BackendError, last_line
+from ..temporary import TemporaryFolder
 
 _CODE = "from openvino.tools.benchmark.main import main; main()"
 
@@ -36,13 +36,13 @@ def median_ms(
         BackendError: It failed, with the reason.
     """
     model = path / "model.xml" if path.is_dir() else path
-    with tempfile.TemporaryDirectory() as folder:
+    with TemporaryFolder() as folder:
         command = [sys.executable, "-c", _CODE, "-m", str(model), "-d", "CPU"]
         command += ["-shape", f"[1,{size[1]},{size[0]},3]", "-api", "sync"]
         command += ["-hint", "none", "-nstreams", "1", "-nthreads", str(len(cores))]
         command += ["-infer_precision", "f32"]
         command += ["-niter", str(frames), "-report_type", "no_counters"]
-        command += ["-report_folder", folder, "-json_stats"]
+        command += ["-report_folder", str(folder), "-json_stats"]
         try:
             subprocess.run(
                 command,
@@ -57,7 +57,7 @@ def median_ms(
             raise BackendError(f"benchmark_app: {said}") from error
         except subprocess.TimeoutExpired as error:
             raise BackendError(f"benchmark_app did not end within {timeout:g} seconds") from error
-        report = next(Path(folder).glob("*.json"))
+        report = next(folder.glob("*.json"))
         found = json.loads(report.read_text(encoding="utf-8"))
     return float(found["execution_results"]["latency (ms)"])
 

@@ -7,7 +7,6 @@ The pipeline, which runs all stages at once, is measured as well.
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -33,6 +32,7 @@ from ..runtime.sources.video import VideoSource
 from ..runtime.stylizer import Stylizer, load
 from ..runtime.translate.videos import frames_at_once
 from ..runtime.video_painter import Prepared, VideoPainter
+from ..temporary import TemporaryFolder
 
 STAGES = ("decode", "to_rgb", "prepare", "paint", "finish", "from_rgb", "encode")
 FRAMES = 60
@@ -130,9 +130,9 @@ def _to_planes(down: VideoReformatter, rgb: Pixels, encodable: Encodable) -> av.
 def _whole(clip: Path, end: float, stylizer: Stylizer) -> dict[str, Any]:
     """All stages at once, into a file."""
     with (
-        tempfile.TemporaryDirectory(prefix="pleinair-bench-") as folder,
+        TemporaryFolder() as folder,
         VideoSource(str(clip), end=end) as source,
-        VideoSink(Path(folder, "out.mp4"), source, DEFAULT) as sink,
+        VideoSink(folder / "out.mp4", source, DEFAULT) as sink,
     ):
         meter, start = EnergyMeter(), time.process_time()
         painter = VideoPainter(stylizer)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from ..errors import BackendError
 from ..pictures import Pixels
 from ..runtime.backends import BACKENDS, PartEngine
 from ..runtime.strokes.canvases import Arrays, Canvases
+from ..temporary import TemporaryFolder
 
 _FRAMES, _UNTIMED = 12, 3
 # {"name", "kind", "ms", "macs", "bytes"}: macs only of convolutions, bytes only of gathers
@@ -85,8 +85,8 @@ def _onnxruntime(path: Path, picture: Pixels, canvas: Arrays | None) -> list[Lay
     options.log_severity_level = 3
     options.intra_op_num_threads = usable_cores()
     options.enable_profiling = True
-    with tempfile.TemporaryDirectory() as folder:
-        options.profile_file_prefix = str(Path(folder, "profile"))
+    with TemporaryFolder() as folder:
+        options.profile_file_prefix = str(folder / "profile")
         model = plan_part(path) if canvas is None else path
         session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         given, *others = (taken.name for taken in session.get_inputs())

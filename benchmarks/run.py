@@ -6,7 +6,6 @@ import importlib.util
 import secrets
 import shlex
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from ..private import without_folders
 from ..progress import Progress, Say, duration
 from ..runtime.backends import BACKENDS
 from ..runtime.sources.demo_clip import DEMO_CLIP
+from ..temporary import TemporaryFolder
 from . import benchmark_app, loadgen
 from .cases import DEFAULT_SIZES, SCENARIOS, Case, Variant, plan_cases, plan_variants
 from .drift import Drift, DriftMeter, Painted, measure_all
@@ -117,9 +117,9 @@ class Bench:
     def run(self) -> Results:
         """Measures everything, or up to Ctrl-C; returns what was written."""
         try:
-            with tempfile.TemporaryDirectory(prefix="pleinair-bench-") as folder:
-                self._measure_drift(Path(folder))  # seconds, and the first thing to know
-                self._time(Path(folder))
+            with TemporaryFolder() as folder:
+                self._measure_drift(folder)  # seconds, and the first thing to know
+                self._time(folder)
                 self._measure_films()
             self.partial = False
         except KeyboardInterrupt:

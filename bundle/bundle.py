@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from ..files import is_cut, recover_folder, replace_folder
 from ..owners import Owner, forget_lock
 from ..private import without_folders
 from ..reading import Malformed, is_special
+from ..temporary import TemporaryFolder
 from .manifest import AGAIN, MANIFEST, Artifact, Manifest, no_manifest, read_manifest, stays_inside
 from .resolve import Kind, resolve
 
@@ -65,8 +65,8 @@ class Bundle:
         path = resolve(source, Kind.BUNDLE).path
         if path.is_dir():
             return cls(path, read_manifest(path, str(path)), str(path))
-        folder = tempfile.TemporaryDirectory(prefix="pleinair-")
-        root = _unzip(path, Path(folder.name))
+        folder = TemporaryFolder()
+        root = _unzip(path, folder.path)
         return cls(root, read_manifest(root, str(path)), str(path), folder)
 
     def find(

@@ -164,7 +164,7 @@ def _kind_of_zip(path: Path) -> Kind | None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [PurePosixPath(name) for name in archive.namelist()]
-    except (zipfile.BadZipFile, ValueError):
+    except Exception:  # zipfile raises half a dozen types for a damaged file
         return Kind.CHECKPOINT if PurePosixPath(_first_name(path)).name == _PICKLED else None
     has_manifest = any(name.name == MANIFEST and len(name.parts) <= 2 for name in names)
     is_pickled = any(name.name == _PICKLED for name in names)

@@ -2,7 +2,8 @@
 
 Each format's bounds and references are checked with a few lines of our own, not by the library that
 would run the file. The library may still refuse a checked file. But such a file neither reads
-outside its own bundle, nor asks for more memory than its own length.
+outside its own bundle, nor announces what it does not hold. Each size that it names is bounded;
+what its operators make of each other is not.
 """
 
 from __future__ import annotations

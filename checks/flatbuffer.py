@@ -13,13 +13,15 @@ class Table:
     Args:
         data: The file.
         at: Where the table begins.
+        left: How many elements may yet be looked at, shared by all tables of a file: vectors that
+            many tables share could otherwise be looked at for days.
 
     Raises:
         Malformed: It does not lie in the file.
     """
 
-    def __init__(self, data: memoryview, at: int) -> None:
-        self.data, self.at = data, at
+    def __init__(self, data: memoryview, at: int, left: list[int]) -> None:
+        self.data, self.at, self.left = data, at, left
         self.fields = at - number(data, at, "i")
         self.length = number(data, self.fields, "H")
         if self.fields + self.length > len(data) or self.length < 4:
@@ -47,13 +49,18 @@ class Table:
         count = number(self.data, begin, "I")
         if begin + 4 + count * size > len(self.data):
             raise Malformed("it is damaged: a vector goes beyond its end")
+        self.left[0] -= count if size > 1 else 0
+        if self.left[0] < 0:
+            raise Malformed("it refers to more than it holds")
         return begin + 4, count
 
     def tables(self, field: int) -> list[Table]:
         """The tables of a field's vector."""
         begin, count = self.vector(field)
         places = (begin + 4 * i for i in range(count))
-        return [Table(self.data, place + number(self.data, place, "I")) for place in places]
+        return [
+            Table(self.data, place + number(self.data, place, "I"), self.left) for place in places
+        ]
 
     def integers(self, field: int, form: str = "i") -> list[int]:
         """The numbers of a field's vector."""
@@ -70,7 +77,7 @@ def root(data: memoryview, identifier: bytes) -> Table:
     """
     if bytes(data[4:8]) != identifier:
         raise Malformed(f"it is another kind of file: it does not say {identifier.decode()}")
-    return Table(data, number(data, 0, "I"))
+    return Table(data, number(data, 0, "I"), [len(data)])
 
 
 def number(data: memoryview, at: int, form: str) -> int:

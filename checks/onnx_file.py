@@ -7,20 +7,17 @@ constant indices outside of the gathered tensor.
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from ..reading import Malformed
+from .onnx_nodes import GATHERS, RANK, SIDE, Node, Tensor, check_indices, check_node
 from .protobuf import DEEPEST, Field, fields, integers, message, text
 
 LONGEST = 2**31  # bytes: what protocol buffers hold
 NODES = 100_000
-SIDE = 1 << 20  # of a tensor's dimensions
-RANK = 8
 
 # Bytes of an element, by number; of 4 bits half of one.
 _BYTES: dict[int, float] = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4}
@@ -44,43 +41,8 @@ _NAMES = """
 """
 OPERATORS = frozenset(_NAMES.split())
 _DOMAINS = ("", "ai.onnx", "com.microsoft")
-# Attributes that are at least 1, and how large they may be.
-_AT_LEAST_1 = {
-    "blocksize": 64,
-    "group": SIDE,
-    "kernel_shape": 4096,
-    "strides": 4096,
-    "dilations": 4096,
-    "num_outputs": 4096,
-    "num_groups": SIDE,
-    "block_size": SIDE,
-}
-_AT_LEAST_0 = {"pads": 65536, "output_padding": 65536, "output_shape": SIDE, "split": SIDE}
-_AXES = {"axis", "axes", "perm"}
-# Inputs that say how large the result is; all of them but Slice's ends, which may be "to the end".
-_SIZES = {"Reshape": 1, "Expand": 1, "Tile": 1, "ConstantOfShape": 0, "Pad": 1, "Range": 1}
-_SIZES |= {"Resize": 3, "Upsample": 1, "Split": 1, "TopK": 1}
-_GATHERS = {"Gather", "GatherElements"}
 _INDICES = {6: "<i4", 7: "<i8"}  # how those lie in raw data, by kind
-
-
-@dataclass
-class _Node:
-    operator: str = ""
-    domain: str = ""
-    inputs: list[str] = field(default_factory=list)
-    ints: dict[str, list[int]] = field(default_factory=dict)
-
-
-@dataclass
-class _Tensor:
-    name: str = ""
-    kind: int = 0
-    dims: list[int] = field(default_factory=list)
-    bytes: int = -1  # of raw data; -1 if it has none
-    numbers: list[int] = field(default_factory=list)  # of small whole ones
-    listed: int = 0  # elements that are listed and not raw
-    span: tuple[int, int] = (0, 0)  # the least and the largest, of whole numbers
+_FORMS = _INDICES | {1: "<f4"}
 
 
 class _Graphs:
@@ -113,8 +75,8 @@ class _Graphs:
     def graph(self, data: memoryview, depth: int) -> None:
         if depth > DEEPEST:
             raise Malformed("its graphs are nested too deep")
-        nodes: list[_Node] = []
-        constants: dict[str, _Tensor] = {}
+        nodes: list[Node] = []
+        constants: dict[str, Tensor] = {}
         shapes: dict[str, list[int]] = {}
         for number, value in fields(data):
             if number == 1:
@@ -133,15 +95,15 @@ class _Graphs:
                 raise Malformed(
                     f"it has an operator {node.operator or '(none)'!r}, which is not known here"
                 )
-            _check_node(node, constants)
-            if node.operator in _GATHERS and len(node.inputs) == 2:
-                _check_indices(node, shapes.get(node.inputs[0]), constants.get(node.inputs[1]))
+            check_node(node, constants, self.strict)
+            if node.operator in GATHERS and len(node.inputs) == 2:
+                check_indices(node, shapes.get(node.inputs[0]), constants.get(node.inputs[1]))
 
-    def node(self, data: memoryview, constants: dict[str, _Tensor], depth: int) -> _Node:
+    def node(self, data: memoryview, constants: dict[str, Tensor], depth: int) -> Node:
         self.nodes += 1
         if self.nodes > NODES:
             raise Malformed(f"it has more than {NODES} operators")
-        node, outputs, tensors = _Node(), [], []
+        node, outputs, tensors = Node(), [], []
         for number, value in fields(data):
             if number == 1:
                 node.inputs.append(text(value))
@@ -155,10 +117,10 @@ class _Graphs:
                 node.domain = text(value)
         if node.operator == "Constant" and outputs:
             numbers = [*node.ints.pop("value_ints", []), *node.ints.pop("value_int", [])]
-            constants[outputs[0]] = tensors[0] if tensors else _Tensor(numbers=numbers[:64])
+            constants[outputs[0]] = tensors[0] if tensors else Tensor(numbers=numbers[:64])
         return node
 
-    def attribute(self, data: memoryview, node: _Node, depth: int) -> list[_Tensor]:
+    def attribute(self, data: memoryview, node: Node, depth: int) -> list[Tensor]:
         name, ints, tensors = "", list[int](), []
         for number, value in fields(data):
             if number == 1:
@@ -174,8 +136,8 @@ class _Graphs:
         node.ints[name] = ints
         return tensors
 
-    def tensor(self, data: memoryview) -> _Tensor:
-        tensor, outside = _Tensor(), dict[str, str]()
+    def tensor(self, data: memoryview) -> Tensor:
+        tensor, outside = Tensor(), dict[str, str]()
         raw: memoryview | None = None
         for number, value in fields(data):
             if number in (4, 5, 7, 10, 11):
@@ -191,8 +153,8 @@ class _Graphs:
                 _describe(tensor, number, value)
         if raw is not None:
             tensor.bytes = len(raw)
-            if tensor.kind in (6, 7) and tensor.bytes <= 8 * 64:
-                tensor.numbers += _whole(raw, tensor.kind)
+            if tensor.kind in _FORMS and tensor.bytes <= 8 * 64:
+                tensor.numbers += _numbers(raw, _FORMS[tensor.kind])
             if tensor.kind in _INDICES and raw:
                 kind = np.dtype(_INDICES[tensor.kind])
                 indices = np.frombuffer(raw, kind, len(raw) // kind.itemsize)
@@ -205,7 +167,7 @@ class _Graphs:
             _check_data(tensor)
         return tensor
 
-    def outside(self, tensor: _Tensor, said: dict[str, str]) -> None:
+    def outside(self, tensor: Tensor, said: dict[str, str]) -> None:
         """Data of a tensor in another file: of the artifact's own folder, which is hashed too."""
         location = PurePosixPath(said.get("location", ""))
         wrong = location.is_absolute() or ".." in location.parts or "\\" in str(location)
@@ -251,53 +213,6 @@ def check_onnx(file: Path, folder: Path | None = None, strict: bool = True) -> N
     _Graphs(file, folder, strict).model(memoryview(file.read_bytes()))
 
 
-def _check_node(node: _Node, constants: dict[str, _Tensor]) -> None:
-    name = node.operator
-    for key, values in node.ints.items():
-        low, high = -SIDE, SIDE
-        if key in _AT_LEAST_1:
-            low, high = 1, _AT_LEAST_1[key]
-        elif key in _AT_LEAST_0:
-            low, high = 0 if name != "Pad" else -65536, _AT_LEAST_0[key]
-        elif key in _AXES:
-            low, high = -RANK, RANK
-        elif key in ("starts", "ends"):
-            continue  # "to the end" is written as the largest number that there is
-        if not all(low <= value <= high for value in values) or len(values) > 4096:
-            wrong = next((v for v in values if not low <= v <= high), len(values))
-            raise Malformed(f"operator {name}: {key} is {wrong}, not within {low} and {high}")
-    at = _SIZES.get(name)
-    if at is not None and at < len(node.inputs) and node.inputs[at] in constants:
-        tensor = constants[node.inputs[at]]
-        if any(not -SIDE <= value <= SIDE for value in tensor.numbers):
-            raise Malformed(f"operator {name}: a size of more than {SIDE}")
-    if name in ("Conv", "ConvTranspose") and len(node.inputs) > 1:
-        _check_weights(node, constants.get(node.inputs[1]))
-
-
-def _check_weights(node: _Node, weights: _Tensor | None) -> None:
-    """What a convolution's attributes say of its weights must be so."""
-    if weights is None:
-        return
-    group, kernel = node.ints.get("group", [1]), node.ints.get("kernel_shape")
-    dims = weights.dims
-    if len(dims) < 3 or not all(dims) or (kernel and kernel != dims[2:]):
-        raise Malformed(f"operator {node.operator}: its weights have the shape {dims}")
-    if group and dims[0] % group[0]:
-        raise Malformed(f"operator {node.operator}: {dims[0]} channels in {group[0]} groups")
-
-
-def _check_indices(node: _Node, shape: list[int] | None, indices: _Tensor | None) -> None:
-    """Constant indices must lie within the side that they are of, where that is known."""
-    axis = (node.ints.get("axis") or [0])[0]
-    if not shape or indices is None or not -len(shape) <= axis < len(shape) or shape[axis] < 0:
-        return
-    least, most = indices.span
-    if least < -shape[axis] or most >= max(1, shape[axis]):
-        wrong = least if least < -shape[axis] else most
-        raise Malformed(f"operator {node.operator}: index {wrong} into {shape[axis]} values")
-
-
 def named_shape(data: memoryview) -> tuple[str, list[int]]:
     """Returns name and shape of a tensor that a graph names; -1 where a side is free."""
     name, dims = "", list[int]()
@@ -332,7 +247,7 @@ def _check_dims(dims: list[int], name: str, rank: int = 0) -> None:
             raise Malformed(f"tensor {name!r} has a dimension of {dim}")
 
 
-def _check_data(tensor: _Tensor) -> None:
+def _check_data(tensor: Tensor) -> None:
     size = _BYTES.get(tensor.kind)
     if size is None:
         raise Malformed(f"tensor {tensor.name!r} has elements of kind {tensor.kind}")
@@ -346,21 +261,23 @@ def _check_data(tensor: _Tensor) -> None:
         raise Malformed(f"tensor {tensor.name!r} has the shape {tensor.dims} and less data")
 
 
-def _describe(tensor: _Tensor, number: int, value: Field) -> None:
+def _describe(tensor: Tensor, number: int, value: Field) -> None:
     if number == 1:
         tensor.dims += integers(value)
     elif number == 2:
-        tensor.kind = integers(value)[0]
+        tensor.kind = (integers(value) or [0])[0]
     elif number == 8:
         tensor.name = text(value)
 
 
-def _list(tensor: _Tensor, number: int, value: Field) -> None:
+def _list(tensor: Tensor, number: int, value: Field) -> None:
     tensor.listed += _count(number, value)
     if number in (5, 7) and (numbers := integers(value)):
         tensor.numbers += numbers[:64]
         span = tensor.span if tensor.listed > len(numbers) else (numbers[0], numbers[0])
-        tensor.span = min(span[0], *numbers), max(span[1], *numbers)
+        tensor.span = min([span[0], *numbers]), max([span[1], *numbers])
+    elif number == 4 and not isinstance(value, int):  # floats
+        tensor.numbers += _numbers(value[:256], _FORMS[1])
 
 
 def _count(number: int, value: Field) -> int:
@@ -369,13 +286,14 @@ def _count(number: int, value: Field) -> int:
         return 1
     if number in (4, 10):  # floats and doubles, packed
         return len(value) // (4 if number == 4 else 8)
-    return sum(byte < 0x80 for byte in value)  # each of these numbers ends with such a byte
+    ends = np.frombuffer(value, np.uint8) < 0x80  # each of these numbers ends with such a byte
+    return int(np.count_nonzero(ends))
 
 
-def _whole(data: memoryview, kind: int) -> list[int]:
-    size, form = (4, "i") if kind == 6 else (8, "q")
-    count = len(data) // size
-    return list(struct.unpack_from(f"<{count}{form}", data))
+def _numbers(data: memoryview, form: str) -> list[float]:
+    kind = np.dtype(form)
+    found: list[float] = np.frombuffer(data, kind, len(data) // kind.itemsize).tolist()
+    return found
 
 
 def _entry(data: memoryview) -> tuple[str, str]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+import numpy as np
+
 from ..reading import Malformed
 
 DEEPEST = 32  # messages in messages
+_LONGEST = 10  # bytes of a number
+_MOST = 2**24  # numbers in a row
+_FEW = 4096  # bytes of packed numbers for which a loop is quick enough
 Field = int | memoryview  # a number, or what is in a field that has a length
 
 
@@ -77,11 +82,32 @@ def integers(value: Field) -> list[int]:
     """
     if isinstance(value, int):
         return [_signed(value)]
+    if len(value) > _FEW:
+        return _many_integers(value)
     found, at = [], 0
     while at < len(value):
         number, at = _varint(value, at)
         found.append(_signed(number))
     return found
+
+
+def _many_integers(value: memoryview) -> list[int]:
+    """As ``integers``, for millions of packed ones."""
+    data = np.frombuffer(value, np.uint8)
+    ends = np.flatnonzero(data < 0x80)
+    begins = np.concatenate([[0], ends[:-1] + 1])
+    if not ends.size or ends[-1] != data.size - 1:
+        raise Malformed("it is cut short")
+    lengths = ends - begins + 1
+    if ends.size > _MOST:
+        raise Malformed(f"it lists {ends.size} numbers one by one; write them as raw data")
+    if lengths.max() > _LONGEST:
+        raise Malformed("it is damaged: a number has more than 64 bits")
+    found = np.zeros(ends.size, np.uint64)
+    for byte in range(int(lengths.max())):
+        here = np.flatnonzero(lengths > byte)
+        found[here] |= (data[begins[here] + byte] & 0x7F).astype(np.uint64) << np.uint64(7 * byte)
+    return found.astype(np.int64).tolist()
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:

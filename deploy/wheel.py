@@ -6,12 +6,12 @@ import importlib.metadata
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from .. import __version__
 from ..children import run_child
 from ..errors import ExportError
+from ..temporary import TemporaryFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,19 +26,19 @@ def build_wheel(folder: Path) -> Path:
         ExportError: pip cannot.
     """
     source = _source()
-    with tempfile.TemporaryDirectory(prefix="pleinair-", ignore_cleanup_errors=True) as temporary:
+    with TemporaryFolder() as temporary:
         # Without this, setuptools builds inside the checkout and old modules stay in the wheel.
-        settings = Path(temporary, "setup.cfg")
+        settings = temporary / "setup.cfg"
         settings.write_text(
             f"[build]\nbuild_base = {temporary}/build\n[egg_info]\negg_base = {temporary}\n",
             encoding="utf-8",
         )
-        made = Path(temporary, "made")
+        made = temporary / "made"
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
         said = run_child(
             [*command, "--no-deps", "--wheel-dir", made, source],
             # What pip leaves behind if it is interrupted goes with the folder.
-            env=os.environ | {"DIST_EXTRA_CONFIG": str(settings), "TMPDIR": temporary},
+            env=os.environ | {"DIST_EXTRA_CONFIG": str(settings), "TMPDIR": str(temporary)},
         )
         wheels = list(made.glob("pleinair-*.whl"))
         if said or len(wheels) != 1:

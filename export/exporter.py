@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -43,6 +42,7 @@ from ..networks.strokes import StrokeGenerator
 from ..pictures import Frames
 from ..progress import Say
 from ..runtime.sources.demo_clip import DEMO_CLIP
+from ..temporary import TemporaryFolder
 from ..train.data.held_out import held_out_folder, read_for
 from ..train.recipe import validate_recipe
 from .build import Build
@@ -95,8 +95,8 @@ def export_bundle(
         about = _about(trained, options.licence, options.description)
         try:
             finished = Finished(staged, request_of(trained, photos, options, plan))
-            with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
-                build = Build(trained, photos, budget, finished, Path(shop), progress, about)
+            with TemporaryFolder() as shop:
+                build = Build(trained, photos, budget, finished, shop, progress, about)
                 artifacts, skipped = build.run(plan)
             if base_bundle:
                 artifacts = [*_carried(base_bundle, artifacts, staged), *artifacts]

@@ -17,6 +17,7 @@ from ..files import NameTaken, durable
 LAST = "checkpoint.pt"
 BEFORE = "checkpoint-before.pt"  # the previous one, in case the last is damaged
 _DEEPEST, _MOST = 40, 10**6  # levels of dicts and lists, and how many of them and of tensors
+_SMALL = 2**20  # bytes that may be there without as many in the file
 _WALKED = (dict, list, tuple, torch.Tensor)
 BEST = "best.pt"  # the run's generator with the lowest KID
 
@@ -74,6 +75,7 @@ def load_state(path: Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # of old pickles, which are refused below
+            _check_packing(file)
             state = torch.load(file, map_location="cpu", weights_only=True)
             whole = _is_whole(file)
     except FileNotFoundError:
@@ -109,6 +111,8 @@ def _odd(state: dict[str, Any]) -> str:
                 return "sparse, quantized or complex numbers; write its weights as plain ones"
             if value.is_meta:
                 return "tensors without values"
+            if value.nbytes > max(value.untyped_storage().nbytes(), _SMALL):
+                return "a tensor that is larger than its data; write it as contiguous()"
             continue
         parts = value.values() if isinstance(value, dict) else value
         waiting += [(part, depth + 1) for part in parts if isinstance(part, _WALKED)]
@@ -138,6 +142,20 @@ def _unread(error: Exception) -> str:
             " torch.save(torch.jit.load(FILE).state_dict(), ANOTHER)"
         )
     return f"it is cut short, or something else ({said[0].split('. ')[0]})"
+
+
+def _check_packing(file: BinaryIO) -> None:
+    """Refuses a zip with large compressed parts, which torch never writes: it may be a bomb.
+
+    Raises:
+        ValueError: It has some.
+    """
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as parts:
+            members = parts.infolist()
+        if sum(m.file_size for m in members if m.compress_type != zipfile.ZIP_STORED) > _SMALL:
+            raise ValueError("its parts are compressed")
+    file.seek(0)
 
 
 def _is_whole(file: BinaryIO) -> bool:

@@ -7,14 +7,14 @@ so that hues stay. All of it is one table of colours, which FFmpeg's ``lut3d`` l
 from __future__ import annotations
 
 import struct
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.sidedata.sidedata import SideDataContainer, Type
+
+from ..temporary import TemporaryFolder
 
 Array = npt.NDArray[Any]
 
@@ -121,8 +121,8 @@ class ToneMap:
         blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")  # red varies fastest
         table = to_bt709(np.stack([red, green, blue], axis=-1), self.transfer, self.peak)
         lines = [f"{r:.6f} {g:.6f} {b:.6f}" for r, g, b in table.reshape(-1, 3)]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "table.cube"
+        with TemporaryFolder() as folder:
+            path = folder / "table.cube"
             path.write_text(f"LUT_3D_SIZE {_SIDE}\n" + "\n".join(lines) + "\n", encoding="ascii")
             graph = av.filter.Graph()
             source = graph.add_buffer(

@@ -89,8 +89,9 @@ class Job:
             write_record(self.folder / _REQUEST, json.dumps(value, indent=2).encode())
 
     def done(self) -> dict[str, Any]:
-        """Returns the facts noted of each piece, by its name; torn lines are skipped."""
-        return dict(line for line in read_lines(self.folder / _DONE) if len(line) == 2)
+        """Returns the facts noted of each piece, by its name; other lines are skipped."""
+        lines = [line for line in read_lines(self.folder / _DONE) if isinstance(line, list)]
+        return {line[0]: line[1] for line in lines if len(line) == 2 and isinstance(line[0], str)}
 
     def mark(self, name: str, facts: Any) -> None:
         """Notes that a piece is complete; call it before the rename, or a cut would lose the note.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import select
 import socket
 import threading
 import time
@@ -137,6 +138,14 @@ class LimitedHandler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.FORBIDDEN)
             return False
         return True
+
+    def is_gone(self) -> bool:
+        """Whether the client has disconnected, as far as can be seen without waiting."""
+        try:
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
+        except (OSError, ValueError):
+            return True
 
     def log_message(self, format: str, *args: object) -> None:
         """Logs nothing: addresses may hold a token."""

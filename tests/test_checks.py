@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
+import struct
 import zipfile
 from pathlib import Path
 
@@ -18,8 +20,8 @@ from pleinair.bundle.bundle import Bundle, bytes_of, sha256_of
 from pleinair.bundle.resolve import SHIPPED
 from pleinair.checks import check_artifact, check_onnx
 from pleinair.checks.flatbuffer import root
-from pleinair.checks.protobuf import fields
-from pleinair.errors import BundleError
+from pleinair.checks.protobuf import fields, integers
+from pleinair.errors import BundleError, PleinairError
 from pleinair.reading import Malformed
 
 
@@ -29,6 +31,13 @@ def frames_in_and_out(nodes, constants=()) -> onnx.ModelProto:
     tensors = [numpy_helper.from_array(value, name) for name, value in constants]
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], tensors)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
+
+
+def sized(kind: str, *inputs: str, values: object) -> onnx.ModelProto:
+    """A graph of one operator, whose size a constant says."""
+    numbers = np.array(values)
+    kept = numbers.astype(np.float32 if numbers.dtype == np.float64 else np.int64)
+    return frames_in_and_out([node(kind, *inputs)], [("s", kept)])
 
 
 def node(kind: str, *inputs: str, **attributes: object) -> onnx.NodeProto:
@@ -132,6 +141,13 @@ WEIGHTS = ("w", np.zeros((4, 3, 3, 3), np.float32))
             frames_in_and_out([node("Tile", "x", "s")], [("s", np.array([2**33] * 4, np.int64))]),
             "a size of more than",
         ),
+        (sized("ConstantOfShape", "s", values=[2**17, 2**17]), "more than 268435456 together"),
+        (sized("Expand", "x", "s", values=[1, 2**15, 2**15, 3]), "more than 268435456 together"),
+        (sized("Tile", "x", "s", values=[1, 100, 100, 1]), "more than 4096 together"),
+        (sized("Resize", "x", "", "s", values=[1.0, 500.0, 500.0, 1.0]), "more than 4096 together"),
+        (sized("Resize", "x", "", "s", values=[1.0, float("nan"), 1.0, 1.0]), "a size of more"),
+        (sized("Range", "s", "s", "s", values=4e9), "a size of more than"),
+        (sized("Pad", "x", "s", values=[0, 9999, 0, 0] * 2), "more than 4096 pixels"),
     ],
 )
 def test_what_crashes_libraries_is_refused_with_the_reason(bundle, model, message):
@@ -314,6 +330,80 @@ def test_nested_graphs_end(tmp_path):
             check_onnx(path, strict=strict)
 
 
+def test_an_ir_hides_no_entities_in_another_encoding(tmp_path):
+    folder = tmp_path / "x.openvino"
+    shutil.copytree(SHIPPED / "monet-conv" / "int8.openvino", folder)
+    text = (folder / "model.xml").read_text().partition("?>")[2]
+    (folder / "model.xml").write_bytes(f"<!DOCTYPE net [<!ENTITY b 'c'>]>{text}".encode("utf-16"))
+    with pytest.raises(Malformed, match="no UTF-8"):
+        check_artifact(folder)
+
+
+def test_a_kind_that_is_no_number(tmp_path):
+    """A number may come as a list, and the list may be empty."""
+    model = b"\x12\x00"  # field 2, of no bytes
+    for field in (5, 7):  # a graph's tensor, a model's graph
+        model = bytes([field << 3 | 2, len(model)]) + model
+    (tmp_path / "m.onnx").write_bytes(model)
+    with pytest.raises(Malformed, match="elements of kind 0"):
+        check_onnx(tmp_path / "m.onnx")
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=40))
+def test_many_packed_numbers_are_read_like_few(numbers):
+    """Long lists are not read in a loop."""
+    attribute = onnx.AttributeProto(name="a", type=onnx.AttributeProto.INTS, ints=numbers * 500)
+    tensor = onnx.TensorProto(int64_data=numbers * 500)
+    for message, number in ((attribute, 8), (tensor, 7)):
+        found = []
+        for key, value in fields(memoryview(message.SerializeToString())):
+            found += integers(value) if key == number else []
+        assert found == numbers * 500
+    for broken in (b"\x80" * 5000, b"\x01" * 5000 + b"\x80", b"\x80" * 11 + b"\x01" * 5000):
+        with pytest.raises(Malformed):
+            integers(memoryview(broken))
+
+
+def shared_tflite(graphs: int, tensors: int) -> bytes:
+    """A TFLite file whose graphs are all the same one, and its tensors too."""
+    data = bytearray(struct.pack("<I4s", 22, b"TFL3"))
+
+    def put(form: str, *values: int) -> int:
+        data.extend(struct.pack(f"<{form}", *values))
+        return len(data) - struct.calcsize(f"<{form}")
+
+    def vector(place: int, count: int) -> int:
+        """Has a field be a vector of offsets to what follows."""
+        begin = put("I", count)
+        struct.pack_into("<I", data, place, begin - place)
+        end = begin + 4 + 4 * count
+        put(f"{count}I", *(end + 4 - at for at in range(begin + 4, end, 4)))
+        return put("2H", 4, 4)  # of a table without fields, which follows
+
+    put("7H", 14, 12, 0, 0, 4, 0, 8)  # fields 2 and 4: graphs and buffers
+    model = put("iII", 14, 0, 0)
+    vector(model + 8, 1)
+    put("i", 4)
+    begin = put("I", graphs)
+    struct.pack_into("<I", data, model + 4, begin - model - 4)
+    end = begin + 4 + 4 * graphs
+    put(f"{graphs}I", *(end + 6 - at for at in range(begin + 4, end, 4)))
+    put("3H", 6, 8, 4)
+    graph = put("iI", 6, 0)
+    vector(graph + 4, tensors)
+    put("i", 4)
+    return bytes(data)
+
+
+def test_vectors_that_many_tables_share_are_not_looked_at_for_days(tmp_path):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(shared_tflite(2, 3))
+    check_artifact(path)
+    path.write_bytes(shared_tflite(20_000, 20_000))
+    with pytest.raises(Malformed, match="refers to more than it holds"):
+        check_artifact(path)
+
+
 def test_readers_of_bytes():
     assert list(fields(memoryview(b"\x08\x96\x01\x12\x02hi"))) == [(1, 150), (2, b"hi")]
     with pytest.raises(Malformed):
@@ -352,3 +442,17 @@ def test_a_damaged_zip_of_any_kind(bundle, tmp_path, method, at):
         Bundle.open(path)
     except BundleError as error:
         assert "b.zip" in str(error)
+
+
+@pytest.mark.parametrize("at", [4, 6, 8, 10, 20, 24, 28, 30, 34, 42])
+def test_a_zip_whose_directory_says_anything(bundle, tmp_path, at):
+    path = tmp_path / "b.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("manifest.json", "int8.onnx"):
+            archive.write(bundle / name, name)
+    data = bytearray(path.read_bytes())
+    begin = data.index(b"PK\x01\x02") + at
+    data[begin : begin + 2] = b"\xff\xff"
+    path.write_bytes(data)
+    with contextlib.suppress(PleinairError):
+        Bundle.open(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import hashlib
 import os
 import signal
 import subprocess
@@ -213,6 +214,17 @@ def test_torn_notes_count_as_nothing(tmp_path_factory, values, torn):
     assert read_lines(path) == values
     append_line(path, "more")
     assert read_lines(path) == [*values, "more"]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000, "{", "", "\ud800"])
+def test_a_note_that_nobody_of_us_wrote_counts_as_nothing(tmp_path, text):
+    """Its checksum is right, as anybody can compute it."""
+    data = text.encode(errors="surrogatepass")
+    (tmp_path / "a").write_bytes(
+        hashlib.sha256(data).hexdigest()[:16].encode() + b" " + data + b"\n"
+    )
+    append_line(tmp_path / "a", "ours")
+    assert read_lines(tmp_path / "a") == ["ours"]
 
 
 def test_recover_prefers_the_new_folder(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,33 @@ def test_a_generator_that_would_be_huge_costs_nothing(tmp_path):
     torch.save(state, tmp_path / "generator.pt")
     with pytest.raises(PleinairError, match="does not fit resnet_9blocks"):
         load_generator(tmp_path / "generator.pt")
+
+
+def test_a_checkpoint_that_unpacks_without_end(tmp_path):
+    """PyTorch stores its tensors as they are; what is compressed may be a bomb."""
+    from pleinair.networks.checkpoint import load_state
+
+    torch.save({"a": torch.zeros(2**22)}, tmp_path / "whole.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "whole.pt") as whole,
+        zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for name in whole.namelist():
+            bomb.writestr(name, whole.read(name))
+    assert (tmp_path / "bomb.pt").stat().st_size < 50_000
+    assert load_state(tmp_path / "whole.pt")["a"].shape == (2**22,)
+    with pytest.raises(PleinairError, match=r"bomb\.pt .*its parts are compressed"):
+        load_state(tmp_path / "bomb.pt")
+
+
+def test_a_tensor_that_repeats_one_number(tmp_path):
+    from pleinair.networks.checkpoint import load_state
+
+    torch.save({"a": torch.zeros(1).expand(2**33)}, tmp_path / "a.pt")
+    with pytest.raises(PleinairError, match="larger than its data"):
+        load_state(tmp_path / "a.pt")
+    torch.save({"a": torch.zeros(8)[2:4], "b": torch.zeros(1).expand(9)}, tmp_path / "a.pt")
+    assert load_state(tmp_path / "a.pt")["b"].shape == (9,)
 
 
 RECIPES = [

@@ -136,3 +136,74 @@ def test_any_header_is_a_size_or_words(data, magic):
             continue
         assert width >= 0
         assert height >= 0
+
+
+def tiff(
+    size: tuple[int, int] = (4000, 4000),
+    before: tuple[tuple[int, int, int], ...] = (),
+    after: tuple[tuple[int, int, int], ...] = (),
+) -> bytes:
+    """A whole TIFF of grey zeros, with more tags: their numbers, kinds and values."""
+    tags = [(256, 4, size[0]), (257, 4, size[1]), (258, 3, 8), (259, 3, 8), (262, 3, 1)]
+    tags += [(273, 4, 0), (277, 3, 1), (278, 4, size[1]), (279, 4, 0)]
+    tags, data = [*before, *tags, *after], zlib.compress(bytes(size[0] * size[1]))
+    begin = 8 + 2 + 12 * len(tags) + 4
+    known = {273: begin, 279: len(data)}
+    rows = [struct.pack("<HHII", tag, kind, 1, known.get(tag, n)) for tag, kind, n in tags]
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(rows) + bytes(4) + data
+
+
+def big_tiff(size: tuple[int, int], kind: int) -> bytes:
+    """A BigTIFF of the other byte order, whose size is of a kind of number."""
+    data = zlib.compress(bytes(size[0] * size[1]))
+    begin = 16 + 8 + 20 * 9 + 8
+    tags = [(256, kind, size[0]), (257, kind, size[1]), (258, 3, 8), (259, 3, 8), (262, 3, 1)]
+    tags += [(273, 16, begin), (277, 3, 1), (278, 4, size[1]), (279, 16, len(data))]
+    forms = {3: ">HHQH6x", 4: ">HHQI4x", 16: ">HHQQ", 17: ">HHQq"}
+    rows = [struct.pack(forms[k], tag, k, 1, value) for tag, k, value in tags]
+    head = b"MM\0+" + struct.pack(">HHQQ", 8, 0, 16, len(tags))
+    return head + b"".join(rows) + bytes(8) + data
+
+
+def two_sized_jpeg() -> bytes:
+    """A JPEG of 4000x4000, with another size where FF 00 would have a length, if it had one."""
+    data = cv2.imencode(".jpg", np.zeros((4000, 4000, 3), np.uint8))[1].tobytes()[2:]
+    end = data.index(b"\xff\xc0") + 19
+    other = b"\xff\xc0" + struct.pack(">HBHHB", 17, 8, 16, 16, 3) + b"\1\x11\0\2\x11\1\3\x11\1"
+    comment = b"\xff\xfe" + struct.pack(">H", 2 + len(other)) + other
+    return b"\xff\xd8\xff\0" + struct.pack(">H", end + 6) + data[:end] + comment + data[end:]
+
+
+def two_sized_png() -> bytes:
+    """A PNG of 4000x4000 behind a text that says another size where a PNG says its own."""
+    whole, text = png(4000, 4000), struct.pack(">II", 16, 16) + b"text"
+    check = struct.pack(">I", zlib.crc32(b"teXt" + text))
+    return whole[:8] + struct.pack(">I", len(text)) + b"teXt" + text + check + whole[8:]
+
+
+LYING = {
+    "jpeg": two_sized_jpeg(),
+    "png": two_sized_png(),
+    "tiff, smaller before": tiff(before=((256, 4, 16), (257, 4, 16))),
+    "tiff, smaller after": tiff(after=((256, 4, 16), (257, 4, 16))),
+    "tiff, 64 bits": tiff(after=((256, 16, 16),)),
+    "tiff, signed": big_tiff((4000, 4000), 17),
+    "tiff, tiles": tiff((16, 16), after=((322, 4, 65536), (323, 4, 4096))),
+    "tiff, tags": tiff((16, 16), after=((1, 3, 1),) * 5000),
+}
+
+
+@pytest.mark.parametrize("kind", LYING)
+def test_no_second_size_gets_past_the_limit(tmp_path, kind):
+    """Decoders of one format take another place for its size: what each of them takes counts."""
+    (tmp_path / "a").write_bytes(LYING[kind])
+    with pytest.raises(MediaError, match=r"4000x4000 pixels|cannot be decoded as a picture: it"):
+        read_picture(tmp_path / "a", max_pixels=1_000_000)
+
+
+def test_those_pictures_are_read_where_they_say_one_size(tmp_path):
+    """The samples themselves: each lies in one thing only."""
+    for data in (tiff(), big_tiff((4000, 4000), 16), big_tiff((4000, 4000), 4), png(4000, 4000)):
+        (tmp_path / "a").write_bytes(data)
+        assert read_picture(tmp_path / "a")[0].shape == (4000, 4000, 3)
+    assert picture_size(tiff((16, 16), after=((322, 4, 64), (323, 4, 64)))) == (16, 16)

@@ -1,7 +1,7 @@
 """A fault at one of a command's steps on the disk: a kill, a full disk, a bad one.
 
-A step is whatever changes something below a folder: a file that is opened for writing, a name that
-is given, changed or taken away, a sync.
+A step is whatever changes something below certain folders: a file that is opened for writing, a
+name that is given, changed or taken away, a sync.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,15 @@ class Faults:
     """Counts steps, and has the one that is asked for fail.
 
     Args:
-        root: The folder whose changes count.
+        roots: The folders whose changes count.
         hit: A file that is made when the fault has come.
         step: The step that fails, from 1 on.
         fault: One of ``FAULTS``.
     """
 
-    def __init__(self, root: Path, hit: Path, step: int, fault: str) -> None:
-        self.root, self.hit, self.left, self.fault = os.path.realpath(root), hit, step, fault
+    def __init__(self, roots: Sequence[Path], hit: Path, step: int, fault: str) -> None:
+        self.roots = tuple(map(os.path.realpath, roots))
+        self.hit, self.left, self.fault = hit, step, fault
         self.on = True
 
     def install(self) -> None:
@@ -48,7 +49,7 @@ class Faults:
             path = arguments[0]
             if isinstance(path, str | bytes | os.PathLike):
                 full = os.path.join(os.getcwd(), os.fsdecode(path))  # noqa: PTH109, PTH118
-                if full.startswith(self.root):
+                if full.startswith(self.roots):
                     self.step()
 
     def step(self) -> None:

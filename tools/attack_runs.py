@@ -107,7 +107,8 @@ class Attack:
         for step in range(1, most + 1):
             hit.unlink(missing_ok=True)
             with self.fresh(command) as folder:
-                code, err = self.run(command, folder, Faults(folder, hit, step, fault))
+                roots = (folder, temporary_of(folder))
+                code, err = self.run(command, folder, Faults(roots, hit, step, fault))
                 if not hit.exists():
                     return
                 tally.runs += 1
@@ -151,8 +152,7 @@ class Attack:
         what, temporary = f"{command.name}, {what}", temporary_of(folder)
         if code >= 0 and code != 137:
             _is_said(err, code, tally, what)
-            left = sorted(path.name for path in temporary.iterdir())
-            tally.check(not left, f"{what}: {left} is left of temporary files")
+            _is_empty(temporary, tally, what)
         tally.check(_have_ended(folder), f"{what}: a process goes on")
         state, expected = command.state(folder), self.expected[command.name]
         half = command.half(folder, expected)
@@ -162,6 +162,8 @@ class Attack:
         code, err = self.run(command, folder)
         whole = state == expected  # then it may have come to its end before
         tally.check(code == 0 or (whole and "exists" in err), f"{what}: again: {code} {err}")
+        if not code:
+            _is_empty(temporary, tally, f"{what}: again")
         self._is_whole(command, folder, tally, what)
 
     def _is_whole(self, command: Command, folder: Path, tally: Tally, what: str) -> None:
@@ -179,6 +181,11 @@ class Attack:
         job = folder / ".o.mp4.job"
         left += sorted(path.name for path in job.iterdir() if path.name != "letter")
         tally.check(not left, f"{what}: {left} is left over")
+
+
+def _is_empty(temporary: Path, tally: Tally, what: str) -> None:
+    left = sorted(path.name for path in temporary.iterdir())
+    tally.check(not left, f"{what}: {left} is left of temporary files")
 
 
 def _have_ended(folder: Path) -> bool:

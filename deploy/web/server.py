@@ -115,7 +115,10 @@ class _Handler(LimitedHandler, SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
         """Finds the file of an address: inside the site, not hidden, not through a link."""
         root, found = os.path.realpath(self.directory), super().translate_path(path)
-        if "\0" in found or is_special(Path(found)):  # no name; what would be waited for
+        try:
+            if "\0" in found or is_special(Path(found)):  # no name; what would be waited for
+                return str(Path(root, ".none"))
+        except OSError:  # a name that no file can have
             return str(Path(root, ".none"))
         inside = Path(os.path.relpath(found, self.directory))
         hidden = any(part.startswith(".") for part in inside.parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from ...networks.checkpoint import save_atomically
 from ...networks.generators import create_generator, options_of
 from ...networks.load import generator_state
 from ...networks.strokes import StrokeGenerator
+from ...temporary import TemporaryFolder
 from ...train.recipe import ModelSection
 
 PAINTER = "monet"
@@ -35,8 +35,8 @@ def shipped_start(model: ModelSection, painter: str = PAINTER) -> Iterator[Path 
         yield None
         return
     state = generator_state("strokes", options, {"name": painter}, generator.state_dict())
-    with tempfile.TemporaryDirectory(prefix="pleinair-") as folder:
-        path = Path(folder, GENERATOR)
+    with TemporaryFolder() as folder:
+        path = folder / GENERATOR
         save_atomically(state, path)
         yield path
 

@@ -97,10 +97,14 @@ class HttpSink(Sink):
             self.changed.notify_all()
         return not self.controls.quit
 
-    def after(self, number: int) -> tuple[int, bytes] | None:
-        """Waits for a picture newer than ``number``; None at the end."""
+    def after(
+        self, number: int, is_gone: Callable[[], bool] = lambda: False
+    ) -> tuple[int, bytes] | None:
+        """Waits for a picture newer than ``number``; None at the end, or if nobody waits."""
         with self.changed:
             while not self.closed and self.newest[0] <= number:
+                if is_gone():  # without pictures nothing is sent that would fail
+                    return None
                 self.changed.wait(_WAIT)
             if self.closed:
                 return None
@@ -160,7 +164,7 @@ class _Handler(LimitedHandler):
         elif name == "stream":
             self._stream()
         elif name == "frame.jpg":
-            found = self.sink.after(0)
+            found = self.sink.after(0, self.is_gone)
             self._answer(found[1], "image/jpeg") if found else self._refuse(503)
         elif name == "qr.png" and self.sink.shared:
             self._answer(qr_png(self.sink.shared), "image/png")
@@ -205,7 +209,7 @@ class _Handler(LimitedHandler):
         number = 0
         self.sink.viewers += 1
         try:
-            while found := self.sink.after(number):
+            while found := self.sink.after(number, self.is_gone):
                 number, jpeg = found
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 self.wfile.write(head.encode() + jpeg + b"\r\n")

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...errors import MediaError, UsageError
+from ...temporary import TemporaryFolder
 from .plan import is_film, make_plan, paintable, painted_name
 
 LIST = ".txt"
@@ -84,8 +84,8 @@ def as_local(path: str) -> Iterator[Path]:
     if not is_remote(path):
         yield Path(path)
         return
-    with TemporaryDirectory(prefix="pleinair-") as folder, _store_of(path) as (store, inside):
-        copy = Path(folder, PurePosixPath(inside).name)
+    with TemporaryFolder() as folder, _store_of(path) as (store, inside):
+        copy = folder / PurePosixPath(inside).name
         store.get_file(inside, str(copy))
         yield copy
 
@@ -100,8 +100,8 @@ def to_be_written(path: str) -> Iterator[Path]:
     if not is_remote(path):
         yield Path(path)
         return
-    with TemporaryDirectory(prefix="pleinair-") as folder:
-        copy = Path(folder, PurePosixPath(path).name)
+    with TemporaryFolder() as folder:
+        copy = folder / PurePosixPath(path).name
         yield copy
         with _store_of(path) as (store, inside):
             store.makedirs(posixpath.dirname(inside), exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ....errors import ExportError
 from ....networks.painter import stride_of
 from ....runtime.backends import find_backend, quiet
 from ....runtime.backends.ncnn.engine import PARAM, WEIGHTS
+from ....temporary import TemporaryFolder
 from ...graph_store import GraphStore
 from ...graphs.image import image_graph
 from ..row import Built, lacking
@@ -30,8 +30,8 @@ def write_network(graph: nn.Module, stride: int, folder: Path) -> None:
     folder.mkdir()
     folder = folder.resolve()  # pnnx runs in a folder of its own
     small, large = 16 * stride, 24 * stride  # two sizes: dimensions that differ are not fixed
-    with tempfile.TemporaryDirectory(prefix="pleinair-") as shop:
-        trace = Path(shop, "graph.pt")
+    with TemporaryFolder() as shop:
+        trace = shop / "graph.pt"
         try:
             with quiet(), torch.no_grad():
                 torch.jit.trace(graph, torch.zeros(1, 3, small, large), check_trace=False).save(

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import shutil
 import tarfile
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from ....children import run_child
 from ....errors import ExportError, os_errors_as
 from ....files import durable
 from ....runtime.cache import cache_path
+from ....temporary import TemporaryFolder
 
 VERSION: Final = "1.30.0"
 INTEGRITY: Final = (
@@ -85,9 +85,9 @@ def _pack(path: Path) -> None:
             f"target web needs onnxruntime-web {VERSION}, which npm fetches, and npm is not"
             f" installed; install Node.js, {by_hand}"
         )
-    with tempfile.TemporaryDirectory(prefix="pleinair-") as folder:
+    with TemporaryFolder() as folder:
         said = run_child([npm, "pack", "--silent", f"onnxruntime-web@{VERSION}"], folder)
-        packed = Path(folder, PACKAGE)
+        packed = folder / PACKAGE
         if said or not packed.exists():
             raise ExportError(
                 f"npm cannot fetch onnxruntime-web {VERSION} ({said or 'it wrote no file'});"

@@ -37,7 +37,15 @@ def test_files_come_with_types_and_isolated(site, served):
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/ort/", "/../manifest.json", "/%2e%2e/%2e%2e/etc", "/%00", "/index.html%00.txt"],
+    [
+        "/nothing",
+        "/ort/",
+        "/../manifest.json",
+        "/%2e%2e/%2e%2e/etc",
+        "/%00",
+        "/index.html%00.txt",
+        "/" + "a" * 300,
+    ],
 )
 def test_nothing_else_is_served(site, served, path):
     address = urlsplit(served(site))

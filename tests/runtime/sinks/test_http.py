@@ -304,3 +304,19 @@ def blocks_to_picture(text: str) -> np.ndarray:
     lower = [[block in "█▄" for block in line] for line in text.splitlines()]
     rows = np.stack([upper, lower], 1).reshape(-1, len(upper[0]))
     return (rows * np.uint8(255)).repeat(8, 0).repeat(8, 1)
+
+
+def test_viewers_who_leave_before_there_is_a_picture_are_forgotten(server):
+    """A camera may be away for long; those who waited for it must not fill the server."""
+    server.ended.set()
+    server.thread.join()
+    server.sink.newest = (0, None)
+    for _ in range(3):
+        client = socket.create_connection((server.url.hostname, server.url.port), timeout=10)
+        path = server.url.path + "frame.jpg"
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        client.close()
+    until = time.monotonic() + 30
+    while server.sink.server.connections and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not server.sink.server.connections

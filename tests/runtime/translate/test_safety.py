@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import subprocess
@@ -391,3 +392,13 @@ def test_a_link_in_place_of_the_notes_leads_nowhere(tmp_path, clip, photos, name
         "request",
     }
     assert {path.read_text() for path in theirs.iterdir()} == {"theirs"}
+
+
+@pytest.mark.parametrize("note", ["3", "null", '"ab"', "[[1], 2]", "[1, 2]", "{}", "[]"])
+def test_notes_of_another_kind_are_skipped(tmp_path, note):
+    notes = job.Job(tmp_path, tmp_path / "o", {})
+    notes.mark("a", 1)
+    digest = hashlib.sha256(note.encode()).hexdigest()[:16]
+    with (tmp_path / "done").open("a") as file:
+        file.write(f"{digest} {note}\n")
+    assert notes.done() == {"a": 1}
