@@ -214,26 +214,31 @@ def test_a_host_that_is_not_this_machines():
 
 def test_live_over_http(demo_clip):
     """Strength is changed from the page while the clip plays."""
-    seen = []
+    seen, visits = [], []
+    controls = Controls(strength=0.0)
 
     def look(sentence):
+        if not sentence.startswith("open "):  # it also says that the page ends with the clip
+            return
         url = urlparse(sentence.removeprefix("open "))
 
         def visit():
-            connection = http.client.HTTPConnection(url.hostname, url.port, timeout=10)
+            connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
             connection.request("POST", url.path + "controls", '{"strength": 0.25}')
             connection.getresponse().read()
             connection.request("GET", url.path + "stream")
             seen.extend(pictures_of(connection.getresponse(), 3))
             connection.close()
+            controls.quit = True
 
-        threading.Thread(target=visit).start()
+        visits.append(threading.Thread(target=visit))
+        visits[0].start()
 
-    controls = Controls(strength=0.0)
     result = live(
         str(demo_clip), "http:0", "monet-conv", backend="onnxruntime", precision="int8",
-        controls=controls, look=Look(size=(160, 90)), duration=4, say=look,
+        controls=controls, look=Look(size=(160, 90)), duration=60, loop=True, say=look,
     )  # fmt: skip
+    visits[0].join()
     assert result.report.frames >= 3
     assert [picture.shape for picture in seen] == [(90, 160, 3)] * 3
     assert controls.strength == 0.25
