@@ -14,13 +14,25 @@ import numpy as np
 import pytest
 from pleinair.errors import MediaError, UsageError
 from pleinair.runtime.sinks import video as video_sink
-from pleinair.runtime.sinks.segments import LENGTH, Segments
+from pleinair.runtime.sinks.segments import Segments
 from pleinair.runtime.stylizer import Choice, Stylizer
 from pleinair.runtime.translate.options import PaintOptions
 from pleinair.runtime.translate.translate import translate
 
 WAY = {"backend": "onnxruntime", "precision": "int8"}
+LENGTH = 24  # frames of a segment: shorter than in earnest, so that films are
 FRAMES = 4 * LENGTH
+SHORT = "\n".join(f"import {name}; {name}.LENGTH = {LENGTH}" for name in (
+    "pleinair.runtime.sinks.video", "pleinair.runtime.translate.work"
+))  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_segments():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pleinair.runtime.sinks.video.LENGTH", LENGTH)
+        patch.setattr("pleinair.runtime.translate.work.LENGTH", LENGTH)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +55,7 @@ def stop_after(frames: int, error: type[BaseException]):
     return progress
 
 
-@pytest.mark.parametrize("frames", [10, 100, 290, FRAMES])
+@pytest.mark.parametrize("frames", [10, LENGTH + 4, 3 * LENGTH + 2, FRAMES])
 def test_the_same_bits_as_without_an_interruption(tmp_path, clip, whole, frames):
     out = tmp_path / "out.mp4"
     with pytest.raises(KeyboardInterrupt) as ended:
@@ -62,7 +74,7 @@ def test_the_same_bits_as_without_an_interruption(tmp_path, clip, whole, frames)
 def test_killed_in_the_middle(tmp_path, clip, whole):
     out = tmp_path / "out.mp4"
     code = (
-        "import sys; from pleinair.runtime.translate.translate import translate;"
+        f"{SHORT}\nimport sys; from pleinair.runtime.translate.translate import translate\n"
         "translate(sys.argv[1], sys.argv[2], backend='onnxruntime', precision='int8')"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(clip), str(out)])
@@ -83,7 +95,9 @@ def test_steady_paint_goes_on_as_if_nothing_had_been(tmp_path, clip):
     first, second = tmp_path / "1.mp4", tmp_path / "2.mp4"
     translate(clip, first, **WAY, steady=True)
     with pytest.raises(KeyboardInterrupt):
-        translate(clip, second, **WAY, steady=True, progress=stop_after(130, KeyboardInterrupt))
+        translate(
+            clip, second, **WAY, steady=True, progress=stop_after(LENGTH + 10, KeyboardInterrupt)
+        )
     assert translate(clip, second, **WAY, steady=True).kept == LENGTH
     assert second.read_bytes() == first.read_bytes()
 
@@ -100,7 +114,7 @@ class Marks:
 
 
 @pytest.mark.parametrize("steady", [False, True])
-@pytest.mark.parametrize("after", [130, 2 * LENGTH])
+@pytest.mark.parametrize("after", [LENGTH + 10, 2 * LENGTH])
 def test_strokes_go_on_as_if_nothing_had_been(tmp_path, clip, monkeypatch, steady, after):
     def load_marks(options, bundle, at_once, size):
         choice, look = Choice("marks", "fp32"), options.look
@@ -122,7 +136,9 @@ def test_strokes_go_on_as_if_nothing_had_been(tmp_path, clip, monkeypatch, stead
 def test_a_state_that_cannot_be_read_starts_anew(tmp_path, clip, whole):
     out = tmp_path / "out.mp4"
     with pytest.raises(KeyboardInterrupt):
-        translate(clip, out, **WAY, steady=True, progress=stop_after(130, KeyboardInterrupt))
+        translate(
+            clip, out, **WAY, steady=True, progress=stop_after(LENGTH + 10, KeyboardInterrupt)
+        )
     (kept,) = (tmp_path / ".out.mp4.job").glob("*.npz")
     kept.write_bytes(kept.read_bytes()[:100])
     assert translate(clip, out, **WAY, steady=True).kept == 0
@@ -131,7 +147,7 @@ def test_a_state_that_cannot_be_read_starts_anew(tmp_path, clip, whole):
 def test_another_request_starts_anew(tmp_path, clip):
     out = tmp_path / "out.mp4"
     with pytest.raises(KeyboardInterrupt):
-        translate(clip, out, **WAY, progress=stop_after(100, KeyboardInterrupt))
+        translate(clip, out, **WAY, progress=stop_after(LENGTH, KeyboardInterrupt))
     result = translate(clip, out, **WAY, strength=0.0)
     assert (result.kept, result.report.frames) == (0, FRAMES)
 
