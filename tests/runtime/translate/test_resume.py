@@ -19,20 +19,11 @@ from pleinair.runtime.stylizer import Choice, Stylizer
 from pleinair.runtime.translate.options import PaintOptions
 from pleinair.runtime.translate.translate import translate
 
+from .conftest import IN_A_PROCESS, LENGTH
+
 WAY = {"backend": "onnxruntime", "precision": "int8"}
-LENGTH = 24  # frames of a segment: shorter than in earnest, so that films are
 FRAMES = 4 * LENGTH
-SHORT = "\n".join(f"import {name}; {name}.LENGTH = {LENGTH}" for name in (
-    "pleinair.runtime.sinks.video", "pleinair.runtime.translate.work"
-))  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _short_segments():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pleinair.runtime.sinks.video.LENGTH", LENGTH)
-        patch.setattr("pleinair.runtime.translate.work.LENGTH", LENGTH)
-        yield
+pytestmark = pytest.mark.usefixtures("short_segments")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +65,7 @@ def test_the_same_bits_as_without_an_interruption(tmp_path, clip, whole, frames)
 def test_killed_in_the_middle(tmp_path, clip, whole):
     out = tmp_path / "out.mp4"
     code = (
-        f"{SHORT}\nimport sys; from pleinair.runtime.translate.translate import translate\n"
+        f"{IN_A_PROCESS}import sys; from pleinair.runtime.translate.translate import translate\n"
         "translate(sys.argv[1], sys.argv[2], backend='onnxruntime', precision='int8')"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(clip), str(out)])
