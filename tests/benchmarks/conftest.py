@@ -7,7 +7,9 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 QUICK = {
     "seconds": 0.2,
@@ -40,7 +42,27 @@ def quick(photos):
 
 
 @pytest.fixture(scope="session")
-def measured(once_a_run, quick):
+def mean_colour(tmp_path_factory):
+    """A feature network that knows the mean colour of a picture."""
+    taken = helper.make_tensor_value_info("picture", TensorProto.FLOAT, (1, 3, 32, 32))
+    nodes = [
+        helper.make_node("Constant", [], ["white"], value_float=255.0),
+        helper.make_node("Div", ["picture", "white"], ["scaled"]),
+        helper.make_node("GlobalAveragePool", ["scaled"], ["features"]),
+    ]
+    given = helper.make_empty_tensor_value_info("features")
+    model = helper.make_model(
+        helper.make_graph(nodes, "features", [taken], [given]),
+        ir_version=8,
+        opset_imports=[helper.make_opsetid("", 18)],
+    )
+    path = tmp_path_factory.mktemp("features") / "mean.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def measured(once_a_run, quick, photos, mean_colour):
     """The folder and results of one small run of everything that the shipped bundle can do."""
 
     def fill(folder: Path) -> None:
@@ -50,6 +72,8 @@ def measured(once_a_run, quick):
             backends=["onnxruntime"],
             precisions=["int8", "fp32"],
             scenarios=["single-stream", "offline", "live"],
+            features=mean_colour,
+            targets=photos.parent / "paintings",
         )
         (folder / "returned").write_bytes(pickle.dumps(results))  # beside what was written
 

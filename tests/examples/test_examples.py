@@ -13,10 +13,13 @@ import sys
 import threading
 import tomllib
 import xml.etree.ElementTree as ET
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
+import pleinair
 import pytest
 from PIL import Image
 
@@ -161,7 +164,7 @@ def test_bench_library(here, photos, capsys):
     assert (here / "report" / "report.html").is_file()
 
 
-def test_train_style(here):
+def test_train_style(here, monkeypatch):
     pytest.importorskip("torch")
     for kind in ("paintings", "photos"):
         (here / kind).mkdir()
@@ -169,7 +172,14 @@ def test_train_style(here):
             small = cv2.resize(cv2.imread(str(path)), (128, 96), interpolation=cv2.INTER_AREA)
             cv2.imwrite(str(here / kind / path.name), small)
     files = ["paintings", "photos", "mine", "photo.jpg", "painting.jpg"]
-    manifest = module("train_style").main([*files, "--steps", "1"])
+    example, small = module("train_style"), ("data.crop=64", "model.ndf=4", "optim.batch=1")
+
+    def train(*asked, changes, **options):
+        return pleinair.train(*asked, changes=[*changes, *small], **options)
+
+    quicker = {"train": train, "export": partial(pleinair.export, precisions=["fp32"])}
+    monkeypatch.setattr(example, "pleinair", SimpleNamespace(**quicker, load=pleinair.load))
+    manifest = example.main([*files, "--steps", "1"])
     assert manifest.licence == "mine"
     assert cv2.imread("painting.jpg").shape == cv2.imread("photo.jpg").shape
 

@@ -13,6 +13,10 @@ import pytest
 from pleinair.runtime import limited_server
 from pleinair.runtime.limited_server import LimitedHandler, LimitedServer
 
+PATIENCE = (
+    10  # seconds until it is closed at the latest; 0.8 are allowed here, on machines under load
+)
+
 
 class Hello(LimitedHandler):
     protocol_version = "HTTP/1.1"
@@ -52,7 +56,7 @@ def closed_after(client: socket.socket, drip: bytes = b"") -> float:
     """Seconds until the server closes a connection that sends a byte now and then."""
     started = time.monotonic()
     client.settimeout(0.2)
-    while time.monotonic() - started < 8:
+    while time.monotonic() - started < 2 * PATIENCE:
         try:
             if drip:
                 client.send(drip)
@@ -69,13 +73,13 @@ def closed_after(client: socket.socket, drip: bytes = b"") -> float:
 def test_a_head_that_does_not_come_to_an_end(server, head):
     with connected(server) as client:
         client.sendall(head)
-        assert 0.5 < closed_after(client, b"a" if head else b"") < 3
+        assert 0.5 < closed_after(client, b"a" if head else b"") < PATIENCE
 
 
 def test_a_body_that_does_not_come_to_an_end(server):
     with connected(server) as client:
         client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
-        assert closed_after(client, b"a") < 3
+        assert closed_after(client, b"a") < PATIENCE
 
 
 def test_a_connection_that_stays_open_for_nothing(server):
@@ -84,7 +88,7 @@ def test_a_connection_that_stays_open_for_nothing(server):
         answer = b""
         while b"hello" not in answer:  # its head may come alone
             answer += client.recv(1000)
-        assert closed_after(client) < 3
+        assert closed_after(client) < PATIENCE
 
 
 def test_an_answer_may_take_longer_than_a_request(server):

@@ -16,11 +16,11 @@ from pleinair.errors import ExportError, UsageError
 from pleinair.export.graphs.float_onnx import export_float
 from pleinair.export.graphs.strokes import add_head
 from pleinair.export.int8.quantize import Quantizer
+from pleinair.export.sources.source import load_source
 from pleinair.export.targets import TARGETS, find_target
 from pleinair.export.targets.tensorrt.engine import Sizes, build_engine
 from pleinair.export.targets.tensorrt.graph import tensorrt_graph
 from pleinair.export.targets.tensorrt.trtexec import shape_options
-from pleinair.networks.strokes import StrokeGenerator
 from pleinair.pictures import read_picture
 from pleinair.runtime.strokes.canvases import Canvases
 from pleinair.runtime.stylizer import load
@@ -87,7 +87,7 @@ def test_strokes_are_built_for_what_is_not_here(
     assert artifact.bytes < MEGABYTES * 1e6
 
 
-def test_an_engine_is_built_for_any_canvas(tmp_path: Path) -> None:
+def test_an_engine_is_built_for_any_canvas(stroke_run: Path, tmp_path: Path) -> None:
     """TensorRT-RTX needs no GPU for it; what it is told of sizes holds those that are laid."""
     library = pytest.importorskip("tensorrt_rtx")
     from pleinair.export.targets.tensorrt.engine import canvas_shapes
@@ -101,7 +101,7 @@ def test_an_engine_is_built_for_any_canvas(tmp_path: Path) -> None:
             fits = zip(least, laid[name].shape, most, strict=True)
             assert all(a <= b <= c for a, b, c in fits), name
     path, graph = tmp_path / "whole.onnx", tmp_path / "graph.onnx"
-    generator = StrokeGenerator().eval()
+    generator = load_source(str(stroke_run)).generator
     export_float(generator, tmp_path / "plan.onnx", torch.float32, {})
     add_head(tmp_path / "plan.onnx", canvases.strokes, path)
     tensorrt_graph(path, graph, halve=True)

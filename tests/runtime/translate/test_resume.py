@@ -15,13 +15,16 @@ import numpy as np
 import pytest
 from pleinair.errors import MediaError, UsageError
 from pleinair.runtime.sinks import video as video_sink
-from pleinair.runtime.sinks.segments import LENGTH, Segments
+from pleinair.runtime.sinks.segments import Segments
 from pleinair.runtime.stylizer import Choice, Stylizer
 from pleinair.runtime.translate.options import PaintOptions
 from pleinair.runtime.translate.translate import translate
 
+from .conftest import IN_A_PROCESS, LENGTH
+
 WAY = {"backend": "onnxruntime", "precision": "int8"}
 FRAMES = 4 * LENGTH
+pytestmark = pytest.mark.usefixtures("short_segments")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,7 @@ def stop_after(frames: int, error: type[BaseException]):
     return progress
 
 
-@pytest.mark.parametrize("frames", [10, 100, 290, FRAMES])
+@pytest.mark.parametrize("frames", [10, LENGTH + 4, 3 * LENGTH + 2, FRAMES])
 def test_the_same_bits_as_without_an_interruption(tmp_path, clip, whole, frames):
     out = tmp_path / "out.mp4"
     with pytest.raises(KeyboardInterrupt) as ended:
@@ -63,7 +66,7 @@ def test_the_same_bits_as_without_an_interruption(tmp_path, clip, whole, frames)
 def test_killed_in_the_middle(tmp_path, clip, whole):
     out = tmp_path / "out.mp4"
     code = (
-        "import sys; from pleinair.runtime.translate.translate import translate;"
+        f"{IN_A_PROCESS}import sys; from pleinair.runtime.translate.translate import translate\n"
         "translate(sys.argv[1], sys.argv[2], backend='onnxruntime', precision='int8')"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(clip), str(out)])
@@ -84,7 +87,9 @@ def test_steady_paint_goes_on_as_if_nothing_had_been(tmp_path, clip):
     first, second = tmp_path / "1.mp4", tmp_path / "2.mp4"
     translate(clip, first, **WAY, steady=True)
     with pytest.raises(KeyboardInterrupt):
-        translate(clip, second, **WAY, steady=True, progress=stop_after(130, KeyboardInterrupt))
+        translate(
+            clip, second, **WAY, steady=True, progress=stop_after(LENGTH + 10, KeyboardInterrupt)
+        )
     assert translate(clip, second, **WAY, steady=True).kept == LENGTH
     assert second.read_bytes() == first.read_bytes()
 
@@ -101,7 +106,7 @@ class Marks:
 
 
 @pytest.mark.parametrize("steady", [False, True])
-@pytest.mark.parametrize("after", [130, 2 * LENGTH])
+@pytest.mark.parametrize("after", [LENGTH + 10, 2 * LENGTH])
 def test_strokes_go_on_as_if_nothing_had_been(tmp_path, clip, monkeypatch, steady, after):
     def load_marks(options, bundle, at_once, size):
         choice, look = Choice("marks", "fp32"), options.look
@@ -123,7 +128,9 @@ def test_strokes_go_on_as_if_nothing_had_been(tmp_path, clip, monkeypatch, stead
 def test_a_state_that_cannot_be_read_starts_anew(tmp_path, clip, whole):
     out = tmp_path / "out.mp4"
     with pytest.raises(KeyboardInterrupt):
-        translate(clip, out, **WAY, steady=True, progress=stop_after(130, KeyboardInterrupt))
+        translate(
+            clip, out, **WAY, steady=True, progress=stop_after(LENGTH + 10, KeyboardInterrupt)
+        )
     (kept,) = (tmp_path / ".out.mp4.job").glob("*.npz")
     kept.write_bytes(kept.read_bytes()[:100])
     assert translate(clip, out, **WAY, steady=True).kept == 0
@@ -132,7 +139,7 @@ def test_a_state_that_cannot_be_read_starts_anew(tmp_path, clip, whole):
 def test_another_request_starts_anew(tmp_path, clip):
     out = tmp_path / "out.mp4"
     with pytest.raises(KeyboardInterrupt):
-        translate(clip, out, **WAY, progress=stop_after(100, KeyboardInterrupt))
+        translate(clip, out, **WAY, progress=stop_after(LENGTH, KeyboardInterrupt))
     result = translate(clip, out, **WAY, strength=0.0)
     assert (result.kept, result.report.frames) == (0, FRAMES)
 

@@ -23,13 +23,15 @@ from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.live.live import live
 from pleinair.runtime.sinks.recordings import Recordings
-from pleinair.runtime.sinks.segments import LENGTH
 from pleinair.runtime.sources.source import EmptySource
 from pleinair.runtime.translate.translate import translate
+
+from .conftest import IN_A_PROCESS, LENGTH
 
 WAY = {"model": "monet-conv", "backend": "onnxruntime", "precision": "int8"}
 SHORT = ["--backend", "onnxruntime", "--precision", "int8", "--model", "monet-conv"]
 FRAMES = 3 * LENGTH + 7
+pytestmark = pytest.mark.usefixtures("short_segments")
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +225,7 @@ def test_nothing_that_is_not_ours_is_removed(tmp_path, clip, photos):
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    code = "from pleinair.cli import run; run()"
+    code = f"{IN_A_PROCESS}from pleinair.cli import run; run()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
