@@ -116,7 +116,10 @@ class _Graphs:
             elif number == 7:
                 node.domain = text(value)
         if node.operator == "Constant" and outputs:
-            numbers = [*node.ints.pop("value_ints", []), *node.ints.pop("value_int", [])]
+            numbers: list[float] = [
+                *node.ints.pop("value_ints", []),
+                *node.ints.pop("value_int", []),
+            ]
             constants[outputs[0]] = tensors[0] if tensors else Tensor(numbers=numbers[:64])
         return node
 

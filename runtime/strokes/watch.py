@@ -43,7 +43,7 @@ class Watch:
         # Arrays are never changed in place: they are part of a state that others write down.
         self.small: Array = np.zeros((0, 0, 3), np.uint8)  # the last picture, reduced
         self.source = self.small  # what was painted, reduced
-        self.stale: Array = np.zeros((0, 0), np.uint8)  # 255 where something near changed since then
+        self.stale: Array = np.zeros((0, 0), np.uint8)  # 255 where paint must be renewed
         self.count = self.waiting = 0  # frames, and those since the last one that was painted
 
     def __call__(self, small: Pixels) -> Motion:
