@@ -261,22 +261,23 @@ def ciede2000(lab1: Array, lab2: Array) -> Array:
     """CIEDE2000 between L*a*b* colours ``[..., 3]`` (Sharma, Wu and Dalal 2005, eqs. 2 to 22)."""
     l1, a1, b1 = np.moveaxis(lab1, -1, 0)
     l2, a2, b2 = np.moveaxis(lab2, -1, 0)
-    mean_c7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
+    mean_c7 = ((_length(a1, b1) + _length(a2, b2)) / 2) ** 7
     g = 0.5 * (1 - np.sqrt(mean_c7 / (mean_c7 + 25.0**7)))
-    c1, c2 = np.hypot((1 + g) * a1, b1), np.hypot((1 + g) * a2, b2)
-    h1 = np.degrees(np.arctan2(b1, (1 + g) * a1)) % 360
-    h2 = np.degrees(np.arctan2(b2, (1 + g) * a2)) % 360
+    a1, a2 = (1 + g) * a1, (1 + g) * a2
+    c1, c2 = _length(a1, b1), _length(a2, b2)
+    h1, h2 = _hue(a1, b1), _hue(a2, b2)
     grey = c1 * c2 == 0  # hue means nothing where a colour is grey
 
-    turn = h2 - h1
-    turn = np.where(grey, 0, turn - 360 * (turn > 180) + 360 * (turn < -180))
+    turn = h2 - h1  # whole numbers in arrays would make it float64
+    turn = np.where(turn > 180, turn - 360, np.where(turn < -180, turn + 360, turn))
+    turn = np.where(grey, 0, turn)
     d_light, d_chroma = l2 - l1, c2 - c1
     d_hue = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2))
 
     light, chroma = (l1 + l2) / 2, (c1 + c2) / 2
-    around = np.abs(h1 - h2) > 180
-    hue = (h1 + h2) / 2 + np.where(around, np.where(h1 + h2 < 360, 180, -180), 0)
-    hue = np.where(grey, h1 + h2, hue)
+    hues, mean = h1 + h2, (h1 + h2) / 2
+    across = np.where(hues < 360, mean + 180, mean - 180)
+    hue = np.where(grey, hues, np.where(np.abs(h1 - h2) > 180, across, mean))
     t = (
         1
         - 0.17 * np.cos(np.radians(hue - 30))
@@ -288,11 +289,21 @@ def ciede2000(lab1: Array, lab2: Array) -> Array:
     s_chroma = 1 + 0.045 * chroma
     s_hue = 1 + 0.015 * chroma * t
     chroma7 = chroma**7
-    rotation = -np.sin(np.radians(60 * np.exp(-(((hue - 275) / 25) ** 2))))
+    bend = np.minimum(((hue - 275) / 25) ** 2, 80)  # processors are slow at numbers near 0
+    rotation = -np.sin(np.radians(60 * np.exp(-bend)))
     rotation = rotation * 2 * np.sqrt(chroma7 / (chroma7 + 25.0**7))
     dl, dc, dh = d_light / s_light, d_chroma / s_chroma, d_hue / s_hue
     result: Array = np.sqrt(np.maximum(dl**2 + dc**2 + dh**2 + rotation * dc * dh, 0))
     return result
+
+
+def _length(x: Array, y: Array) -> Array:
+    return np.sqrt(x * x + y * y)  # a third of the time of np.hypot
+
+
+def _hue(a: Array, b: Array) -> Array:
+    degrees = np.degrees(np.arctan2(b, a))
+    return np.where(degrees < 0, degrees + 360, degrees)  # a fifth of the time of % 360
 
 
 def _decibels(ratio: float, factor: int) -> float:

@@ -88,7 +88,7 @@ class GraphStore:
         add_head(graph, self.strokes, path)
         return path
 
-    @property
+    @cached_property
     def canvases(self) -> Canvases | None:
         """The canvases of the generator, if it paints strokes."""
         return Canvases(self.strokes, "this generator") if self.strokes else None

@@ -15,6 +15,7 @@ from typing import Any
 from ....errors import BackendError, ExportError
 from ....networks.painter import stride_of
 from ....runtime.backends.tensorrt import nvidia
+from ....runtime.backends.tensorrt.engine_file import SUFFIX, write_engine
 from ...graph_store import GraphStore
 from ..row import Built
 from .engine import Sizes, build_engine
@@ -25,15 +26,15 @@ CAPABILITIES = ("sm75", "sm86", "sm89", "sm120")
 
 
 def build(store: GraphStore, precision: str, folder: Path) -> Iterator[Built]:
-    """Builds ``{precision}.tensorrt``, and ``{precision}.{capability}.engine`` for each."""
+    """Builds ``{precision}.tensorrt``, and ``{precision}.{capability}.engine.gz`` for each."""
     library, here, devices = _what_for()
     source = graph_folder(store, precision, folder / f"{precision}.tensorrt")
     yield source
     graph = source.path / GRAPH
     sizes = Sizes.of(graph, stride_of(store.generator), store.canvases)
     for device in devices:
-        path = folder / f"{precision}.{device}.engine"
-        path.write_bytes(build_engine(library, graph, sizes, device))
+        path = folder / f"{precision}.{device}{SUFFIX}"
+        write_engine(path, build_engine(library, graph, sizes, device))
         runs = device == here
         yield replace(
             source,

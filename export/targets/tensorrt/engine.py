@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,7 @@ def _build_timed(library: Any, builder: Any, network: Any, config: Any, device: 
     return engine
 
 
+@lru_cache(maxsize=1)  # every target and precision of an export asks, and canvases take seconds
 def canvas_shapes(canvases: Canvases, least: Size, usual: Size, most: Size) -> dict[str, Shapes]:
     """Returns the shapes of a canvas's parts by the names of the graph's inputs.
 

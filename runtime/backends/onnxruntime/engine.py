@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ class OnnxRuntimeEngine:
                 " missing; install them or use another --backend"
             )
         check_inputs(path, self.inputs, canvases)
-        self.canvases = canvases
+        self.path, self.canvases = path, canvases
+        self.alike = in_flight, way, None, without  # for another session
 
     def prepare(self, height: int, width: int) -> None:
         """Lays the canvas, if there is one: sessions take any size at the same speed."""
@@ -100,8 +102,14 @@ class OnnxRuntimeEngine:
 
     def plan(self, frames: Frames) -> Plans:
         """Returns the plan that a painter with strokes makes of a frame."""
-        plan: Plans = self._run(frames, "plan")
+        planner = self._planner if self.canvases and self.path.suffix == ".onnx" else self
+        plan: Plans = planner._run(frames, "plan")
         return plan
+
+    @cached_property
+    def _planner(self) -> OnnxRuntimeEngine:
+        """What plans without painting: a session computes all that its graph has."""
+        return OnnxRuntimeEngine(self.path, *self.alike, plans=True)
 
     def _run(self, frames: Frames, output: str, piece: Piece | None = None) -> Any:
         height, width = frames.shape[1:3]

@@ -19,6 +19,7 @@ from ...strokes.canvases import Arrays, Canvases, Plans, check_inputs
 from ..library import mapped_errors
 from ..protocols import Engine
 from . import nvidia
+from .engine_file import read_engine
 
 # What the library says about an engine that it refuses, and what to do.
 _REFUSALS = {
@@ -37,7 +38,7 @@ class TensorRtEngine:
 
     def __init__(self, path: Path, canvases: Canvases | None = None) -> None:
         nvidia.gpu()  # names what is missing, which the library does not
-        data = path.read_bytes()
+        data = read_engine(path)
         self.name = path.name
         self.library, self.runtime, self.engine = _deserialized(data, self.name)
         inputs = self.library.TensorIOMode.INPUT

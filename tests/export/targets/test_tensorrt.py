@@ -30,6 +30,7 @@ from pleinair.export.targets.tensorrt.graph import tensorrt_graph
 from pleinair.export.targets.tensorrt.trtexec import command_lines
 from pleinair.runtime.backends import find_backend
 from pleinair.runtime.backends.tensorrt import nvidia
+from pleinair.runtime.backends.tensorrt.engine_file import read_engine
 from pleinair.runtime.verify import verify
 
 from ..conftest import Norms
@@ -302,7 +303,7 @@ def test_an_engine_for_each_capability_named_hashed_and_measured(exported: Path)
                 assert artifact.drift.verdict.startswith("built, not run here; its graph: ")
                 assert artifact.drift.runner == "onnxruntime"
             if artifact.device != "trtexec":
-                assert artifact.path == f"{precision}.{artifact.device}.engine"
+                assert artifact.path == f"{precision}.{artifact.device}.engine.gz"
                 assert set(artifact.tool_versions) >= {"tensorrt_rtx", "torch"}
         elsewhere = [a.drift.psnr_db for a in artifacts if a.device != gpu()]
         assert len(set(elsewhere)) == 1  # all of one graph
@@ -318,8 +319,8 @@ def test_engines_are_whole_and_each_for_its_own_capability(exported: Path) -> No
     runtime = trt.Runtime(nvidia.log_of(trt))
     malformed = int(trt.EngineInvalidityDiagnostics.MALFORMED_ENGINE)
     seen = set()
-    for path in exported.glob("*.engine"):
-        data = path.read_bytes()
+    for path in exported.glob("*.engine.gz"):
+        data = read_engine(path)
         assert not runtime.get_engine_validity(data)[1] & malformed
         assert runtime.get_engine_validity(data[::-1])[1] & malformed
         seen.add(data)
@@ -327,7 +328,7 @@ def test_engines_are_whole_and_each_for_its_own_capability(exported: Path) -> No
 
 
 def find_devices(exported: Path) -> set[str]:
-    return {path.name.split(".")[1] for path in exported.glob("*.engine")}
+    return {path.name.split(".")[1] for path in exported.glob("*.engine.gz")}
 
 
 @needs_rtx
@@ -356,7 +357,7 @@ def test_a_fixed_size_stays_fixed(graphs: dict[str, Path], tmp_path: Path) -> No
 @pytest.mark.skipif(not gpu(), reason="needs an NVIDIA GPU")
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_an_engine_paints_what_its_graph_does(exported: Path, edge: GraphStore, precision) -> None:
-    engine = find_backend("tensorrt").load(exported / f"{precision}.{gpu()}.engine")
+    engine = find_backend("tensorrt").load(exported / f"{precision}.{gpu()}.engine.gz")
     for frame in edge.calibration:
         expected = paint(exported / f"{precision}.tensorrt" / "graph.onnx", frame)
         assert np.percentile(np.abs(engine(frame).astype(int) - expected), 99.9) <= 3

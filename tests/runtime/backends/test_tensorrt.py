@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import gzip
 import importlib
 import importlib.util
 import json
@@ -24,6 +25,7 @@ from pleinair.errors import BackendError
 from pleinair.runtime.backends import BACKENDS, Backend
 from pleinair.runtime.backends.tensorrt import engine as backend
 from pleinair.runtime.backends.tensorrt import nvidia
+from pleinair.runtime.backends.tensorrt.engine_file import write_engine
 from pleinair.runtime.doctor import examine
 from pleinair.runtime.stylizer import load
 from pleinair.runtime.verify import verify
@@ -421,6 +423,22 @@ def test_engines_that_are_refused(cuda: Cuda, path: Path, data: bytes, said: str
     with pytest.raises(BackendError, match=rf"int8\.sm86\.engine on this sm86: .*{said}") as caught:
         ROW.load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_compressed_engine_is_loaded_and_a_damaged_one_refused(cuda: Cuda, path: Path) -> None:
+    whole = MAGIC + bytes(1000)
+    packed = path.with_name("int8.sm86.engine.gz")
+    for copy in (path, packed):
+        write_engine(copy, whole)  # whatever it is called
+        assert np.array_equal(ROW.load(copy)(frame()), 255 - frame())
+    assert path.read_bytes() == packed.read_bytes()
+    data = packed.read_bytes()
+    assert len(data) < 100
+    bomb = gzip.compress(bytes(10_000_000))
+    for damaged in (data[:-9], data[:20] + b"\xff" + data[21:], data[:2], bomb):
+        packed.write_bytes(damaged)
+        with pytest.raises(BackendError, match=r"engine\.gz is damaged; export or download"):
+            ROW.load(packed)
 
 
 def test_every_library_is_asked(cuda: Cuda, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
