@@ -96,7 +96,7 @@ def test_what_is_no_corpus(tmp_path: Path, store: str) -> None:
             find_pieces(source, tmp_path / "out")
 
 
-@pytest.mark.parametrize("name", ["../../evil.jpg", "deep/../../evil.jpg", "..\\evil.jpg"])
+@pytest.mark.parametrize("name", ["../../evil.jpg", "deep/../../evil.jpg", "a\\..\\evil.jpg"])
 def test_no_name_in_a_store_leads_out_of_the_output(tmp_path, store, name) -> None:
     """Stores take any name, also one that leads elsewhere as soon as it is a path."""
     fsspec.filesystem("memory").pipe(f"/{tmp_path.name}/{name}", b"a")
