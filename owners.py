@@ -66,9 +66,9 @@ class Owner:
                         f"{output} is being written by {self._holder()}; let it end, or add --wait"
                     )
                 time.sleep(_EVERY)
-        except OSError as error:
+        except (OSError, RecursionError) as error:  # which a thousand folders in each other end in
             self._remove_empty()
-            said = error.strerror or str(error)
+            said = getattr(error, "strerror", None) or str(error)
             if isinstance(error, FileExistsError):  # where a folder should be
                 said = os.strerror(errno.ENOTDIR)
             raise failing(f"{output} cannot be written: {said}") from error

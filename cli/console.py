@@ -30,7 +30,8 @@ from ..progress import duration
 console = Console(stderr=True)
 # Some libraries swallow an interrupt that meets them while they are imported.
 interrupted = threading.Event()
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but tabs and new lines
+# But tabs and new lines; and what has a text read backwards, so that a name looks like another.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _SOON, _EVERY = 5.0, 30.0  # seconds to the first line of progress and between lines, without a bar
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, cast
 
 from typer import Abort
@@ -96,7 +96,7 @@ def _no_verb(words: list[str], path: str, verbs: Iterable[str]) -> str:
         ours = [target for target in TARGETS if plain(target) == plain(word)]
         targets = (f"export SOURCE --target {one}" for one in ours or meant_names(word, TARGETS))
         near = meant_names(word, known) or [*targets]
-    if not near and (word.isdecimal() or "://" in word or Path(word).exists()):
+    if not near and (word.isdecimal() or "://" in word or _is_there(word)):
         what = shown(word)
         return f"{what} is not a verb; did you mean 'translate {what} OUT' or 'live {what}'?"
     near = near or near_names(word, verbs) or _later(words, known)
@@ -178,7 +178,11 @@ def _more(verb: str, said: str, params: Iterable[Any]) -> str:
 def _torn(words: list[str]) -> str:
     """Returns the path with spaces that some words are together; "" if there is none."""
     parts = [slice(i, j) for i in range(len(words)) for j in range(i + 2, len(words) + 1)]
-    return next((path for part in parts if Path(path := " ".join(words[part])).exists()), "")
+    return next((path for part in parts if _is_there(path := " ".join(words[part]))), "")
+
+
+def _is_there(name: str) -> bool:
+    return os.path.exists(name)  # noqa: PTH110  # of names that no file can have pathlib raises
 
 
 def _value(error: Exception) -> str:

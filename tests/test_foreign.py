@@ -336,6 +336,9 @@ VERBS = [
     ("serve", "in.jpg"),
     ("deploy", "jetson", "in.jpg", "--out", "k"),
     ("deploy", "engines", "in.jpg", "in.jpg"),
+    ("doctor", "x" * 5000),
+    ("train", "x" * 5000, "--out", "r"),
+    ("export", "monet-conv", "--out", "b/" + "y/" * 1900),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -33,7 +34,9 @@ def find_recipe(named: Path) -> Path:
     Raises:
         UsageError: A bare name is neither a file here nor a recipe's.
     """
-    if named.is_file() or named.suffix or len(named.parts) != 1:
+    # Of names that no file can have pathlib raises.
+    is_file = os.path.isfile(named)  # noqa: PTH113
+    if is_file or named.suffix or len(named.parts) != 1:
         return named
     shipped = {path.stem: path for path in RECIPES.glob("*.toml")}
     if named.name not in shipped:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 import os
 import posixpath
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,7 +41,8 @@ def find_pieces(source: str | Path | Sequence[str | Path], out: str | Path) -> l
         out: The output folder; a file for a single local one.
 
     Raises:
-        UsageError: Something does not exist, or two would be painted to one place.
+        UsageError: Something does not exist, two would be painted to one place, or one to a place
+            outside of ``out``.
         MediaError: There is nothing to paint in it.
     """
     twice: list[str] = []
@@ -178,6 +180,9 @@ def _of_store(source: str, out: str) -> list[Piece]:
 
 
 def _piece(source: str, name: str, out: str) -> Piece:
+    # A store's names may hold what leads out of folders.
+    if PurePosixPath(name).is_absolute() or ".." in re.split(r"[/\\]", name):
+        raise UsageError(f"{source} would be painted outside of {out}; rename it, or leave it out")
     # Files in a store are not opened for this: of an animation there the first frame is painted.
     known = Path(name if is_remote(source) else source)
     is_video = is_film(known)

@@ -62,7 +62,8 @@ def test_a_name_that_a_terminal_cannot_show_is_no_failure(tmp_path, photos):
 
 def test_control_characters_are_written_out(capsys):
     """A file's name, or a stranger's manifest, may hold what a terminal obeys."""
-    text, shown = "a\x1b]0;x\x07\u009b31m é\n", "a\\x1b]0;x\\x07\\x9b31m é\n"
+    text = "a\x1b]0;x\x07\u009b31m é \u202egpj.exe\n"
+    shown = "a\\x1b]0;x\\x07\\x9b31m é \\u202egpj.exe\n"
     for put in (console.print_line, console.complain, console.warn):
         put(text)
     said = capsys.readouterr().err

@@ -94,3 +94,11 @@ def test_what_is_no_corpus(tmp_path: Path, store: str) -> None:
     ):
         with pytest.raises(kind, match=said):
             find_pieces(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["../../evil.jpg", "deep/../../evil.jpg", "a\\..\\evil.jpg"])
+def test_no_name_in_a_store_leads_out_of_the_output(tmp_path, store, name) -> None:
+    """Stores take any name, also one that leads elsewhere as soon as it is a path."""
+    fsspec.filesystem("memory").pipe(f"/{tmp_path.name}/{name}", b"a")
+    with pytest.raises(UsageError, match=r"evil\.jpg would be painted outside of"):
+        find_pieces([f"{store}/a.jpg", f"{store}/{name}"], tmp_path / "out")
