@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,6 +78,16 @@ def _threads_that_wait_sleep():
         yield
 
 
+@pytest.fixture(scope="session")
+def _commands_once() -> Iterator[None]:
+    """Lets typer make its commands once: that is most of the time of a short call of ``cli``."""
+    import typer.main
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        yield
+
+
 @dataclass
 class Run:
     code: int
@@ -98,7 +109,7 @@ class Run:
 
 
 @pytest.fixture
-def cli(monkeypatch, capfd) -> Callable[..., Run]:
+def cli(monkeypatch, capfd, _commands_once) -> Callable[..., Run]:
     """Runs the command line in this process; also catches what C libraries print."""
     from pleinair.cli import main
 

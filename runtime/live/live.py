@@ -17,7 +17,7 @@ from ...bundle.resolve import shipped_models
 from ...errors import MediaError, PleinairError, UsageError
 from ...owners import Owner
 from ...pictures import Pixels
-from ...words import near_names
+from ...words import meant_names, near_names
 from ..address import is_bare, shown
 from ..controls import Controls
 from ..memory import kept_memory, share_heaps
@@ -303,15 +303,27 @@ def live(
     return LiveResult(pipeline.report, painter.stylizer, opened.problems)
 
 
+def _is_no_sink(sink: str) -> str:
+    """Returns the sentence for a name that is neither a screen nor a video file."""
+    several = sink.replace(",", " ").split()
+    if len(several) > 1 and all(map(is_screen, several)):
+        return f"{sink!r} is no sink; repeat the option: --sink {' --sink '.join(several)}"
+    names, suffixes = [*SCREENS, *registered()], sorted(VIDEO_SUFFIXES)
+    said = f"sink {shown(sink)!r} is none of {', '.join(names)}, or a video file"
+    said += f" ({', '.join(suffixes)})"
+    name = sink.partition(":")[0]
+    if meant_names(name, ["streaming"]):
+        return f"{said}; let OBS stream: show it the page of --sink http, or --sink virtual-camera"
+    near = near_names("camera" if name.startswith("/dev/video") else name, names)
+    near = near or [f"http:{sink}"] * is_bare(sink)
+    return f"{said}; did you mean {' or '.join(map(repr, near))}?" if near else said
+
+
 def _recording(sink: str, source: str, overwrite: bool, wait: bool) -> Owner:
     """Takes the name of a recording, if it may be written."""
     path = Path(sink)
     if path.suffix.lower() not in VIDEO_SUFFIXES:
-        names, suffixes = [*SCREENS, *registered()], sorted(VIDEO_SUFFIXES)
-        known = f"{', '.join(names)}, or a video file ({', '.join(suffixes)})"
-        near = near_names(sink.partition(":")[0], names) or [f"http:{sink}"] * is_bare(sink)
-        meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        raise UsageError(f"sink {shown(sink)!r} is none of {known}{meant}")
+        raise UsageError(_is_no_sink(sink))
     if path.is_dir():
         raise UsageError(f"sink {sink} is a folder; give the name of a video")
     if path.exists() and path.resolve() == Path(source).resolve():
