@@ -116,11 +116,8 @@ class _Graphs:
             elif number == 7:
                 node.domain = text(value)
         if node.operator == "Constant" and outputs:
-            numbers: list[float] = [
-                *node.ints.pop("value_ints", []),
-                *node.ints.pop("value_int", []),
-            ]
-            constants[outputs[0]] = tensors[0] if tensors else Tensor(numbers=numbers[:64])
+            numbers = [*node.ints.pop("value_ints", []), *node.ints.pop("value_int", [])]
+            constants[outputs[0]] = tensors[0] if tensors else Tensor(numbers=[*numbers[:64]])
         return node
 
     def attribute(self, data: memoryview, node: Node, depth: int) -> list[Tensor]:
