@@ -42,7 +42,11 @@ _NO_OPTION = {
         "prompt": "a model has one style, and --model names it",
     },
     "train": {"resume continue": "the same command goes on where a run was interrupted"},
-    "export": {"dynamic": "artifacts take any size where their target can"},
+    "export": {
+        "dynamic": "artifacts take any size where their target can",
+        "opset simplify": "graphs are written as each target takes them",
+    },
+    "import": {"arch architecture netg ngf norm": "the architecture is read from the file"},
 }
 # What pydantic, by which typer checks values, calls them; with the limit in its place.
 _VALUES = {

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from ...errors import MediaError, PleinairError, UsageError
 from ...progress import Say
 from ..controls import Controls
+from ..frame import Frame
 from ..sources.pictures import PictureSource
 from ..sources.reconnect import ReconnectingSource
 from ..sources.source import Source
@@ -137,15 +138,43 @@ def _open(
 
 
 def _open_registered(entry: EntryPoint, address: str, source: Source) -> Sink:
-    """Opens a third party's sink; errors name it."""
-    try:
+    with _errors_of(entry):
         sink = entry.load()(address, source)
         if not isinstance(sink, Sink):
             raise TypeError(f"it returned {type(sink).__name__}, which is not a Sink")
-        return sink
+        return _Registered(entry, sink)
+
+
+class _Registered(Sink):
+    """A third party's sink; errors name it."""
+
+    def __init__(self, entry: EntryPoint, sink: Sink) -> None:
+        self.entry, self.sink = entry, sink
+
+    def write(self, frame: Frame) -> bool:
+        with _errors_of(self.entry):
+            wanted: bool | None = self.sink.write(frame)
+            if wanted is None:  # the return was forgotten, and the show would end
+                raise TypeError("write returned None; True is to go on, False to end")
+        return wanted
+
+    def finish(self) -> None:
+        with _errors_of(self.entry):
+            self.sink.finish()
+
+    def discard(self) -> None:
+        with _errors_of(self.entry):
+            self.sink.discard()
+
+
+@contextmanager
+def _errors_of(entry: EntryPoint) -> Iterator[None]:
+    try:
+        yield
     except PleinairError:
         raise
     except Exception as error:
+        said = f"{error}" or type(error).__name__
         raise MediaError(
-            f"sink {entry.name!r} of {entry.value} cannot be used: {error}; update it"
+            f"sink {entry.name!r} of {entry.value} cannot be used: {said}; update it"
         ) from error

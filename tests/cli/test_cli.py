@@ -269,7 +269,7 @@ def test_a_signal_while_an_extension_module_is_loaded_does_not_abort():
         "run()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "hit\n", "interrupted\n")
 

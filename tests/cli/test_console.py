@@ -53,7 +53,7 @@ def test_a_name_that_a_terminal_cannot_show_is_no_failure(tmp_path, photos):
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert (shown.returncode, shown.stderr) == (0, "")

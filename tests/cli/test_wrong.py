@@ -176,7 +176,7 @@ def test_full_standard_output_is_named():
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
     assert done.returncode == 1
@@ -194,7 +194,7 @@ def test_a_folder_that_is_gone_is_named(tmp_path):
         cwd=gone,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")

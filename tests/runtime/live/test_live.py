@@ -67,11 +67,13 @@ def stream():
 
 
 def test_a_clip_plays_at_its_own_pace(demo_clip):
+    began = time.perf_counter()
     result = live(str(demo_clip), "null", **FAST, duration=1)
+    took = time.perf_counter() - began  # the first painting, too, during which frames are dropped
     stats = result.stats()
     assert set(stats) == FIELDS
     assert set(stats["latency_ms"]) == {"p50", "p90", "p99"}
-    assert stats["frames"] + stats["dropped"] <= 33  # 30 frames a second, no faster
+    assert stats["frames"] + stats["dropped"] <= 30 * took + 3  # 30 a second, no faster
     assert stats["frames"] > 0
     assert stats["size"] == [1280, 720]
     assert result.problems == []

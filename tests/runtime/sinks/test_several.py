@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import sys
+from importlib.metadata import EntryPoint
 from urllib.parse import urlparse
 
 import av
@@ -140,3 +141,42 @@ def test_the_virtual_camera_is_named(monkeypatch):
         sink.write(a_frame())
         assert sink.camera.sent == [(4, 6, 3)]
     assert said == ["choose the camera /dev/video9 in the call: 6x4"]
+
+
+class Theirs(Sink):
+    def __init__(self, write) -> None:
+        self.write_one, self.is_finished = write, False
+
+    def write(self, frame):
+        return self.write_one(frame)
+
+    def finish(self):
+        self.is_finished = True
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda frame: None, "write returned None; True is to go on, False to end"),
+        (lambda frame: frame.nothing, "has no attribute 'nothing'"),
+        (lambda frame: {}[""], "''"),
+    ],
+)
+def test_what_a_sink_of_another_package_does_wrong_is_not_our_fault(monkeypatch, write, said):
+    entry = EntryPoint("theirs", "a.b:c", opening.GROUP)
+    monkeypatch.setattr(opening, "registered", lambda: {"theirs": entry})
+    monkeypatch.setattr(EntryPoint, "load", lambda entry: lambda address, source: Theirs(write))
+    expected = rf"^sink 'theirs' of a\.b:c cannot be used: .*{said}; update it$"
+    with pytest.raises(MediaError, match=expected), open_sinks(["theirs"], EmptySource()) as sink:
+        sink.write(a_frame())
+
+
+def test_a_sink_of_another_package_is_written_to_and_finished(monkeypatch):
+    theirs = Theirs(lambda frame: frame.index < 1)
+    monkeypatch.setattr(EntryPoint, "load", lambda entry: lambda address, source: theirs)
+    entry = EntryPoint("theirs", "a.b:c", opening.GROUP)
+    monkeypatch.setattr(opening, "registered", lambda: {"theirs": entry})
+    with open_sinks(["theirs"], EmptySource()) as sink:
+        assert sink.write(a_frame())
+        assert not theirs.is_finished
+    assert theirs.is_finished
