@@ -48,7 +48,7 @@ def corpus(tmp_path: Path, photos: Path, make_video: Any) -> Path:
         (folder / name).write_bytes((photos / name).read_bytes())
     (folder / "bad.png").write_text("no picture")
     for name in ("a", "b", "c"):  # two are painted at once, and one is killed
-        make_video(folder / "films" / f"{name}.mp4", (320, 240), 150, audio="aac")
+        make_video(folder / "films" / f"{name}.mp4", (320, 240), 250, audio="aac")
     whole = make_video(tmp_path / "whole.mp4", (320, 240), 50, gop=5).read_bytes()
     (folder / "films" / "cut.mp4").write_bytes(whole[: len(whole) // 2])
     return folder
