@@ -75,6 +75,9 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         table = json.loads(data[8:begin])
         words = table.pop("__metadata__", {})
         numbers = memoryview(data)[begin:]
+        places = (entry["data_offsets"] for entry in table.values())
+        if sum(abs(end - start) for start, end in places) > len(numbers):  # each has a copy
+            raise ValueError("its tensors share their numbers, or it is cut short")
         return {name: _tensor(entry, numbers) for name, entry in table.items()}, words
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TrainingError(f"{path} is not a complete safetensors file: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,12 @@ def test_damaged_files(tmp_path, entry, said) -> None:
 def test_a_table_that_is_none(tmp_path, table) -> None:
     with pytest.raises(TrainingError, match="not a complete safetensors file"):
         read_weights(written(tmp_path / "w.safetensors", table))
+
+
+def test_tensors_that_share_their_numbers_would_fill_memory(tmp_path):
+    entry = {"dtype": "F32", "shape": [2**18], "data_offsets": [0, 2**20]}
+    head = json.dumps({str(name): entry for name in range(10_000)}).encode()
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(struct.pack("<Q", len(head)) + head + bytes(2**20))
+    with pytest.raises(TrainingError, match="share their numbers"):
+        read_weights(path)
