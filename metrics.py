@@ -298,7 +298,8 @@ def ciede2000(lab1: Array, lab2: Array) -> Array:
 
 
 def _length(x: Array, y: Array) -> Array:
-    return np.sqrt(x * x + y * y)  # a third of the time of np.hypot
+    length: Array = np.sqrt(x * x + y * y)  # a third of the time of np.hypot
+    return length
 
 
 def _hue(a: Array, b: Array) -> Array:
