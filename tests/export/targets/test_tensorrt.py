@@ -508,7 +508,7 @@ def test_what_is_built_on_a_device_is_for_it(edge: GraphStore, tmp_path: Path, m
     source, built = find_target("tensorrt").build(edge, "fp16", folder)
     assert (source.device, source.runs_here) == ("trtexec", False)
     assert (built.device, built.runs_here, built.runner) == ("sm87", True, "tensorrt")
-    assert built.path.name == "fp16.sm87.engine"
+    assert built.path.name == "fp16.sm87.engine.gz"
     assert isinstance(built.paint, Engine)
     assert loaded == [built.path]
     assert built.versions["tensorrt"]
