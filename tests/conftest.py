@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -78,16 +77,6 @@ def _threads_that_wait_sleep():
         yield
 
 
-@pytest.fixture(scope="session")
-def _commands_once() -> Iterator[None]:
-    """Lets typer make its commands once: that is most of the time of a short call of ``cli``."""
-    import typer.main
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
-        yield
-
-
 @dataclass
 class Run:
     code: int
@@ -109,7 +98,7 @@ class Run:
 
 
 @pytest.fixture
-def cli(monkeypatch, capfd, _commands_once) -> Callable[..., Run]:
+def cli(monkeypatch, capfd) -> Callable[..., Run]:
     """Runs the command line in this process; also catches what C libraries print."""
     from pleinair.cli import main
 
