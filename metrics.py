@@ -298,13 +298,13 @@ def ciede2000(lab1: Array, lab2: Array) -> Array:
 
 
 def _length(x: Array, y: Array) -> Array:
-    length: Array = np.sqrt(x * x + y * y)  # a third of the time of np.hypot
+    length: Array = np.sqrt(x * x + y * y)  # quicker than np.hypot
     return length
 
 
 def _hue(a: Array, b: Array) -> Array:
     degrees = np.degrees(np.arctan2(b, a))
-    return np.where(degrees < 0, degrees + 360, degrees)  # a fifth of the time of % 360
+    return np.where(degrees < 0, degrees + 360, degrees)  # quicker than % 360
 
 
 def _decibels(ratio: float, factor: int) -> float:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ..reading import Malformed, read_text
 
-LONGEST = 16 * 2**20  # bytes of XML, whose elements take thirty times as much
+LONGEST = 16 * 2**20  # bytes of XML, whose elements take many times as much
 LAYERS = 100_000
 SIDE = 1 << 20
 _CONTROL = {"If", "Loop", "TensorIterator", "ReadValue", "Assign"}

@@ -23,7 +23,9 @@ def readers(node: Any) -> list[Any]:
 
 
 def value_of(node: Any) -> float | None:
-    """The one number that a node's second input is, if it is one."""
+    """The one number that a node's second input is, if it has one."""
+    if len(node.inputs()) < 2:
+        return None
     given = node.input_value(1).get_node()
     while given.get_type_name() == "Convert":
         given = given.input_value(0).get_node()
