@@ -43,7 +43,8 @@ class Watch:
         # Arrays are never changed in place: they are part of a state that others write down.
         self.small: Array = np.zeros((0, 0, 3), np.uint8)  # the last picture, reduced
         self.source = self.small  # what was painted, reduced
-        self.stale: Array = np.zeros((0, 0), np.uint8)  # 255 where paint must be renewed
+        # In how many more turns paint must be renewed, of TURNS after something near has changed.
+        self.stale: Array = np.zeros((0, 0), np.uint8)
         self.count = self.waiting = 0  # frames, and those since the last one that was painted
 
     def __call__(self, small: Pixels) -> Motion:
@@ -59,21 +60,24 @@ class Watch:
         apart = cv2.subtract(source, small, dtype=cv2.CV_16S)
         off = _most(np.abs(cv2.blur(apart, (3, 3))))
         around = np.ones([1 + 2 * reach_of(size[1], CELL)] * 2, np.uint8)
-        stale = self.stale | cv2.dilate(mask_of(_most(cv2.absdiff(small, before)) > 0), around)
+        near = cv2.dilate(mask_of(_most(cv2.absdiff(small, before)) > 0), around)
+        stale = np.where(near > 0, np.uint8(TURNS), self.stale)
+        old = mask_of(stale > 0)
         turns = tuple((self.count - ago) % TURNS for ago in range(self.waiting + 1))
-        anew = cv2.dilate(mask_of(off > _UNLIKE), AROUND)
-        due = due_of(size, turns, CELL) & stale
-        renewed = anew | due
+        anew: Array = cv2.dilate(mask_of(off > _UNLIKE), AROUND)
+        renewed: Array = anew | (due_of(size, turns, CELL) & old)
         lags = any(cv2.blur(off, (side, side)).max() > most for side, most in _LAGS)
         if not lags and (self.waiting < _WAIT or not renewed.any()):
             self.source, self.stale = source, stale
             self.waiting = min(self.waiting + 1, TURNS - 1)
             return Motion(flow, painted=False)
-        self.source, self.stale = cv2.copyTo(small, renewed, source), stale & ~due
-        self.waiting = 0
+        self.source, self.waiting = cv2.copyTo(small, renewed, source), 0
+        self.stale = stale - np.minimum(stale, np.uint8(len(turns)))
         contour = cv2.resize(anew, size, interpolation=cv2.INTER_LINEAR)
         contour = cv2.threshold(contour, 127, 255, cv2.THRESH_BINARY)[1]
-        return Motion(flow, contour | due.repeat(CELL, 1).repeat(CELL, 0))
+        # Patches to the pixel: steps of cells would be seen at the ends of marks.
+        patches: Array = due_of(size, turns) & old.repeat(CELL, 1).repeat(CELL, 0)
+        return Motion(flow, np.bitwise_or(contour, patches))
 
     def forget(self) -> None:
         """Has the next picture painted wholly."""
