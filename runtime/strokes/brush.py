@@ -20,7 +20,7 @@ from .loops.blocks import paint_blocks
 from .loops.compiling import seal
 from .loops.marks import mix
 from .loops.pixels import paint_pixels
-from .loops.tables import Bench, Look, Paint, Plan, Tables, Where
+from .loops.tables import BUNCH, Bench, Look, Paint, Plan, Tables, Where
 
 if TYPE_CHECKING:
     from ..backends.protocols import Engine
@@ -59,9 +59,10 @@ class Brush:
         """Lays the canvas, and has the loops compiled."""
         self.planner.prepare(height, width)
         shape = 1, KINDS * len(self.canvases.strokes.hand.layers), height // CELL, width // CELL
-        tables, nothing = self.laid(height, width), np.zeros((height, width), np.uint8)
+        tables = self.laid(height, width)
+        nothing = self._where(tables, np.zeros((height, width), np.uint8))
         plan = np.zeros(shape, np.float32 if self.levels == Levels() else np.uint8)
-        self.paint(self.mix(plan, tables), tables, nothing)
+        self.paint(self.mix(plan, tables, nothing), tables, nothing)
         seal()
 
     def __call__(
@@ -80,21 +81,23 @@ class Brush:
         tables = self.laid(size[0], size[1], piece)
         if needed is None:
             needed = np.full(size, 255, np.uint8)
-        return self.paint(self.mix(plan, tables), tables, needed).reshape(frames.shape)
+        where = self._where(tables, needed)
+        return self.paint(self.mix(plan, tables, where), tables, where).reshape(frames.shape)
 
     def plan(self, frames: Frames) -> Plans:
         """Returns the plan of a frame."""
         return self._floats(self.planner(frames))
 
-    def mix(self, plan: Array, tables: Tables) -> Paint:
-        """Mixes the paint that a plan asks for, as the planner makes it."""
+    def mix(self, plan: Array, tables: Tables, where: Where) -> Paint:
+        """Mixes the paint that a plan, as the planner makes it, asks for somewhere."""
         read, (height, width) = _read(plan, self.levels), tables.ground.shape
         paints = np.empty((len(tables.origin), 4), np.float32)
-        visible = np.empty(len(tables.mark), np.int32)
+        bunches = _seen(tables.boxes, where)
+        visible = np.empty((len(bunches), BUNCH), np.int32)
 
         def work(begin: int, end: int) -> Array:
-            found = visible[begin:end]
-            return found[: mix(tables, read, begin, end, paints, found)]
+            found = visible[begin:end].reshape(-1)
+            return found[: mix(tables, read, bunches[begin:end], paints, found)]
 
         found = self._share(len(visible), work)
         finest = plan[0, read.layers - 1 : 3 * read.layers : read.layers]
@@ -103,14 +106,11 @@ class Brush:
         here = cv2.resize(finest, (width, height), interpolation=cv2.INTER_LINEAR)
         return Paint(paints, np.concatenate(found), here)
 
-    def paint(self, paint: Paint, tables: Tables, needed: Array) -> Frames:
-        """Paints uint8 [H, 3 * W] where ``needed``, uint8 [H, W], is 255."""
+    def paint(self, paint: Paint, tables: Tables, where: Where) -> Frames:
+        """Paints uint8 [H, 3 * W]."""
         step, (height, width) = self.step, tables.ground.shape
         out = np.empty((step * height, 3 * step * width), np.uint8)
         fill = paint_blocks if step == 2 else paint_pixels
-        if step > 1:
-            needed = cv2.resize(needed, (width, height), interpolation=cv2.INTER_AREA)
-        where = Where(needed, cv2.dilate(needed, np.ones((3, 3), np.uint8)))
 
         def work(begin: int, end: int) -> None:
             bench = Bench.of(tables, end - begin)
@@ -118,6 +118,13 @@ class Brush:
 
         self._share(height, work)
         return out
+
+    def _where(self, tables: Tables, needed: Array) -> Where:
+        """Returns the samples of which some pixel is needed."""
+        if self.step > 1:
+            size = tables.ground.shape[::-1]
+            needed = cv2.resize(needed, size, interpolation=cv2.INTER_AREA)
+        return Where(needed, cv2.dilate(needed, np.ones((3, 3), np.uint8)))
 
     def _floats(self, plan: Array) -> Plans:
         return (plan.astype(np.float32) - self.levels.zero) * self.levels.scale
@@ -128,6 +135,15 @@ class Brush:
         if self.pool is None:
             return [work(0, many)]
         return list(self.pool.map(work, ends[:-1], ends[1:]))
+
+
+def _seen(boxes: Array, where: Where) -> Array:
+    """Returns which bunches have marks that may be seen at samples that count."""
+    sums = cv2.integral(where.near)
+    top, left, bottom, right = boxes.T
+    inside = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
+    seen: Array = np.nonzero((inside > 0) & (top < bottom))[0]
+    return seen
 
 
 def _read(plan: Array, levels: Levels) -> Plan:

@@ -19,7 +19,7 @@ from ...files import read_record, write_record
 from ..cache import cache_path, code_hash, make_room
 from .canvases import Canvases
 from .loops.marks import count_runs, list_runs
-from .loops.tables import Tables
+from .loops.tables import BUNCH, Tables
 
 Array = npt.NDArray[Any]
 
@@ -85,6 +85,7 @@ def tables_of(canvas: Canvas) -> Tables:
     used = np.nonzero((counts[1:] > 0) | (np.arange(len(canvas.cell)) <= patches))[0]
     used = used[np.argsort(canvas.cell[used], kind="stable")]
     layer, cell = np.divmod(canvas.cell[used], canvas.rest[0].size)
+    begins, runs = _in_order(begins, runs, used)
     arrays = canvas.arrays()
     texels = np.stack([arrays[pixel] for pixel in pixels(canvas.step)], axis=1)
     return Tables(
@@ -96,7 +97,9 @@ def tables_of(canvas: Canvas) -> Tables:
         canvas.marks[0, used],
         np.ascontiguousarray(canvas.marks[1:4].T[used]),
         np.ascontiguousarray(canvas.marks[4:].T[used]),
-        *_in_order(begins, runs, used),
+        begins,
+        runs,
+        _boxes(canvas, used, begins, runs),
         (texels * 256).astype(np.uint16),
         np.ascontiguousarray(canvas.rest.reshape(2, -1)),
         canvas.pitch,
@@ -111,6 +114,25 @@ def _in_order(begins: Array, runs: Array, order: Array) -> tuple[Array, Array]:
     ends = np.cumsum(counts)
     which = np.repeat(begins[order] - (ends - counts), counts) + np.arange(ends[-1])
     return np.concatenate([[0], ends]).astype(np.int32), runs[which]
+
+
+def _boxes(canvas: Canvas, used: Array, begins: Array, runs: Array) -> Array:
+    """Returns where the marks of each bunch may be seen, see ``Tables``."""
+    height, width = canvas.ground.shape
+    boxes = np.array([[height, width, 0, 0]], np.int32).repeat(-(-len(used) // BUNCH), 0)
+
+    def widen(bunches: Array, row: Array, first: Array, last: Array) -> None:
+        np.minimum.at(boxes[:, 0], bunches, row)
+        np.minimum.at(boxes[:, 1], bunches, first)
+        np.maximum.at(boxes[:, 2], bunches, row + 1)
+        np.maximum.at(boxes[:, 3], bunches, last)
+
+    widen(np.repeat(np.arange(len(used)) // BUNCH, np.diff(begins)), *runs.astype(np.int32).T)
+    place = np.empty(len(canvas.cell), np.int32)
+    place[used] = np.arange(len(used))
+    row, column = (one.ravel() for one in np.indices((height, width), np.int32))
+    widen(place[canvas.ground.ravel()] // BUNCH, row, column, column + 1)
+    return boxes
 
 
 def _read(path: Path) -> Tables | None:

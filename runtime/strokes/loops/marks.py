@@ -8,7 +8,7 @@ import numpy as np
 
 from ....canvas.winners import HIDDEN, NEED, TURN
 from .compiling import HALF, ONE, WHITE, ZERO, Array, f32, i32, inner, outer, u32
-from .tables import Plan, Tables
+from .tables import BUNCH, Plan, Tables
 
 _NEED, _TURN, _HIDDEN, _TINY = f32(NEED), f32(TURN), f32(HIDDEN), f32(1e-8)
 
@@ -57,19 +57,35 @@ def list_runs(candidates: Array, next_run: Array, runs: Array) -> None:
 
 
 @outer
-def mix(tables: Tables, plan: Plan, first: int, last: int, paints: Array, visible: Array) -> int:
+def mix(tables: Tables, plan: Plan, bunches: Array, paints: Array, visible: Array) -> int:
     """Mixes the paint of some marks; returns how many of them are visible.
 
     Args:
         tables: The canvas.
         plan: The plan.
-        first: The first mark in the tables.
-        last: The one after the last.
+        bunches: int64: which of them, each ``BUNCH`` marks in the tables.
         paints: Takes it, see ``Paint``.
         visible: int32: takes which are visible.
     """
-    apart = plan.layers * plan.channel
     many = 0
+    for bunch in bunches:
+        first = u32(bunch * BUNCH)
+        last = min(u32(first + BUNCH), u32(tables.mark.shape[0]))
+        many = _mix_bunch(tables, plan, first, last, paints, visible, many)
+    return many
+
+
+@inner
+def _mix_bunch(
+    tables: Tables,
+    plan: Plan,
+    first: int,
+    last: int,
+    paints: Array,
+    visible: Array,
+    many: int,
+) -> int:
+    apart = plan.layers * plan.channel
     for at in range(u32(first), u32(last)):
         of = u32(tables.layer[at] * plan.channel + tables.cell[at] * plan.cell)
         need = (_value(plan, of + 5 * apart) - tables.needs[at]) * _NEED + HALF

@@ -9,6 +9,9 @@ import numpy as np
 from .compiling import Array
 
 
+BUNCH = 64  # marks
+
+
 class Tables(NamedTuple):
     """A canvas as the loops read it; see ``Canvas``.
 
@@ -26,6 +29,8 @@ class Tables(NamedTuple):
         begins: int32 [n + 1]: where the runs of each begin.
         runs: uint16 [runs, 3]: the samples of which a mark is a candidate: a row, the first column
             and the one after the last.
+        boxes: int32 [n / BUNCH, 4]: where the marks of each bunch may be seen: the first row and
+            column of samples, and the ones after the last.
         texels: uint16 [texels, step * step]: 256 times cover and relief of a sample's pixels, see
             ``Canvas.arrays``.
         rest: float32 [2, cells].
@@ -44,6 +49,7 @@ class Tables(NamedTuple):
     differences: Array
     begins: Array
     runs: Array
+    boxes: Array
     texels: Array
     rest: Array
     pitch: int
