@@ -8,7 +8,6 @@ import numpy as np
 
 from .compiling import Array
 
-
 BUNCH = 64  # marks
 
 
