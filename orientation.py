@@ -52,6 +52,11 @@ class Orientation:
         return _OF_EXIF.get(number, cls())
 
     @property
+    def is_upright(self) -> bool:
+        """Whether what is stored is upright."""
+        return not (self.rotation % 360 or self.mirrored)
+
+    @property
     def is_turned(self) -> bool:
         """Whether width and height change places."""
         return self.rotation % 180 == 90

@@ -23,15 +23,16 @@ from ..bundle.bundle import Bundle
 from ..cores import usable_cores
 from ..errors import MediaError
 from ..pictures import Pixels
-from ..runtime.colour import SWSCALE_DOWN, SWSCALE_UP, Decoded, Encodable, coded
+from ..runtime.colour import SWSCALE_DOWN, SWSCALE_UP, Colour, Decoded, Encodable, coded, planes_if
 from ..runtime.pipeline import Pipeline
 from ..runtime.sinks.encoding import DEFAULT, configure
 from ..runtime.sinks.output import plan_output
 from ..runtime.sinks.video import VideoSink
 from ..runtime.sources.video import VideoSource
 from ..runtime.stylizer import Stylizer, load
-from ..runtime.translate.videos import frames_at_once
+from ..runtime.translate.videos import frames_at_once, speak_planes
 from ..runtime.video_painter import Prepared, VideoPainter
+from ..runtime.yuv import Picture, rgb_of
 from ..temporary import TemporaryFolder
 
 STAGES = ("decode", "to_rgb", "prepare", "paint", "finish", "from_rgb", "encode")
@@ -82,18 +83,19 @@ def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float]
     with source:
         assert source.first is not None  # it was opened
         form = plan_output(source, clip.with_suffix(".mp4"), DEFAULT).form
+        speak_planes(source, painter, form)
         encodable = Encodable(form.size, form.pix_fmt, form.colour)
         encoder: Any = av.CodecContext.create(DEFAULT.encoder, "w")
         configure(encoder, DEFAULT, form)
         frames = list(clock.each("decode", chain([source.first], islice(source.decoder, FRAMES))))
     for decoded in frames:
-        rgb = clock.of("to_rgb", to_rgb, decoded)
+        picture = clock.of("to_rgb", _taken, decoded, source.planes, to_rgb)
         sws.of("to_rgb", _from_planes, up, decoded)
-        prepared = clock.of("prepare", painter.prepare, rgb)
+        prepared = clock.of("prepare", painter.prepare, picture)
         painted = clock.of("paint", _painted, painter, prepared)
         shown = clock.of("finish", _finished, painter, prepared, painted)
         planes = clock.of("from_rgb", encodable, shown)
-        sws.of("from_rgb", _to_planes, down, shown, encodable)
+        sws.of("from_rgb", _to_planes, down, rgb_of(shown), encodable)
         planes.pts, planes.time_base = decoded.pts, decoded.time_base
         clock.of("encode", encoder.encode, planes)
     clock.of("encode", encoder.encode, None)
@@ -101,11 +103,16 @@ def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float]
     return stages, {name: sws.a_frame(name, len(frames)) for name in ("to_rgb", "from_rgb")}
 
 
-def _painted(painter: VideoPainter, prepared: Prepared) -> Pixels | None:
+def _taken(decoded: av.VideoFrame, planes: Colour | None, to_rgb: Decoded) -> Picture:
+    """What a source makes of a frame: planes if it speaks them, else RGB."""
+    return (planes_if(decoded, planes) if planes else None) or to_rgb(decoded)
+
+
+def _painted(painter: VideoPainter, prepared: Prepared) -> Picture | None:
     return painter.paint(prepared) if painter.is_painted(prepared) else None
 
 
-def _finished(painter: VideoPainter, prepared: Prepared, painted: Pixels | None) -> Pixels:
+def _finished(painter: VideoPainter, prepared: Prepared, painted: Picture | None) -> Picture:
     return painter.finish(prepared, None if painted is None else lambda: painted)
 
 
@@ -136,6 +143,8 @@ def _whole(clip: Path, end: float, stylizer: Stylizer) -> dict[str, Any]:
     ):
         meter, start = EnergyMeter(), time.process_time()
         painter = VideoPainter(stylizer)
+        if sink.plan:
+            speak_planes(source, painter, sink.plan.form)
         report = Pipeline(source, painter, frames_at_once()).run(sink)
         core_ms, joules = 1000 * (time.process_time() - start), meter.joules()
     if not report.frames:

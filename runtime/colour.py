@@ -17,7 +17,9 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from ..errors import UsageError
 from ..pictures import Alpha, Pixels, over
 from .hdr import HLG, PQ, USUAL_PEAK, ToneMap
-from .planes import are_planes, planes_of, rgb_of
+from .planes import are_planes, frame_of, planes_of, rgb_of, yuv_of
+from .yuv import Picture, Yuv
+from .yuv import rgb_of as rgb_of_any
 
 # Chroma: nearest sample up, area average down; together they change nothing.
 SWSCALE_UP = Interpolation.POINT | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -87,6 +89,13 @@ def tags_of(frame: av.VideoFrame) -> tuple[int, int, int]:
     elif matrix not in _SAID:
         matrix = 9 if _MATRICES.get(matrix) == Colorspace.BT2020 else _BT601
     return frame.color_primaries, frame.color_trc, matrix
+
+
+def planes_if(frame: av.VideoFrame, colour: Colour) -> Yuv | None:
+    """Returns a decoded frame's own planes, if they are 4:2:0 in bytes and mean a colour."""
+    if frame.color_trc in (PQ, HLG) or has_alpha(frame) or coded(frame) != colour:
+        return None
+    return yuv_of(frame, colour.matrix, colour.range)
 
 
 class Decoded:
@@ -167,29 +176,33 @@ def _pixels(frame: av.VideoFrame, channels: int) -> Pixels:
 
 
 class Encodable:
-    """Turns RGB into frames for an encoder.
+    """Turns pictures into frames for an encoder.
 
     Args:
         size: (width, height) of the video; frames of another size are scaled.
         pix_fmt: The encoder's pixel format.
-        colour: The meaning of its YUV.
+        colour: The meaning of its YUV, and of planes that come.
     """
 
     def __init__(self, size: tuple[int, int], pix_fmt: str, colour: Colour) -> None:
         self.size, self.pix_fmt, self.colour = size, pix_fmt, colour
         self.reformatter = VideoReformatter()
 
-    def __call__(self, rgb: Pixels, alpha: Alpha | None = None) -> av.VideoFrame:
-        """Takes uint8 RGB [H, W, 3], and alpha [H, W] if the pixel format has it."""
+    def __call__(self, picture: Picture, alpha: Alpha | None = None) -> av.VideoFrame:
+        """Takes RGB or planes, and alpha [H, W] if the pixel format has it."""
         width, height = self.size
-        if self.pix_fmt == "yuv420p" and rgb.shape[:2] == (height, width):
+        fits = self.pix_fmt == "yuv420p" and picture.shape[:2] == (height, width)
+        if fits and isinstance(picture, Yuv):
+            return frame_of(picture)
+        rgb = rgb_of_any(picture)
+        if fits:
             return planes_of(rgb, self.colour.matrix, self.colour.range)
         form = "rgb24"
         if alpha is not None:
             rgb, form = np.dstack([rgb, alpha]), "rgba"
-        picture = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), format=form)
+        frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), format=form)
         return self.reformatter.reformat(
-            picture,
+            frame,
             width,
             height,
             format=self.pix_fmt,

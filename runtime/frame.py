@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..pictures import Pixels
+from .yuv import Picture, Yuv
 
 NO_PIXELS: Pixels = np.zeros((0, 0, 3), np.uint8)
 
@@ -32,13 +33,22 @@ class Frame:
     is_repeated: bool = False  # the last picture once more, while paused
     captured: float = field(default_factory=time.perf_counter)  # for the delay
     # Makes ``rgb``, which has no pixels until then, and ``alpha``; no pixels if they are damaged.
-    later: Callable[[], Pixels] | None = None
+    later: Callable[[], Picture] | None = None
+    yuv: Yuv | None = None  # in place of ``rgb``, if its source was asked for it
 
     def complete(self) -> Frame:
         """Makes the pixels, if that was left until it is known that they are wanted."""
         if self.later:
             pixels, self.later = self.later(), None
+            if isinstance(pixels, Yuv):
+                self.yuv = pixels
+                return self
             if pixels.shape[-1] == 4:
                 pixels, self.alpha = np.ascontiguousarray(pixels[..., :3]), pixels[..., 3]
             self.rgb = pixels
         return self
+
+    @property
+    def picture(self) -> Picture:
+        """Its RGB, or its planes."""
+        return self.rgb if self.yuv is None else self.yuv

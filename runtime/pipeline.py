@@ -18,6 +18,7 @@ from .frame import Frame
 from .frame_queue import FrameQueue
 from .sinks.sink import Sink, frame_like
 from .sources.source import Source
+from .yuv import Picture
 
 Progress = Callable[[int], None]
 Painting = Callable[[], Any]  # waits for it
@@ -35,8 +36,8 @@ class Painter(Protocol):
     ``paint`` from several threads at once, also while ``finish`` has begun with the same frame.
     """
 
-    def prepare(self, rgb: Pixels) -> Any:
-        """Takes a frame; returns what to paint, or None to show the last picture once more."""
+    def prepare(self, picture: Any) -> Any:
+        """Takes a picture; returns what to paint, or None to show the last one once more."""
 
     def is_painted(self, prepared: Any) -> bool:
         """Whether it has to be painted; if not, ``finish`` is given None."""
@@ -44,7 +45,7 @@ class Painter(Protocol):
     def paint(self, prepared: Any) -> Any:
         """Paints it."""
 
-    def finish(self, prepared: Any, painting: Painting | None) -> Pixels:
+    def finish(self, prepared: Any, painting: Painting | None) -> Picture:
         """Returns what to show; does what it can before it asks for the painting."""
 
     def state(self) -> dict[str, Any]:
@@ -190,7 +191,7 @@ class Pipeline:
             self.paused += now - self.shown
         else:
             report.frames += 1
-            report.size = (frame.rgb.shape[1], frame.rgb.shape[0])
+            report.size = frame.picture.shape[1::-1]
             if self.source.live:
                 report.delays.append(began - frame.captured)
                 del report.delays[:-_DELAYS]
@@ -220,9 +221,9 @@ class Pipeline:
                 has_place = has_place or self.places.acquire()
                 if (frame := self.captured.get()) is None:
                     return
-                if not frame.complete().rgb.size:
+                if not frame.complete().picture.shape[0]:
                     continue  # a damaged picture of a stream
-                prepared, painting = self.painter.prepare(frame.rgb), None
+                prepared, painting = self.painter.prepare(frame.picture), None
                 if self.painter.is_painted(prepared):
                     painting, has_place = pool.submit(self._paint_one, prepared).result, False
                 if not self.prepared.put((frame, prepared, painting)):

@@ -6,7 +6,6 @@ they change nothing.
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import av
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace
 
 from ..pictures import Pixels
+from .yuv import Yuv, joined, steps
 
 Array = npt.NDArray[Any]
 
@@ -28,7 +28,7 @@ _LUMA = {
     Colorspace.FCC: (0.30, 0.11),
 }
 _FORMATS = {f"yuv{j}{chroma}p" for j in ("", "j") for chroma in ("420", "422", "444")}
-_STEP = 1024  # OpenCV computes in such fractions
+_HALVED = {"yuv420p", "yuvj420p"}
 
 
 def are_planes(frame: av.VideoFrame) -> bool:
@@ -44,16 +44,27 @@ def rgb_of(frame: av.VideoFrame, matrix: Colorspace, range_: ColorRange) -> Pixe
         matrix: The matrix of its YUV.
         range_: The range of its YUV.
     """
+    return joined(*(_bytes_of(plane) for plane in frame.planes), _to_rgb(matrix, range_))
+
+
+def yuv_of(frame: av.VideoFrame, matrix: Colorspace, range_: ColorRange) -> Yuv | None:
+    """Returns a frame's own planes; None unless it is 4:2:0 in bytes with even sides."""
+    is_even = not (frame.width % 2 or frame.height % 2)
+    if frame.format.name not in _HALVED or not (is_even and are_planes(frame)):
+        return None
     y, u, v = (_bytes_of(plane) for plane in frame.planes)
-    height, width = y.shape
-    yuv = np.empty((height, width, 3), np.uint8)
-    if u.shape[1] < width:
-        u, v = (cv2.merge([plane, plane]).reshape(len(plane), -1)[:, :width] for plane in (u, v))
-    rows = 2 if len(u) < height else 1  # pixels that share one of chroma
-    for first in range(rows):
-        luma = y[first::rows]
-        cv2.merge([luma, u[: len(luma)], v[: len(luma)]], yuv[first::rows])
-    return cv2.transform(yuv, _steps(_to_rgb(matrix, range_)), dst=yuv)
+    return Yuv(y, cv2.merge([u, v]), _to_rgb(matrix, range_))
+
+
+def frame_of(picture: Yuv) -> av.VideoFrame:
+    """Returns a frame of ``yuv420p`` with a picture's planes."""
+    height, width = picture.luma.shape
+    frame = av.VideoFrame(width, height, "yuv420p")
+    y, u, v = (_bytes_of(plane) for plane in frame.planes)
+    y[:] = picture.luma
+    cv2.extractChannel(picture.chroma, 0, u)
+    cv2.extractChannel(picture.chroma, 1, v)
+    return frame
 
 
 def planes_of(rgb: Pixels, matrix: Colorspace, range_: ColorRange) -> av.VideoFrame:
@@ -61,7 +72,7 @@ def planes_of(rgb: Pixels, matrix: Colorspace, range_: ColorRange) -> av.VideoFr
     height, width = rgb.shape[:2]
     frame = av.VideoFrame(width, height, "yuv420p")
     y, u, v = (_bytes_of(plane) for plane in frame.planes)
-    to_yuv = _steps(np.linalg.inv(_to_rgb(matrix, range_)))
+    to_yuv = steps(np.linalg.inv(_to_rgb(matrix, range_)))
     half = cv2.resize(rgb, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     cv2.extractChannel(cv2.transform(rgb, to_yuv), 0, y)
     chroma = cv2.transform(half, to_yuv)
@@ -97,16 +108,3 @@ def _to_rgb(matrix: Colorspace, range_: ColorRange) -> Array:
     )
     out[:3, 3] = -out[:3, :3] @ (black, 128, 128)
     return out
-
-
-def _steps(exact: Array) -> Array:
-    """The upper rows in steps of OpenCV's; grey of middle light stays exact."""
-    return _rounded(exact.tobytes())
-
-
-@functools.lru_cache(maxsize=16)
-def _rounded(exact: bytes) -> Array:
-    wanted = np.frombuffer(exact).reshape(4, 4)[:3]
-    out = np.rint(wanted * _STEP) / _STEP
-    out[:, 3] = wanted[:, 3] + (wanted[:, :3] - out[:, :3]) @ (128, 128, 128)
-    return out.astype(np.float32)

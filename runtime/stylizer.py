@@ -25,6 +25,7 @@ from .backends import (
     Backend,
     Engine,
     PartEngine,
+    PlaneEngine,
     StrokeEngine,
     find_backend,
 )
@@ -34,6 +35,7 @@ from .strokes.canvases import Canvases, Plans
 from .strokes.shift import Place
 from .strokes.torus import Torus
 from .tuning import PATIENCE, Candidate, Task, recall, remember, seconds_a_frame, ways_of
+from .yuv import Picture, Yuv, rgb_of
 
 PRECISIONS = ("int8", "w8", "fp16", "fp32")
 
@@ -110,14 +112,22 @@ class Stylizer:
             return self._by_tiles(picture)
         return self._whole(picture)
 
-    def paint(self, rgb: Pixels, needed: Pixels | None = None) -> Pixels:
-        """Paints RGB [H, W, 3] fully; both sides are multiples of the generator's stride.
+    @property
+    def paints_planes(self) -> bool:
+        """Whether ``paint`` takes planes, too."""
+        return isinstance(self.engine, PlaneEngine) and self.engine.paints_planes
+
+    def paint(self, picture: Picture, needed: Pixels | None = None) -> Picture:
+        """Paints a picture fully; both sides are multiples of the generator's stride.
 
         Args:
-            rgb: The picture.
+            picture: RGB [H, W, 3], or planes: then it returns planes.
             needed: uint8 [H, W], 255 where paint is needed; elsewhere, 0, there may be anything.
         """
-        frames = np.ascontiguousarray(rgb)[None]
+        frames = np.ascontiguousarray(rgb_of(picture))[None]
+        if isinstance(picture, Yuv):
+            assert isinstance(self.engine, PlaneEngine)
+            return self.engine.planes(frames, picture.to_rgb, needed)
         if needed is not None and isinstance(self.engine, PartEngine):
             painted: Pixels = self.engine(frames, needed=needed)[0]
         else:

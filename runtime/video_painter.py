@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from ..pictures import Pixels
 from .steady import Steady
 from .strokes.easel import Easel, Laid, part_of
 from .stylizer import Stylizer, blended
+from .yuv import Picture, mapped, parts_of, rgb_of
 
 Array = npt.NDArray[Any]
 
@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 class Prepared(NamedTuple):
     """A frame on its way."""
 
-    rgb: Pixels
+    picture: Picture
     strength: float
     laid: Laid | None  # on the easel's canvas
 
@@ -41,41 +41,46 @@ class VideoPainter:
         self.easel = Easel(stylizer.paint, multiple) if stylizer.wraps else None
         self.steady = Steady() if steady else None
 
-    def __call__(self, rgb: Pixels) -> Pixels:
+    @property
+    def takes_planes(self) -> bool:
+        """Whether frames may be planes; what is shown of them are planes, too."""
+        return self.easel is not None and self.steady is None and self.stylizer.paints_planes
+
+    def __call__(self, picture: Picture) -> Picture:
         """Paints one frame after the other."""
-        prepared = self.prepare(rgb)
+        prepared = self.prepare(picture)
         is_painted = self.is_painted(prepared)
         return self.finish(prepared, partial(self.paint, prepared) if is_painted else None)
 
-    def prepare(self, rgb: Pixels) -> Prepared:
-        """Takes the next frame, uint8 [H, W, 3]."""
+    def prepare(self, picture: Picture) -> Prepared:
+        """Takes the next frame."""
         strength = self.stylizer.strength
-        laid = self.easel.prepare(rgb, skipped=strength == 0) if self.easel else None
-        return Prepared(rgb, strength, laid)
+        laid = self.easel.prepare(picture, skipped=strength == 0) if self.easel else None
+        return Prepared(picture, strength, laid)
 
     def is_painted(self, prepared: Prepared) -> bool:
         """Whether it has to be painted: see ``Watch``, and there is no paint at strength 0."""
         laid = prepared.laid
         return laid is None or (bool(prepared.strength) and laid.motion.painted)
 
-    def paint(self, prepared: Prepared) -> Pixels:
+    def paint(self, prepared: Prepared) -> Picture:
         """Paints it; may be called from several threads."""
         if prepared.laid is None:
-            return self.stylizer(prepared.rgb)
+            return self.stylizer(rgb_of(prepared.picture))
         return self.stylizer.paint(prepared.laid.picture, prepared.laid.motion.renewed)
 
-    def finish(self, prepared: Prepared, painting: Callable[[], Pixels] | None) -> Pixels:
+    def finish(self, prepared: Prepared, painting: Callable[[], Picture] | None) -> Picture:
         """Returns what to show, of a painting if there is one; in the order of the frames."""
-        rgb, strength, laid = prepared
+        picture, strength, laid = prepared
         if self.easel and laid and strength:
-            shown = blended(self.easel.finish(laid, painting), rgb, strength)
+            shown = _through(self.easel.finish(laid, painting), picture, strength)
         elif self.easel and laid:
             self.easel.skip(laid)
-            shown = rgb.copy()
+            shown = mapped(picture, lambda part, share: part.copy())
         else:
             assert painting is not None
             shown = painting()
-        return self.steady(rgb, shown) if self.steady else shown
+        return self.steady(rgb_of(picture), rgb_of(shown)) if self.steady else shown
 
     def state(self) -> dict[str, Array]:
         """Returns all that goes on after the frame that was finished last."""
@@ -90,3 +95,9 @@ class VideoPainter:
             self.easel.restore(state)
         if self.steady:
             self.steady.restore(part_of(state, "steady"))
+
+
+def _through(painted: Picture, picture: Picture, strength: float) -> Picture:
+    """Lets a picture show through its painting."""
+    original = iter(parts_of(picture))
+    return mapped(painted, lambda part, share: blended(part, next(original)[0], strength))

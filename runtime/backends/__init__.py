@@ -12,7 +12,7 @@ from functools import cache
 from ...errors import UsageError, unknown_name
 from ...rows import rows_in
 from .library import mapped_errors, muted, quiet
-from .protocols import Engine, PartEngine, StrokeEngine
+from .protocols import Engine, PartEngine, PlaneEngine, StrokeEngine
 from .row import CHECKPOINT, Backend
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Backend",
     "Engine",
     "PartEngine",
+    "PlaneEngine",
     "StrokeEngine",
     "find_backend",
     "mapped_errors",

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ...canvas.layout import Piece
     from ...pictures import Frames, Pixels
     from ..strokes.canvases import Plans
+    from ..yuv import Array, Yuv
 
 
 class Engine(Protocol):
@@ -46,4 +47,15 @@ class PartEngine(Protocol):
 
     def __call__(self, frames: Frames, *, needed: Pixels | None = None) -> Frames:
         """Paints uint8 RGB [1, H, W, 3] where ``needed``, uint8 [H, W], is 255."""
+        ...
+
+
+@runtime_checkable
+class PlaneEngine(Protocol):
+    """An engine that can paint planes instead of RGB."""
+
+    paints_planes: bool
+
+    def planes(self, frames: Frames, to_rgb: Array, needed: Pixels | None = None) -> Yuv:
+        """Paints uint8 RGB [1, H, W, 3] as planes that mean RGB by ``to_rgb``."""
         ...

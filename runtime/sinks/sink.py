@@ -15,9 +15,10 @@ from pathlib import Path
 from types import TracebackType
 
 from ...errors import MediaError, os_errors_as
-from ...pictures import Pixels, write_picture
+from ...pictures import write_picture
 from ..colour import WHITE
 from ..frame import Frame
+from ..yuv import Picture, Yuv
 
 
 class Sink(ABC):
@@ -108,9 +109,11 @@ class FolderSink(Sink):
     discard = finish
 
 
-def frame_like(frame: Frame, rgb: Pixels) -> Frame:
+def frame_like(frame: Frame, picture: Picture) -> Frame:
     """Returns a frame with other pixels and everything else the same."""
-    return replace(frame, rgb=rgb)
+    if isinstance(picture, Yuv):
+        return replace(frame, yuv=picture)
+    return replace(frame, rgb=picture, yuv=None)
 
 
 class SeveralSinks(Sink):

@@ -143,7 +143,7 @@ class VideoSink(Sink):
             if self.context is None:
                 self.context = av.CodecContext.create(self.encoder, "w")
                 configure(self.context, self.encoding, self.form)
-            picture = self.encodable(frame.rgb, frame.alpha if self.form.alpha else None)
+            picture = self.encodable(frame.picture, frame.alpha if self.form.alpha else None)
             # Encoders refuse equal times.
             self.last_pts = pts if self.last_pts is None else max(pts, self.last_pts + 1)
             picture.pts, picture.time_base = self.last_pts, time_base
@@ -186,7 +186,7 @@ class VideoSink(Sink):
 
     def _start(self, first: Frame, time_base: Fraction) -> None:
         """Sets the format by the first frame, and opens the file, which may refuse the sound."""
-        source, size, plan = self.source, (first.rgb.shape[1], first.rgb.shape[0]), self.plan
+        source, size, plan = self.source, first.picture.shape[1::-1], self.plan
         rate = source.fps or Fraction(30)
         own = Format(size, time_base, rate, _OWN_COLOUR, None, _OWN_TAGS)
         self.form = own

@@ -15,11 +15,11 @@ import av
 from ...cores import usable_cores
 from ...errors import MediaError
 from ...picture_size import MOST
-from ...pictures import Pixels
 from ..address import shown
-from ..colour import WHITE, Colour, Decoded, tags_of
+from ..colour import WHITE, Colour, Decoded, planes_if, tags_of
 from ..frame import NO_PIXELS, Frame
 from ..hdr import USUAL_PEAK
+from ..yuv import Picture
 from .animation import count_frames
 from .clock import PRIMING, FrameTimes, may_leap, settled
 from .coded import CodedPicture, left_coded
@@ -59,6 +59,7 @@ class VideoSource(Source):
 
     Attributes:
         info: What was known before the first frame was painted.
+        planes: The colour in which frames are given as planes, where they come so; RGB if None.
         keeps_alpha: Whether frames have their alpha, and are not laid over the ground.
         origin: When, by the file's clock, the output begins, in seconds.
         decoding: Makes frames of a packet.
@@ -80,6 +81,7 @@ class VideoSource(Source):
         self.is_url = self.can_return = "://" in path
         self.live, self.max_pixels = self.is_url or realtime, max_pixels
         self.is_interlaced, self.from_start, self.keeps_alpha = False, start is None, False
+        self.planes: Colour | None = None
         self.start_time: float | None = None
         self.end_time: float | None = None
         self._open()
@@ -162,13 +164,18 @@ class VideoSource(Source):
             with self.reading:
                 decoded = None if self.closed else next(self.decoder, None)
 
-    def _pixels(self, decoded: av.VideoFrame | CodedPicture, to_rgb: Decoded) -> Pixels:
+    def _pixels(self, decoded: av.VideoFrame | CodedPicture, to_rgb: Decoded) -> Picture:
         """Returns a frame's pixels, upright; none of a damaged picture."""
         frame = decoded.decode() if isinstance(decoded, CodedPicture) else decoded
         if frame is None:
             self.damaged += 1
             return NO_PIXELS
-        return orientation_of(frame)(to_rgb(frame))
+        orientation = orientation_of(frame)
+        if self.planes and orientation.is_upright and (frame.width, frame.height) == self.size:
+            planes = planes_if(frame, self.planes)
+            if planes:
+                return planes
+        return orientation(to_rgb(frame))
 
     def _open(self) -> None:
         """Opens it, at its beginning."""

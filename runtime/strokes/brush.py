@@ -14,13 +14,14 @@ from ...canvas.hand import Hand
 from ...canvas.layout import CELL, Piece
 from ...canvas.winners import KINDS
 from ...pictures import Frames
+from ..yuv import Yuv
 from .canvases import Canvases, Levels, Plans
 from .laid import LaidCanvases
 from .loops.blocks import paint_blocks
 from .loops.compiling import seal
 from .loops.marks import mix
 from .loops.pixels import paint_pixels
-from .loops.tables import BUNCH, Bench, Look, Paint, Plan, Tables, Where
+from .loops.tables import BUNCH, Bench, Look, Out, Paint, Plan, Tables, Where
 
 if TYPE_CHECKING:
     from ..backends.protocols import Engine
@@ -33,6 +34,7 @@ class Brush:
 
     Attributes:
         paints_parts: It does.
+        paints_planes: Whether it can return planes.
 
     Args:
         planner: Makes plans of frames, of bytes if it has ``levels``.
@@ -47,6 +49,7 @@ class Brush:
         self.levels: Levels = getattr(planner, "levels", Levels())
         self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self.step = canvases.strokes.step
+        self.paints_planes = self.step == 2  # a sample is as large as one of chroma
         self.laid = LaidCanvases(canvases)
         self.look = _look(canvases.strokes.hand)
 
@@ -62,7 +65,7 @@ class Brush:
         tables = self.laid(height, width)
         nothing = self._where(tables, np.zeros((height, width), np.uint8))
         plan = np.zeros(shape, np.float32 if self.levels == Levels() else np.uint8)
-        self.paint(self.mix(plan, tables, nothing), tables, nothing)
+        self.paint(self.mix(plan, tables, nothing), tables, nothing, self._rgb(tables))
         seal()
 
     def __call__(
@@ -76,13 +79,18 @@ class Brush:
             needed: uint8 [H, W]: 255 where a pixel is needed, else 0; there may be anything. All
                 are needed without it.
         """
-        size = frames.shape[1:3]
-        plan = self.planner(frames)
-        tables = self.laid(size[0], size[1], piece)
-        if needed is None:
-            needed = np.full(size, 255, np.uint8)
-        where = self._where(tables, needed)
-        return self.paint(self.mix(plan, tables, where), tables, where).reshape(frames.shape)
+        tables = self.laid(frames.shape[1], frames.shape[2], piece)
+        out = self._rgb(tables)
+        self._paint(frames, needed, tables, out)
+        return out.pixels.reshape(frames.shape)
+
+    def planes(self, frames: Frames, to_rgb: Array, needed: Array | None = None) -> Yuv:
+        """Paints planes; see ``__call__`` and ``Yuv``."""
+        height, width = frames.shape[1:3]
+        luma, chroma = np.empty((height, width), np.uint8), np.empty((height // 2, width), np.uint8)
+        out = Out(luma, chroma, np.linalg.inv(to_rgb)[:3].astype(np.float32))
+        self._paint(frames, needed, self.laid(height, width), out)
+        return Yuv(luma, chroma.reshape(height // 2, width // 2, 2), to_rgb)
 
     def plan(self, frames: Frames) -> Plans:
         """Returns the plan of a frame."""
@@ -106,18 +114,28 @@ class Brush:
         here = cv2.resize(finest, (width, height), interpolation=cv2.INTER_LINEAR)
         return Paint(paints, np.concatenate(found), here)
 
-    def paint(self, paint: Paint, tables: Tables, where: Where) -> Frames:
-        """Paints uint8 [H, 3 * W]."""
-        step, (height, width) = self.step, tables.ground.shape
-        out = np.empty((step * height, 3 * step * width), np.uint8)
-        fill = paint_blocks if step == 2 else paint_pixels
+    def paint(self, paint: Paint, tables: Tables, where: Where, out: Out) -> None:
+        """Paints."""
+        fill = paint_blocks if self.step == 2 else paint_pixels
 
         def work(begin: int, end: int) -> None:
             bench = Bench.of(tables, end - begin)
             fill(tables, self.look, paint, where, (begin, end), bench, out)
 
-        self._share(height, work)
-        return out
+        self._share(len(tables.ground), work)
+
+    def _paint(self, frames: Frames, needed: Array | None, tables: Tables, out: Out) -> None:
+        plan = self.planner(frames)
+        if needed is None:
+            needed = np.full(frames.shape[1:3], 255, np.uint8)
+        where = self._where(tables, needed)
+        self.paint(self.mix(plan, tables, where), tables, where, out)
+
+    def _rgb(self, tables: Tables) -> Out:
+        """Memory for a painting in RGB."""
+        height, width = (self.step * side for side in tables.ground.shape)
+        pixels = np.empty((height, 3 * width), np.uint8)
+        return Out(pixels, np.empty((0, 0), np.uint8), np.empty((0, 0), np.float32))
 
     def _where(self, tables: Tables, needed: Array) -> Where:
         """Returns the samples of which some pixel is needed."""

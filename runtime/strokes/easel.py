@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...pictures import Pixels
+from ..yuv import Picture, Yuv
 from .follow import Follow
 from .hold import Hold
 from .shift import Place, loops
@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 class Laid(NamedTuple):
     """A frame that has been laid on the canvas."""
 
-    picture: Pixels  # of the whole canvas
+    picture: Picture  # of the whole canvas
     place: Place
     torus: Torus
     motion: Motion
@@ -37,14 +37,13 @@ class Easel:
     from several threads.
 
     Args:
-        painter: Paints uint8 [H, W, 3] of the canvas's size, on a canvas that goes on over its
-            borders.
+        painter: Paints pictures of the canvas's size, on a canvas that goes on over its borders.
         multiple: What the sides of what it paints must be multiples of.
         hold: Whether paint is held where things move, see ``Hold``.
     """
 
     def __init__(
-        self, painter: Callable[[Pixels], Pixels], multiple: int = 32, hold: bool = True
+        self, painter: Callable[[Picture], Picture], multiple: int = 32, hold: bool = True
     ) -> None:
         self.painter, self.multiple = painter, multiple
         self.follow, self.still, self.watch = Follow(), Still(), Watch()
@@ -53,29 +52,30 @@ class Easel:
         self.finished: dict[str, Array] = {}
         loops()  # compiled now, and not while frames wait
 
-    def __call__(self, rgb: Pixels) -> Pixels:
+    def __call__(self, picture: Picture) -> Picture:
         """Paints one frame after the other."""
-        laid = self.prepare(rgb)
+        laid = self.prepare(picture)
         return self.finish(laid, partial(self.paint, laid) if laid.motion.painted else None)
 
-    def prepare(self, rgb: Pixels, skipped: bool = False) -> Laid:
-        """Lays a frame uint8 [H, W, 3] on the canvas; one to be skipped is shown unpainted."""
-        height, width = rgb.shape[:2]
-        if self.torus is None or self.torus.frame != (height, width):
+    def prepare(self, picture: Picture, skipped: bool = False) -> Laid:
+        """Lays a frame on the canvas; one to be skipped is shown unpainted."""
+        height, width = picture.shape[:2]
+        is_other = isinstance(self.still.kept, Yuv) != isinstance(picture, Yuv)
+        if self.torus is None or self.torus.frame != (height, width) or is_other:
             self.torus = Torus(height, width, self.multiple)
             self.follow, self.still, self.watch = Follow(), Still(), Watch()
-        place = self.follow(rgb)
-        picture = self.still(self.torus.lay(rgb, place))
+        place = self.follow(picture)
+        picture = self.still(self.torus.lay(picture, place))
         motion = self.watch(self.still.reduced()) if self.hold else Motion(None)
         if skipped:
             self.watch.forget()
         return Laid(picture, place, self.torus, motion, self._state())
 
-    def paint(self, laid: Laid) -> Pixels:
+    def paint(self, laid: Laid) -> Picture:
         """Paints the whole canvas."""
         return self.painter(laid.picture)
 
-    def finish(self, laid: Laid, painting: Callable[[], Pixels] | None) -> Pixels:
+    def finish(self, laid: Laid, painting: Callable[[], Picture] | None) -> Picture:
         """Cuts what is shown of the frame out.
 
         Args:

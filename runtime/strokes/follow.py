@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...canvas.randoms import bits
-from ...pictures import Pixels
+from ..yuv import Picture, Yuv
 
 Array = npt.NDArray[Any]
 
@@ -46,15 +46,15 @@ class Follow:
         self.grey = self.key = np.zeros((0, 0), np.uint8)
         self.cuts = 0
 
-    def __call__(self, rgb: Pixels) -> tuple[float, float]:
-        """Returns ``place`` for a frame uint8 [H, W, 3]."""
-        grey, before = _reduced(rgb), self.grey
+    def __call__(self, picture: Picture) -> tuple[float, float]:
+        """Returns ``place`` for a frame."""
+        grey, before = _reduced(picture), self.grey
         self.grey = grey
         if before.shape != grey.shape:
             self._begin(np.zeros(2))
             self._set_key(grey)
         elif before is not grey and not np.array_equal(before, grey):
-            self._move(grey, before, rgb.shape[1] / grey.shape[1])
+            self._move(grey, before, picture.shape[1] / grey.shape[1])
         return float(self.place[0]), float(self.place[1])
 
     def state(self) -> dict[str, Array]:
@@ -154,8 +154,13 @@ class Follow:
         self.moving = max(0, self.moving - 1)
 
 
-def _reduced(rgb: Pixels) -> Array:
-    while rgb.shape[1] > _WIDTH and rgb.shape[0] > 1:
-        size = (rgb.shape[1] // 2, rgb.shape[0] // 2)
-        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+def _reduced(picture: Picture) -> Array:
+    """Its grey levels, 0 to 255."""
+    part = picture.luma if isinstance(picture, Yuv) else picture
+    while part.shape[1] > _WIDTH and part.shape[0] > 1:
+        size = (part.shape[1] // 2, part.shape[0] // 2)
+        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    if isinstance(picture, Yuv):
+        grey = picture.to_rgb[0] @ (0, 128, 128, 1)
+        return cv2.convertScaleAbs(part, alpha=picture.to_rgb[0, 0], beta=grey)
+    return cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ...pictures import Pixels
+from ..yuv import Picture, kept, mapped, parts_of, restored, shrunk
 from .flow import AROUND, CELL, looked_up, mask_of, middles
 from .shift import loops
 from .watch import Motion
@@ -37,9 +37,9 @@ class Hold:
 
     def __init__(self) -> None:
         # Arrays are never changed in place: they are part of a state that others write down.
-        self.shown: Pixels | None = None
+        self.shown: Picture | None = None
 
-    def __call__(self, motion: Motion, painting: Callable[[], Pixels] | None) -> Pixels:
+    def __call__(self, motion: Motion, painting: Callable[[], Picture] | None) -> Picture:
         """Returns what to show instead of a painting; it must not be written to.
 
         Args:
@@ -55,8 +55,10 @@ class Hold:
         if painting:
             assert motion.renewed is not None
             if shown is self.shown:
-                shown = shown.copy()
-            cv2.copyTo(painting(), motion.renewed, shown)
+                shown = mapped(shown, lambda part, share: part.copy())
+            paint = parts_of(painting())
+            for (anew, share), (part, _) in zip(paint, parts_of(shown), strict=True):
+                cv2.copyTo(anew, shrunk(motion.renewed, share), part)
         self.shown = shown
         return shown
 
@@ -66,14 +68,14 @@ class Hold:
 
     def state(self) -> dict[str, Array]:
         """Returns all that the next frame depends on; nothing before the first."""
-        return {} if self.shown is None else {"shown": self.shown}
+        return {} if self.shown is None else kept("shown", self.shown)
 
     def restore(self, state: dict[str, Array]) -> None:
         """Goes on from a state, in another process say."""
-        self.shown = state.get("shown")
+        self.shown = restored("shown", state)
 
 
-def _moved(shown: Pixels, flow: Array) -> Pixels:
+def _moved(shown: Picture, flow: Array) -> Picture:
     """Moves paint; where nothing moves it stays the same to the last bit."""
     across, down = cv2.split(flow)
     moving = mask_of((across != 0) | (down != 0))
@@ -81,46 +83,74 @@ def _moved(shown: Pixels, flow: Array) -> Pixels:
     if not width:
         return shown
     cells = np.s_[top : top + height, left : left + width]
-    pixels = tuple(slice(CELL * side.start, CELL * side.stop) for side in cells)
-    # Sharpened only where neither rows nor columns are whole, or stripes would build up.
-    between = _is_between(across[cells]) & _is_between(down[cells])
-    moved = _followed(shown, flow, cells, between)
-    out = shown.copy()
-    cv2.copyTo(moved, _enlarged(moving[cells]), out[pixels])
-    return out
+
+    def one(part: Array, share: int) -> Array:
+        size = CELL // share
+        # Sharpened only where neither rows nor columns are whole, or stripes would build up.
+        between = _is_between(across[cells], size) & _is_between(down[cells], size)
+        pixels = tuple(slice(size * side.start, size * side.stop) for side in cells)
+        found = _followed(part, size, flow, cells, between)
+        out = part.copy()
+        cv2.copyTo(found, _enlarged(moving[cells], size), out[pixels])
+        return out
+
+    return mapped(shown, one)
 
 
-def _followed(shown: Pixels, flow: Array, cells: tuple[slice, slice], between: Array) -> Pixels:
-    """Looks the pixels of some cells up where they were, and sharpens some of those."""
-    size = tuple(CELL * (side.stop - side.start) for side in cells)
+def _followed(
+    part: Array, size: int, flow: Array, cells: tuple[slice, slice], between: Array
+) -> Array:
+    """Looks the pixels of some cells, of a size, up where they were, and sharpens some of those."""
+    height, width = (size * (side.stop - side.start) for side in cells)
     if compiled := loops():
-        wide, rgba = cv2.cvtColor(shown, cv2.COLOR_RGB2RGBA), np.empty((*size, 4), np.uint8)
-        places = np.empty((2, CELL * _BAND, size[1]), np.float32)
-        lines = np.empty((4, size[1] + 8), np.float32)
-        for first in range(0, size[0], CELL * _BAND):
-            out = rgba[first : first + CELL * _BAND]
+        wide = _widened(part)
+        found = np.empty((height, width, *wide.shape[2:]), np.uint8)
+        places = np.empty((2, size * _BAND, width), np.float32)
+        lines = np.empty((4, width + 8), np.float32)
+        for first in range(0, height, size * _BAND):
+            out = found[first : first + size * _BAND]
             columns, rows = places[:, : len(out)]
-            top = cells[0].start + first // CELL
-            compiled.positions(flow, (top, cells[1].start), lines, columns, rows)
+            top = cells[0].start + first // size
+            compiled.positions(flow, size, (top, cells[1].start), lines, columns, rows)
             looked_up(wide, columns, rows, out=out)
-        sharp = np.empty_like(rgba)
-        flat, out = (one.reshape(size[0], -1) for one in (rgba, sharp))
-        mask = np.empty(flat.shape[1], np.uint8)
-        compiled.sharpen(flat, between.view(np.uint8), _GIVEN_BACK, mask, out)
-        return cv2.cvtColor(sharp, cv2.COLOR_RGBA2RGB)
-    at = (flow * np.float32(CELL) + middles(flow.shape[0], flow.shape[1], CELL))[cells]
-    moved = looked_up(shown, cv2.resize(at, size[::-1], interpolation=cv2.INTER_LINEAR))
+        sharp = np.empty_like(found)
+        flat, out = (one.reshape(height, -1) for one in (found, sharp))
+        mask, apart = np.empty(flat.shape[1], np.uint8), flat.shape[1] // width
+        compiled.sharpen(flat, apart, between.view(np.uint8), _GIVEN_BACK, mask, out)
+        return _narrowed(sharp, part)
+    at = (flow * np.float32(size) + middles(flow.shape[0], flow.shape[1], size))[cells]
+    moved = looked_up(part, cv2.resize(at, (width, height), interpolation=cv2.INTER_LINEAR))
     if between.any():
-        moved = cv2.copyTo(cv2.filter2D(moved, -1, _SHARPER), _enlarged(mask_of(between)), moved)
+        mask = _enlarged(mask_of(between), size)
+        moved = cv2.copyTo(cv2.filter2D(moved, -1, _SHARPER), mask, moved)
     return moved
 
 
-def _is_between(cells: Array) -> Array:
-    pixels = cells * CELL
+def _widened(part: Array) -> Array:
+    """The same with four bytes a pixel, or one: OpenCV looks these up quickest."""
+    if part.ndim == 2:
+        return part
+    if part.shape[2] == 3:
+        return cv2.cvtColor(part, cv2.COLOR_RGB2RGBA)
+    pairs = part.view(np.uint16)[..., 0]
+    return cv2.merge([pairs, pairs]).view(np.uint8)
+
+
+def _narrowed(wide: Array, like: Array) -> Array:
+    """Undoes ``_widened``."""
+    if like.ndim == 2:
+        return wide
+    if like.shape[2] == 3:
+        return cv2.cvtColor(wide, cv2.COLOR_RGBA2RGB)
+    return cv2.extractChannel(wide.view(np.uint16), 0)[..., None].view(np.uint8)
+
+
+def _is_between(cells: Array, size: int) -> Array:
+    pixels = cells * size
     between: Array = np.abs(pixels - np.rint(pixels)) > _BETWEEN
     return between
 
 
-def _enlarged(cells: Array) -> Array:
+def _enlarged(cells: Array, size: int) -> Array:
     """Of each pixel what its cell has."""
-    return cells.repeat(CELL, 1).repeat(CELL, 0)
+    return cells.repeat(size, 1).repeat(size, 0)

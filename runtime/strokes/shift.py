@@ -38,7 +38,7 @@ def shifted(picture: Pixels, first: Place, size: tuple[int, int]) -> Pixels:
     filters of four taps.
 
     Args:
-        picture: uint8 [H, W, 3].
+        picture: uint8 [H, W] or [H, W, C].
         first: Where the window begins.
         size: Its rows and columns.
     """
@@ -47,11 +47,12 @@ def shifted(picture: Pixels, first: Place, size: tuple[int, int]) -> Pixels:
     if not any(parts):
         return _window(picture, (row, column), size)
     if compiled := loops():
-        out = np.empty((size[0], 3 * size[1]), np.uint8)
         flat = np.ascontiguousarray(picture).reshape(len(picture), -1)
-        line = np.empty(out.shape[1] + 9, np.float32)
-        compiled.shift(flat, (row - 1, column - 1), *map(_taps, parts), line, out)
-        return out.reshape(*size, 3)
+        apart = flat.shape[1] // picture.shape[1]
+        out = np.empty((size[0], apart * size[1]), np.uint8)
+        line = np.empty(out.shape[1] + 3 * apart, np.float32)
+        compiled.shift(flat, apart, (row - 1, column - 1), *map(_taps, parts), line, out)
+        return out.reshape(*size, *picture.shape[2:])
     # With what is looked up beyond it.
     wide = _window(picture, (row - 1, column - 1), (size[0] + 3, size[1] + 3))
     down, across = (_GIVEN_BACK * part * (1 - part) for part in parts)
@@ -80,7 +81,7 @@ def _between(picture: Pixels, part: float, axis: int) -> Pixels:
 
 
 def _window(picture: Pixels, first: tuple[int, int], size: tuple[int, int]) -> Pixels:
-    out = np.empty((*size, 3), np.uint8)
+    out = np.empty((*size, *picture.shape[2:]), np.uint8)
     for to_rows, rows in _pieces(first[0], size[0], picture.shape[0]):
         for to_columns, columns in _pieces(first[1], size[1], picture.shape[1]):
             out[to_rows, to_columns] = picture[rows, columns]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...pictures import Pixels
+from ..yuv import Picture, Yuv, kept, mapped, parts_of, restored, steps
 
 Array = npt.NDArray[Any]
 
@@ -38,23 +39,23 @@ class Still:
 
     def __init__(self) -> None:
         # Arrays are never changed in place: others paint one, or write it down, meanwhile.
-        self.kept: Pixels | None = None
+        self.kept: Picture | None = None
         self.small = self.drift = self.busy = np.zeros(0)
         self.count = 0  # of frames since all was new
 
-    def __call__(self, rgb: Pixels) -> Pixels:
-        """Returns what to paint instead of a frame uint8 [H, W, 3]; it must not be written to."""
-        small = reduced(rgb).astype(np.int16)
-        if self.kept is None or self.kept.shape != rgb.shape:
-            return self._anew(rgb, small)
+    def __call__(self, picture: Picture) -> Picture:
+        """Returns what to paint instead of a frame; it must not be written to."""
+        small = reduced(picture).astype(np.int16)
+        if self.kept is None or self.kept.shape != picture.shape:
+            return self._anew(picture, small)
         apart = cv2.subtract(small, self.small)
         around = cv2.boxFilter(apart, -1, (3, 3), normalize=False)
         cells = _changed(apart, around)
         if cells.mean() > _CUT:
-            return self._anew(rgb, small)
+            return self._anew(picture, small)
         self.busy = np.where(cells, _CALM, np.maximum(self.busy, 1) - 1).astype(np.uint8)
         moving = cv2.dilate(self.busy, np.ones((3, 3), np.uint8)) > 0
-        self.kept, self.small = self._taken(rgb, small, moving)
+        self.kept, self.small = self._taken(picture, small, moving)
         self.drift = self._drifted(around, moving)
         self.count += 1
         if self.count % _EVERY == 0:
@@ -69,33 +70,37 @@ class Still:
         """Returns all that the next frame depends on; nothing before the first."""
         if self.kept is None:
             return {}
-        state = {"kept": self.kept, "small": self.small, "drift": self.drift, "busy": self.busy}
-        return state | {"count": np.array(self.count)}
+        state = {"small": self.small, "drift": self.drift, "busy": self.busy}
+        return state | kept("kept", self.kept) | {"count": np.array(self.count)}
 
     def restore(self, state: dict[str, Array]) -> None:
         """Goes on from a state, in another process say."""
         if state:
-            self.kept, self.small = state["kept"], state["small"]
+            self.kept, self.small = restored("kept", state), state["small"]
             self.drift, self.busy, self.count = state["drift"], state["busy"], int(state["count"])
 
-    def _anew(self, rgb: Pixels, small: Array) -> Pixels:
-        self.kept, self.small, self.count = rgb.copy(), small, 0
+    def _anew(self, picture: Picture, small: Array) -> Picture:
+        self.kept = mapped(picture, lambda part, share: part.copy())
+        self.small, self.count = small, 0
         self.drift = np.zeros(small.shape, np.float32)
         rows, columns = (side * _BLOCK // CELL for side in small.shape[:2])
         self.busy = np.zeros((rows, columns), np.uint8)
         return self.kept
 
-    def _taken(self, rgb: Pixels, small: Array, moving: Array) -> tuple[Pixels, Array]:
+    def _taken(self, picture: Picture, small: Array, moving: Array) -> tuple[Picture, Array]:
         """What is kept, and its means, with the moving cells taken from the frame."""
         assert self.kept is not None
         if not moving.any():
             return self.kept, self.small
-        mask, blocks = _enlarged(moving, CELL), _enlarged(moving, CELL // _BLOCK)
-        mask = np.ascontiguousarray(mask[: rgb.shape[0], : rgb.shape[1]])
-        return (
-            cv2.copyTo(rgb, mask, self.kept.copy()),
-            cv2.copyTo(small, blocks, self.small.copy()),
-        )
+        before = iter(parts_of(self.kept))
+
+        def taken(part: Array, share: int) -> Array:
+            height, width = part.shape[:2]
+            mask = np.ascontiguousarray(_enlarged(moving, CELL // share)[:height, :width])
+            return cv2.copyTo(part, mask, next(before)[0].copy())
+
+        blocks = _enlarged(moving, CELL // _BLOCK)
+        return mapped(picture, taken), cv2.copyTo(small, blocks, self.small.copy())
 
     def _drifted(self, around: Array, moving: Array) -> Array:
         """The running mean of how much lighter the frames are than what is kept."""
@@ -107,23 +112,48 @@ class Still:
         """Adds whole grey levels where what is kept has been off by more than one for long."""
         assert self.kept is not None
         missing = np.where(np.abs(self.drift) > _DRIFT, np.rint(self.drift), 0).astype(np.int16)
+        if not missing.any():
+            return
+        levels, own = [missing], self.kept
+        if isinstance(own, Yuv):
+            exact = np.rint(missing @ np.linalg.inv(own.linear).T)
+            missing = np.rint(exact @ own.linear.T).astype(np.int16)
+            levels = [exact[..., 0].astype(np.int16), exact[..., 1:].astype(np.int16)]
         self.drift, self.small = self.drift - missing, self.small + missing
-        height, width = self.kept.shape[:2]
-        for levels, lay in ((missing, cv2.add), (-missing, cv2.subtract)):
-            light = levels.clip(0, 255).astype(np.uint8)
-            if light.any():
-                self.kept = lay(self.kept, _enlarged(light, _BLOCK)[:height, :width])
+        of_part = iter(levels)
+        self.kept = mapped(own, lambda part, share: _lit(part, next(of_part), _BLOCK // share))
 
 
-def reduced(rgb: Pixels) -> Pixels:
-    """Means of 4x4 pixels; sides are filled up to whole cells by repeating the border."""
-    below, right = (-side % CELL for side in rgb.shape[:2])
-    if below or right:
-        rgb = cv2.copyMakeBorder(rgb, 0, below, 0, right, cv2.BORDER_REPLICATE)
-    for _ in range(2):  # OpenCV is quick at halving
-        size = (rgb.shape[1] // 2, rgb.shape[0] // 2)
-        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return rgb
+def _lit(part: Array, levels: Array, block: int) -> Array:
+    """Adds to the numbers of blocks."""
+    height, width = part.shape[:2]
+    for more, lay in ((levels, cv2.add), (-levels, cv2.subtract)):
+        light = more.clip(0, 255).astype(np.uint8)
+        if light.any():
+            part = lay(part, _enlarged(light, block)[:height, :width])
+    return part
+
+
+def reduced(picture: Picture) -> Pixels:
+    """Means of 4x4 pixels, RGB; sides are filled up to whole cells by repeating the border."""
+    small = []
+    for part, share in parts_of(picture):
+        below, right = (-side % (CELL // share) for side in part.shape[:2])
+        whole = part
+        if below or right:
+            whole = cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_REPLICATE)
+        small.append(halved(whole, 2 // share))
+    if isinstance(picture, Yuv):
+        return cv2.transform(cv2.merge([small[0], *cv2.split(small[1])]), steps(picture.to_rgb))
+    return small[0]
+
+
+def halved(picture: Array, times: int) -> Array:
+    """Means of 2x2 pixels, of those again, and so on: OpenCV is quick at halving."""
+    for _ in range(times):
+        size = (picture.shape[1] // 2, picture.shape[0] // 2)
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return picture
 
 
 def _changed(apart: Array, around: Array) -> Array:

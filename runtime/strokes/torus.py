@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...pictures import Pixels
+from ..yuv import Picture, mapped
 from .shift import Place, shifted
 
 Array = npt.NDArray[Any]
@@ -39,33 +40,50 @@ class Torus:
         gap = max(GAP, GAP * height // _ROWS)
         sides = [-(-(side + gap) // multiple) * multiple for side in self.frame]
         self.size = sides[0], sides[1]
-        before = [(large - side) // 2 for large, side in zip(sides, self.frame, strict=True)]
+        # An even number: planes have one of chroma for two rows and columns.
+        before = [(large - side) // 4 * 2 for large, side in zip(sides, self.frame, strict=True)]
         self.before = before[0], before[1]
-        # New memory costs more time than what is done in it.
-        self.wide = np.empty((*self.size, 3), np.uint8)
+        self.wide: dict[tuple[int, ...], Array] = {}
 
-    def lay(self, rgb: Pixels, place: Place) -> Pixels:
-        """Lays a frame uint8 [H, W, 3] on the canvas; returns the whole of that."""
-        wide = self._surrounded(rgb)
-        return shifted(wide, (-place[0], -place[1]), self.size)
+    def lay(self, picture: Picture, place: Place) -> Picture:
+        """Lays a frame on the canvas; returns the whole of that."""
 
-    def cut(self, painted: Pixels, place: Place) -> Pixels:
+        def laid(part: Array, share: int) -> Array:
+            size = self.size[0] // share, self.size[1] // share
+            return shifted(self._surrounded(part, share), _part_of(place, -share), size)
+
+        return mapped(picture, laid)
+
+    def cut(self, painted: Picture, place: Place) -> Picture:
         """Cuts the frame out again."""
-        return shifted(painted, (self.before[0] + place[0], self.before[1] + place[1]), self.frame)
+        first = self.before[0] + place[0], self.before[1] + place[1]
 
-    def _surrounded(self, rgb: Pixels) -> Pixels:
+        def cut(part: Array, share: int) -> Array:
+            size = self.frame[0] // share, self.frame[1] // share
+            return shifted(part, _part_of(first, share), size)
+
+        return mapped(painted, cut)
+
+    def _surrounded(self, part: Array, share: int) -> Array:
         """A frame with means of its border around it: a corner's noise alone would fill much."""
-        (top, left), (height, width) = self.before, self.frame
-        end, right = top + height, left + width
-        wide = self.wide
-        wide[top:end, left:right] = rgb
-        for outside, near in ((np.s_[:top], rgb[:_CALM]), (np.s_[end:], rgb[-_CALM:])):
-            wide[outside, left:right] = cv2.blur(_mean(near, 0), (_CALM, 1))
-        for outside, near in ((np.s_[:left], rgb[:, :_CALM]), (np.s_[right:], rgb[:, -_CALM:])):
-            wide[top:end, outside] = cv2.blur(_mean(near, 1), (1, _CALM))
+        (top, left), (height, width) = (side // share for side in self.before), part.shape[:2]
+        end, right, calm = top + height, left + width, _CALM // share
+        sides = self.size[0] // share, self.size[1] // share
+        # New memory costs more time than what is done in it.
+        shape = (*sides, *part.shape[2:])
+        wide = self.wide[shape] = self.wide.get(shape, np.empty(shape, np.uint8))
+        wide[top:end, left:right] = part
+        for outside, near in ((np.s_[:top], part[:calm]), (np.s_[end:], part[-calm:])):
+            wide[outside, left:right] = cv2.blur(_mean(near, 0), (calm, 1))
+        for outside, near in ((np.s_[:left], part[:, :calm]), (np.s_[right:], part[:, -calm:])):
+            wide[top:end, outside] = cv2.blur(_mean(near, 1), (1, calm))
             for corner, row in ((np.s_[:top], top), (np.s_[end:], end - 1)):
                 wide[corner, outside] = wide[row, outside][:1]
         return wide
+
+
+def _part_of(place: Place, share: int) -> Place:
+    return place[0] / share, place[1] / share
 
 
 def _mean(pixels: Pixels, axis: int) -> Pixels:

@@ -15,6 +15,7 @@ from ...errors import MediaError
 from ..job import Job, identity, job_folder, stamp
 from ..memory import give_back, kept_memory
 from ..pipeline import Pipeline, Report
+from ..sinks.encoding import Format
 from ..sinks.output import OutputPlan, plan_output
 from ..sinks.video import AGAIN, VideoSink, WriteOptions
 from ..sources.opening import open_source
@@ -123,9 +124,17 @@ def _run(work: Work, source: VideoSource, stylizer: Stylizer, sink: VideoSink) -
     """Paints the frames that are left."""
     painter, before = VideoPainter(stylizer, work.options.look.steady), source.skipped
     painter.restore(sink.state())
+    if sink.plan:
+        speak_planes(source, painter, sink.plan.form)
     pipeline = Pipeline(source, painter, frames_at_once())
     with _one_thread_a_call(), kept_memory():
         return pipeline.run(sink, progress=lambda n: work.progress(before + n, source.count))
+
+
+def speak_planes(source: VideoSource, painter: VideoPainter, form: Format) -> None:
+    """Has a source give planes, if the painter takes them and the encoder the same ones."""
+    if painter.takes_planes and form.pix_fmt == "yuv420p" and form.size == source.size:
+        source.planes = form.colour
 
 
 def frames_at_once() -> int:

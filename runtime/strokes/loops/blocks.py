@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiling import HALF, ONE, WHITE, ZERO, Array, i32, inner, outer, u8, u32
+from .compiling import HALF, ONE, WHITE, ZERO, Array, f32, i32, inner, outer, u8, u32
 from .flat import GRAIN, PART, columns_of, flatten, texel
 from .marks import stamp
-from .tables import Bench, Look, Paint, Tables, Where
+from .tables import Bench, Look, Out, Paint, Tables, Where
 
+QUARTER = f32(1 / 4)
 _Three = tuple[int, int, int]
 _Arrays = tuple[Array, Array, Array]
 
@@ -21,7 +22,7 @@ def paint_blocks(
     where: Where,
     rows: tuple[int, int],
     bench: Bench,
-    out: Array,
+    out: Out,
 ) -> None:
     """Paints where a sample is a block of 2x2 pixels.
 
@@ -32,7 +33,7 @@ def paint_blocks(
         where: What is painted.
         rows: Of samples: the first, and the one after the last.
         bench: For these rows.
-        out: uint8 [2 * h, 6 * w]: takes the painting.
+        out: Takes the painting.
     """
     height, width = tables.ground.shape
     first, columns = max(0, rows[0] - 1), bench.columns
@@ -50,7 +51,13 @@ def paint_blocks(
             _take_texels(tables, bench.tops, around, row - 1, columns[:many], bench.texels)
             for pixel in range(4):
                 _paint_pixel(pixel, many, seen, which, bench.texels, bench.work, bench.lines)
-            _write_blocks(bench.lines, columns[:many], out[2 * row - 2], out[2 * row - 1])
+            upper, lower = out.pixels[2 * row - 2], out.pixels[2 * row - 1]
+            if len(out.chroma):
+                chroma = out.chroma[row - 1]
+                _mix_yuv(bench.lines, many, out.to_yuv, bench.work)
+                _write_yuv(bench.work, columns[:many], upper, lower, chroma)
+            else:
+                _write_blocks(bench.lines, columns[:many], upper, lower)
 
 
 @inner
@@ -198,3 +205,36 @@ def _write_blocks(lines: Array, columns: Array, upper: Array, lower: Array) -> N
         to = u32(6 * columns[at])
         for byte in range(6):
             upper[to + byte], lower[to + byte] = lines[byte, at], lines[6 + byte, at]
+
+
+@inner
+def _mix_yuv(lines: Array, many: int, to_yuv: Array, work: Array) -> None:
+    """Turns the colours of blocks into four of luma and two of chroma, and a half.
+
+    Args:
+        lines: From ``_paint_pixel``.
+        many: Blocks.
+        to_yuv: See ``Out``.
+        work: float32 [6, w]: takes them.
+    """
+    for at in range(many):
+        reds = greens = blues = ZERO
+        for pixel in range(4):
+            red, green = f32(lines[3 * pixel, at]), f32(lines[3 * pixel + 1, at])
+            blue = f32(lines[3 * pixel + 2, at])
+            luma = to_yuv[0, 0] * red + to_yuv[0, 1] * green + to_yuv[0, 2] * blue
+            work[pixel, at] = luma + to_yuv[0, 3] + HALF
+            reds, greens, blues = reds + red, greens + green, blues + blue
+        reds, greens, blues = reds * QUARTER, greens * QUARTER, blues * QUARTER
+        for kind in range(1, 3):
+            value = to_yuv[kind, 0] * reds + to_yuv[kind, 1] * greens + to_yuv[kind, 2] * blues
+            work[3 + kind, at] = min(WHITE, value + to_yuv[kind, 3] + HALF)
+
+
+@inner
+def _write_yuv(work: Array, columns: Array, upper: Array, lower: Array, chroma: Array) -> None:
+    for at in range(columns.shape[0]):
+        to = u32(2 * columns[at])
+        upper[to], upper[to + 1] = u8(i32(work[0, at])), u8(i32(work[1, at]))
+        lower[to], lower[to + 1] = u8(i32(work[2, at])), u8(i32(work[3, at]))
+        chroma[to], chroma[to + 1] = u8(i32(work[4, at])), u8(i32(work[5, at]))

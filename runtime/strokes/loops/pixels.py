@@ -7,7 +7,7 @@ import numpy as np
 from .compiling import HALF, ONE, THIRD, WHITE, ZERO, Array, f32, i32, inner, outer, u8, u32
 from .flat import GRAIN, PART, columns_of, flatten, texel
 from .marks import stamp
-from .tables import Bench, Look, Paint, Tables, Where
+from .tables import Bench, Look, Out, Paint, Tables, Where
 
 
 @outer
@@ -18,9 +18,9 @@ def paint_pixels(
     where: Where,
     rows: tuple[int, int],
     bench: Bench,
-    out: Array,
+    out: Out,
 ) -> None:
-    """Paints where a sample is a pixel; see ``paint_blocks``."""
+    """Paints where a sample is a pixel, in RGB; see ``paint_blocks``."""
     (height, width), flat, tops = tables.ground.shape, bench.flat, bench.tops
     first, columns = max(0, rows[0] - 1), bench.columns
     stamp(tables, paint.visible, first, bench.stamped)
@@ -38,7 +38,7 @@ def paint_pixels(
                 _average(flat[:, colour], row - 1, tall, sums, means[colour])
             many = columns_of(where.needed[row - 1], columns)
             own = row - 1, flat[(row - 1) % 3], tops[(row - 1) % 3]
-            _paint_row(tables, look, paint, own, (most, means), columns[:many], out[row - 1])
+            _paint_row(tables, look, paint, own, (most, means), columns[:many], out.pixels[row - 1])
 
 
 @inner

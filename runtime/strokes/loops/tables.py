@@ -104,6 +104,20 @@ class Where(NamedTuple):
     near: Array
 
 
+class Out(NamedTuple):
+    """Takes a painting.
+
+    Attributes:
+        pixels: uint8 [step * h, 3 * step * w]: RGB, or [step * h, step * w]: luma.
+        chroma: uint8 [h, 2 * w], for blocks of 2x2 pixels; [0, 0] if RGB is asked for.
+        to_yuv: float32 [3, 4]: from bytes of RGB, and a one below them, to those of YUV.
+    """
+
+    pixels: Array
+    chroma: Array
+    to_yuv: Array
+
+
 class Look(NamedTuple):
     """What of a hand matters to paint, in units of bytes of colour."""
 
