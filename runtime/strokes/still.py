@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...pictures import Pixels
-from ..yuv import Picture, Yuv, kept, mapped, parts_of, restored, steps
+from ..yuv import Picture, Yuv, kept, mapped, parts_of, restored
 
 Array = npt.NDArray[Any]
 
@@ -142,9 +142,11 @@ def reduced(picture: Picture) -> Pixels:
         whole = part
         if below or right:
             whole = cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_REPLICATE)
-        small.append(halved(whole, 2 // share))
+        # Of chroma, a step of a byte would be two grey levels.
+        small.append(halved(whole if share == 1 else whole.astype(np.float32), 2 // share))
     if isinstance(picture, Yuv):
-        return cv2.transform(cv2.merge([small[0], *cv2.split(small[1])]), steps(picture.to_rgb))
+        yuv = cv2.merge([small[0].astype(np.float32), *cv2.split(small[1])])
+        return cv2.convertScaleAbs(cv2.max(cv2.transform(yuv, picture.to_rgb[:3]), 0))
     return small[0]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange, Colorspace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pleinair.bundle.bundle import Bundle
@@ -19,6 +20,7 @@ from pleinair.pictures import read_picture
 from pleinair.runtime.backends import find_backend
 from pleinair.runtime.backends.onnxruntime.engine import OnnxRuntimeEngine
 from pleinair.runtime.onnx_parts import inputs_of, plan_part
+from pleinair.runtime.planes import planes_of, yuv_of
 from pleinair.runtime.strokes.canvases import Canvases
 
 pytest.importorskip("numba", reason="loops are compiled by numba")
@@ -123,6 +125,26 @@ def test_any_plan_on_any_size(kind, data, seed, threads):
     by_cells = np.ascontiguousarray(plan.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     part = Brush(Planned(by_cells), canvases, 1)(frame, needed=needed)
     assert np.array_equal(part[0][needed > 0], painted[0][needed > 0])
+
+
+@pytest.mark.parametrize("range_", [ColorRange.MPEG, ColorRange.JPEG])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_planes_are_those_of_the_rgb_that_it_paints(artifact, frame, threads, range_):
+    bundle, path = artifact
+    canvases, meant = Canvases.of(bundle), (Colorspace.ITU709, range_)
+    plan = OnnxRuntimeEngine(path, 1, "cpu", canvases).plan(frame)
+    brush = Brush(Planned(plan), canvases, threads)
+    assert brush.paints_planes
+    expected = yuv_of(planes_of(brush(frame)[0], *meant), *meant)
+    found = brush.planes(frame, expected.to_rgb)
+    needed = np.zeros(SIZE, np.uint8)
+    needed[16:40, 4:76] = 255
+    part = brush.planes(frame, expected.to_rgb, needed)
+    for one, whole, other in zip(part[:2], found[:2], expected[:2], strict=True):
+        assert np.abs(whole.astype(int) - other).max() <= 1
+        share = SIZE[0] // len(one)
+        inside = needed[::share, ::share] > 0
+        assert np.array_equal(one[inside], whole[inside])
 
 
 def test_without_numba_the_graph_paints(artifact, frame, monkeypatch):

@@ -11,10 +11,14 @@ import time
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange, Colorspace
 from pleinair.errors import MediaError, UsageError
+from pleinair.runtime.planes import planes_of, yuv_of
 from pleinair.runtime.sinks import video as video_sink
+from pleinair.runtime.sinks.encoding import Encoding
 from pleinair.runtime.sinks.segments import Segments
 from pleinair.runtime.stylizer import Choice, Stylizer
 from pleinair.runtime.translate.options import PaintOptions
@@ -105,14 +109,62 @@ class Marks:
         return (frames - frames // 64 * grain // 2).clip(0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("steady", [False, True])
-@pytest.mark.parametrize("after", [LENGTH + 10, 2 * LENGTH])
-def test_strokes_go_on_as_if_nothing_had_been(tmp_path, clip, monkeypatch, steady, after):
+class Planes(Marks):
+    """The same in planes, if it is asked for them."""
+
+    paints_planes = True
+
+    def __init__(self):
+        self.asked = 0
+
+    def planes(self, frames, to_rgb, needed=None):
+        self.asked += 1
+        meant = Colorspace.ITU601, ColorRange.MPEG
+        made = yuv_of(planes_of(self(frames)[0], *meant), *meant)
+        assert np.allclose(made.to_rgb, to_rgb)
+        return made
+
+
+def paint_with(monkeypatch, engine):
     def load_marks(options, bundle, at_once, size):
         choice, look = Choice("marks", "fp32"), options.look
-        return Stylizer(bundle, Marks(), choice, "rgb", look.strength, look.follow)
+        return Stylizer(bundle, engine, choice, "rgb", look.strength, look.follow)
 
     monkeypatch.setattr(PaintOptions, "load_for_video", load_marks)
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.6, 0.0])
+def test_a_film_is_painted_in_its_own_planes(tmp_path, clip, monkeypatch, strength):
+    luma, engine = [], Planes()
+    for number, one in enumerate((engine, Marks())):
+        paint_with(monkeypatch, one)
+        out = tmp_path / f"{number}.mp4"
+        translate(clip, out, "monet-conv", strength=strength, encoding=Encoding(quality=1))
+        with av.open(str(out)) as film:
+            luma.append([f.to_ndarray()[: f.height] for f in film.decode(video=0)])
+    assert bool(engine.asked) == bool(strength)
+    assert len(luma[0]) == len(luma[1]) == FRAMES
+    alike = [cv2.PSNR(one, other) for one, other in zip(*luma, strict=True)]
+    assert np.median(alike) > 45  # a hair decides which frames are painted
+
+
+@pytest.mark.parametrize(
+    ("film", "look"),
+    [({"size": (63, 48)}, {}), ({"rotation": 90}, {}), ({}, {"steady": True})],
+    ids=["odd", "turned", "steady"],
+)
+def test_others_go_through_rgb(tmp_path, make_video, monkeypatch, film, look):
+    engine = Planes()
+    paint_with(monkeypatch, engine)
+    out = tmp_path / "out.mp4"
+    assert translate(make_video(tmp_path / "in.mp4", **film), out, "monet-conv", **look).videos == 1
+    assert not engine.asked
+
+
+@pytest.mark.parametrize(("engine", "steady"), [(Marks, False), (Marks, True), (Planes, False)])
+@pytest.mark.parametrize("after", [LENGTH + 10, 2 * LENGTH])
+def test_strokes_go_on_as_if_nothing_had_been(tmp_path, clip, monkeypatch, engine, steady, after):
+    paint_with(monkeypatch, engine())
     first, second, still = (tmp_path / f"{name}.mp4" for name in ("1", "2", "3"))
     translate(clip, first, "monet-conv", steady=steady)
     with pytest.raises(KeyboardInterrupt):
