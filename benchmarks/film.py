@@ -23,7 +23,7 @@ from ..bundle.bundle import Bundle
 from ..cores import usable_cores
 from ..errors import MediaError
 from ..pictures import Pixels
-from ..runtime.colour import SWSCALE_DOWN, SWSCALE_UP, Colour, Decoded, Encodable, coded, planes_if
+from ..runtime.colour import SWSCALE_DOWN, SWSCALE_UP, Decoded, Encodable, coded, planes_if
 from ..runtime.pipeline import Pipeline
 from ..runtime.sinks.encoding import DEFAULT, configure
 from ..runtime.sinks.output import plan_output
@@ -83,13 +83,13 @@ def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float]
     with source:
         assert source.first is not None  # it was opened
         form = plan_output(source, clip.with_suffix(".mp4"), DEFAULT).form
-        speak_planes(source, painter, form)
+        source.planes = form.colour if painter.takes_planes else None
         encodable = Encodable(form.size, form.pix_fmt, form.colour)
         encoder: Any = av.CodecContext.create(DEFAULT.encoder, "w")
         configure(encoder, DEFAULT, form)
         frames = list(clock.each("decode", chain([source.first], islice(source.decoder, FRAMES))))
     for decoded in frames:
-        picture = clock.of("to_rgb", _taken, decoded, source.planes, to_rgb)
+        picture = clock.of("to_rgb", _taken, decoded, source, to_rgb)
         sws.of("to_rgb", _from_planes, up, decoded)
         prepared = clock.of("prepare", painter.prepare, picture)
         painted = clock.of("paint", _painted, painter, prepared)
@@ -103,9 +103,9 @@ def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float]
     return stages, {name: sws.a_frame(name, len(frames)) for name in ("to_rgb", "from_rgb")}
 
 
-def _taken(decoded: av.VideoFrame, planes: Colour | None, to_rgb: Decoded) -> Picture:
-    """What a source makes of a frame: planes if it speaks them, else RGB."""
-    return (planes_if(decoded, planes) if planes else None) or to_rgb(decoded)
+def _taken(decoded: av.VideoFrame, source: VideoSource, to_rgb: Decoded) -> Picture:
+    """What a source makes of an upright frame."""
+    return planes_if(decoded, source.planes) or to_rgb(decoded)
 
 
 def _painted(painter: VideoPainter, prepared: Prepared) -> Picture | None:
@@ -136,15 +136,15 @@ def _to_planes(down: VideoReformatter, rgb: Pixels, encodable: Encodable) -> av.
 
 def _whole(clip: Path, end: float, stylizer: Stylizer) -> dict[str, Any]:
     """All stages at once, into a file."""
+    source = VideoSource(str(clip), end=end)
     with (
         TemporaryFolder() as folder,
-        VideoSource(str(clip), end=end) as source,
+        source,
         VideoSink(folder / "out.mp4", source, DEFAULT) as sink,
     ):
         meter, start = EnergyMeter(), time.process_time()
         painter = VideoPainter(stylizer)
-        if sink.plan:
-            speak_planes(source, painter, sink.plan.form)
+        speak_planes(source, painter, sink)
         report = Pipeline(source, painter, frames_at_once()).run(sink)
         core_ms, joules = 1000 * (time.process_time() - start), meter.joules()
     if not report.frames:

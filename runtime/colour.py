@@ -19,7 +19,6 @@ from ..pictures import Alpha, Pixels, over
 from .hdr import HLG, PQ, USUAL_PEAK, ToneMap
 from .planes import are_planes, frame_of, planes_of, rgb_of, yuv_of
 from .yuv import Picture, Yuv
-from .yuv import rgb_of as rgb_of_any
 
 # Chroma: nearest sample up, area average down; together they change nothing.
 SWSCALE_UP = Interpolation.POINT | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -91,9 +90,9 @@ def tags_of(frame: av.VideoFrame) -> tuple[int, int, int]:
     return frame.color_primaries, frame.color_trc, matrix
 
 
-def planes_if(frame: av.VideoFrame, colour: Colour) -> Yuv | None:
-    """Returns a decoded frame's own planes, if they are 4:2:0 in bytes and mean a colour."""
-    if frame.color_trc in (PQ, HLG) or has_alpha(frame) or coded(frame) != colour:
+def planes_if(frame: av.VideoFrame, colour: Colour | None) -> Yuv | None:
+    """Returns a decoded frame's own planes, if they are 4:2:0 in bytes and of a colour."""
+    if colour is None or frame.color_trc in (PQ, HLG) or coded(frame) != colour:
         return None
     return yuv_of(frame, colour.matrix, colour.range)
 
@@ -194,7 +193,7 @@ class Encodable:
         fits = self.pix_fmt == "yuv420p" and picture.shape[:2] == (height, width)
         if fits and isinstance(picture, Yuv):
             return frame_of(picture)
-        rgb = rgb_of_any(picture)
+        rgb: Pixels = picture.rgb() if isinstance(picture, Yuv) else picture
         if fits:
             return planes_of(rgb, self.colour.matrix, self.colour.range)
         form = "rgb24"

@@ -44,7 +44,8 @@ def rgb_of(frame: av.VideoFrame, matrix: Colorspace, range_: ColorRange) -> Pixe
         matrix: The matrix of its YUV.
         range_: The range of its YUV.
     """
-    return joined(*(_bytes_of(plane) for plane in frame.planes), _to_rgb(matrix, range_))
+    y, u, v = (_bytes_of(plane) for plane in frame.planes)
+    return joined(y, u, v, _to_rgb(matrix, range_))
 
 
 def yuv_of(frame: av.VideoFrame, matrix: Colorspace, range_: ColorRange) -> Yuv | None:

@@ -36,7 +36,8 @@ class Yuv(NamedTuple):
 
     def rgb(self) -> Pixels:
         """Returns it as uint8 [H, W, 3], rounded."""
-        return joined(self.luma, *cv2.split(self.chroma), self.to_rgb)
+        u, v = cv2.split(self.chroma)
+        return joined(self.luma, u, v, self.to_rgb)
 
     @property
     def linear(self) -> Array:
@@ -44,7 +45,7 @@ class Yuv(NamedTuple):
         return self.to_rgb[:3, :3]
 
 
-Picture = Pixels | Yuv  # RGB [H, W, 3], or planes
+Picture = Any  # Pixels, RGB [H, W, 3], or Yuv
 
 
 def parts_of(picture: Picture) -> list[tuple[Array, int]]:
@@ -54,8 +55,8 @@ def parts_of(picture: Picture) -> list[tuple[Array, int]]:
 
 def mapped(picture: Picture, function: Callable[[Array, int], Array]) -> Picture:
     """Returns a picture of what a function makes of each array and its share, see ``parts_of``."""
-    made = (function(*part) for part in parts_of(picture))
-    return Yuv(*made, picture.to_rgb) if isinstance(picture, Yuv) else next(made)
+    made = [function(*part) for part in parts_of(picture)]
+    return Yuv(made[0], made[1], picture.to_rgb) if isinstance(picture, Yuv) else made[0]
 
 
 def rgb_of(picture: Picture) -> Pixels:

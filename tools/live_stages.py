@@ -109,7 +109,7 @@ class Stamping(Painter):
             return painted
 
         times["finishing"] = time.perf_counter()
-        shown = self.inner.finish(prepared[0], waited if painting else None)
+        shown: Pixels = self.inner.finish(prepared[0], waited if painting else None)
         times["finished"] = time.perf_counter()
         return shown
 

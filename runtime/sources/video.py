@@ -23,13 +23,7 @@ from ..yuv import Picture
 from .animation import count_frames
 from .clock import PRIMING, FrameTimes, may_leap, settled
 from .coded import CodedPicture, left_coded
-from .container import (
-    key_frame_before,
-    open_container,
-    peak_of,
-    reason_of,
-    why_not_opened,
-)
+from .container import key_frame_before, open_container, peak_of, reason_of, why_not_opened
 from .deinterlace import deinterlaced, look, may_be_interlaced
 from .ending import Came, is_cut_off
 from .media import (
@@ -59,13 +53,14 @@ class VideoSource(Source):
 
     Attributes:
         info: What was known before the first frame was painted.
-        planes: The colour in which frames are given as planes, where they come so; RGB if None.
+        planes: The colour in which frames may be given as planes.
         keeps_alpha: Whether frames have their alpha, and are not laid over the ground.
         origin: When, by the file's clock, the output begins, in seconds.
         decoding: Makes frames of a packet.
     """
 
     decoding: Callable[[Any], list[Any]]
+    planes: Colour | None = None
 
     def __init__(
         self,
@@ -81,7 +76,6 @@ class VideoSource(Source):
         self.is_url = self.can_return = "://" in path
         self.live, self.max_pixels = self.is_url or realtime, max_pixels
         self.is_interlaced, self.from_start, self.keeps_alpha = False, start is None, False
-        self.planes: Colour | None = None
         self.start_time: float | None = None
         self.end_time: float | None = None
         self._open()
@@ -171,11 +165,8 @@ class VideoSource(Source):
             self.damaged += 1
             return NO_PIXELS
         orientation = orientation_of(frame)
-        if self.planes and orientation.is_upright and (frame.width, frame.height) == self.size:
-            planes = planes_if(frame, self.planes)
-            if planes:
-                return planes
-        return orientation(to_rgb(frame))
+        planes = planes_if(frame, self.planes) if orientation.is_upright else None
+        return planes or orientation(to_rgb(frame))
 
     def _open(self) -> None:
         """Opens it, at its beginning."""

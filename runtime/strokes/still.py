@@ -146,7 +146,7 @@ def reduced(picture: Picture) -> Pixels:
         small.append(halved(whole if share == 1 else whole.astype(np.float32), 2 // share))
     if isinstance(picture, Yuv):
         yuv = cv2.merge([small[0].astype(np.float32), *cv2.split(small[1])])
-        return cv2.convertScaleAbs(cv2.max(cv2.transform(yuv, picture.to_rgb[:3]), 0))
+        return cv2.convertScaleAbs(np.maximum(cv2.transform(yuv, picture.to_rgb[:3]), 0))
     return small[0]
 
 

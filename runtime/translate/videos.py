@@ -15,8 +15,8 @@ from ...errors import MediaError
 from ..job import Job, identity, job_folder, stamp
 from ..memory import give_back, kept_memory
 from ..pipeline import Pipeline, Report
-from ..sinks.encoding import Format
 from ..sinks.output import OutputPlan, plan_output
+from ..sinks.sink import Sink
 from ..sinks.video import AGAIN, VideoSink, WriteOptions
 from ..sources.opening import open_source
 from ..sources.video import VideoSource
@@ -124,17 +124,17 @@ def _run(work: Work, source: VideoSource, stylizer: Stylizer, sink: VideoSink) -
     """Paints the frames that are left."""
     painter, before = VideoPainter(stylizer, work.options.look.steady), source.skipped
     painter.restore(sink.state())
-    if sink.plan:
-        speak_planes(source, painter, sink.plan.form)
+    speak_planes(source, painter, sink)
     pipeline = Pipeline(source, painter, frames_at_once())
     with _one_thread_a_call(), kept_memory():
         return pipeline.run(sink, progress=lambda n: work.progress(before + n, source.count))
 
 
-def speak_planes(source: VideoSource, painter: VideoPainter, form: Format) -> None:
+def speak_planes(source: VideoSource, painter: VideoPainter, sink: Sink) -> None:
     """Has a source give planes, if the painter takes them and the encoder the same ones."""
-    if painter.takes_planes and form.pix_fmt == "yuv420p" and form.size == source.size:
-        source.planes = form.colour
+    plan = sink.plan if isinstance(sink, VideoSink) else None
+    if plan and painter.takes_planes and plan.form.pix_fmt == "yuv420p":
+        source.planes = plan.form.colour
 
 
 def frames_at_once() -> int:

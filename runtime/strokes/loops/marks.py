@@ -79,14 +79,15 @@ def mix(tables: Tables, plan: Plan, bunches: Array, paints: Array, visible: Arra
 def _mix_bunch(
     tables: Tables,
     plan: Plan,
-    first: int,
-    last: int,
+    first: Any,
+    last: Any,
     paints: Array,
     visible: Array,
     many: int,
 ) -> int:
+    """The same of those from the first to before the last; returns how many are visible now."""
     apart = plan.layers * plan.channel
-    for at in range(u32(first), u32(last)):
+    for at in range(first, last):
         of = u32(tables.layer[at] * plan.channel + tables.cell[at] * plan.cell)
         need = (_value(plan, of + 5 * apart) - tables.needs[at]) * _NEED + HALF
         opacity = ZERO
