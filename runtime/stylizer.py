@@ -33,7 +33,7 @@ from .models import open_model
 from .probe import probe
 from .strokes.canvases import Canvases, Plans
 from .strokes.shift import Place
-from .strokes.torus import Torus
+from .strokes.torus import Torus, Turn
 from .tuning import PATIENCE, Candidate, Task, recall, remember, seconds_a_frame, ways_of
 from .yuv import Picture, Yuv, rgb_of
 
@@ -117,19 +117,25 @@ class Stylizer:
         """Whether ``paint`` takes planes, too."""
         return isinstance(self.engine, PlaneEngine) and self.engine.paints_planes
 
-    def paint(self, picture: Picture, needed: Pixels | None = None) -> Picture:
+    @property
+    def turns(self) -> bool:
+        """Whether ``paint`` paints on canvases that are turned."""
+        return self.wraps and isinstance(self.engine, PartEngine)
+
+    def paint(self, picture: Picture, needed: Pixels | None = None, turn: Turn = (0, 0)) -> Picture:
         """Paints a picture fully; both sides are multiples of the generator's stride.
 
         Args:
             picture: RGB [H, W, 3], or planes: then it returns planes.
             needed: uint8 [H, W], 255 where paint is needed; elsewhere, 0, there may be anything.
+            turn: Of the canvas, see ``Torus``.
         """
         frames = np.ascontiguousarray(rgb_of(picture))[None]
         if isinstance(picture, Yuv):
             assert isinstance(self.engine, PlaneEngine)
-            return self.engine.planes(frames, picture.to_rgb, needed)
-        if needed is not None and isinstance(self.engine, PartEngine):
-            painted: Pixels = self.engine(frames, needed=needed)[0]
+            return self.engine.planes(frames, picture.to_rgb, needed, turn)
+        if isinstance(self.engine, PartEngine):
+            painted: Pixels = self.engine(frames, needed=needed, turn=turn)[0]
         else:
             painted = self.engine(frames)[0]
         return painted
@@ -144,8 +150,8 @@ class Stylizer:
         frame = picture if self.color == "rgb" else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
         height, width = picture.shape[:2]
         if self.wraps and not piece:
-            torus = self._torus(height, width)
-            frame = torus.lay(frame, _place_of(picture, torus.size))
+            torus, *there = self._lies(picture)
+            frame = torus.lay(frame, *there)
         else:
             rows, columns = self._padded(height, width)
             below, right = rows - height, columns - width
@@ -155,10 +161,12 @@ class Stylizer:
 
     def _whole(self, picture: Pixels, *piece: Piece) -> Pixels:
         height, width = picture.shape[:2]
-        painted = self.engine(self._frame(picture, *piece), *piece)[0]
+        frames = self._frame(picture, *piece)
         if self.wraps and not piece:
-            torus = self._torus(height, width)
-            painted = torus.cut(painted, _place_of(picture, torus.size))
+            torus, place, turn = self._lies(picture)
+            painted = torus.cut(self.paint(frames[0], turn=turn), place, turn)
+        else:
+            painted = self.engine(frames, *piece)[0]
         painted = painted[:height, :width]
         if self.color == "bgr":
             painted = cv2.cvtColor(painted, cv2.COLOR_RGB2BGR)
@@ -187,6 +195,12 @@ class Stylizer:
         least = 2 * multiple  # what the graphs are exported for
         up = [max(least, -(-side // multiple) * multiple) for side in (height, width)]
         return up[0], up[1]
+
+    def _lies(self, picture: Pixels) -> tuple[Torus, Place, Turn]:
+        """On which canvas a picture lies, where, and how that is turned."""
+        torus = self._torus(*picture.shape[:2])
+        place = _place_of(picture, torus.size)
+        return torus, place, torus.turn(place) if self.turns else (0, 0)
 
     def _torus(self, height: int, width: int) -> Torus:
         return Torus(height, width, self.bundle.manifest.frame.multiple_of)

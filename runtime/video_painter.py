@@ -38,7 +38,8 @@ class VideoPainter:
     def __init__(self, stylizer: Stylizer, steady: bool = False) -> None:
         self.stylizer = stylizer
         multiple = stylizer.bundle.manifest.frame.multiple_of
-        self.easel = Easel(stylizer.paint, multiple) if stylizer.wraps else None
+        turns = stylizer.turns
+        self.easel = Easel(stylizer.paint, multiple, turns=turns) if stylizer.wraps else None
         self.steady = Steady() if steady else None
 
     @property
@@ -65,9 +66,10 @@ class VideoPainter:
 
     def paint(self, prepared: Prepared) -> Picture:
         """Paints it; may be called from several threads."""
-        if prepared.laid is None:
+        laid = prepared.laid
+        if laid is None:
             return self.stylizer(rgb_of(prepared.picture))
-        return self.stylizer.paint(prepared.laid.picture, prepared.laid.motion.renewed)
+        return self.stylizer.paint(laid.picture, laid.motion.renewed, laid.turn)
 
     def finish(self, prepared: Prepared, painting: Callable[[], Picture] | None) -> Picture:
         """Returns what to show, of a painting if there is one; in the order of the frames."""

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ...canvas.layout import Piece
     from ...pictures import Frames, Pixels
     from ..strokes.canvases import Plans
+    from ..strokes.torus import Turn
     from ..yuv import Array, Yuv
 
 
@@ -45,7 +46,9 @@ class PartEngine(Protocol):
 
     paints_parts: bool
 
-    def __call__(self, frames: Frames, *, needed: Pixels | None = None) -> Frames:
+    def __call__(
+        self, frames: Frames, *, needed: Pixels | None = None, turn: Turn = (0, 0)
+    ) -> Frames:
         """Paints uint8 RGB [1, H, W, 3] where ``needed``, uint8 [H, W], is 255."""
         ...
 
@@ -56,6 +59,8 @@ class PlaneEngine(Protocol):
 
     paints_planes: bool
 
-    def planes(self, frames: Frames, to_rgb: Array, needed: Pixels | None = None) -> Yuv:
+    def planes(
+        self, frames: Frames, to_rgb: Array, needed: Pixels | None = None, turn: Turn = (0, 0)
+    ) -> Yuv:
         """Paints uint8 RGB [1, H, W, 3] as planes that mean RGB by ``to_rgb``."""
         ...

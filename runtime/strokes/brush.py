@@ -22,6 +22,7 @@ from .loops.compiling import seal
 from .loops.marks import mix
 from .loops.pixels import paint_pixels
 from .loops.tables import BUNCH, Bench, Look, Out, Paint, Plan, Tables, Where
+from .torus import Turn, turned
 
 if TYPE_CHECKING:
     from ..backends.protocols import Engine
@@ -69,7 +70,11 @@ class Brush:
         seal()
 
     def __call__(
-        self, frames: Frames, piece: Piece | None = None, needed: Array | None = None
+        self,
+        frames: Frames,
+        piece: Piece | None = None,
+        needed: Array | None = None,
+        turn: Turn = (0, 0),
     ) -> Frames:
         """Paints uint8 RGB [1, H, W, 3], which may be a piece of a larger picture.
 
@@ -78,19 +83,22 @@ class Brush:
             piece: Where it is in the larger one.
             needed: uint8 [H, W]: 255 where a pixel is needed, else 0; there may be anything. All
                 are needed without it.
+            turn: Of the canvas, if that goes on over its borders.
         """
         tables = self.laid(frames.shape[1], frames.shape[2], piece)
         out = self._rgb(tables)
-        self._paint(frames, needed, tables, out)
-        return out.pixels.reshape(frames.shape)
+        self._paint(frames, needed, tables, out, turn)
+        return turned(out.pixels.reshape(frames.shape[1:]), turn)[None]
 
-    def planes(self, frames: Frames, to_rgb: Array, needed: Array | None = None) -> Yuv:
+    def planes(
+        self, frames: Frames, to_rgb: Array, needed: Array | None = None, turn: Turn = (0, 0)
+    ) -> Yuv:
         """Paints planes; see ``__call__`` and ``Yuv``."""
         height, width = frames.shape[1:3]
         luma, chroma = np.empty((height, width), np.uint8), np.empty((height // 2, width), np.uint8)
         out = Out(luma, chroma, np.linalg.inv(to_rgb)[:3].astype(np.float32))
-        self._paint(frames, needed, self.laid(height, width), out)
-        return Yuv(luma, chroma.reshape(height // 2, width // 2, 2), to_rgb)
+        self._paint(frames, needed, self.laid(height, width), out, turn)
+        return turned(Yuv(luma, chroma.reshape(height // 2, width // 2, 2), to_rgb), turn)
 
     def plan(self, frames: Frames) -> Plans:
         """Returns the plan of a frame."""
@@ -124,11 +132,15 @@ class Brush:
 
         self._share(len(tables.ground), work)
 
-    def _paint(self, frames: Frames, needed: Array | None, tables: Tables, out: Out) -> None:
-        plan = self.planner(frames)
+    def _paint(
+        self, frames: Frames, needed: Array | None, tables: Tables, out: Out, turn: Turn
+    ) -> None:
+        """Paints on the canvas as it was laid, by the plan of a frame on it as it is turned."""
+        back = -turn[0], -turn[1]
+        plan = np.roll(self.planner(frames), [at // CELL for at in turn], (2, 3))
         if needed is None:
             needed = np.full(frames.shape[1:3], 255, np.uint8)
-        where = self._where(tables, needed)
+        where = self._where(tables, turned(needed, back))
         self.paint(self.mix(plan, tables, where), tables, where, out)
 
     def _rgb(self, tables: Tables) -> Out:

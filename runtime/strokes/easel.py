@@ -14,7 +14,7 @@ from .follow import Follow
 from .hold import Hold
 from .shift import Place, loops
 from .still import Still
-from .torus import Torus
+from .torus import Torus, Turn
 from .watch import Motion, Watch
 
 Array = npt.NDArray[Any]
@@ -25,6 +25,7 @@ class Laid(NamedTuple):
 
     picture: Picture  # of the whole canvas
     place: Place
+    turn: Turn  # of the canvas
     torus: Torus
     motion: Motion
     state: dict[str, Array]  # after it, but for what is held
@@ -40,12 +41,18 @@ class Easel:
         painter: Paints pictures of the canvas's size, on a canvas that goes on over its borders.
         multiple: What the sides of what it paints must be multiples of.
         hold: Whether paint is held where things move, see ``Hold``.
+        turns: Whether the painter paints on canvases that are turned, too; it takes ``turn`` then.
     """
 
     def __init__(
-        self, painter: Callable[[Picture], Picture], multiple: int = 32, hold: bool = True
+        self,
+        painter: Callable[..., Picture],
+        multiple: int = 32,
+        hold: bool = True,
+        turns: bool = False,
     ) -> None:
-        self.painter, self.multiple = painter, multiple
+        self.painter, self.multiple, self.turns = painter, multiple, turns
+        self.turn = self.finished_turn = (0, 0)  # of the frames prepared last, and finished last
         self.follow, self.still, self.watch = Follow(), Still(), Watch()
         self.hold = Hold() if hold else None
         self.torus: Torus | None = None
@@ -65,15 +72,18 @@ class Easel:
             self.torus = Torus(height, width, self.multiple)
             self.follow, self.still, self.watch = Follow(), Still(), Watch()
         place = self.follow(picture)
-        picture = self.still(self.torus.lay(picture, place))
+        before, self.turn = self.turn, self._turn(place)
+        for part in (self.still, self.watch):
+            part.turn(_further(before, self.turn))
+        picture = self.still(self.torus.lay(picture, place, self.turn))
         motion = self.watch(self.still.reduced()) if self.hold else Motion(None)
         if skipped:
             self.watch.forget()
-        return Laid(picture, place, self.torus, motion, self._state())
+        return Laid(picture, place, self.turn, self.torus, motion, self._state())
 
     def paint(self, laid: Laid) -> Picture:
         """Paints the whole canvas."""
-        return self.painter(laid.picture)
+        return self.painter(laid.picture, **({"turn": laid.turn} if self.turns else {}))
 
     def finish(self, laid: Laid, painting: Callable[[], Picture] | None) -> Picture:
         """Cuts what is shown of the frame out.
@@ -84,12 +94,13 @@ class Easel:
                 for none.
         """
         if self.hold:
+            self.hold.turn(_further(self.finished_turn, laid.turn))
             shown = self.hold(laid.motion, painting)
         else:
             assert painting is not None
             shown = painting()
         self._finish(laid)
-        return laid.torus.cut(shown, laid.place)
+        return laid.torus.cut(shown, laid.place, laid.turn)
 
     def skip(self, laid: Laid) -> None:
         """Takes note of a frame that is shown unpainted, and was prepared as such."""
@@ -111,13 +122,17 @@ class Easel:
             part.restore(part_of(state, name))
         if self.hold:
             self.hold.restore(part_of(state, "hold"))
+        self.turn = self.finished_turn = self._turn(self.follow.place)
+
+    def _turn(self, place: Place) -> Turn:
+        return self.torus.turn(place) if self.torus and self.turns else (0, 0)
 
     def _parts(self) -> dict[str, Follow | Still | Watch]:
         parts: dict[str, Follow | Still | Watch] = {"follow": self.follow, "still": self.still}
         return parts | ({"watch": self.watch} if self.hold else {})
 
     def _finish(self, laid: Laid) -> None:
-        held = self.hold.state() if self.hold else {}
+        held, self.finished_turn = self.hold.state() if self.hold else {}, laid.turn
         self.finished = laid.state | {f"hold.{key}": value for key, value in held.items()}
 
     def _state(self) -> dict[str, Array]:
@@ -126,6 +141,10 @@ class Easel:
         for name, part in self._parts().items():
             state |= {f"{name}.{key}": value for key, value in part.state().items()}
         return state
+
+
+def _further(before: Turn, turn: Turn) -> Turn:
+    return turn[0] - before[0], turn[1] - before[1]
 
 
 def part_of(state: dict[str, Array], name: str) -> dict[str, Array]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..yuv import Picture, kept, mapped, parts_of, restored, shrunk
 from .flow import AROUND, CELL, looked_up, mask_of, middles
 from .shift import loops
+from .torus import Turn, turned
 from .watch import Motion
 
 Array = npt.NDArray[Any]
@@ -61,6 +62,11 @@ class Hold:
                 cv2.copyTo(anew, shrunk(motion.renewed, share), part)
         self.shown = shown
         return shown
+
+    def turn(self, by: Turn) -> None:
+        """Goes on with pictures of a canvas that is turned further."""
+        if self.shown is not None:
+            self.shown = turned(self.shown, by)
 
     def forget(self) -> None:
         """Holds nothing any longer."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ...pictures import Pixels
 from ..yuv import Picture, Yuv, kept, mapped, parts_of, restored
+from .torus import Turn, turned
 
 Array = npt.NDArray[Any]
 
@@ -65,6 +66,12 @@ class Still:
     def reduced(self) -> Pixels:
         """Returns what is painted, see ``reduced``."""
         return self.small.clip(0, 255).astype(np.uint8)
+
+    def turn(self, by: Turn) -> None:
+        """Goes on with frames on a canvas that is turned further."""
+        if self.kept is not None:
+            self.kept, self.busy = turned(self.kept, by), turned(self.busy, by, CELL)
+            self.small, self.drift = (turned(one, by, _BLOCK) for one in (self.small, self.drift))
 
     def state(self) -> dict[str, Array]:
         """Returns all that the next frame depends on; nothing before the first."""

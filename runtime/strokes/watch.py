@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ...pictures import Pixels
 from .flow import AROUND, CELL, flow_of, followed, mask_of
 from .patches import TURNS, due_of, reach_of
+from .torus import Turn, turned
 
 Array = npt.NDArray[Any]
 
@@ -78,6 +79,11 @@ class Watch:
         # Patches to the pixel: steps of cells would be seen at the ends of marks.
         patches: Array = due_of(size, turns) & old.repeat(CELL, 1).repeat(CELL, 0)
         return Motion(flow, np.bitwise_or(contour, patches))
+
+    def turn(self, by: Turn) -> None:
+        """Goes on with pictures of a canvas that is turned further."""
+        self.small, self.source = (turned(one, by, CELL) for one in (self.small, self.source))
+        self.stale = turned(self.stale, by, CELL)
 
     def forget(self) -> None:
         """Has the next picture painted wholly."""

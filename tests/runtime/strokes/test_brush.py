@@ -43,6 +43,13 @@ class Planned:
         return self.made
 
 
+class Planner(Planned):
+    """Plans by a graph that also paints."""
+
+    def __call__(self, frames):
+        return self.made.plan(frames)
+
+
 @pytest.fixture(scope="module")
 def frame(photos):
     return np.ascontiguousarray(read_picture(photos / "00.jpg")[0][None, :96, :128])
@@ -71,6 +78,16 @@ def test_a_piece_has_the_marks_of_the_whole(artifact, frame):
     graph = OnnxRuntimeEngine(path, 1, "cpu", canvases)
     painted = Brush(Planned(graph.plan(frame)), canvases, 1)(frame, piece)
     assert np.abs(painted.astype(int) - graph(frame, piece)).max() <= 2
+
+
+def test_a_canvas_is_turned_and_the_plan_is_made_of_what_is_seen(artifact, frame):
+    bundle, path = artifact
+    canvases, turn = Canvases.of(bundle, wrap=True), (32, 64)
+    graph = OnnxRuntimeEngine(path, 1, "cpu", canvases)
+    painted = Brush(Planner(graph), canvases, 1)(frame, turn=turn)
+    plan = np.roll(graph.plan(frame), [at // 4 for at in turn], (2, 3))
+    laid = Brush(Planned(plan), canvases, 1)(frame)
+    assert np.array_equal(painted, np.roll(laid, [-at for at in turn], (1, 2)))
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pleinair.bundle.manifest import Strokes
 from pleinair.canvas.hand import MONET
 from pleinair.canvas.layout import scale_of
@@ -13,7 +16,7 @@ from pleinair.pictures import Pixels, read_picture
 from pleinair.runtime.strokes.canvases import Canvases
 from pleinair.runtime.strokes.easel import Easel
 from pleinair.runtime.strokes.follow import Follow
-from pleinair.runtime.strokes.torus import Torus
+from pleinair.runtime.strokes.torus import Torus, Turn
 
 PHOTOS = sorted((Path(__file__).parents[2] / "data" / "photos").iterdir())
 WIDTH, HEIGHT = 320, 192
@@ -121,8 +124,18 @@ def marks_on(picture: Pixels) -> Pixels:
     return (picture // 2 + 64 + grain).clip(0, 255).astype(np.uint8)
 
 
-def test_marks_stay_on_the_scene() -> None:
-    easel, picture = Easel(marks_on), scene()
+def turning_marks_on(picture: Pixels, turn: Turn) -> Pixels:
+    """The same painter, which paints on canvases that are turned, too."""
+    back = -turn[0], -turn[1]
+    return np.roll(marks_on(np.roll(picture, turn, (0, 1))), back, (0, 1))
+
+
+EASELS = [lambda: Easel(marks_on), lambda: Easel(turning_marks_on, turns=True)]
+
+
+@pytest.mark.parametrize("make", EASELS, ids=["fixed", "turns"])
+def test_marks_stay_on_the_scene(make: Callable[[], Easel]) -> None:
+    easel, picture = make(), scene()
     easel(view(picture, 0, 0, grain=0))
     for frame in range(1, 12):
         shown = easel(view(picture, 5 * frame, 9 * frame, grain=0))
@@ -144,9 +157,10 @@ def test_a_frame_of_another_size_begins_anew() -> None:
     assert easel(view(picture, 0, 0)).shape == (HEIGHT, WIDTH, 3)
 
 
-def test_the_easel_goes_on_from_a_state() -> None:
-    frames = [view(scene(), 0.3 * frame, 1.7 * frame) for frame in range(16)]
-    whole, first, second = Easel(marks_on), Easel(marks_on), Easel(marks_on)
+@pytest.mark.parametrize("make", EASELS, ids=["fixed", "turns"])
+def test_the_easel_goes_on_from_a_state(make: Callable[[], Easel]) -> None:
+    frames = [view(scene(), 0.3 * frame, 5.7 * frame) for frame in range(16)]
+    whole, first, second = make(), make(), make()
     shown = [whole(frame) for frame in frames]
     assert first.state() == {}
     second.restore({})
@@ -158,6 +172,49 @@ def test_the_easel_goes_on_from_a_state() -> None:
         assert np.array_equal(second(frame), expected)
     painting = partial(first.paint, ahead) if ahead.motion.painted else None
     assert np.array_equal(first.finish(ahead, painting), shown[7])
+
+
+def test_a_canvas_that_is_turned_shows_the_same() -> None:
+    """But for the border of the other, which the frames cross."""
+    fixed, turns = Easel(marks_on, hold=False), Easel(turning_marks_on, hold=False, turns=True)
+    for frame in range(14):
+        seen = view(scene(), 4 * frame, 9 * frame, grain=0)
+        apart = np.abs(turns(seen).astype(int) - fixed(seen))
+        assert (apart > 0).mean() < 0.001
+        assert apart.max() <= 4
+    assert turns.turn != (0, 0)
+
+
+def test_paint_that_moves_is_not_torn_at_the_border_of_the_canvas() -> None:
+    """A scene comes nearer, after the camera has gone so far that the border is in the picture."""
+    torn = []
+    for make in EASELS:
+        easel, picture = make(), cv2.GaussianBlur(scene(), (0, 0), 5)
+        for frame in range(16):
+            easel(view(picture, 0, 9 * frame, grain=0))
+        for frame in range(24):
+            grown = cv2.getRotationMatrix2D((160, 96), 0, 1 + 0.01 * frame)
+            seen = view(picture, 0, 135, grain=0)
+            shown = easel(
+                cv2.warpAffine(seen, grown, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+            )
+        steps = np.abs(np.diff(shown.astype(int).mean(2), axis=1)).mean(0)
+        at = Torus(HEIGHT, WIDTH).size[1] - Torus(HEIGHT, WIDTH).before[1] - 135
+        torn.append(steps[at - 3 : at + 2].max() / np.median(steps))
+    assert torn[1] < torn[0]
+
+
+@given(st.tuples(st.floats(-5000, 5000), st.floats(-5000, 5000)))
+def test_a_turned_canvas_has_the_frame_within_its_borders(place: tuple[float, float]) -> None:
+    torus = Torus(90, 160)
+    turn = torus.turn(place)
+    for at, by, side, begin, length in zip(
+        place, turn, torus.size, torus.before, torus.frame, strict=True
+    ):
+        assert by % torus.multiple == 0
+        assert 0 <= by < side
+        off = (at - by + side / 2) % side - side / 2
+        assert 0 < begin + off < begin + off + length < side
 
 
 @pytest.mark.parametrize("height", [64, 360, 480, 720, 1080, 2160])
