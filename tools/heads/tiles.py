@@ -1,6 +1,6 @@
 """Cuts the tiles that teach a painter where heads are: pictures, and masks that are white on heads.
 
-    python tools/heads/tiles.py DATA OUT [--tiles 4000] [--labels labels.json]
+    python tools/heads/tiles.py DATA OUT [--tiles 8000] [--labels labels.json]
 
 DATA holds the pictures that the labels name. OUT gets ``photos`` and ``masks``, the two folders of
 a recipe with ``loss.plan_heads``. A quarter of the tiles shows heads where they are, a quarter has
@@ -162,7 +162,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--tiles", type=int, default=4000)
+    parser.add_argument("--tiles", type=int, default=8000)
     parser.add_argument("--labels", type=Path, default=Path(__file__).with_name("labels.json"))
     given = parser.parse_args()
     tiles = Tiles(given.data, json.loads(given.labels.read_text()))
