@@ -79,7 +79,8 @@ def train(
     if pictures or photos or hand:
         overrides += hand_changes(file, paintings, photographs, hand)
     overrides += changes
-    for stage in load_stages(file, overrides, parse_recipe):  # what is wrong is said at once
+    stages = load_stages(file, overrides, parse_recipe)
+    for stage in needed_stages(stages, start):  # what is wrong is said at once
         check_folders(stage.recipe.data)
     with needs("train"):
         stages = load_stages(file, overrides)

@@ -32,7 +32,7 @@ from pleinair.train.run import train
 from pleinair.train.shipped import RECIPES
 from pleinair.train.stages import load_stages
 
-RECIPE = RECIPES / "monet.toml"
+RECIPE, STAGE = RECIPES / "monet.toml", "light"
 GPU = {
     "data.workers": min(8, os.cpu_count() or 1),
     "optim.batch": 16,
@@ -133,7 +133,8 @@ def _features(data: Path) -> dict[str, Any]:
 def _recipe(changes: Mapping[str, Any], steps: int) -> Recipe:
     changes = {**changes, "optim.steps": steps}
     overrides = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
-    return load_stages(RECIPE, overrides)[-1].recipe
+    (light,) = (stage for stage in load_stages(RECIPE, overrides) if stage.name == STAGE)
+    return light.recipe
 
 
 def _pace(recipe: Recipe, out: Path, device: str, start: Path) -> tuple[float, float]:

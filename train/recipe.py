@@ -118,6 +118,8 @@ class LossSection(_Section):
     plan_colour: Weight = 0.0  # of strokes: colours as in the plan made by hand
     plan_detail: Weight = 0.0  # of strokes: how colours differ from those around, as in that plan
     plan_importance: bool = False  # of that plan: fine where VGG features are strong and rare
+    # of strokes: as the network that the run began with, but fine where targets are white (heads)
+    plan_heads: Weight = 0.0
     # The reverse direction works on pictures smaller by this factor, without the detail of strokes.
     reduced: int = Field(default=1, ge=1, le=8)
     colour: Weight = 0.0  # 16x16 averages stay, both generators
@@ -147,9 +149,15 @@ class LossSection(_Section):
 
     def at(self, share: float) -> dict[str, float]:
         """Returns each loss's weight after this share of the run's steps."""
-        named = {name: getattr(self, name) for name in _WEIGHTS}
+        named = {name: getattr(self, name) for name in self.weights}
         named["cycle_back"] = self.back_weight
         return {name: _at(weight, share) for name, weight in named.items()}
+
+    @property
+    def weights(self) -> list[str]:
+        """The names of all weights."""
+        fields = type(self).model_fields.items()
+        return [name for name, field in fields if Ramp in get_args(field.annotation)]
 
     @property
     def two_sided(self) -> bool:
@@ -165,11 +173,6 @@ class LossSection(_Section):
     def on_features(self) -> bool:
         """Whether a loss on VGG features of paintings has a weight above zero."""
         return bool(self.projected or self.style or self.content)
-
-
-_WEIGHTS = tuple(
-    name for name, field in LossSection.model_fields.items() if Ramp in get_args(field.annotation)
-)
 
 
 def _at(weight: Weight, share: float) -> float:

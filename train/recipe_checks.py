@@ -25,6 +25,7 @@ def check_recipe(recipe: Recipe) -> None:
     """
     _check_names(recipe)
     _check_data(recipe)
+    _check_heads(recipe)
     loss, distil = recipe.loss, recipe.distil
     if (loss.needs_vgg or distil.content or distil.style) and loss.vgg is None:
         raise TrainingError(
@@ -55,7 +56,7 @@ def check_recipe(recipe: Recipe) -> None:
             "loss.reduced makes the way back smaller: set cycle_back, paired and colour to 0"
         )
     learns = loss.adversarial or loss.projected or loss.style or loss.paired or loss.by_hand
-    if not (learns or distil.offline):
+    if not (learns or distil.offline or loss.plan_heads):
         raise TrainingError(
             f"loss.adversarial, projected, style, paired, {', '.join(loss.BY_HAND)} are all 0:"
             " nothing to learn"
@@ -64,6 +65,24 @@ def check_recipe(recipe: Recipe) -> None:
         raise TrainingError("optim.policy plateau follows the KID: set evaluate.every")
     if recipe.optim.policy == "plateau" and recipe.optim.warmup:
         raise TrainingError("optim.policy plateau has no warmup")
+
+
+def _check_heads(recipe: Recipe) -> None:
+    """Checks a recipe that teaches a painter with strokes where heads are, and nothing else."""
+    loss = recipe.loss
+    if not loss.plan_heads:
+        return
+    if recipe.model.generator != "strokes" or recipe.optim.quantize or recipe.distil.on:
+        raise TrainingError(
+            "loss.plan_heads is for model.generator strokes, without optim.quantize and [distil]"
+        )
+    if recipe.data.mode != "aligned":
+        raise TrainingError(
+            "loss.plan_heads needs data.mode aligned: the targets are masks, white on heads"
+        )
+    others = [name for name in loss.weights if name != "plan_heads" and getattr(loss, name)]
+    if others:
+        raise TrainingError(f"loss.plan_heads learns alone: set {', '.join(others)} to 0")
 
 
 def _check_names(recipe: Recipe) -> None:

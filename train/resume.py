@@ -10,6 +10,7 @@ from ..bundle.resolve import PAINTERS, Kind, resolve
 from ..errors import TrainingError, last_line
 from ..networks.checkpoint import BEFORE, LAST, generator_file, load_state
 from ..networks.load import load_painter
+from ..networks.strokes import planner
 from ..progress import Say
 from .recipe import Recipe
 from .trainer import FORMAT, Trainer
@@ -19,6 +20,9 @@ def start_from(trainer: Trainer, path: Path) -> None:
     """Loads a generator to fine-tune, with the reverse generator in the same folder if any."""
     found, model = resolve(path, *PAINTERS), trainer.recipe.model
     _load_into(trainer, "generator", path, model.generator)
+    if "kept" in trainer.networks:
+        learning = planner(trainer.networks["generator"])
+        trainer.networks["kept"].load_state_dict(learning.state_dict())
     if "reverse" not in trainer.networks or found.kind is Kind.BUNDLE:
         return
     reverse = found.checkpoint.with_name(generator_file("reverse"))

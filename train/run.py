@@ -101,6 +101,8 @@ def _train(
     else:
         if init:
             start_from(trainer, init)
+        elif recipe.loss.plan_heads:
+            raise TrainingError("loss.plan_heads refines a trained painter: name it with --init")
         trainer.measure_target()
         if first:
             path = out / "recipe.json"

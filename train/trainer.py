@@ -6,6 +6,7 @@ generators, the discriminators and a student.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -22,9 +23,7 @@ from .. import __version__
 from ..errors import TrainingError
 from ..networks.generators import EdgeGenerator, create_generator, options_of
 from ..networks.load import FORMAT as GENERATOR_FORMAT
-from ..networks.load import load_generator
-from ..networks.painter import stride_of
-from ..networks.strokes import StrokeGenerator
+from ..networks.strokes import StrokeGenerator, planner
 from ..networks.weights import halved
 from .data.loader import Batch, TrainingPictures
 from .discriminators import FeatureDiscriminator
@@ -33,7 +32,7 @@ from .features import VGG16, channels_of
 from .image_pool import ImagePool
 from .importance import LAYER
 from .losses.cyclegan import DiscriminatorLosses, Draw, GeneratorLosses, Made, make_discriminators
-from .losses.distil import StudentLosses
+from .losses.distil import StudentLosses, load_teacher
 from .losses.terms import MeanGramStyle
 from .optimizers import make_scheduler, match_layout
 from .recipe import Recipe
@@ -107,13 +106,12 @@ class Trainer:
             self.style = MeanGramStyle(channels).to(self.fabric.device)
             self.networks["style"] = self.style
         if distil.teacher:
-            teacher = load_generator(distil.teacher).generator
-            if self.recipe.data.crop % stride_of(teacher):
-                raise TrainingError(
-                    f"data.crop {self.recipe.data.crop} is not a multiple of {stride_of(teacher)},"
-                    f" which the teacher {distil.teacher} needs"
-                )
-            self.teacher = self._place(teacher.eval().requires_grad_(False))
+            self.teacher = load_teacher(distil.teacher, self.recipe.data.crop)
+        elif loss.plan_heads:
+            self.teacher = copy.deepcopy(planner(self.networks["generator"]))
+            self.networks["kept"] = self.teacher
+        if self.teacher is not None:
+            self._place(self.teacher.eval().requires_grad_(False))
 
     def _make_averages(self) -> None:
         """Creates the moving averages of all generators, which are exported."""

@@ -1,4 +1,4 @@
-"""Every recipe that comes with pleinair starts: it finds its folders and takes a real step."""
+"""Every stage of every recipe that comes with pleinair finds its folders and takes a real step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pleinair.networks.checkpoint import load_state
 from pleinair.pictures import list_pictures, read_picture, write_picture
 from pleinair.train.recipe import Recipe
 from pleinair.train.run import train
-from pleinair.train.stages import load_stages
+from pleinair.train.stages import Stage, load_stages
 
 DATA = Path(__file__).parent.parent / "data"
 RECIPES = {path.stem: path for path in (DATA.parent.parent / "recipes").glob("*.toml")}
@@ -22,9 +22,11 @@ SMALL = ("data.crop=32", "data.workers=0", "model.ndf=4", "optim.steps=1", "opti
 HERE = ("compute.devices=1", "compute.compile=false")
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe without its stages."""
-    return load_stages(path, overrides)[-1].recipe
+STAGES = [(name, n) for name in sorted(RECIPES) for n in range(len(load_stages(RECIPES[name])))]
+
+
+def load_stage(path: Path, n: int, overrides: Sequence[str] = ()) -> Stage:
+    return load_stages(path, overrides)[n]
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +39,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     pairs = [np.hstack(both) for both in zip(photos, paintings, strict=True)]
     for pictures, folders in (
-        (photos, ("photos", "held_out", "trainB", "testB", "test")),
+        (photos, ("photos", "photos_and_people", "held_out", "trainB", "testB", "test")),
         (paintings, ("paintings", "trainA", "testA")),
+        (photos, ("heads/photos", "heads/masks")),
         (pairs, ("train",)),
     ):
         for folder in folders:
@@ -47,9 +50,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def shrunk(path: Path, data: Path, vgg: Path, teacher: Path) -> Recipe:
-    """A recipe that one step of takes a second."""
-    recipe, changes = load_recipe(path), {"data.root": str(data)}
+def shrunk(path: Path, n: int, data: Path, vgg: Path, teacher: Path) -> Recipe:
+    """A stage's recipe that one step of takes a second."""
+    recipe, changes = load_stage(path, n).recipe, {"data.root": str(data)}
     if recipe.loss.vgg:
         changes["loss.vgg"] = str(vgg)
     if recipe.distil.teacher:
@@ -61,15 +64,17 @@ def shrunk(path: Path, data: Path, vgg: Path, teacher: Path) -> Recipe:
         overrides.append("model.ngf=4")
     if recipe.model.discriminator == "masses":  # which looks at pictures much smaller
         overrides.append("data.crop=64")
-    return load_recipe(path, [*SMALL, *HERE, *overrides])
+    return load_stage(path, n, [*SMALL, *HERE, *overrides]).recipe
 
 
-@pytest.mark.parametrize("name", sorted(RECIPES))
-def test_a_recipe_takes_a_step(
-    name: str, data: Path, vgg: Path, teacher: Path, tmp_path: Path
+@pytest.mark.parametrize(("name", "n"), STAGES)
+def test_a_stage_takes_a_step(
+    name: str, n: int, data: Path, vgg: Path, teacher: Path, tmp_path: Path
 ) -> None:
-    recipe = shrunk(RECIPES[name], data, vgg, teacher)
+    recipe = shrunk(RECIPES[name], n, data, vgg, teacher)
     init = teacher if recipe.optim.quantize else None  # what is quantized was trained before
+    if recipe.loss.plan_heads:
+        init = Path("monet")
     assert train(recipe, tmp_path, "cpu", init) == tmp_path / "generator.pt"
     state = load_state(tmp_path / "checkpoint.pt")
     assert state["step"] == 1

@@ -22,6 +22,7 @@ from ..importance import LAYER, importance
 from ..recipe import LossSection, Recipe
 from . import terms as losses
 from .distil import distil_terms
+from .heads import plan_heads
 from .terms import OBJECTIVES, MeanGramStyle
 
 Weights = Mapping[str, float]
@@ -88,12 +89,17 @@ class GeneratorLosses(nn.Module):
         Args:
             source: (B, 3, H, W) in [-1, 1].
             target: The same, of the other domain.
-            teacher_output: A teacher's painting of ``source``, if there is a teacher.
+            teacher_output: A teacher's painting of ``source``, if there is a teacher; for
+                ``plan_heads`` the kept network's plan.
             draw: The random choices of this step.
             weight: The current weight of each loss.
         """
         discriminators, vgg, _ = self.others
         terms: Terms = {}
+        if self.loss.plan_heads:
+            assert teacher_output is not None and isinstance(self.generator, StrokeGenerator)
+            apart = plan_heads(self.generator.network(source), teacher_output, target)
+            return Made({"plan_heads": weight["plan_heads"] * apart}, None, None, [])
         same_target = kept = None
         if self.loss.by_hand:
             plan = self._plan(terms, weight, source)

@@ -6,12 +6,32 @@ the teacher's picture are enough; a student's own game against a discriminator a
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
+from ...errors import TrainingError
+from ...networks.load import load_generator
+from ...networks.painter import stride_of
 from ..features import VGG16
 from ..recipe import DistilSection, LossSection, Recipe
 from . import terms as losses
+
+
+def load_teacher(path: Path, crop: int) -> nn.Module:
+    """Loads a generator that paints the targets of crops with this side.
+
+    Raises:
+        TrainingError: It needs crops of another size.
+    """
+    teacher = load_generator(path).generator
+    if crop % stride_of(teacher):
+        raise TrainingError(
+            f"data.crop {crop} is not a multiple of {stride_of(teacher)}, which the teacher {path}"
+            " needs"
+        )
+    return teacher
 
 
 def distil_terms(
