@@ -150,8 +150,8 @@ class Stylizer:
         frame = picture if self.color == "rgb" else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
         height, width = picture.shape[:2]
         if self.wraps and not piece:
-            torus, *there = self._lies(picture)
-            frame = torus.lay(frame, *there)
+            torus, place, turn = self._lies(picture)
+            frame = torus.lay(frame, place, turn)
         else:
             rows, columns = self._padded(height, width)
             below, right = rows - height, columns - width

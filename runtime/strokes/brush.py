@@ -88,7 +88,8 @@ class Brush:
         tables = self.laid(frames.shape[1], frames.shape[2], piece)
         out = self._rgb(tables)
         self._paint(frames, needed, tables, out, turn)
-        return turned(out.pixels.reshape(frames.shape[1:]), turn)[None]
+        painted: Frames = turned(out.pixels.reshape(frames.shape[1:]), turn)[None]
+        return painted
 
     def planes(
         self, frames: Frames, to_rgb: Array, needed: Array | None = None, turn: Turn = (0, 0)
@@ -98,7 +99,8 @@ class Brush:
         luma, chroma = np.empty((height, width), np.uint8), np.empty((height // 2, width), np.uint8)
         out = Out(luma, chroma, np.linalg.inv(to_rgb)[:3].astype(np.float32))
         self._paint(frames, needed, self.laid(height, width), out, turn)
-        return turned(Yuv(luma, chroma.reshape(height // 2, width // 2, 2), to_rgb), turn)
+        planes: Yuv = turned(Yuv(luma, chroma.reshape(height // 2, width // 2, 2), to_rgb), turn)
+        return planes
 
     def plan(self, frames: Frames) -> Plans:
         """Returns the plan of a frame."""

@@ -122,7 +122,9 @@ class Easel:
             part.restore(part_of(state, name))
         if self.hold:
             self.hold.restore(part_of(state, "hold"))
-        self.turn = self.finished_turn = self._turn(self.follow.place)
+        self.turn = self.finished_turn = self._turn(
+            (float(self.follow.place[0]), float(self.follow.place[1]))
+        )
 
     def _turn(self, place: Place) -> Turn:
         return self.torus.turn(place) if self.torus and self.turns else (0, 0)

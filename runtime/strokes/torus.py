@@ -91,7 +91,7 @@ class Torus:
         return wide
 
 
-def turned(picture: Picture, by: Turn, every: int = 1) -> Picture:
+def turned(picture: Any, by: Turn, every: int = 1) -> Any:
     """Turns a canvas further.
 
     Args:

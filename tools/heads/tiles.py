@@ -79,7 +79,7 @@ class Tiles:
         size = np.array(picture.shape[1::-1])
         place = rng.uniform(0.15, 0.85, 2) * SIDE
         place = place.clip(SIDE - (size - centre) * scale, centre * scale)  # within the picture
-        turn = cv2.getRotationMatrix2D(centre, angle, scale)
+        turn = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), angle, scale)
         turn[:, 2] += place - centre
         if scale < 0.7:  # sampling alone would alias
             picture = cv2.GaussianBlur(picture, (0, 0), 0.4 / scale)
@@ -103,11 +103,12 @@ class Tiles:
 
     def _oval(self) -> Pixels:
         """Draws a mask of the size of a head."""
-        radii = np.exp(self.rng.uniform(*np.log([15, 110]), 2))
+        radii = np.exp(self.rng.uniform(math.log(15), math.log(110), 2))
         centre = self.rng.uniform(0.1, 0.9, 2) * SIDE
         y, x = np.mgrid[:SIDE, :SIDE]
         away = np.hypot((x - centre[0]) / radii[0], (y - centre[1]) / radii[1])
-        return np.clip((1.2 - away) / 0.35, 0, 1).astype(np.float32)
+        oval: Pixels = np.clip((1.2 - away) / 0.35, 0, 1).astype(np.float32)
+        return oval
 
     def _in_another_light(self, tile: Pixels) -> Pixels:
         """Changes exposure, saturation, contrast and the light's colour."""

@@ -21,7 +21,8 @@ MISSED = 2.0  # price of a fine mark that is missing, in those of a superfluous 
 
 def cells_of(mask: Tensor) -> Tensor:
     """Turns masks (B, 3, H, W) in [-1, 1], white on heads, into shares (B, 1, H/4, W/4)."""
-    return F.avg_pool2d((mask.mean(1, keepdim=True) + 1) / 2, 4)
+    cells: Tensor = F.avg_pool2d((mask.mean(1, keepdim=True) + 1) / 2, 4)
+    return cells
 
 
 def with_heads(plan: Tensor, heads: Tensor) -> Tensor:
@@ -39,7 +40,8 @@ def with_heads(plan: Tensor, heads: Tensor) -> Tensor:
     finest[:, :3] += CONTRAST * heads * (colour - blur(colour, AROUND))
     finest[:, 3:5] *= 1 - (1 - CALM) * heads
     finest[:, 5] = torch.lerp(finest[:, 5], torch.full_like(finest[:, 5], NEED), heads[:, 0])
-    return kinds.flatten(1, 2)
+    wanted: Tensor = kinds.flatten(1, 2)
+    return wanted
 
 
 def plan_heads(plan: Tensor, kept: Tensor, mask: Tensor) -> Tensor:
