@@ -332,7 +332,6 @@ def _wait_for_a_round(process, path) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.usefixtures("without_torch")
 def test_a_backend_is_measured_on_a_device(cli, quick, tmp_path):
     pytest.importorskip("openvino")
     found = quick(
