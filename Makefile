@@ -6,7 +6,7 @@ DEV_VENV := .venv
 DEV := $(DEV_VENV)/bin
 ENVIRONMENT := @$(PYTHON) .ci/environment.py
 
-.PHONY: demo test lint docs clean demo-environment environment
+.PHONY: demo test lint docs clean demo-environment environment tests-of-training other-tests
 
 # What the live filter needs, and OpenVINO, the fastest backend on most CPUs; no torch. Python
 # compiles what it imports when it does: the environment stays 30 MB smaller than with all of it.
@@ -21,12 +21,19 @@ demo: demo-environment
 
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder  # the order of tests/conftest.py
 
-# Two processes with a thread each take half the time of one with two. Training gets processes of its own: beside the
-# inference libraries it once ended in a segmentation fault, not explained.
+# Processes with a thread each take half the time of one with two. Training gets a process of its own: beside the
+# inference libraries it once ended in a segmentation fault, not explained. It uses what the others leave of the cores
+# while they wait; what it says is shown when it is over.
 test: export OMP_NUM_THREADS = 1
 test: environment
+	@$(MAKE) --no-print-directory -j 2 other-tests tests-of-training
+
+other-tests:
 	$(DEV)/python -m pytest $(PARALLEL) --ignore=tests/train
-	$(DEV)/python -m pytest $(PARALLEL) tests/train
+
+tests-of-training:
+	@said=$$(mktemp); $(DEV)/python -m pytest tests/train > $$said 2>&1; status=$$?; \
+	cat $$said; rm $$said; exit $$status
 
 # mypy takes the checkout folder's name for the package's, so it is shown a link of the right name.
 lint: environment

@@ -8,6 +8,7 @@ is in the manifest.
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ from .settings import Settings
 REFERENCES = tuple(Variant(name, "fp32", "onnx", "cpu") for name in ("torch", "onnxruntime"))
 _TOLERANCE, _CAP = 3.0, 60.0  # dB; stricter than ``verify``, which only looks for visible errors
 _WORST = 3
+_ALEXNET = "alexnet-owt-7be5be79.pth"  # its weights, as torchvision names them
 Lpips = Callable[[Iterable[tuple[Pixels, Pixels]]], float]
 
 
@@ -177,6 +179,12 @@ def measure_all(
         progress(done, len(same))
 
 
+def _torch_cache() -> Path:
+    """PyTorch's folder; to ask PyTorch itself takes seconds, as it is imported first."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser()
+
+
 def error_map(reference: Pixels, painted: Pixels, full: int) -> Pixels:
     """Colours each pixel by its channels' largest absolute error: black at 0, bright at ``full``.
 
@@ -226,12 +234,9 @@ def load_lpips() -> Lpips | None:
     """
     if not all(map(importlib.util.find_spec, ("torch", "torchvision", "torchmetrics"))):
         return None
-    import torch
-    from torchvision.models import AlexNet_Weights
-
-    file = AlexNet_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
-    if not Path(torch.hub.get_dir(), "checkpoints", file).is_file():
+    if not (_torch_cache() / "hub" / "checkpoints" / _ALEXNET).is_file():
         return None
+    import torch
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
     metric = LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)

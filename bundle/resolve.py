@@ -30,6 +30,7 @@ from .manifest import AGAIN, MANIFEST, no_manifest
 SHIPPED = Path(__file__).parent.parent / "models"
 GENERATOR: Final = "generator.pt"
 STUDENT: Final = "student.pt"
+WEIGHTS: Final = (".ckpt", ".pt", ".pth", ".safetensors")  # suffixes
 _STATE: Final = "checkpoint.pt"  # in every run after its first save
 _STAGES: Final = "stages"  # in a run whose recipe has several
 _PICKLED: Final = "data.pkl"  # in every zip that PyTorch writes
@@ -234,9 +235,9 @@ def _unknown_content(path: Path) -> PleinairError:
         return BundleError(f"{no_manifest(path)}; nor is it a run, which has {GENERATOR}")
     if is_special(path):
         return BundleError(f"{path} is a pipe, socket or device, no file; save what it gives first")
-    if instead := _what_instead(path):
+    if instead := left_instead(path):
         return BundleError(f"{path} is {instead}")
-    if path.suffix in (".ckpt", ".pt", ".pth", ".safetensors"):
+    if path.suffix in WEIGHTS:
         return TrainingError(
             f"{path} is not a readable checkpoint: it is cut short, or something else; train or"
             " download it again"
@@ -249,7 +250,7 @@ def _unknown_content(path: Path) -> PleinairError:
     )
 
 
-def _what_instead(path: Path) -> str:
+def left_instead(path: Path) -> str:
     """What a download left in place of a file, with the remedy; "" if it is none of that."""
     with path.open("rb") as file:
         start = file.read(64).lstrip().lower()

@@ -102,9 +102,9 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Turn a checkpoint of pytorch-CycleGAN-and-pix2pix into a generator's file for other verbs."""
-    from ..bundle.resolve import Kind, resolve
+    from ..bundle.importable import check_importable
 
-    resolve(checkpoint, Kind.CHECKPOINT)
+    check_importable(checkpoint)
     with needs("train"):
         from ..networks.foreign import import_checkpoint as run
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..bundle.resolve import Kind, resolve
+from ..bundle.importable import check_importable
 from ..errors import TrainingError, UsageError, already_exists
 from .checkpoint import load_state, save_atomically
 from .generators import create_generator
@@ -87,7 +87,7 @@ def _load(source: Path) -> dict[str, Any]:
 
 
 def _check_paths(source: Path, out: Path, overwrite: bool) -> None:
-    resolve(source, Kind.CHECKPOINT, Kind.WEIGHTS)
+    check_importable(source)
     if out.is_dir():
         raise UsageError(f"output {out} is a folder; give a file, e.g. {out / 'generator.pt'}")
     if out.exists() and out.samefile(source):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import signal
@@ -54,11 +56,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=order)
 
 
+def pytest_collection_finish() -> None:
+    """Has the garbage collector pass over what was imported; to look at it takes long each time."""
+    gc.collect()
+    gc.freeze()
+
+
+def _of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the processes of a run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cache_of_its_own(tmp_path_factory):
-    """What is measured in tests is neither read from the user's cache nor left there."""
+    """What is measured in tests is neither read from the user's cache nor left there.
+
+    The processes of a run share it, as a user's do: compiling the loops of strokes takes long.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(_of_the_run(tmp_path_factory) / "cache"))
         yield
 
 
@@ -153,13 +170,12 @@ def bundle(tmp_path) -> Path:
 
 @pytest.fixture(scope="session")
 def once_a_run(
-    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str, Callable[[Path], object]], Path]:
     """Makes a folder that the processes of a run share, as it takes long to make."""
     from filelock import FileLock
 
-    own = tmp_path_factory.getbasetemp()
-    shared = own if worker_id == "master" else own.parent
+    shared = _of_the_run(tmp_path_factory)
 
     def make(name: str, fill: Callable[[Path], object]) -> Path:
         folder = shared / name

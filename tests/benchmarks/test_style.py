@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 import torchvision
@@ -37,11 +39,11 @@ def test_no_paintings(mean_colour, tmp_path):
 
 def test_lpips_where_its_weights_are(photos, tmp_path, monkeypatch):
     """The weights below it are random here: the distance of equal pictures is 0 all the same."""
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     assert load_lpips() is None
     url = torchvision.models.AlexNet_Weights.IMAGENET1K_V1.url
-    file = tmp_path / "checkpoints" / url.rpartition("/")[2]
-    file.parent.mkdir()
+    file = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    file.parent.mkdir(parents=True)
     torch.save(torchvision.models.alexnet().state_dict(), file)
     lpips = load_lpips()
     photo = read_picture(list_pictures(photos)[0])[0]

@@ -155,7 +155,6 @@ VERBS = {
     "verify": ("verify", "{}"),
     "serve": ("serve", "{}", "--port", "0"),
     "train": ("train", "smoke", "--out", "out", "--init", "{}"),
-    "import": ("import", "{}", "--out", "out.pt"),
 }
 WRONG = {
     "monett": (2, "unknown model or path 'monett'; did you mean"),
@@ -189,11 +188,8 @@ def test_the_same_words_fail_with_the_same_sentence(
         assert (run.code, run.error()) == (code, str(expected.value))
     write_safetensors(Path("w.safetensors"))
     run = cli(*("w.safetensors" if part == "{}" else part for part in VERBS[verb]))
-    if verb == "import":  # the one that knows what to do with them
-        assert "w.safetensors" in run.error()
-    else:
-        assert run.code == 2
-        assert "but a file of bare weights; give the bundle or checkpoint that they" in run.error()
+    assert run.code == 2
+    assert "but a file of bare weights; give the bundle or checkpoint that they" in run.error()
     assert sorted(p.name for p in Path().iterdir()) == sorted([*before, "w.safetensors"])
 
 

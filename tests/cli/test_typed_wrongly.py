@@ -192,7 +192,7 @@ WALKED = [
     ("deploy jetson monet --out k --precision fp32", 2, "jetson has fp16, int8"),
     ("deploy jetson monet --out k --precision int4", 2, "did you mean 'int8'?"),
     ("deploy docker", 2, "'docker' is not a verb of pleinair deploy"),
-    ("import film.mp4 --out m.pt", 1, PICTURE),
+    ("import film.mp4 --out m.pt", 1, "is not a checkpoint but a video"),
     ("evaluate monet photos", 2, "pictures are an option: --data FOLDER"),
     ("bench monet van-gogh --out b", 2, "give one model at a time"),
     ("bench monet --out b --rounds 3", 2, "has no option --rounds"),

@@ -452,6 +452,13 @@ def test_the_verb(save, tmp_path: Path, cli) -> None:
     assert "unet_128 with norm batch, ngf 2" in run.out
 
 
+def test_the_verb_takes_safetensors(tmp_path: Path, cli) -> None:
+    source = write_safetensors(tmp_path / "net.safetensors", Resnet(6, "none").state)
+    run = cli("import", source, "--out", tmp_path / "g.pt")
+    assert run.code == 0, run.err
+    assert "resnet_6blocks" in run.out
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
