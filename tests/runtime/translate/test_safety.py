@@ -385,7 +385,7 @@ def test_a_link_in_place_of_the_notes_leads_nowhere(tmp_path, clip, photos, name
     out.parent.mkdir(exist_ok=True)
     notes = out.with_name(f".{out.name}.job")
     notes.symlink_to(theirs)
-    with pytest.raises(MediaError, match=rf"{notes.name} is a link; move it away"):
+    with pytest.raises(MediaError, match=rf"{notes.name} is no folder; move it away"):
         translate(clip if name == "o.mp4" else source, tmp_path / name.split("/")[0], **WAY)
     assert {path.name for path in theirs.iterdir()} == {
         "a.npz",
