@@ -8,6 +8,7 @@ strokes take its canvas as well, which follows from the manifest (``canvas/layou
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import shutil
 import zipfile
@@ -29,6 +30,7 @@ FINISHED: Final = ".finished"  # notes of an export, in the folder that it build
 UNPACKED: Final = 2**32  # bytes of a zip's files
 _DENSEST: Final = 50, 2**24  # times a zip's own size, plus so many bytes: weights hardly compress
 _MEMBERS: Final = 10_000  # of a zip
+_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class RefusedArtifact(BundleError):
@@ -279,6 +281,11 @@ def _unzip(path: Path, folder: Path) -> Path:
     except BundleError:
         raise
     except Exception as error:  # of zipfile, zlib, bz2, lzma; encrypted, or packed otherwise
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise BundleError(
+                f"{path} cannot be unpacked into {folder.parent}: {error.strerror}; make room there,"
+                " or set TMPDIR to another folder"
+            ) from error
         raise BundleError(f"{path} is a damaged zip file: {error}; {AGAIN}") from error
     if (folder / MANIFEST).exists():
         return folder

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -184,6 +185,15 @@ def test_damaged_zips_are_bundle_errors(tmp_path, bundle):
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(BundleError, match=r"bad\.zip"):
         Bundle.open(path)
+
+
+def test_a_zip_that_there_is_no_room_for_is_not_called_damaged(tmp_path, bundle, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", full)
+    with pytest.raises(BundleError, match=r"x\.zip cannot be unpacked into .*: No space left"):
+        Bundle.open(zipped(bundle, tmp_path / "x.zip"))
 
 
 def test_messages_about_a_zip_name_the_zip(tmp_path, bundle):
