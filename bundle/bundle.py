@@ -125,9 +125,10 @@ class Bundle:
         """Returns a file or folder after checking it against the manifest."""
         try:
             return self._found(name, sha256, what)
-        except OSError as error:  # a name that no file can have, say
+        except (OSError, RecursionError) as error:  # no file's name, say, or a thousand folders
+            said = getattr(error, "strerror", None) or error
             raise BundleError(
-                f"{self.label}: {shown(what)} cannot be read: {error.strerror or error}; {AGAIN}"
+                f"{self.label}: {shown(what)} cannot be read: {said}; {AGAIN}"
             ) from error
 
     def _found(self, name: str, sha256: str, what: str) -> Path:
@@ -283,8 +284,8 @@ def _unzip(path: Path, folder: Path) -> Path:
     except Exception as error:  # of zipfile, zlib, bz2, lzma; encrypted, or packed otherwise
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             raise BundleError(
-                f"{path} cannot be unpacked into {folder.parent}: {error.strerror}; make room there,"
-                " or set TMPDIR to another folder"
+                f"{path} cannot be unpacked into {folder.parent}: {error.strerror}; make room"
+                " there, or set TMPDIR to another folder"
             ) from error
         raise BundleError(f"{path} is a damaged zip file: {error}; {AGAIN}") from error
     if (folder / MANIFEST).exists():

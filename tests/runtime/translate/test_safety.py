@@ -396,6 +396,13 @@ def test_a_link_in_place_of_the_notes_leads_nowhere(tmp_path, clip, photos, name
     assert {path.read_text() for path in theirs.iterdir()} == {"theirs"}
 
 
+def test_a_file_in_place_of_the_notes_stays(tmp_path, photos):
+    (tmp_path / ".out.job").write_text("theirs")
+    with pytest.raises(MediaError, match=r"\.out\.job is no folder; move it away"):
+        translate(photos, tmp_path / "out", **WAY)
+    assert (tmp_path / ".out.job").read_text() == "theirs"
+
+
 @pytest.mark.parametrize("note", ["3", "null", '"ab"', "[[1], 2]", "[1, 2]", "{}", "[]"])
 def test_notes_of_another_kind_are_skipped(tmp_path, note):
     notes = job.Job(tmp_path, tmp_path / "o", {})
