@@ -226,9 +226,11 @@ def close(file: int) -> None:
 
 
 def unlink(path: Path) -> None:
-    """Removes a file, if that can be done."""
-    with contextlib.suppress(OSError):
-        path.unlink()
+    """Removes a file, if that can be done; what failed once is tried again."""
+    for _ in range(2):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+            return
 
 
 def _in_child() -> None:

@@ -125,6 +125,21 @@ def test_where_nothing_can_be_written(tmp_path: Path):
         Owner(tmp_path / "file" / "o.mp4", failing=MediaError)
 
 
+def test_a_removal_that_fails_once_is_tried_again(tmp_path, monkeypatch):
+    owner, failed, remove = Owner(tmp_path / "o"), [], Path.unlink
+
+    def once(path, **named):
+        if not failed:
+            failed.append(path)
+            raise OSError(28, "No space left on device")
+        remove(path, **named)
+
+    monkeypatch.setattr(Path, "unlink", once)
+    owner.release()
+    assert failed
+    assert not list(tmp_path.iterdir())
+
+
 # ---- what another put in the lock's place --------------------------------------------------------
 
 
