@@ -6,6 +6,7 @@ prints it as one sentence; ``--debug`` shows the traceback that led to it.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -104,7 +105,10 @@ def os_errors_as(kind: type[PleinairError], what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise kind(f"{what}: {error.strerror or error}") from error
+        said, path = error.strerror or str(error), error.filename2 or error.filename
+        if isinstance(error, FileExistsError | IsADirectoryError) and path:
+            said += f" ({os.fsdecode(path)}); move it away"
+        raise kind(f"{what}: {said}") from error
 
 
 @contextmanager

@@ -204,7 +204,7 @@ def replace_folder(staged: Path, out: Path) -> None:
         rename(staged, out, replace=False)
     elif _renameat2(staged, out, _EXCHANGE):
         sync_folder(out.parent)
-        shutil.rmtree(staged, ignore_errors=True)  # which is the old one now
+        remove_folder(staged)  # which is the old one now
     else:
         old = out.with_name(f".{out.name}.{secrets.token_hex(8)}{OLD}")
         out.rename(old)
@@ -214,8 +214,14 @@ def replace_folder(staged: Path, out: Path) -> None:
             old.rename(out)
             raise
         sync_folder(out.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        remove_folder(old)
     sync_folder(out.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes what of a folder can be: a thousand folders in each other stay."""
+    with contextlib.suppress(RecursionError):  # of Python before 3.13
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_cut(out: Path) -> bool:
@@ -237,7 +243,7 @@ def recover_folder(out: Path) -> None:
     """
     for old in _olds(out):
         if out.exists():
-            shutil.rmtree(old, ignore_errors=True)
+            remove_folder(old)
         else:
             with contextlib.suppress(OSError):
                 old.rename(out)
@@ -271,7 +277,7 @@ def staging(
             if leftover.is_symlink():  # which would lead to another's files
                 unlink(leftover)
             elif leftover.is_dir() and not (notes and (leftover / notes).exists()):
-                shutil.rmtree(leftover, ignore_errors=True)
+                remove_folder(leftover)
         number = _AGAIN if notes else secrets.token_hex(8)
         staged = out.with_name(f".{out.name}.{number}{PART}")
         with os_errors_as(failing, f"{out} cannot be written"):
@@ -280,7 +286,7 @@ def staging(
             yield staged
         finally:
             if not (notes and (staged / notes).exists()):
-                shutil.rmtree(staged, ignore_errors=True)
+                remove_folder(staged)
 
 
 _swept: set[str] = set()

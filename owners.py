@@ -14,7 +14,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from .errors import BusyError, PleinairError
+from .errors import BusyError, PleinairError, shown
+from .reading import parse_json, read_text
 
 if sys.platform == "win32":
     import msvcrt
@@ -23,6 +24,7 @@ else:
 
 LOCK = ".lock"
 _LONGEST = 255  # bytes of a file's name
+_SAID = 4096  # bytes of what a lock says, at most
 _EVERY = 0.2  # seconds between two looks at another's lock
 _TRIES = 100  # to make the lock in a folder that is there and then is not
 _LOCKED = 1 << 30  # the byte that Windows locks: behind all that is written
@@ -122,7 +124,7 @@ class Owner:
                 raise
             return os.open(self.path, os.O_RDONLY | _NO_LINKS)
         except OSError as error:
-            if error.errno in (errno.ELOOP, errno.EISDIR):
+            if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):  # or a socket
                 raise self._foreign() from error
             raise
 
@@ -139,11 +141,12 @@ class Owner:
     def _holder(self) -> str:
         """Says who has it and since when."""
         try:
-            said = json.loads(self.path.read_text(encoding="utf-8"))
+            said = parse_json(read_text(self.path, _SAID))
             since = datetime.fromtimestamp(said["since"]).strftime("%Y-%m-%d %H:%M:%S")
-            host = "" if said["host"] == socket.gethostname() else f" on {said['host']}"
-            return f"process {int(said['pid'])}{host} since {since}"
-        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            host = "" if said["host"] == socket.gethostname() else f" on {shown(said['host'])}"
+            process = f"process {int(said['pid'])}{host} since {since}"
+            return process if process.isprintable() else "another process"
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             return "another process"
 
     def _remove_empty(self) -> None:
@@ -161,7 +164,8 @@ class Owner:
 
 def _is_lock(file: int) -> bool:
     """Whether an open file is a lock of ours, perhaps torn by a power cut."""
-    if not stat.S_ISREG(os.fstat(file).st_mode):
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # it has no other name
         return False
     said = os.read(file, _LONGEST)
     os.lseek(file, 0, os.SEEK_SET)
@@ -222,9 +226,11 @@ def close(file: int) -> None:
 
 
 def unlink(path: Path) -> None:
-    """Removes a file, if that can be done."""
-    with contextlib.suppress(OSError):
-        path.unlink()
+    """Removes a file, if that can be done; what failed once is tried again."""
+    for _ in range(2):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+            return
 
 
 def _in_child() -> None:

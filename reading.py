@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # help must come without it
 LONGEST = 64 * 2**20  # bytes of a file
 DEEPEST = 64  # levels of lists and objects
 LARGEST = 2**63  # of whole numbers
+_DOTS = 200  # in a line of TOML: its parser takes memory by the square of a name's parts
 Model = TypeVar("Model", bound="BaseModel")
 
 
@@ -80,6 +81,9 @@ def parse_toml(text: str) -> dict[str, Any]:
     Raises:
         Malformed: It is none, or goes beyond the limits.
     """
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > _DOTS:
+            raise Malformed(f"line {number} has more than {_DOTS} dots")
     try:
         values = tomllib.loads(text)
     except RecursionError:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import tempfile
 import weakref
 from contextlib import suppress
 from pathlib import Path
 
 from .errors import PleinairError, os_errors_as
-from .files import PART
+from .files import PART, remove_folder
 from .owners import close, lock
 
 _BEGINS = "pleinair-"
@@ -67,9 +66,9 @@ def _make(place: Path) -> tuple[Path, int]:
 
 def _remove(folder: Path, held: int) -> None:
     try:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
     finally:  # what failed or was interrupted may succeed now
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
         close(held)
 
 

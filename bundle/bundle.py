@@ -8,6 +8,7 @@ strokes take its canvas as well, which follows from the manifest (``canvas/layou
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import shutil
 import zipfile
@@ -29,6 +30,7 @@ FINISHED: Final = ".finished"  # notes of an export, in the folder that it build
 UNPACKED: Final = 2**32  # bytes of a zip's files
 _DENSEST: Final = 50, 2**24  # times a zip's own size, plus so many bytes: weights hardly compress
 _MEMBERS: Final = 10_000  # of a zip
+_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class RefusedArtifact(BundleError):
@@ -123,9 +125,10 @@ class Bundle:
         """Returns a file or folder after checking it against the manifest."""
         try:
             return self._found(name, sha256, what)
-        except OSError as error:  # a name that no file can have, say
+        except (OSError, RecursionError) as error:  # no file's name, say, or a thousand folders
+            said = getattr(error, "strerror", None) or error
             raise BundleError(
-                f"{self.label}: {shown(what)} cannot be read: {error.strerror or error}; {AGAIN}"
+                f"{self.label}: {shown(what)} cannot be read: {said}; {AGAIN}"
             ) from error
 
     def _found(self, name: str, sha256: str, what: str) -> Path:
@@ -279,6 +282,11 @@ def _unzip(path: Path, folder: Path) -> Path:
     except BundleError:
         raise
     except Exception as error:  # of zipfile, zlib, bz2, lzma; encrypted, or packed otherwise
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise BundleError(
+                f"{path} cannot be unpacked into {folder.parent}: {error.strerror}; make room"
+                " there, or set TMPDIR to another folder"
+            ) from error
         raise BundleError(f"{path} is a damaged zip file: {error}; {AGAIN}") from error
     if (folder / MANIFEST).exists():
         return folder

@@ -19,7 +19,7 @@ from pydantic import (
 from ..canvas.hand import Hand
 from ..errors import BundleError
 from ..metrics import DriftLimits, ImageErrors
-from ..reading import Malformed, read_json, validate
+from ..reading import DEEPEST, Malformed, read_json, validate
 
 SCHEMA_VERSIONS: Final = (1, 2)  # 2 has strokes and weights
 WEIGHTS: Final = "generator.safetensors"
@@ -33,7 +33,7 @@ def stays_inside(path: str) -> str:
     """Validates a path in a manifest or zip, and returns it.
 
     Raises:
-        ValueError: It leads out of the bundle.
+        ValueError: It leads out of the bundle, or to where it can hardly be removed.
     """
     parts = PurePosixPath(path)
     if (
@@ -44,6 +44,8 @@ def stays_inside(path: str) -> str:
         or path in ("", ".")
     ):
         raise ValueError("the path must stay inside the bundle")
+    if len(parts.parts) > DEEPEST:
+        raise ValueError(f"the path has more than {DEEPEST} parts")
     return path
 
 

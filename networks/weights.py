@@ -14,7 +14,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from ..errors import TrainingError
+from ..errors import TrainingError, shown
+from ..reading import parse_json
 
 _DTYPES: Final = {
     "F64": torch.float64,
@@ -25,6 +26,7 @@ _DTYPES: Final = {
     "I32": torch.int32,
     "U8": torch.uint8,
 }
+_LARGEST = 2**40  # elements of a tensor, also of one that has none in one of its dimensions
 _NAMES: Final = {dtype: name for name, dtype in _DTYPES.items()}
 
 
@@ -72,14 +74,16 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         data = path.read_bytes()
         begin = 8 + int.from_bytes(data[:8], "little")
-        table = json.loads(data[8:begin])
+        table = parse_json(data[8:begin])
         words = table.pop("__metadata__", {})
+        if not isinstance(words, dict):
+            raise ValueError("what it says of itself is no table")
         numbers = memoryview(data)[begin:]
         places = (entry["data_offsets"] for entry in table.values())
         if sum(abs(end - start) for start, end in places) > len(numbers):  # each has a copy
             raise ValueError("its tensors share their numbers, or it is cut short")
         return {name: _tensor(entry, numbers) for name, entry in table.items()}, words
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(f"{path} is not a complete safetensors file: {error}") from error
 
 
@@ -92,10 +96,12 @@ def _tensor(entry: dict[str, Any], numbers: memoryview) -> Tensor:
     if not 0 <= start <= end <= len(numbers):
         raise ValueError("it is cut short")
     if entry["dtype"] not in _DTYPES:
-        raise ValueError(f"it has numbers of the kind {entry['dtype']}")
+        raise ValueError(f"it has numbers of the kind {shown(entry['dtype'])}")
     dtype, shape = _DTYPES[entry["dtype"]], entry["shape"]
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != end - start:
-        raise ValueError(f"its numbers do not fill the shape {shape}")
+        raise ValueError(f"its numbers do not fill the shape {shown(shape)}")
+    if math.prod(filter(None, shape)) > _LARGEST:
+        raise ValueError(f"no tensor has the shape {shown(shape)}")
     if start == end:
         return torch.zeros(shape, dtype=dtype)
     return torch.frombuffer(bytearray(numbers[start:end]), dtype=dtype).reshape(shape)

@@ -28,11 +28,11 @@ def job_folder(output: Path, key: str = "") -> Path:
     """Returns the folder of an output's notes and segments, until it is complete.
 
     Raises:
-        MediaError: There is a link in its place, which would lead to another's files.
+        MediaError: There is a file in its place, or a link, which would lead to another's files.
     """
     folder = sibling(output, f".{output.name}.{key}.job" if key else f".{output.name}.job")
-    if folder.is_symlink():
-        raise MediaError(f"{output} cannot be written: {folder} is a link; move it away")
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise MediaError(f"{output} cannot be written: {folder} is no folder; move it away")
     return folder
 
 

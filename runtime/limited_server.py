@@ -7,6 +7,7 @@ byte. So one thread watches all connections and closes those past their deadline
 from __future__ import annotations
 
 import contextlib
+import io
 import ipaddress
 import select
 import socket
@@ -14,12 +15,14 @@ import threading
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import LineTooLong
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
 MOST = 64  # connections at once; each has a thread
 HEAD = 10.0  # seconds until a request is complete, also the first and the next of a connection
+LONGEST = 2**17  # bytes of a request's head
 _EVERY = 0.5  # seconds between two checks
 
 
@@ -109,14 +112,34 @@ class LimitedServer(ThreadingHTTPServer):
                     socket.socket.shutdown(connection.socket, socket.SHUT_RDWR)
 
 
+class _Head(io.BufferedReader):
+    """What a client sends. Lines are those of heads, which together are not endless."""
+
+    left = LONGEST
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        self.left -= len(line)
+        if self.left < 0:
+            raise LineTooLong("head")
+        return line
+
+
 class LimitedHandler(BaseHTTPRequestHandler):
-    """Answers requests that arrive in time."""
+    """Answers requests that arrive in time and are not too long."""
 
     server: LimitedServer
+    rbufsize = 0  # `_Head` is the buffer
+
+    def setup(self) -> None:
+        """Limits what is read of a head: Python alone reads 6 MB of each."""
+        super().setup()
+        self.rfile: _Head = _Head(self.rfile)
 
     def handle_one_request(self) -> None:
         """Waits for a request, with a deadline."""
         self.server.expect(HEAD, self.connection)
+        self.rfile.left = LONGEST
         super().handle_one_request()
 
     def parse_request(self) -> bool:

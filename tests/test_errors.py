@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from pleinair.errors import missing_library
+from pleinair.errors import MediaError, missing_library, os_errors_as
 
 GONE = "libGL.so.1: cannot open shared object file: No such file or directory"
 BROKEN = {
@@ -59,3 +59,12 @@ def test_remedies_for_opencv_are_those_of_the_system(monkeypatch, system, remedi
     monkeypatch.setattr(sys, "platform", system)
     said = missing_library(ImportError(GONE, name="cv2"))
     assert all(remedy in said for remedy in remedies)
+
+
+def test_what_is_in_the_way_is_named(tmp_path):
+    (tmp_path / "out").symlink_to("nowhere")
+    with (
+        pytest.raises(MediaError, match=r"^out cannot be made: .* \(.*/out\); move it away$"),
+        os_errors_as(MediaError, "out cannot be made"),
+    ):
+        (tmp_path / "out").mkdir(parents=True, exist_ok=True)

@@ -69,6 +69,11 @@ def test_limits(tmp_path):
             parse_json(wrong)
     with pytest.raises(Malformed, match="nested more than"):
         parse_toml("a = " + "[" * DEEP)
+    for name in ("a." * 4000 + "a", '"\u2028" . ' * 4000 + "a"):  # whose prefixes take memory
+        for text in (f"{name} = 1", f"[{name}]", f"x = {{{name} = 1}}"):
+            with pytest.raises(Malformed, match="line 2 has more than 200 dots"):
+                parse_toml("\n" + text)
+    assert parse_toml("a = [" + "0.5, " * 150 + "]\nb = '" + "It is so. " * 150 + "'")
 
 
 def test_values_are_shown_short():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -103,7 +104,10 @@ def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path):
 
 
 def test_damaged_words_of_the_holder_are_no_traceback(tmp_path, holder):
-    for words in (b"", b"\0\xff", b"[" * 100_000, b'{"pid": [], "since": 1e999, "host": 1}'):
+    forged = b'{"pid": 1, "since": 5, "host": "x\\nerror: call this number"}'
+    endless = b'{"pid": 1, "since": 5, "host": "' + b"x" * 10_000 + b'"}'
+    damaged = b"", b"\0\xff", b"[" * 100_000, b'{"pid": [], "since": 1e999, "host": 1}'
+    for words in (*damaged, forged, endless):
         (tmp_path / ".o.mp4.lock").write_bytes(words)
         with pytest.raises(BusyError, match="another process"):
             Owner(tmp_path / "o.mp4")
@@ -121,12 +125,27 @@ def test_where_nothing_can_be_written(tmp_path: Path):
         Owner(tmp_path / "file" / "o.mp4", failing=MediaError)
 
 
+def test_a_removal_that_fails_once_is_tried_again(tmp_path, monkeypatch):
+    owner, failed, remove = Owner(tmp_path / "o"), [], Path.unlink
+
+    def once(path, **named):
+        if not failed:
+            failed.append(path)
+            raise OSError(28, "No space left on device")
+        remove(path, **named)
+
+    monkeypatch.setattr(Path, "unlink", once)
+    owner.release()
+    assert failed
+    assert not list(tmp_path.iterdir())
+
+
 # ---- what another put in the lock's place --------------------------------------------------------
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
 @pytest.mark.parametrize("plant", [Path.symlink_to, Path.hardlink_to])
-@pytest.mark.parametrize("content", ["a will", '["JSON", "too"]'])
+@pytest.mark.parametrize("content", ["a will", '["JSON", "too"]', ""])
 def test_a_link_in_place_of_a_lock_leads_nowhere(tmp_path, plant, content):
     precious = tmp_path / "precious"
     precious.write_text(content)
@@ -144,8 +163,9 @@ def test_a_link_in_place_of_a_lock_leads_nowhere(tmp_path, plant, content):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
-def test_pipes_and_folders_in_place_of_a_lock_stay(tmp_path):
-    for make in (os.mkfifo, os.mkdir):
+def test_pipes_sockets_and_folders_in_place_of_a_lock_stay(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a socket's address is short
+    for make in (os.mkfifo, os.mkdir, lambda path: socket.socket(socket.AF_UNIX).bind(path.name)):
         make(tmp_path / ".o.lock")
         with pytest.raises(PleinairError, match="is no lock of pleinair"):
             Owner(tmp_path / "o")

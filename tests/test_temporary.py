@@ -130,3 +130,17 @@ def test_where_none_can_be_made_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(PleinairError, match="no temporary folder can be made: No such file"):
         TemporaryFolder()
+
+
+def test_a_thousand_folders_in_each_other_stop_nobody(place, monkeypatch):
+    left = place / f"pleinair-{16 * 'a'}.pleinair-part"
+    left.mkdir()
+    monkeypatch.chdir(left)
+    for _ in range(1100):
+        Path("d").mkdir()
+        os.chdir("d")
+    monkeypatch.chdir(place)
+    with TemporaryFolder() as folder:
+        assert folder.is_dir()
+    assert not folder.exists()
+    subprocess.run(["rm", "-r", str(left)], check=False)  # pytest could not

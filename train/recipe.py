@@ -24,6 +24,7 @@ def _rising(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 # A loss's weight: a number, or [[share of the run, weight], ...] with straight lines between the
 # points. [[0.0, 0.0], [0.1, 4.0]] warms up over the first tenth of the steps.
+_LONGEST = 2**18  # bytes of a recipe
 NotNegative = Annotated[float, Field(ge=0)]
 Ramp = Annotated[list[tuple[float, NotNegative]], Field(min_length=2), AfterValidator(_rising)]
 Weight = NotNegative | Ramp
@@ -284,7 +285,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
         TrainingError: It is missing or no TOML.
     """
     try:
-        return parse_toml(read_text(path))
+        return parse_toml(read_text(path, _LONGEST))
     except FileNotFoundError:
         raise TrainingError(f"recipe {path} does not exist") from None
     except (Malformed, OSError) as error:

@@ -116,6 +116,8 @@ class _Handler(LimitedHandler, SimpleHTTPRequestHandler):
         """Finds the file of an address: inside the site, not hidden, not through a link."""
         root, found = os.path.realpath(self.directory), super().translate_path(path)
         try:
+            if os.path.isdir(found):  # noqa: PTH112 - takes any name
+                found = str(Path(found, INDEX))  # or Python would open it, even a link
             if "\0" in found or is_special(Path(found)):  # no name; what would be waited for
                 return str(Path(root, ".none"))
         except OSError:  # a name that no file can have

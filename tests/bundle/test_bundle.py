@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import subprocess
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -184,6 +186,36 @@ def test_damaged_zips_are_bundle_errors(tmp_path, bundle):
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(BundleError, match=r"bad\.zip"):
         Bundle.open(path)
+
+
+def test_a_thousand_folders_in_each_other(tmp_path, bundle, monkeypatch):
+    path = zipped(bundle, tmp_path / "x.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("a/" * 900 + "x", "x")
+    with pytest.raises(BundleError, match=r"x\.zip: .* has more than 64 parts"):
+        Bundle.open(path)
+    opened = Bundle.open(bundle)
+    artifact = opened.manifest.artifacts[0]
+    file = bundle / artifact.path
+    file.unlink()
+    file.mkdir()
+    monkeypatch.chdir(file)
+    for _ in range(1100):
+        Path("d").mkdir()
+        os.chdir("d")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BundleError, match="cannot be read: maximum recursion"):
+        opened.path(artifact)
+    subprocess.run(["rm", "-r", str(file)], check=False)  # pytest could not
+
+
+def test_a_zip_that_there_is_no_room_for_is_not_called_damaged(tmp_path, bundle, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", full)
+    with pytest.raises(BundleError, match=r"x\.zip cannot be unpacked into .*: No space left"):
+        Bundle.open(zipped(bundle, tmp_path / "x.zip"))
 
 
 def test_messages_about_a_zip_name_the_zip(tmp_path, bundle):

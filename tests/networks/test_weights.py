@@ -58,6 +58,9 @@ def written(path: Path, table: object, numbers: bytes = bytes(8)) -> Path:
         # What would take the machine's memory, of a file with a few bytes.
         ({"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 0]}, "do not fill the shape"),
         ({"dtype": "F32", "shape": [-1, -2], "data_offsets": [0, 8]}, "do not fill the shape"),
+        ({"dtype": "F32", "shape": [0, 1 << 62, 1 << 62], "data_offsets": [0, 0]}, "no tensor has"),
+        ({"dtype": "F32", "shape": [0.5, 10**400], "data_offsets": [0, 8]}, "number in it is too"),
+        ({"dtype": "F32", "shape": [2], "data_offsets": [0.5, 10**400]}, "number in it is too"),
         ({"dtype": "F32", "shape": [2]}, "data_offsets"),
         ("no table", "not a complete"),
     ],
@@ -71,6 +74,12 @@ def test_damaged_files(tmp_path, entry, said) -> None:
 def test_a_table_that_is_none(tmp_path, table) -> None:
     with pytest.raises(TrainingError, match="not a complete safetensors file"):
         read_weights(written(tmp_path / "w.safetensors", table))
+
+
+@pytest.mark.parametrize("words", [None, 3, "options", ["options"]])
+def test_words_that_are_no_table(tmp_path, words) -> None:
+    with pytest.raises(TrainingError, match="no table"):
+        read_weights(written(tmp_path / "w.safetensors", {"__metadata__": words}))
 
 
 def test_tensors_that_share_their_numbers_would_fill_memory(tmp_path):

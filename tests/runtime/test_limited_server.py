@@ -82,6 +82,25 @@ def test_a_body_that_does_not_come_to_an_end(server):
         assert closed_after(client, b"a") < PATIENCE
 
 
+@pytest.mark.parametrize("lines", [3, 90])  # Python's own limits are 64 KiB a line, and 100
+def test_a_head_of_megabytes(server, lines):
+    with connected(server) as client, contextlib.suppress(OSError):
+        client.sendall(b"GET / HTTP/1.1\r\n")
+        for number in range(lines):
+            client.sendall(b"A%d: " % number + b"a" * 60_000 + b"\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 431")
+
+
+def test_many_short_requests_on_one_connection(server):
+    one = b"GET / HTTP/1.1\r\nA: " + b"a" * 50_000 + b"\r\n\r\n"
+    with connected(server) as client:
+        for _ in range(5):  # together longer than a head may be
+            client.sendall(one)
+            answer = b""
+            while b"hello" not in answer:
+                answer += client.recv(1000)
+
+
 def test_a_connection_that_stays_open_for_nothing(server):
     with connected(server) as client:
         client.sendall(b"GET / HTTP/1.1\r\n\r\n")

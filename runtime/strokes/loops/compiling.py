@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -92,6 +92,20 @@ def inner(function: F) -> F:
 
 
 def outer(function: F) -> F:
-    """Compiles what Python calls, and keeps it."""
-    compiled: F = numba.njit(function, cache=_FOLDER is not None, no_cfunc_wrapper=True, **_OPTIONS)
-    return compiled
+    """Compiles what Python calls, and keeps it if there is room."""
+    compiled: Any = numba.njit(
+        function, cache=_FOLDER is not None, no_cfunc_wrapper=True, **_OPTIONS
+    )
+    kept = compiled._cache  # whose errors Numba raises, though the loop is compiled
+    for name in ("load_overload", "save_overload"):
+        setattr(kept, name, _trying(getattr(kept, name)))
+    return cast("F", compiled)
+
+
+def _trying(call: Callable[..., Any]) -> Callable[..., Any]:
+    def instead(*arguments: Any) -> Any:
+        with contextlib.suppress(OSError):
+            return call(*arguments)
+        return None
+
+    return instead

@@ -163,7 +163,10 @@ def test_https_without_what_makes_certificates(site, cli, monkeypatch):
     assert 'pip install "pleinair[serve]"' in done.error()
 
 
-@pytest.mark.parametrize("name", ["link", "app/link", "folder/passwd", ".hidden", ".git/config"])
+@pytest.mark.parametrize(
+    "name",
+    ["link", "app/link", "folder/passwd", ".hidden", ".git/config", "", "linked/", "old/", "deep/"],
+)
 def test_no_link_and_nothing_hidden_is_served(site, tmp_path, served, name):
     copy = tmp_path / "site"
     shutil.copytree(site, copy)
@@ -171,6 +174,11 @@ def test_no_link_and_nothing_hidden_is_served(site, tmp_path, served, name):
     (copy / "link").symlink_to(tmp_path / "passwd")
     (copy / "app" / "link").symlink_to("../index.html")
     (copy / "folder").symlink_to(tmp_path)
+    (copy / "index.html").unlink()
+    for index in ("index.html", "linked/index.html", "old/index.htm"):  # which Python looks for
+        (copy / index).parent.mkdir(exist_ok=True)
+        (copy / index).symlink_to(tmp_path / "passwd")
+    (copy / "deep" / "index.html").mkdir(parents=True)
     (copy / ".hidden").write_text("secret")
     (copy / ".git").mkdir()
     (copy / ".git" / "config").write_text("secret")

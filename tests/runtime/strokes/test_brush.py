@@ -218,6 +218,22 @@ def test_a_cache_that_cannot_be_written_only_takes_time(artifact, tmp_path, monk
     assert LaidCanvases(Canvases.of(artifact[0], wrap=True))(*SIZE).layers == 3
 
 
+def test_a_full_disk_only_takes_time(monkeypatch):
+    caching = pytest.importorskip("numba.core.caching")
+    from pleinair.runtime.strokes.loops.compiling import outer
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    def twice(number):
+        return 2 * number
+
+    for name in ("save", "load"):
+        with monkeypatch.context() as patch:
+            patch.setattr(caching.IndexDataCacheFile, name, full)
+            assert outer(twice)(3) == 6
+
+
 def test_a_torn_loop_is_compiled_again(artifact, tmp_path):
     code = """if True:
         import sys

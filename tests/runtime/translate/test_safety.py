@@ -385,7 +385,7 @@ def test_a_link_in_place_of_the_notes_leads_nowhere(tmp_path, clip, photos, name
     out.parent.mkdir(exist_ok=True)
     notes = out.with_name(f".{out.name}.job")
     notes.symlink_to(theirs)
-    with pytest.raises(MediaError, match=rf"{notes.name} is a link; move it away"):
+    with pytest.raises(MediaError, match=rf"{notes.name} is no folder; move it away"):
         translate(clip if name == "o.mp4" else source, tmp_path / name.split("/")[0], **WAY)
     assert {path.name for path in theirs.iterdir()} == {
         "a.npz",
@@ -394,6 +394,13 @@ def test_a_link_in_place_of_the_notes_leads_nowhere(tmp_path, clip, photos, name
         "request",
     }
     assert {path.read_text() for path in theirs.iterdir()} == {"theirs"}
+
+
+def test_a_file_in_place_of_the_notes_stays(tmp_path, photos):
+    (tmp_path / ".out.job").write_text("theirs")
+    with pytest.raises(MediaError, match=r"\.out\.job is no folder; move it away"):
+        translate(photos, tmp_path / "out", **WAY)
+    assert (tmp_path / ".out.job").read_text() == "theirs"
 
 
 @pytest.mark.parametrize("note", ["3", "null", '"ab"', "[[1], 2]", "[1, 2]", "{}", "[]"])
