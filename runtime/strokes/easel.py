@@ -83,7 +83,9 @@ class Easel:
 
     def paint(self, laid: Laid) -> Picture:
         """Paints the whole canvas."""
-        return self.painter(laid.picture, **({"turn": laid.turn} if self.turns else {}))
+        if self.turns:
+            return self.painter(laid.picture, turn=laid.turn)
+        return self.painter(laid.picture)
 
     def finish(self, laid: Laid, painting: Callable[[], Picture] | None) -> Picture:
         """Cuts what is shown of the frame out.

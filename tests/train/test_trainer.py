@@ -110,7 +110,7 @@ def test_every_discriminator_learns_to_tell(
 
 def test_all_regularisers_at_once(make_recipe: Make, fabric: Fabric, vgg: Path) -> None:
     """Those of the section whose weight is 0 unless it is given: a new one, too."""
-    fields, elsewhere = LossSection.model_fields, ("paired", *LossSection.BY_HAND)
+    fields, elsewhere = LossSection.model_fields, ("paired", "plan_heads", *LossSection.BY_HAND)
     off = {n for n, f in fields.items() if isinstance(f.default, float) and not f.default}
     names = off.difference(elsewhere)
     recipe = make_recipe(loss=dict.fromkeys(names, 1.0) | {"vgg": str(vgg)})
