@@ -56,12 +56,13 @@ def _loops(brush: Any, picture: Pixels) -> list[Layer]:
     """What paints strokes outside of the library, named as the same parts of the graph."""
     size = picture.shape[:2]
     plan, tables = brush.planner(picture[None]), brush.laid(*size)
-    needed, times = np.full(size, 255, np.uint8), []
+    where, out = brush.where(tables, np.full(size, 255, np.uint8)), brush.empty(tables)
+    times = []
     for _ in range(_UNTIMED + _FRAMES):
         begin = time.perf_counter()
-        paint = brush.mix(plan, tables)
+        paint = brush.mix(plan, tables, where)
         mixed = time.perf_counter()
-        brush.paint(paint, tables, needed)
+        brush.paint(paint, tables, where, out)
         times.append((1000 * (mixed - begin), 1000 * (time.perf_counter() - mixed)))
     read = (tables.mark, tables.layer, tables.cell, tables.needs, tables.turns, tables.differences)
     moved = sum(table.nbytes for table in (*read, plan, paint.paints, paint.visible))

@@ -64,9 +64,9 @@ class Brush:
         self.planner.prepare(height, width)
         shape = 1, KINDS * len(self.canvases.strokes.hand.layers), height // CELL, width // CELL
         tables = self.laid(height, width)
-        nothing = self._where(tables, np.zeros((height, width), np.uint8))
+        nothing = self.where(tables, np.zeros((height, width), np.uint8))
         plan = np.zeros(shape, np.float32 if self.levels == Levels() else np.uint8)
-        self.paint(self.mix(plan, tables, nothing), tables, nothing, self._rgb(tables))
+        self.paint(self.mix(plan, tables, nothing), tables, nothing, self.empty(tables))
         seal()
 
     def __call__(
@@ -86,7 +86,7 @@ class Brush:
             turn: Of the canvas, if that goes on over its borders.
         """
         tables = self.laid(frames.shape[1], frames.shape[2], piece)
-        out = self._rgb(tables)
+        out = self.empty(tables)
         self._paint(frames, needed, tables, out, turn)
         painted: Frames = turned(out.pixels.reshape(frames.shape[1:]), turn)[None]
         return painted
@@ -142,16 +142,16 @@ class Brush:
         plan = np.roll(self.planner(frames), [at // CELL for at in turn], (2, 3))
         if needed is None:
             needed = np.full(frames.shape[1:3], 255, np.uint8)
-        where = self._where(tables, turned(needed, back))
+        where = self.where(tables, turned(needed, back))
         self.paint(self.mix(plan, tables, where), tables, where, out)
 
-    def _rgb(self, tables: Tables) -> Out:
-        """Memory for a painting in RGB."""
+    def empty(self, tables: Tables) -> Out:
+        """Returns memory for a painting in RGB."""
         height, width = (self.step * side for side in tables.ground.shape)
         pixels = np.empty((height, 3 * width), np.uint8)
         return Out(pixels, np.empty((0, 0), np.uint8), np.empty((0, 0), np.float32))
 
-    def _where(self, tables: Tables, needed: Array) -> Where:
+    def where(self, tables: Tables, needed: Array) -> Where:
         """Returns the samples of which some pixel is needed."""
         if self.step > 1:
             size = tables.ground.shape[::-1]

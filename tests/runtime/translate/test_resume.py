@@ -117,7 +117,7 @@ class Planes(Marks):
     def __init__(self):
         self.asked = 0
 
-    def planes(self, frames, to_rgb, needed=None):
+    def planes(self, frames, to_rgb, needed=None, turn=(0, 0)):
         self.asked += 1
         meant = Colorspace.ITU601, ColorRange.MPEG
         made = yuv_of(planes_of(self(frames)[0], *meant), *meant)
