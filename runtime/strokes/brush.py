@@ -21,7 +21,7 @@ from .loops.blocks import paint_blocks
 from .loops.compiling import seal
 from .loops.marks import mix
 from .loops.pixels import paint_pixels
-from .loops.tables import BUNCH, Bench, Look, Out, Paint, Plan, Tables, Where
+from .loops.tables import Bench, Look, Out, Paint, Plan, Tables, Where
 from .torus import Turn, turned
 
 if TYPE_CHECKING:
@@ -110,17 +110,16 @@ class Brush:
         """Mixes the paint that a plan, as the planner makes it, asks for somewhere."""
         read, (height, width) = _read(plan, self.levels), tables.ground.shape
         paints = np.empty((len(tables.origin), 4), np.float32)
-        bunches = _seen(tables.boxes, where)
-        visible = np.empty((len(bunches), BUNCH), np.int32)
+        sums = cv2.integral(where.near)
 
         def work(begin: int, end: int) -> Array:
-            found = visible[begin:end].reshape(-1)
-            return found[: mix(tables, read, bunches[begin:end], paints, found)]
+            visible = np.empty(len(tables.mark), np.int32)  # of which little is ever touched
+            return visible[: mix(tables, read, sums, (begin, end), paints, visible)]
 
-        found = self._share(len(visible), work)
-        finest = plan[0, read.layers - 1 : 3 * read.layers : read.layers]
-        red, green, blue = self._floats(finest)
-        finest = (red + green + blue) / np.float32(3) * np.float32(255)
+        found = self._share(len(tables.cell), work)
+        red, green, blue = plan[0, read.layers - 1 : 3 * read.layers : read.layers]
+        total = np.add(red, green, dtype=np.float32) + blue
+        finest = (total - 3 * self.levels.zero) * (self.levels.scale * np.float32(85))
         here = cv2.resize(finest, (width, height), interpolation=cv2.INTER_LINEAR)
         return Paint(paints, np.concatenate(found), here)
 
@@ -167,15 +166,6 @@ class Brush:
         if self.pool is None:
             return [work(0, many)]
         return list(self.pool.map(work, ends[:-1], ends[1:]))
-
-
-def _seen(boxes: Array, where: Where) -> Array:
-    """Returns which bunches have marks that may be seen at samples that count."""
-    sums = cv2.integral(where.near)
-    top, left, bottom, right = boxes.T
-    inside = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
-    seen: Array = np.nonzero((inside > 0) & (top < bottom))[0]
-    return seen
 
 
 def _read(plan: Array, levels: Levels) -> Plan:

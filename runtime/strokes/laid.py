@@ -19,7 +19,7 @@ from ...files import read_record, write_record
 from ..cache import cache_path, code_hash, make_room
 from .canvases import Canvases
 from .loops.marks import count_runs, list_runs
-from .loops.tables import BUNCH, Tables
+from .loops.tables import Tables
 
 Array = npt.NDArray[Any]
 
@@ -83,8 +83,11 @@ def tables_of(canvas: Canvas) -> Tables:
     list_runs(candidates, begins[:-1].copy(), runs)
     patches = int(canvas.ground.max())
     used = np.nonzero((counts[1:] > 0) | (np.arange(len(canvas.cell)) <= patches))[0]
-    used = used[np.argsort(canvas.cell[used], kind="stable")]
-    layer, cell = np.divmod(canvas.cell[used], canvas.rest[0].size)
+    cells, needs = canvas.cell[used], canvas.marks[0, used]
+    order = np.lexsort([needs, cells, used > patches])
+    used, cells, needs = used[order], cells[order], needs[order]
+    groups = np.nonzero(np.diff(cells, prepend=-1) | np.diff(used > patches, prepend=0))[0]
+    layer, cell = np.divmod(cells, canvas.rest[0].size)
     begins, runs = _in_order(begins, runs, used)
     arrays = canvas.arrays()
     texels = np.stack([arrays[pixel] for pixel in pixels(canvas.step)], axis=1)
@@ -93,13 +96,15 @@ def tables_of(canvas: Canvas) -> Tables:
         canvas.origin,
         used.astype(np.int32),
         layer.astype(np.uint8),
-        cell.astype(np.int32),
-        canvas.marks[0, used],
+        needs,
         np.ascontiguousarray(canvas.marks[1:4].T[used]),
         np.ascontiguousarray(canvas.marks[4:].T[used]),
         begins,
         runs,
-        _boxes(canvas, used, begins, runs),
+        np.append(groups, len(used)).astype(np.int32),
+        cell[groups].astype(np.int32),
+        np.where(used[groups] > patches, needs[groups], np.float32(-np.inf)),
+        _boxes(canvas, used, groups, begins, runs),
         (texels * 256).astype(np.uint16),
         np.ascontiguousarray(canvas.rest.reshape(2, -1)),
         canvas.pitch,
@@ -116,22 +121,24 @@ def _in_order(begins: Array, runs: Array, order: Array) -> tuple[Array, Array]:
     return np.concatenate([[0], ends]).astype(np.int32), runs[which]
 
 
-def _boxes(canvas: Canvas, used: Array, begins: Array, runs: Array) -> Array:
-    """Returns where the marks of each bunch may be seen, see ``Tables``."""
+def _boxes(canvas: Canvas, used: Array, groups: Array, begins: Array, runs: Array) -> Array:
+    """Returns where the marks of each group may be seen, see ``Tables``."""
     height, width = canvas.ground.shape
-    boxes = np.array([[height, width, 0, 0]], np.int32).repeat(-(-len(used) // BUNCH), 0)
+    group = np.repeat(np.arange(len(groups)), np.diff(groups, append=len(used)))
+    boxes = np.array([[height, width, 0, 0]], np.uint16).repeat(len(groups), 0)
 
-    def widen(bunches: Array, row: Array, first: Array, last: Array) -> None:
-        np.minimum.at(boxes[:, 0], bunches, row)
-        np.minimum.at(boxes[:, 1], bunches, first)
-        np.maximum.at(boxes[:, 2], bunches, row + 1)
-        np.maximum.at(boxes[:, 3], bunches, last)
+    def widen(which: Array, row: Array, first: Array, last: Array) -> None:
+        np.minimum.at(boxes[:, 0], which, row.astype(np.uint16))
+        np.minimum.at(boxes[:, 1], which, first.astype(np.uint16))
+        np.maximum.at(boxes[:, 2], which, (row + 1).astype(np.uint16))
+        np.maximum.at(boxes[:, 3], which, last.astype(np.uint16))
 
-    widen(np.repeat(np.arange(len(used)) // BUNCH, np.diff(begins)), *runs.astype(np.int32).T)
+    widen(np.repeat(group, np.diff(begins)), *runs.T)
     place = np.empty(len(canvas.cell), np.int32)
     place[used] = np.arange(len(used))
     row, column = (one.ravel() for one in np.indices((height, width), np.int32))
-    widen(place[canvas.ground.ravel()] // BUNCH, row, column, column + 1)
+    widen(group[place[canvas.ground.ravel()]], row, column, column + 1)
+    boxes[boxes[:, 0] >= boxes[:, 2]] = 0
     return boxes
 
 

@@ -53,9 +53,11 @@ def paint_blocks(
                 _paint_pixel(pixel, many, seen, which, bench.texels, bench.work, bench.lines)
             upper, lower = out.pixels[2 * row - 2], out.pixels[2 * row - 1]
             if len(out.chroma):
-                chroma = out.chroma[row - 1]
-                _mix_yuv(bench.lines, many, out.to_yuv, bench.work)
-                _write_yuv(bench.work, columns[:many], upper, lower, chroma)
+                for pixel in range(4):
+                    _mix_luma(pixel, bench.lines, many, out.to_yuv, bench.yuv)
+                for kind in (1, 2):
+                    _mix_chroma(kind, many, out.to_yuv, bench.yuv)
+                _write_yuv(bench.yuv, columns[:many], upper, lower, out.chroma[row - 1])
             else:
                 _write_blocks(bench.lines, columns[:many], upper, lower)
 
@@ -170,7 +172,8 @@ def _share(
         lit: Take what relief adds.
     """
     for at in range(many):
-        one, two, three = both[0][at] * PART, both[1][at] * PART, both[2][at] * PART
+        one, two, three = f32(both[0][at]), f32(both[1][at]), f32(both[2][at])
+        one, two, three = one * PART, two * PART, three * PART
         first, second, third = np.floor(one), np.floor(two), np.floor(three)
         lit[0][at] = lights[0][at] * (one - first)
         lit[1][at] = lights[1][at] * (two - second)
@@ -208,33 +211,43 @@ def _write_blocks(lines: Array, columns: Array, upper: Array, lower: Array) -> N
 
 
 @inner
-def _mix_yuv(lines: Array, many: int, to_yuv: Array, work: Array) -> None:
-    """Turns the colours of blocks into four of luma and two of chroma, and a half.
+def _mix_luma(pixel: int, lines: Array, many: int, to_yuv: Array, yuv: Array) -> None:
+    """Turns the colours of a pixel of each block into luma, and adds them to those of the others.
 
     Args:
+        pixel: Of a block, row by row.
         lines: From ``_paint_pixel``.
         many: Blocks.
         to_yuv: See ``Out``.
-        work: float32 [6, w]: takes them.
+        yuv: See ``Bench``.
     """
+    by_red, by_green, by_blue = to_yuv[0, 0], to_yuv[0, 1], to_yuv[0, 2]
+    more = to_yuv[0, 3] + HALF
+    reds, greens, blues = lines[3 * pixel], lines[3 * pixel + 1], lines[3 * pixel + 2]
     for at in range(many):
-        reds = greens = blues = ZERO
-        for pixel in range(4):
-            red, green = f32(lines[3 * pixel, at]), f32(lines[3 * pixel + 1, at])
-            blue = f32(lines[3 * pixel + 2, at])
-            luma = to_yuv[0, 0] * red + to_yuv[0, 1] * green + to_yuv[0, 2] * blue
-            work[pixel, at] = luma + to_yuv[0, 3] + HALF
-            reds, greens, blues = reds + red, greens + green, blues + blue
-        reds, greens, blues = reds * QUARTER, greens * QUARTER, blues * QUARTER
-        for kind in range(1, 3):
-            value = to_yuv[kind, 0] * reds + to_yuv[kind, 1] * greens + to_yuv[kind, 2] * blues
-            work[3 + kind, at] = min(WHITE, value + to_yuv[kind, 3] + HALF)
+        red, green, blue = f32(reds[at]), f32(greens[at]), f32(blues[at])
+        yuv[pixel, at] = by_red * red + by_green * green + by_blue * blue + more
+    for colour in range(3):
+        line, total = lines[3 * pixel + colour], yuv[4 + colour]
+        for at in range(many):
+            total[at] = f32(line[at]) + (total[at] if pixel else ZERO)
 
 
 @inner
-def _write_yuv(work: Array, columns: Array, upper: Array, lower: Array, chroma: Array) -> None:
+def _mix_chroma(kind: int, many: int, to_yuv: Array, yuv: Array) -> None:
+    """Turns the sums of blocks' colours into one kind of chroma."""
+    by_red, by_green, by_blue = to_yuv[kind, 0], to_yuv[kind, 1], to_yuv[kind, 2]
+    more = to_yuv[kind, 3] + HALF
+    for at in range(many):
+        red, green, blue = yuv[4, at] * QUARTER, yuv[5, at] * QUARTER, yuv[6, at] * QUARTER
+        value = by_red * red + by_green * green + by_blue * blue + more
+        yuv[6 + kind, at] = min(WHITE, value)
+
+
+@inner
+def _write_yuv(yuv: Array, columns: Array, upper: Array, lower: Array, chroma: Array) -> None:
     for at in range(columns.shape[0]):
         to = u32(2 * columns[at])
-        upper[to], upper[to + 1] = u8(i32(work[0, at])), u8(i32(work[1, at]))
-        lower[to], lower[to + 1] = u8(i32(work[2, at])), u8(i32(work[3, at]))
-        chroma[to], chroma[to + 1] = u8(i32(work[4, at])), u8(i32(work[5, at]))
+        upper[to], upper[to + 1] = u8(i32(yuv[0, at])), u8(i32(yuv[1, at]))
+        lower[to], lower[to + 1] = u8(i32(yuv[2, at])), u8(i32(yuv[3, at]))
+        chroma[to], chroma[to + 1] = u8(i32(yuv[7, at])), u8(i32(yuv[8, at]))

@@ -26,7 +26,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 f32, i16, i32, u32, u8 = np.float32, np.int16, np.int32, np.uint32, np.uint8
 ZERO, HALF, ONE, WHITE, THIRD = f32(0), f32(0.5), f32(1), f32(255), f32(1 / 3)
 
-_OPTIONS = {"nogil": True, "error_model": "numpy"}
+# No references are counted, which cost a quarter of the time: loops make no arrays.
+_OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 
 def _leave_scipy() -> None:

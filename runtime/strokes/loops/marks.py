@@ -8,8 +8,9 @@ import numpy as np
 
 from ....canvas.winners import HIDDEN, NEED, TURN
 from .compiling import HALF, ONE, WHITE, ZERO, Array, f32, i32, inner, outer, u32
-from .tables import BUNCH, Plan, Tables
+from .tables import Plan, Tables
 
+_Two = tuple[np.float32, np.float32]
 _NEED, _TURN, _HIDDEN, _TINY = f32(NEED), f32(TURN), f32(HIDDEN), f32(1e-8)
 
 
@@ -57,76 +58,81 @@ def list_runs(candidates: Array, next_run: Array, runs: Array) -> None:
 
 
 @outer
-def mix(tables: Tables, plan: Plan, bunches: Array, paints: Array, visible: Array) -> int:
+def mix(
+    tables: Tables, plan: Plan, sums: Array, groups: tuple[int, int], paints: Array, visible: Array
+) -> int:
     """Mixes the paint of some marks; returns how many of them are visible.
 
     Args:
         tables: The canvas.
         plan: The plan.
-        bunches: int64: which of them, each ``BUNCH`` marks in the tables.
+        sums: int32 [h + 1, w + 1]: how many samples above and to the left count.
+        groups: Of marks: the first, and the one after the last.
         paints: Takes it, see ``Paint``.
         visible: int32: takes which are visible.
     """
-    many = 0
-    for bunch in bunches:
-        first = u32(bunch * BUNCH)
-        last = min(u32(first + BUNCH), u32(tables.mark.shape[0]))
-        many = _mix_bunch(tables, plan, first, last, paints, visible, many)
-    return many
-
-
-@inner
-def _mix_bunch(
-    tables: Tables,
-    plan: Plan,
-    first: Any,
-    last: Any,
-    paints: Array,
-    visible: Array,
-    many: int,
-) -> int:
-    """The same of those from the first to before the last; returns how many are visible now."""
-    apart = plan.layers * plan.channel
-    for at in range(first, last):
-        of = u32(tables.layer[at] * plan.channel + tables.cell[at] * plan.cell)
-        need = (_value(plan, of + 5 * apart) - tables.needs[at]) * _NEED + HALF
-        opacity = ZERO
-        if need > _HIDDEN:
-            x, y = _value(plan, of + 6 * apart), _value(plan, of + 7 * apart)
-            x, y = _direction(x, y, tables, at)
-            turn = x * tables.turns[at, 0]
-            turn += y * tables.turns[at, 1]
-            turn = (turn + tables.turns[at, 2]) * _TURN + HALF
-            opacity = max(ZERO, min(ONE, need, turn))
-        mark = u32(tables.mark[at])
-        if opacity > _HIDDEN:
-            visible[many] = at
-            many += 1
-        elif mark > u32(tables.patches):
+    many, apart, patches = 0, plan.layers * plan.channel, u32(tables.patches)
+    values, levels = plan.values, (plan.zero, plan.scale)
+    for group in range(u32(groups[0]), u32(groups[1])):
+        begin, cell = u32(tables.groups[group]), u32(tables.cell[group])
+        of = u32(tables.layer[begin] * plan.channel + cell * plan.cell)
+        asked = _value(values, of + 5 * apart, levels)
+        if (asked - tables.least[group]) * _NEED + HALF <= _HIDDEN:
             continue
-        paints[mark, 3] = opacity
-        light = _value(plan, of + 3 * apart) * tables.differences[at, 0]
-        for colour in range(3):
-            hue = _value(plan, of + 4 * apart) * tables.differences[at, 1 + colour]
-            value = (_value(plan, of + colour * apart) + light + hue) * WHITE
-            value = max(ZERO, min(WHITE, value))
-            paints[mark, colour] = np.floor(value + HALF)
+        if not _counts(tables.boxes[group], sums):
+            continue
+        x, y = _value(values, of + 6 * apart, levels), _value(values, of + 7 * apart, levels)
+        x, y = _direction(x, y, tables.rest[0, cell], tables.rest[1, cell])
+        for at in range(begin, u32(tables.groups[u32(group + 1)])):
+            mark, opacity = u32(tables.mark[at]), ZERO
+            need = (asked - tables.needs[at]) * _NEED + HALF
+            if need > _HIDDEN:
+                turn = x * tables.turns[at, 0] + y * tables.turns[at, 1]
+                turn = (turn + tables.turns[at, 2]) * _TURN + HALF
+                opacity = max(ZERO, min(ONE, need, turn))
+            elif mark > patches:
+                break  # those that follow need more
+            if opacity > _HIDDEN:
+                visible[many] = at
+                many += 1
+            elif mark > patches:
+                continue
+            paints[mark, 3] = opacity
+            _mix_colours(values, of, apart, levels, tables.differences[at], paints[mark])
     return many
 
 
 @inner
-def _value(plan: Plan, at: Any) -> np.float32:
-    """What one number of a plan stands for."""
-    found: np.float32 = (f32(plan.values[at]) - plan.zero) * plan.scale
+def _mix_colours(
+    values: Array, of: Any, apart: int, levels: _Two, differences: Array, paint: Array
+) -> None:
+    """Mixes red, green and blue of a mark, by the numbers of its cell and its own differences."""
+    light = _value(values, of + 3 * apart, levels) * differences[0]
+    for colour in range(3):
+        hue = _value(values, of + 4 * apart, levels) * differences[1 + colour]
+        value = (_value(values, of + colour * apart, levels) + light + hue) * WHITE
+        paint[colour] = np.floor(max(ZERO, min(WHITE, value)) + HALF)
+
+
+@inner
+def _counts(box: Array, sums: Array) -> Any:
+    """Whether any sample of a box counts."""
+    top, left, bottom, right = u32(box[0]), u32(box[1]), u32(box[2]), u32(box[3])
+    return sums[bottom, right] - sums[top, right] != sums[bottom, left] - sums[top, left]
+
+
+@inner
+def _value(values: Array, at: Any, levels: _Two) -> np.float32:
+    """What one number of a plan stands for; levels are that of 0, and a step's worth."""
+    found: np.float32 = (f32(values[at]) - levels[0]) * levels[1]
     return found
 
 
 @inner
-def _direction(x: np.float32, y: np.float32, tables: Tables, at: int) -> tuple[Any, Any]:
+def _direction(x: np.float32, y: np.float32, own_x: np.float32, own_y: np.float32) -> Any:
     """A plan's direction as a unit vector; a short one is drawn towards the cell's own."""
-    cell = u32(tables.cell[at])
     lacking = max((ONE - np.sqrt(max(x * x + y * y, _TINY))) * HALF, ZERO)
-    x, y = x + lacking * tables.rest[0, cell], y + lacking * tables.rest[1, cell]
+    x, y = x + lacking * own_x, y + lacking * own_y
     length = np.sqrt(max(x * x + y * y, _TINY))
     return x / length, y / length
 

@@ -8,8 +8,6 @@ import numpy as np
 
 from .compiling import Array
 
-BUNCH = 64  # marks
-
 
 class Tables(NamedTuple):
     """A canvas as the loops read it; see ``Canvas``.
@@ -18,18 +16,21 @@ class Tables(NamedTuple):
         ground: int32 [h, w].
         origin: int32 [marks].
         mark: int32 [n]: the numbers of the patches of the ground, and of the marks that are
-            candidates anywhere, in the order of cells, so that a plan is read from its begin to its
-            end; this is the order of what follows.
+            candidates anywhere: first the ground's, and both in the order of cells, so that a plan
+            is read from its begin to its end; those of a cell by their threshold of need. This is
+            the order of what follows.
         layer: uint8 [n]: of the plan.
-        cell: int32 [n]: of that layer.
         needs: float32 [n]: the threshold of need.
         turns: float32 [n, 3]: what decides about directions.
         differences: float32 [n, 4]: in lightness, red, green and blue.
         begins: int32 [n + 1]: where the runs of each begin.
         runs: uint16 [runs, 3]: the samples of which a mark is a candidate: a row, the first column
             and the one after the last.
-        boxes: int32 [n / BUNCH, 4]: where the marks of each bunch may be seen: the first row and
-            column of samples, and the ones after the last.
+        groups: int32 [g + 1]: where the marks of each cell begin.
+        cell: int32 [g]: of their layer.
+        least: float32 [g]: the need from which any of them counts; of the ground all do.
+        boxes: uint16 [g, 4]: where these marks may be seen: the first row and column of samples,
+            and the ones after the last.
         texels: uint16 [texels, step * step]: 256 times cover and relief of a sample's pixels, see
             ``Canvas.arrays``.
         rest: float32 [2, cells].
@@ -42,12 +43,14 @@ class Tables(NamedTuple):
     origin: Array
     mark: Array
     layer: Array
-    cell: Array
     needs: Array
     turns: Array
     differences: Array
     begins: Array
     runs: Array
+    groups: Array
+    cell: Array
+    least: Array
     boxes: Array
     texels: Array
     rest: Array
@@ -136,9 +139,10 @@ class Bench(NamedTuple):
         columns: int32 [w + 1]: which of a row count.
         around: float32 [20, w + 2]: what is around samples.
         which: int32 [5, w]: the same.
-        texels: float32 [12, w]: of marks.
+        texels: uint16 [12, w]: of marks.
         work: float32 [6, w]: shares of marks and their light.
         lines: uint8 [12, w]: pixels.
+        yuv: float32 [9, w]: of blocks, four of luma, the sums of red, green and blue, and chroma.
     """
 
     stamped: Array
@@ -150,6 +154,7 @@ class Bench(NamedTuple):
     texels: Array
     work: Array
     lines: Array
+    yuv: Array
 
     @classmethod
     def of(cls, tables: Tables, rows: int) -> Bench:
@@ -163,7 +168,8 @@ class Bench(NamedTuple):
             np.empty(width + 1, i32),
             np.empty((20, width + 2), f32),
             np.empty((5, width), i32),
-            np.empty((12, width), f32),
+            np.empty((12, width), np.uint16),
             np.empty((6, width), f32),
             np.empty((12, width), np.uint8),
+            np.empty((9, width), f32),
         )
