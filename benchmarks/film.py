@@ -83,7 +83,7 @@ def _alone(clip: Path, end: float, stylizer: Stylizer) -> tuple[dict[str, float]
     with source:
         assert source.first is not None  # it was opened
         form = plan_output(source, clip.with_suffix(".mp4"), DEFAULT).form
-        source.planes = form.colour if painter.takes_planes else None
+        source.planes = painter.takes_planes and form.colour
         encodable = Encodable(form.size, form.pix_fmt, form.colour)
         encoder: Any = av.CodecContext.create(DEFAULT.encoder, "w")
         configure(encoder, DEFAULT, form)

@@ -17,7 +17,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from ..errors import UsageError
 from ..pictures import Alpha, Pixels, over
 from .hdr import HLG, PQ, USUAL_PEAK, ToneMap
-from .planes import are_planes, frame_of, planes_of, rgb_of, yuv_of
+from .planes import are_planes, frame_of, planes_of, rgb_of, to_rgb_of, yuv_of
 from .yuv import Picture, Yuv
 
 # Chroma: nearest sample up, area average down; together they change nothing.
@@ -90,11 +90,17 @@ def tags_of(frame: av.VideoFrame) -> tuple[int, int, int]:
     return frame.color_primaries, frame.color_trc, matrix
 
 
-def planes_if(frame: av.VideoFrame, colour: Colour | None) -> Yuv | None:
-    """Returns a decoded frame's own planes, if they are 4:2:0 in bytes and of a colour."""
-    if colour is None or frame.color_trc in (PQ, HLG) or coded(frame) != colour:
+def planes_if(frame: av.VideoFrame, wanted: Colour | bool) -> Yuv | None:
+    """Returns a decoded frame's own planes of bytes, if they are wanted.
+
+    Args:
+        frame: It.
+        wanted: 4:2:0 of this colour; or of any, and 4:2:2 made into that.
+    """
+    own, of_any = coded(frame), wanted is True
+    if frame.color_trc in (PQ, HLG) or not (of_any or own == wanted):
         return None
-    return yuv_of(frame, colour.matrix, colour.range)
+    return yuv_of(frame, own.matrix, own.range, averaged=of_any)
 
 
 class Decoded:
@@ -180,18 +186,19 @@ class Encodable:
     Args:
         size: (width, height) of the video; frames of another size are scaled.
         pix_fmt: The encoder's pixel format.
-        colour: The meaning of its YUV, and of planes that come.
+        colour: The meaning of its YUV; planes of this one are taken as they come.
     """
 
     def __init__(self, size: tuple[int, int], pix_fmt: str, colour: Colour) -> None:
         self.size, self.pix_fmt, self.colour = size, pix_fmt, colour
+        self.to_rgb = to_rgb_of(colour.matrix, colour.range)
         self.reformatter = VideoReformatter()
 
     def __call__(self, picture: Picture, alpha: Alpha | None = None) -> av.VideoFrame:
         """Takes RGB or planes, and alpha [H, W] if the pixel format has it."""
         width, height = self.size
         fits = self.pix_fmt == "yuv420p" and picture.shape[:2] == (height, width)
-        if fits and isinstance(picture, Yuv):
+        if fits and isinstance(picture, Yuv) and np.array_equal(picture.to_rgb, self.to_rgb):
             return frame_of(picture)
         rgb: Pixels = picture.rgb() if isinstance(picture, Yuv) else picture
         if fits:

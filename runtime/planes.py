@@ -29,6 +29,7 @@ _LUMA = {
 }
 _FORMATS = {f"yuv{j}{chroma}p" for j in ("", "j") for chroma in ("420", "422", "444")}
 _HALVED = {"yuv420p", "yuvj420p"}
+_WIDE = {"yuv422p", "yuvj422p"}  # with chroma for each row, as most cameras' JPEGs
 
 
 def are_planes(frame: av.VideoFrame) -> bool:
@@ -45,16 +46,29 @@ def rgb_of(frame: av.VideoFrame, matrix: Colorspace, range_: ColorRange) -> Pixe
         range_: The range of its YUV.
     """
     y, u, v = (_bytes_of(plane) for plane in frame.planes)
-    return joined(y, u, v, _to_rgb(matrix, range_))
+    return joined(y, u, v, to_rgb_of(matrix, range_))
 
 
-def yuv_of(frame: av.VideoFrame, matrix: Colorspace, range_: ColorRange) -> Yuv | None:
-    """Returns a frame's own planes; None unless it is 4:2:0 in bytes with even sides."""
-    is_even = not (frame.width % 2 or frame.height % 2)
-    if frame.format.name not in _HALVED or not (is_even and are_planes(frame)):
+def yuv_of(
+    frame: av.VideoFrame, matrix: Colorspace, range_: ColorRange, averaged: bool = False
+) -> Yuv | None:
+    """Returns a frame's own planes; None unless it is 4:2:0 in bytes with even sides.
+
+    Args:
+        frame: A decoded one.
+        matrix: The matrix of its YUV.
+        range_: The range of its YUV.
+        averaged: Whether it may be 4:2:2, too, of whose chroma two rows become one.
+    """
+    is_even, form = not (frame.width % 2 or frame.height % 2), frame.format.name
+    if not (is_even and are_planes(frame)) or form not in _HALVED | (_WIDE if averaged else set()):
         return None
     y, u, v = (_bytes_of(plane) for plane in frame.planes)
-    return Yuv(y, cv2.merge([u, v]), _to_rgb(matrix, range_))
+    chroma = cv2.merge([u, v])
+    if form in _WIDE:
+        size = frame.width // 2, frame.height // 2
+        chroma = cv2.resize(chroma, size, interpolation=cv2.INTER_AREA)
+    return Yuv(y, chroma, to_rgb_of(matrix, range_))
 
 
 def frame_of(picture: Yuv) -> av.VideoFrame:
@@ -73,7 +87,7 @@ def planes_of(rgb: Pixels, matrix: Colorspace, range_: ColorRange) -> av.VideoFr
     height, width = rgb.shape[:2]
     frame = av.VideoFrame(width, height, "yuv420p")
     y, u, v = (_bytes_of(plane) for plane in frame.planes)
-    to_yuv = steps(np.linalg.inv(_to_rgb(matrix, range_)))
+    to_yuv = steps(np.linalg.inv(to_rgb_of(matrix, range_)))
     half = cv2.resize(rgb, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     cv2.extractChannel(cv2.transform(rgb, to_yuv), 0, y)
     chroma = cv2.transform(half, to_yuv)
@@ -88,7 +102,7 @@ def _bytes_of(plane: Any) -> Array:
     return rows[: plane.height, : plane.width]
 
 
-def _to_rgb(matrix: Colorspace, range_: ColorRange) -> Array:
+def to_rgb_of(matrix: Colorspace, range_: ColorRange) -> Array:
     """YUV bytes to RGB bytes, both with a one below them: [4, 4]."""
     red, blue = _LUMA[matrix]
     green = 1 - red - blue

@@ -64,6 +64,15 @@ def rgb_of(picture: Picture) -> Pixels:
     return picture.rgb() if isinstance(picture, Yuv) else picture
 
 
+def resized(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Returns a picture of another width and height, which are even where it is planes."""
+
+    def one(part: Array, share: int) -> Array:
+        return cv2.resize(part, (size[0] // share, size[1] // share), interpolation=cv2.INTER_AREA)
+
+    return mapped(picture, one)
+
+
 def shrunk(mask: Array, share: int) -> Array:
     """Reduces a mask, 255 or 0, to a number for ``share`` rows and columns: what most have."""
     if share == 1:

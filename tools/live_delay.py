@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from pleinair.benchmarks.results.file import write_json
-from pleinair.pictures import Pixels
 from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.live.live import LivePainter, Look
@@ -29,6 +28,7 @@ from pleinair.runtime.sources.demo_clip import DEMO_CLIP
 from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.sources.source import Source
 from pleinair.runtime.stylizer import load
+from pleinair.runtime.yuv import Picture, Yuv
 from pleinair.tools.stream_server import marked, serving
 
 FPS = 30.0
@@ -60,16 +60,18 @@ class Numbered(Source):
 
     def frames(self) -> Iterator[Frame]:
         """Yields the frames, as undecoded as they come."""
-        self.inner.defers = True
+        self.inner.defers, self.inner.planes = True, self.planes
         for frame in self.inner.frames():
             assert frame.later
             frame.later = partial(self._noting, frame.captured, frame.later)
             yield frame
 
-    def _noting(self, captured: float, make: Callable[[], Pixels]) -> Pixels:
-        rgb = make()
-        self.numbers[captured] = marked(rgb)
-        return rgb
+    def _noting(self, captured: float, make: Callable[[], Picture]) -> Picture:
+        picture = make()
+        self.numbers[captured] = marked(
+            picture.luma[..., None] if isinstance(picture, Yuv) else picture
+        )
+        return picture
 
 
 def main() -> None:
@@ -118,6 +120,7 @@ def from_stream(
 def run(source: Source, size: tuple[int, int], seconds: float, model: str) -> tuple[Noting, Report]:
     """Paints for a while, as ``live`` does."""
     stylizer = load(model, color="rgb", size=size[::-1], wrap=True)
+    source.planes = True
     painter, sink = LivePainter(Look(size), Controls(), load, stylizer), Noting()
     return sink, Pipeline(source, painter).run(sink, seconds)
 

@@ -2,10 +2,10 @@
 
     python tools/live_stages.py [CLIP] [--size 1280x720] [--seconds 10] [--model monet]
 
-For a Motion JPEG stream, as ``live_delay.py`` has it. A frame waits until it is taken, is turned
-into RGB, prepared, waits for a painter, is painted (if it is), waits until paint has been moved as
-well, is finished, and waits for the sink. Of each the median and what 90 % of the frames stay
-below, in milliseconds.
+For a Motion JPEG stream, as ``live_delay.py`` has it. A frame waits until it is taken, is decoded,
+prepared, waits for a painter, is painted (if it is), waits until paint has been moved as well, is
+finished, and waits for the sink. Of each the median and what 90 % of the frames stay below, in
+milliseconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from pleinair.pictures import Pixels
 from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.live.live import LivePainter, Look
@@ -26,12 +25,13 @@ from pleinair.runtime.sources.demo_clip import DEMO_CLIP
 from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.sources.source import Source
 from pleinair.runtime.stylizer import load
+from pleinair.runtime.yuv import Picture
 from pleinair.tools.stream_server import serving
 
 FPS = 30.0
 _STAGES = (
     ("waits", "captured", "taken"),
-    ("to RGB", "taken", "complete"),
+    ("decode", "taken", "complete"),
     ("prepare", "complete", "prepared"),
     ("waits for a painter", "prepared", "painting"),
     ("paint", "painting", "painted"),
@@ -55,18 +55,18 @@ class Stamped(Source):
 
     def frames(self) -> Iterator[Frame]:
         """Yields the frames."""
-        self.inner.defers = True
+        self.inner.defers, self.inner.planes = True, self.planes
         for frame in self.inner.frames():
             assert frame.later
             frame.later = self._noting(frame.captured, frame.later)
             yield frame
 
-    def _noting(self, captured: float, make: Callable[[], Pixels]) -> Callable[[], Pixels]:
-        def later() -> Pixels:
+    def _noting(self, captured: float, make: Callable[[], Picture]) -> Callable[[], Picture]:
+        def later() -> Picture:
             times = {"captured": captured, "taken": time.perf_counter()}
-            rgb = make()
+            picture = make()
             self.taken.append(times | {"complete": time.perf_counter()})
-            return rgb
+            return picture
 
         return later
 
@@ -82,9 +82,9 @@ class Stamping(Painter):
     def __init__(self, inner: Painter, source: Stamped) -> None:
         self.inner, self.source = inner, source
 
-    def prepare(self, rgb: Pixels) -> tuple[Any, Times]:
+    def prepare(self, picture: Picture) -> tuple[Any, Times]:
         """Prepares it."""
-        prepared, times = self.inner.prepare(rgb), self.source.taken[-1]
+        prepared, times = self.inner.prepare(picture), self.source.taken[-1]
         times["prepared"] = time.perf_counter()
         return prepared, times
 
@@ -99,7 +99,7 @@ class Stamping(Painter):
         prepared[1]["painted"] = time.perf_counter()
         return painted
 
-    def finish(self, prepared: tuple[Any, Times], painting: Painting | None) -> Pixels:
+    def finish(self, prepared: tuple[Any, Times], painting: Painting | None) -> Picture:
         """Finishes it; what goes on beside painting is no part of that."""
         times = prepared[1]
 
@@ -109,7 +109,7 @@ class Stamping(Painter):
             return painted
 
         times["finishing"] = time.perf_counter()
-        shown: Pixels = self.inner.finish(prepared[0], waited if painting else None)
+        shown: Picture = self.inner.finish(prepared[0], waited if painting else None)
         times["finished"] = time.perf_counter()
         return shown
 
@@ -136,6 +136,7 @@ def trace(
     """Paints for a while, as ``live`` does; returns the times of each frame that was shown."""
     stylizer = load(model, backend, color="rgb", size=size[::-1], wrap=True)
     stamped, sink = Stamped(source), Shown()
+    stamped.planes = True
     painter = Stamping(LivePainter(Look(size), Controls(), load, stylizer), stamped)
     Pipeline(stamped, painter).run(sink, seconds)
     at = sink.at

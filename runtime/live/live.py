@@ -10,13 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
+import numpy.typing as npt
 
 from ...bundle.resolve import shipped_models
 from ...errors import MediaError, PleinairError, UsageError
 from ...owners import Owner
-from ...pictures import Pixels
 from ...words import meant_names, near_names
 from ..address import is_bare, shown
 from ..controls import Controls
@@ -36,9 +35,13 @@ from ..sources.cameras import AS_IT_IS, CameraMode
 from ..sources.reconnect import open_live
 from ..stylizer import Stylizer, check_names, load
 from ..video_painter import VideoPainter
+from ..yuv import Picture, mapped, parts_of, resized, rgb_of
 from .adaptive import AdaptivePainter
 
+Array = npt.NDArray[Any]
+
 _OF_PAINTINGS = ("photo",)  # take a painting, which no camera shows: not among the styles
+_WHITE, _NO_COLOUR = 255, 128  # of RGB or luma, of chroma
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Look:
 class _Taken(NamedTuple):
     """A frame on its way, as the controls said when it came."""
 
-    rgb: Pixels
+    picture: Picture
     fitted: VideoPainter | AdaptivePainter
     prepared: Any  # by a ``VideoPainter``
     divider: float | None  # where the original ends, if it is shown beside
@@ -82,30 +85,33 @@ class LivePainter:
         self.look, self.controls, self.load_style = look, controls, load_style
         self.pool = ThreadPoolExecutor(1, "style")
         self.coming: tuple[str, Future[Stylizer]] | None = None
-        self.last: Pixels | None = None
+        self.last: Picture | None = None
         self._take(stylizer, controls.style)
 
-    def __call__(self, rgb: Pixels) -> Pixels:
+    def __call__(self, picture: Picture) -> Picture:
         """Paints one frame after the other."""
-        taken = self.prepare(rgb)
+        taken = self.prepare(picture)
         if taken is None or not self.is_painted(taken):
             return self.finish(taken, None)
         return self.finish(taken, partial(self.paint, taken))
 
-    def prepare(self, rgb: Pixels) -> _Taken | None:
-        """Takes uint8 [H, W, 3]; returns None while paused."""
+    def prepare(self, picture: Picture) -> _Taken | None:
+        """Takes a picture; returns None while paused."""
         look, controls = self.look, self.controls
         if controls.paused and self.last is not None:
             return None
         self._follow()
         self.stylizer.strength = controls.strength
-        if look.size and look.size != (rgb.shape[1], rgb.shape[0]):
-            rgb = cv2.resize(rgb, look.size, interpolation=cv2.INTER_AREA)
-        if controls.mirror:
-            rgb = np.ascontiguousarray(rgb[:, ::-1])
         fitted = self.fitted
-        prepared = fitted.prepare(rgb) if isinstance(fitted, VideoPainter) else None
-        return _Taken(rgb, fitted, prepared, controls.divider if controls.compare else None)
+        takes_planes = isinstance(fitted, VideoPainter) and fitted.takes_planes
+        if not takes_planes or _is_odd(look.size):
+            picture = rgb_of(picture)
+        if look.size and look.size != (picture.shape[1], picture.shape[0]):
+            picture = resized(picture, look.size)
+        if controls.mirror:
+            picture = mapped(picture, lambda part, share: np.ascontiguousarray(part[:, ::-1]))
+        prepared = fitted.prepare(picture) if isinstance(fitted, VideoPainter) else None
+        return _Taken(picture, fitted, prepared, controls.divider if controls.compare else None)
 
     def is_painted(self, taken: _Taken | None) -> bool:
         """Whether it has to be painted."""
@@ -114,25 +120,25 @@ class LivePainter:
         _, fitted, prepared, _ = taken
         return not isinstance(fitted, VideoPainter) or fitted.is_painted(prepared)
 
-    def paint(self, taken: _Taken) -> Pixels:
+    def paint(self, taken: _Taken) -> Picture:
         """Paints it, smaller if it has to be."""
-        rgb, fitted, prepared, _ = taken
-        return fitted.paint(prepared) if isinstance(fitted, VideoPainter) else fitted(rgb)
+        picture, fitted, prepared, _ = taken
+        return fitted.paint(prepared) if isinstance(fitted, VideoPainter) else fitted(picture)
 
-    def finish(self, taken: _Taken | None, painting: Callable[[], Pixels] | None) -> Pixels:
+    def finish(self, taken: _Taken | None, painting: Callable[[], Picture] | None) -> Picture:
         """Returns what to show: the last picture while paused."""
         if taken is None:
             assert self.last is not None
             return self.last
-        rgb, fitted, prepared, divider = taken
+        picture, fitted, prepared, divider = taken
         if isinstance(fitted, VideoPainter):
             shown = fitted.finish(prepared, painting)
         else:
             assert painting is not None
             shown = painting()
         if divider is not None:
-            shown = _divided(rgb, shown, divider)
-        self.last = np.hstack([rgb, shown]) if self.look.side_by_side else shown
+            shown = _divided(picture, shown, divider)
+        self.last = _beside(picture, shown) if self.look.side_by_side else shown
         return self.last
 
     def state(self) -> dict[str, Any]:
@@ -167,12 +173,26 @@ class LivePainter:
             self.fitted = AdaptivePainter(painter, stylizer.prepare, self.look.target_fps)
 
 
-def _divided(original: Pixels, painted: Pixels, divider: float) -> Pixels:
+def _is_odd(size: tuple[int, int] | None) -> bool:
+    return bool(size) and any(side % 2 for side in size or ())
+
+
+def _beside(left: Picture, right: Picture) -> Picture:
+    lefts = iter(parts_of(left))
+    return mapped(right, lambda part, share: np.hstack([next(lefts)[0], part]))
+
+
+def _divided(original: Picture, painted: Picture, divider: float) -> Picture:
     """The original left of the divider, a part of the width, and the painting right of it."""
-    at = round(divider * original.shape[1])
-    both = np.hstack([original[:, :at], painted[:, at:]])
-    both[:, max(0, at - 1) : at + 1] = 255
-    return both
+    originals, at = iter(parts_of(original)), round(divider * original.shape[1] / 2)
+
+    def divided(part: Array, share: int) -> Array:
+        end, side = 2 * at // share, 2 // share
+        both = np.hstack([next(originals)[0][:, :end], part[:, end:]])
+        both[:, max(0, end - side) : end] = _NO_COLOUR if share == 2 else _WHITE
+        return both
+
+    return mapped(painted, divided)
 
 
 @dataclass(frozen=True)
@@ -270,7 +290,7 @@ def live(
         for file in (one for one in sinks if not is_screen(one)):
             until_done.enter_context(_recording(file, source, overwrite, wait))
         opened = until_done.enter_context(open_live(source, camera, loop))
-        opened.say = say
+        opened.say, opened.planes = say, True
         size = look.size or opened.size
 
         def load_style(name: str) -> Stylizer:

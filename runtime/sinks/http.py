@@ -29,6 +29,7 @@ from ..controls import Controls
 from ..frame import Frame
 from ..limited_server import LimitedHandler, LimitedServer
 from ..qr import qr_png, qr_text
+from ..yuv import rgb_of
 from .meter import Meter
 from .recordings import Recordings
 from .sink import Sink
@@ -70,7 +71,7 @@ class HttpSink(Sink):
         self.meter, self.size = Meter(), (0, 0)
         host, port, token = parse_address(address)
         self.token = token or secrets.token_urlsafe(16)
-        self.newest: tuple[int, Any] = (0, None)  # number and pixels
+        self.newest: tuple[int, Any] = (0, None)  # number and picture
         self.encoded: tuple[int, bytes] = (0, b"")
         self.changed = threading.Condition()
         self.encoding = threading.Lock()
@@ -91,9 +92,10 @@ class HttpSink(Sink):
         """Makes a frame the newest; viewers take it when they have sent their last one."""
         self.meter.note(frame)
         self.recordings.note(frame)
-        self.size = (frame.rgb.shape[1], frame.rgb.shape[0])
+        picture = frame.picture
+        self.size = (picture.shape[1], picture.shape[0])
         with self.changed:
-            self.newest = (self.newest[0] + 1, frame.rgb)
+            self.newest = (self.newest[0] + 1, picture)
             self.changed.notify_all()
         return not self.controls.quit
 
@@ -108,10 +110,10 @@ class HttpSink(Sink):
                 self.changed.wait(_WAIT)
             if self.closed:
                 return None
-            newest, pixels = self.newest
+            newest, picture = self.newest
         with self.encoding:  # once for all viewers
             if self.encoded[0] < newest:
-                bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+                bgr = cv2.cvtColor(rgb_of(picture), cv2.COLOR_RGB2BGR)
                 quality = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
                 self.encoded = newest, cv2.imencode(".jpg", bgr, quality)[1].tobytes()
             return self.encoded

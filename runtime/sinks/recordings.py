@@ -16,6 +16,7 @@ from ...progress import Say
 from ..controls import Controls
 from ..frame import Frame
 from ..sources.source import EmptySource, Source
+from ..yuv import rgb_of
 from .video import VideoSink, WriteOptions
 
 
@@ -49,7 +50,7 @@ class Recordings:
             if controls.snapshot:
                 controls.snapshot = False
                 with self._new(".jpg") as owner:
-                    write_picture(owner.output, frame.rgb, replace=False)
+                    write_picture(owner.output, rgb_of(frame.picture), replace=False)
                 self._tell(owner.output)
             if controls.recording:
                 if self.video is None:

@@ -11,6 +11,7 @@ from ...errors import MediaError
 from ...progress import Say
 from ..frame import Frame
 from ..sources.source import Source
+from ..yuv import rgb_of
 from .sink import Sink
 
 INSTALL = 'pip install "pleinair[virtual-camera]"'
@@ -50,13 +51,14 @@ class VirtualCameraSink(Sink):
 
     def write(self, frame: Frame) -> bool:
         """Sends one frame; the pipeline limits the frame rate, not the library."""
-        height, width = frame.rgb.shape[:2]
+        rgb = rgb_of(frame.picture)
+        height, width = rgb.shape[:2]
         if self.camera is None:
             self.camera = self._open(width, height)
         if (width, height) != (self.camera.width, self.camera.height):
             size = (self.camera.width, self.camera.height)
-            frame.rgb = cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA)
-        self.camera.send(np.ascontiguousarray(frame.rgb))
+            rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+        self.camera.send(np.ascontiguousarray(rgb))
         return True
 
     def _open(self, width: int, height: int) -> Any:

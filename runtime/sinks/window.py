@@ -13,6 +13,7 @@ from ...errors import MediaError
 from ...pictures import Pixels
 from ..controls import KEYS, Controls
 from ..frame import Frame
+from ..yuv import rgb_of
 from .meter import Meter
 from .recordings import Recordings
 from .sink import Sink
@@ -53,7 +54,7 @@ class WindowSink(Sink):
         self.meter.note(frame)
         self.recordings.note(frame)
         try:
-            self._show(draw(frame.rgb, self.controls, self.meter, self.what()))
+            self._show(draw(rgb_of(frame.picture), self.controls, self.meter, self.what()))
             key = cv2.waitKey(1) & 0xFF
             if key < 128:
                 self.controls.press(chr(key))

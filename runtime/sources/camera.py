@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 
+import av
 import cv2
 
 from ...errors import MediaError, UsageError
 from ...pictures import Pixels
+from ..colour import Decoded, planes_if
 from ..frame import NO_PIXELS, Frame
+from ..yuv import Picture, rgb_of
 from .cameras import AS_IT_IS, CameraMode
+from .coded import CodedPicture, decoder_of
 from .source import Source
 
 _JPEG = cv2.VideoWriter.fourcc(*"MJPG")
@@ -52,6 +56,7 @@ class CameraSource(Source):
         width = int(self.capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         height = int(self.capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         self.size = (width, height)
+        self.decoder, self.to_rgb = decoder_of("mjpeg"), Decoded()
         is_jpeg = self.capture.get(cv2.CAP_PROP_FOURCC) == _JPEG
         if is_jpeg and self.capture.getBackendName() == "V4L2":
             # Pictures come as they are sent: one that is dropped is never decoded.
@@ -75,12 +80,13 @@ class CameraSource(Source):
             if not good:
                 self.problems.append(f"{self.label} stopped after {index} frames")
                 return
-            frame = Frame(NO_PIXELS, index, later=partial(_rgb, given))
-            if (is_black or not self.defers) and not frame.complete().rgb.size:
+            frame = Frame(NO_PIXELS, index, later=partial(self._pixels, given))
+            if (is_black or not self.defers) and not frame.complete().picture.shape[0]:
                 continue  # damaged
             if index == 0:
-                self._compare((frame.rgb.shape[1], frame.rgb.shape[0]))
-            is_black = is_black and index <= _DARK and int(frame.rgb.max()) < _DARKEST
+                self._compare((frame.picture.shape[1], frame.picture.shape[0]))
+            if is_black:
+                is_black = index <= _DARK and int(rgb_of(frame.picture).max()) < _DARKEST
             if is_black and index == _DARK:
                 self.say(
                     f"{self.label} gives black pictures: its cover is closed, or another program or"
@@ -89,11 +95,14 @@ class CameraSource(Source):
             yield frame
             index += 1
 
+    def _pixels(self, given: Pixels) -> Picture:
+        """Returns a picture of BGR [H, W, 3] or a JPEG's bytes; without pixels if it is damaged."""
+        if given.ndim == 3:
+            return cv2.cvtColor(given, cv2.COLOR_BGR2RGB)
+        decoded = CodedPicture(av.Packet(given.tobytes()), self.decoder).decode()
+        if decoded is None:
+            return NO_PIXELS
+        return planes_if(decoded, self.planes) or self.to_rgb(decoded)
+
     def _free(self) -> None:
         self.capture.release()
-
-
-def _rgb(given: Pixels) -> Pixels:
-    """Returns the pixels of a picture, BGR [H, W, 3] or a JPEG's bytes; none if it is damaged."""
-    bgr = given if given.ndim == 3 else cv2.imdecode(given, cv2.IMREAD_COLOR)
-    return NO_PIXELS if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)

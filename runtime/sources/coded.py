@@ -32,6 +32,16 @@ class CodedPicture:
             return None
 
 
+def decoder_of(codec: str) -> Any:
+    """Returns a decoder of pictures that need no others.
+
+    It has one thread: those that decode frames side by side would hold some back.
+    """
+    decoder: Any = av.CodecContext.create(codec, "r")
+    decoder.thread_count = 1
+    return decoder
+
+
 def left_coded(stream: av.VideoStream) -> Callable[[Any], list[Any]] | None:
     """Returns what makes a ``CodedPicture`` of each packet of a stream.
 
@@ -41,6 +51,5 @@ def left_coded(stream: av.VideoStream) -> Callable[[Any], list[Any]] | None:
     codec = stream.codec_context.name
     if codec not in _ALONE:
         return None
-    decoder: Any = av.CodecContext.create(codec, "r")
-    decoder.thread_count = 1  # those that decode frames side by side would hold some back
+    decoder = decoder_of(codec)
     return lambda packet: [CodedPicture(packet, decoder)] if packet.size else []

@@ -51,7 +51,7 @@ class LoopingSource(ReopenedSource):
         """Yields its frames until it is closed, or cannot be opened again."""
         index = 0
         while True:
-            self.inner.defers = self.defers
+            self.inner.defers, self.inner.planes = self.defers, self.planes
             for frame in self.inner.frames():
                 yield replace(frame, index=index, pts=None)
                 index += 1
@@ -74,6 +74,7 @@ class ReconnectingSource(ReopenedSource):
         index, lost, last = 0, False, time.monotonic()
         while True:
             self.inner.say, self.inner.defers = self.say, self.defers
+            self.inner.planes = self.planes
             for frame in self.inner.frames():
                 if lost:
                     self.say(f"{self.label} is back")

@@ -6,8 +6,12 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from ..frame import Frame
+
+if TYPE_CHECKING:
+    from ..colour import Colour
 
 
 class Source(ABC):
@@ -23,6 +27,7 @@ class Source(ABC):
         problems: What went wrong along the way without ending it all.
         defers: Whether pixels may be left to ``Frame.complete``, in another thread: who drops
             frames asks for it.
+        planes: Whether frames may be given as planes, if they are of one colour or of any.
     """
 
     label = ""
@@ -32,6 +37,7 @@ class Source(ABC):
     fps: Fraction | None = None
     count: int | None = None
     defers = False
+    planes: Colour | bool = False
 
     def __init__(self) -> None:
         self.problems: list[str] = []

@@ -53,14 +53,12 @@ class VideoSource(Source):
 
     Attributes:
         info: What was known before the first frame was painted.
-        planes: The colour in which frames may be given as planes.
         keeps_alpha: Whether frames have their alpha, and are not laid over the ground.
         origin: When, by the file's clock, the output begins, in seconds.
         decoding: Makes frames of a packet.
     """
 
     decoding: Callable[[Any], list[Any]]
-    planes: Colour | None = None
 
     def __init__(
         self,

@@ -12,7 +12,9 @@ from pleinair.errors import MediaError
 from pleinair.runtime.live.live import Look, live
 from pleinair.runtime.sources import cameras, reconnect
 from pleinair.runtime.sources.cameras import CameraMode
+from pleinair.runtime.sources.coded import CodedPicture
 from pleinair.runtime.sources.opening import open_source
+from pleinair.runtime.yuv import Yuv, rgb_of
 
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
 
@@ -218,28 +220,36 @@ def test_a_camera_that_has_the_size_says_nothing(monkeypatch):
     assert said == []
 
 
-def test_jpeg_of_a_camera_is_decoded_when_it_is_wanted(monkeypatch):
-    """As V4L2 hands it on; a damaged picture is left out, and one that is dropped not decoded."""
-    pictures = [np.full((6, 8, 3), (200, 40, 90), np.uint8)] * 5
-    coded = [cv2.imencode(".jpg", picture)[1].reshape(1, -1) for picture in pictures]
+@pytest.fixture
+def jpegs(monkeypatch):
+    """A camera that hands on 4:2:2 JPEGs as V4L2 does, of which the first is damaged."""
+    picture, given = np.full((6, 8, 3), (200, 40, 90), np.uint8), {}
+    wide = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422]
+    coded = [cv2.imencode(".jpg", picture, wide)[1].reshape(1, -1) for _ in range(5)]
     coded[0] = coded[0][:, :2]
-    answers, decoded, given = iter(coded), [], {}
-    decode = cv2.imdecode
-    monkeypatch.setattr(cv2, "imdecode", lambda *of: decoded.append(1) or decode(*of))
+    answers, size = iter(coded), Capture.get
     monkeypatch.setattr(Capture, "read", lambda self: (True, next(answers)))
     monkeypatch.setattr(Capture, "getBackendName", lambda self: "V4L2", raising=False)
     monkeypatch.setattr(Capture, "set", lambda self, what, value: given.update({what: value}))
-    size = Capture.get
     monkeypatch.setattr(Capture, "get", lambda self, what: given.get(what) or size(self, what))
+    return given
+
+
+@pytest.mark.parametrize("planes", [False, True])
+def test_jpeg_of_a_camera_is_decoded_when_it_is_wanted(monkeypatch, jpegs, planes):
+    """A damaged picture is left out, and one that is dropped not decoded."""
+    decoded, decode = [], CodedPicture.decode
+    monkeypatch.setattr(CodedPicture, "decode", lambda self: decoded.append(1) or decode(self))
     with open_source("0") as source:
-        source.defers = True
+        source.defers, source.planes = True, planes
         frames = [next(it) for it in [source.frames()] for _ in range(4)]
-        assert given[cv2.CAP_PROP_CONVERT_RGB] == 0
+        assert jpegs[cv2.CAP_PROP_CONVERT_RGB] == 0
         assert len(decoded) == 2  # the damaged one, and the first, to see that it is not black
-        rgb = frames[-1].complete().rgb
+        picture = frames[-1].complete().picture
     assert len(decoded) == 3
-    assert rgb.shape == (6, 8, 3)
-    assert np.abs(rgb.astype(int) - (90, 40, 200)).max() < 9
+    assert isinstance(picture, Yuv) == planes
+    assert picture.shape == (6, 8, 3)
+    assert np.abs(rgb_of(picture).astype(int) - (90, 40, 200)).max() < 9
 
 
 def test_a_mode_is_for_cameras(tmp_path, make_video, cli):
