@@ -35,7 +35,7 @@ from .strokes.canvases import Canvases, Plans
 from .strokes.shift import Place
 from .strokes.torus import Torus, Turn
 from .tuning import PATIENCE, Candidate, Task, recall, remember, seconds_a_frame, ways_of
-from .yuv import Picture, Yuv, rgb_of
+from .yuv import Picture, Yuv
 
 PRECISIONS = ("int8", "w8", "fp16", "fp32")
 
@@ -130,10 +130,10 @@ class Stylizer:
             needed: uint8 [H, W], 255 where paint is needed; elsewhere, 0, there may be anything.
             turn: Of the canvas, see ``Torus``.
         """
-        frames = np.ascontiguousarray(rgb_of(picture))[None]
         if isinstance(picture, Yuv):
             assert isinstance(self.engine, PlaneEngine)
-            return self.engine.planes(frames, picture.to_rgb, needed, turn)
+            return self.engine.planes(picture, needed, turn)
+        frames = np.ascontiguousarray(picture)[None]
         if isinstance(self.engine, PartEngine):
             painted: Pixels = self.engine(frames, needed=needed, turn=turn)[0]
         else:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ...pictures import Frames, Pixels
     from ..strokes.canvases import Plans
     from ..strokes.torus import Turn
-    from ..yuv import Array, Yuv
+    from ..yuv import Yuv
 
 
 class Engine(Protocol):
@@ -59,8 +59,6 @@ class PlaneEngine(Protocol):
 
     paints_planes: bool
 
-    def planes(
-        self, frames: Frames, to_rgb: Array, needed: Pixels | None = None, turn: Turn = (0, 0)
-    ) -> Yuv:
-        """Paints uint8 RGB [1, H, W, 3] as planes that mean RGB by ``to_rgb``."""
+    def planes(self, picture: Yuv, needed: Pixels | None = None, turn: Turn = (0, 0)) -> Yuv:
+        """Paints planes where ``needed``, uint8 [H, W], is 255."""
         ...

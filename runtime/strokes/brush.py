@@ -18,6 +18,7 @@ from ..yuv import Yuv
 from .canvases import Canvases, Levels, Plans
 from .laid import LaidCanvases
 from .loops.blocks import paint_blocks
+from .loops.colours import join
 from .loops.compiling import seal
 from .loops.marks import mix
 from .loops.pixels import paint_pixels
@@ -67,6 +68,8 @@ class Brush:
         nothing = self.where(tables, np.zeros((height, width), np.uint8))
         plan = np.zeros(shape, np.float32 if self.levels == Levels() else np.uint8)
         self.paint(self.mix(plan, tables, nothing), tables, nothing, self.empty(tables))
+        dark = np.zeros((2, 2), np.uint8), np.zeros((1, 1, 2), np.uint8)
+        _joined(Yuv(*dark, np.eye(4)))
         seal()
 
     def __call__(
@@ -91,11 +94,10 @@ class Brush:
         painted: Frames = turned(out.pixels.reshape(frames.shape[1:]), turn)[None]
         return painted
 
-    def planes(
-        self, frames: Frames, to_rgb: Array, needed: Array | None = None, turn: Turn = (0, 0)
-    ) -> Yuv:
+    def planes(self, picture: Yuv, needed: Array | None = None, turn: Turn = (0, 0)) -> Yuv:
         """Paints planes; see ``__call__`` and ``Yuv``."""
-        height, width = frames.shape[1:3]
+        (height, width), to_rgb = picture.luma.shape, picture.to_rgb
+        frames = _joined(picture)
         luma, chroma = np.empty((height, width), np.uint8), np.empty((height // 2, width), np.uint8)
         out = Out(luma, chroma, np.linalg.inv(to_rgb)[:3].astype(np.float32))
         self._paint(frames, needed, self.laid(height, width), out, turn)
@@ -175,6 +177,15 @@ def _read(plan: Array, levels: Levels) -> Plan:
         return Plan(plan.reshape(-1), *levels, cells, 1, channels // KINDS)
     values = np.ascontiguousarray(plan.transpose(0, 2, 3, 1)).reshape(-1)
     return Plan(values, *levels, 1, channels, channels // KINDS)
+
+
+def _joined(picture: Yuv) -> Frames:
+    """Returns planes as RGB [1, H, W, 3]."""
+    height, width = picture.luma.shape
+    out, line = np.empty((height, 3 * width), np.uint8), np.empty((3, width), np.float32)
+    luma, chroma = (np.ascontiguousarray(part) for part in picture[:2])
+    join(luma, chroma.reshape(-1, width), picture.to_rgb[:3].astype(np.float32), line, out)
+    return out.reshape(1, height, width, 3)
 
 
 def _look(hand: Hand) -> Look:

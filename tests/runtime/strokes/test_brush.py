@@ -34,12 +34,13 @@ class Planned:
     """A planner that knows what it will be asked."""
 
     def __init__(self, plan):
-        self.made = plan
+        self.made, self.asked = plan, None
 
     def prepare(self, height, width):
         """Nothing to do."""
 
     def __call__(self, frames):
+        self.asked = frames
         return self.made
 
 
@@ -153,10 +154,11 @@ def test_planes_are_those_of_the_rgb_that_it_paints(artifact, frame, threads, ra
     brush = Brush(Planned(plan), canvases, threads)
     assert brush.paints_planes
     expected = yuv_of(planes_of(brush(frame)[0], *meant), *meant)
-    found = brush.planes(frame, expected.to_rgb)
+    found = brush.planes(expected)
+    assert np.abs(brush.planner.asked[0].astype(int) - expected.rgb()).max() <= 1
     needed = np.zeros(SIZE, np.uint8)
     needed[16:40, 4:76] = 255
-    part = brush.planes(frame, expected.to_rgb, needed)
+    part = brush.planes(expected, needed)
     for one, whole, other in zip(part[:2], found[:2], expected[:2], strict=True):
         assert np.abs(whole.astype(int) - other).max() <= 1
         share = SIZE[0] // len(one)
