@@ -64,7 +64,7 @@ def _loops(brush: Any, picture: Pixels) -> list[Layer]:
         mixed = time.perf_counter()
         brush.paint(paint, tables, where, out)
         times.append((1000 * (mixed - begin), 1000 * (time.perf_counter() - mixed)))
-    read = (tables.mark, tables.layer, tables.cell, tables.needs, tables.turns, tables.differences)
+    read = (tables.groups, tables.cell, tables.least)  # of most marks nothing more is read
     moved = sum(table.nbytes for table in (*read, plan, paint.paints, paint.visible))
     runs = tables.runs.nbytes * len(paint.visible) // len(tables.mark)
     shown = runs + sum(table.nbytes for table in (tables.ground, picture))

@@ -111,19 +111,24 @@ class Brush:
     def mix(self, plan: Array, tables: Tables, where: Where) -> Paint:
         """Mixes the paint that a plan, as the planner makes it, asks for somewhere."""
         read, (height, width) = _read(plan, self.levels), tables.ground.shape
-        paints = np.empty((len(tables.origin), 4), np.float32)
-        sums = cv2.integral(where.near)
+        sums, ground = cv2.integral(where.near), np.empty((tables.patches + 1, 4), np.float32)
 
-        def work(begin: int, end: int) -> Array:
-            visible = np.empty(len(tables.mark), np.int32)  # of which little is ever touched
-            return visible[: mix(tables, read, sums, (begin, end), paints, visible)]
+        def work(begin: int, end: int) -> tuple[Array, Array]:
+            room = len(tables.mark)  # of which little is ever touched
+            visible, paints = np.empty(room, np.int32), np.empty((room, 4), np.float32)
+            many = mix(tables, read, sums, (begin, end), ground, visible, paints)
+            return visible[:many], paints[:many]
 
-        found = self._share(len(tables.cell), work)
+        shares = self._share(len(tables.cell), work)
+        visible, paints = (np.concatenate(parts) for parts in zip(*shares, strict=True))
+        order = np.argsort(tables.mark[visible])
+        visible, paints = visible[order], np.concatenate([ground, paints[order]])
+        origins = np.concatenate([np.zeros(len(ground), np.int32), tables.origin[visible]])
         red, green, blue = plan[0, read.layers - 1 : 3 * read.layers : read.layers]
         total = np.add(red, green, dtype=np.float32) + blue
         finest = (total - 3 * self.levels.zero) * (self.levels.scale * np.float32(85))
         here = cv2.resize(finest, (width, height), interpolation=cv2.INTER_LINEAR)
-        return Paint(paints, np.concatenate(found), here)
+        return Paint(visible, paints, origins, here)
 
     def paint(self, paint: Paint, tables: Tables, where: Where, out: Out) -> None:
         """Paints."""

@@ -93,8 +93,8 @@ def tables_of(canvas: Canvas) -> Tables:
     texels = np.stack([arrays[pixel] for pixel in pixels(canvas.step)], axis=1)
     return Tables(
         canvas.ground,
-        canvas.origin,
         used.astype(np.int32),
+        canvas.origin[used],
         layer.astype(np.uint8),
         needs,
         np.ascontiguousarray(canvas.marks[1:4].T[used]),

@@ -32,8 +32,8 @@ def flatten(
         look: Of the hand.
         paint: What the plan makes of it.
         bench: Has the columns of the samples. What is found goes to row modulo 3: to ``flat``
-            colours, and the light that relief 1 has over relief 0, to ``tops`` the topmost mark
-            and its origin.
+            colours, and the light that relief 1 has over relief 0, to ``tops`` the topmost mark,
+            by its place in the paints, and its origin.
         row: Of samples.
         first: The first row of ``stamped``.
         many: How many columns there are.
@@ -59,7 +59,7 @@ def flatten(
             blue += (three - blue) * opacity
         flat[0, to], flat[1, to], flat[2, to] = red, green, blue
         flat[3, to] = light * ((red + green + blue) * look.body)
-        tops[0, to], tops[1, to] = top, tables.origin[top]
+        tops[0, to], tops[1, to] = top, paint.origins[top]
 
 
 @inner

@@ -59,7 +59,13 @@ def list_runs(candidates: Array, next_run: Array, runs: Array) -> None:
 
 @outer
 def mix(
-    tables: Tables, plan: Plan, sums: Array, groups: tuple[int, int], paints: Array, visible: Array
+    tables: Tables,
+    plan: Plan,
+    sums: Array,
+    groups: tuple[int, int],
+    ground: Array,
+    visible: Array,
+    paints: Array,
 ) -> int:
     """Mixes the paint of some marks; returns how many of them are visible.
 
@@ -68,8 +74,9 @@ def mix(
         plan: The plan.
         sums: int32 [h + 1, w + 1]: how many samples above and to the left count.
         groups: Of marks: the first, and the one after the last.
-        paints: Takes it, see ``Paint``.
-        visible: int32: takes which are visible.
+        ground: float32 [patches + 1, 4]: takes the paint of patches of the ground.
+        visible: int32 [n]: takes which marks are visible.
+        paints: float32 [n, 4]: takes theirs.
     """
     many, apart, patches = 0, plan.layers * plan.channel, u32(tables.patches)
     values, levels = plan.values, (plan.zero, plan.scale)
@@ -92,13 +99,15 @@ def mix(
                 opacity = max(ZERO, min(ONE, need, turn))
             elif mark > patches:
                 break  # those that follow need more
-            if opacity > _HIDDEN:
-                visible[many] = at
+            if mark <= patches:
+                paint = ground[mark]
+            elif opacity > _HIDDEN:
+                visible[many], paint = at, paints[many]
                 many += 1
-            elif mark > patches:
+            else:
                 continue
-            paints[mark, 3] = opacity
-            _mix_colours(values, of, apart, levels, tables.differences[at], paints[mark])
+            paint[3] = opacity
+            _mix_colours(values, of, apart, levels, tables.differences[at], paint)
     return many
 
 
@@ -145,13 +154,13 @@ def stamp(tables: Tables, visible: Array, first: int, top: Array) -> None:
         tables: The canvas.
         visible: See ``Paint``.
         first: The first row.
-        top: int32 [layers, rows, w], all 0: takes them.
+        top: int32 [layers, rows, w], all 0: takes them, by their places in the paints.
     """
-    for at in visible:
-        page, mark = top[u32(tables.layer[u32(at)])], tables.mark[u32(at)]
+    for place, at in enumerate(visible):
+        page, number = top[u32(tables.layer[u32(at)])], i32(tables.patches + 1 + place)
         for run in range(u32(tables.begins[u32(at)]), u32(tables.begins[u32(at + 1)])):
             row = i32(tables.runs[run, 0]) - first
             if 0 <= row < page.shape[0]:
                 line = page[u32(row)]
                 for column in range(u32(tables.runs[run, 1]), u32(tables.runs[run, 2])):
-                    line[column] = max(line[column], mark)
+                    line[column] = number  # what comes later lies on top

@@ -109,7 +109,7 @@ def _paint_row(
         mark, top = tops[0, column + 1], most[column]
         place = row * tables.pitch + columns[at]
         mine = f32(tables.texels[texel(tops, column + 1, place), 0]) * PART
-        others = u32(tables.origin[u32(top)] + place) if top > 0 else u32(0)
+        others = u32(paint.origins[u32(top)] + place) if top > 0 else u32(0)
         other = f32(tables.texels[others, 0]) * PART
         cover, covers = np.floor(mine), np.floor(other)
         relief, reliefs = mine - cover, other - covers

@@ -14,11 +14,11 @@ class Tables(NamedTuple):
 
     Attributes:
         ground: int32 [h, w].
-        origin: int32 [marks].
         mark: int32 [n]: the numbers of the patches of the ground, and of the marks that are
             candidates anywhere: first the ground's, and both in the order of cells, so that a plan
             is read from its begin to its end; those of a cell by their threshold of need. This is
             the order of what follows.
+        origin: int32 [n].
         layer: uint8 [n]: of the plan.
         needs: float32 [n]: the threshold of need.
         turns: float32 [n, 3]: what decides about directions.
@@ -40,8 +40,8 @@ class Tables(NamedTuple):
     """
 
     ground: Array
-    origin: Array
     mark: Array
+    origin: Array
     layer: Array
     needs: Array
     turns: Array
@@ -84,14 +84,16 @@ class Paint(NamedTuple):
     """What a plan makes of the marks of a canvas.
 
     Attributes:
-        paints: float32 [marks, 4]: of the ground and of visible marks colours, whole numbers in
-            0..255, and opacity.
-        visible: int32 [k]: which of the tables' marks are visible.
+        visible: int32 [k]: which of the tables' marks are visible, from the lowest to the topmost.
+        paints: float32 [patches + 1 + k, 4]: of patches of the ground and of visible marks colours,
+            whole numbers in 0..255, and opacity: few, which a processor's cache holds.
+        origins: int32 [patches + 1 + k]: of the same.
         here: float32 [h, w]: the plan's brightness for the finest marks, 0..255.
     """
 
-    paints: Array
     visible: Array
+    paints: Array
+    origins: Array
     here: Array
 
 
@@ -133,7 +135,8 @@ class Bench(NamedTuple):
     """Memory for one thread to work in: with an array that a loop makes it compiles for longer.
 
     Attributes:
-        stamped: int32 [layers, rows, w]: the topmost mark of each layer at some rows of samples.
+        stamped: int32 [layers, rows, w]: the topmost mark of each layer at some rows of samples, by
+            its place in the paints.
         flat: float32 [3, 4, w + 2]: of three rows of samples, see ``flatten``.
         tops: int32 [3, 2, w + 2]: the same.
         columns: int32 [w + 1]: which of a row count.
