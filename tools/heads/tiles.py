@@ -1,11 +1,12 @@
 """Cuts the tiles that teach a painter where heads are: pictures, and masks that are white on heads.
 
-    python tools/heads/tiles.py DATA OUT [--tiles 8000] [--labels labels.json]
+    python tools/heads/tiles.py DATA OUT [--tiles 10000] [--labels FILE] [--mistakes FILE]
 
 DATA holds the pictures that the labels name. OUT gets ``photos`` and ``masks``, the two folders of
 a recipe with ``loss.plan_heads``. A quarter of the tiles shows heads where they are, a quarter has
-them laid on another picture, and half has none. Where something is laid on something says nothing
-about heads, because an eighth of the tiles has a piece of any picture laid on.
+them laid on another picture in a light of their own, and half has none. Where something is laid on
+something says nothing about heads, because an eighth of the tiles has a piece of any picture laid
+on. Another quarter shows what a painter took for heads: see ``mistakes.py``.
 
 The labels: ``{"pictures": {path: {"width": w, "heads": [[left, top, right, bottom], ...]}},
 "without": [pattern, ...], "never": [path, ...]}``: ``w`` is the width at which they were written
@@ -39,14 +40,15 @@ ROWS = 720  # other pictures are scaled to so many
 class Tiles:
     """Draws tiles; the same seed draws the same ones."""
 
-    def __init__(self, data: Path, labels: dict[str, Any], seed: int = 0) -> None:
+    def __init__(
+        self, data: Path, labels: dict[str, Any], mistakes: list[Any], seed: int = 0
+    ) -> None:
         self.rng = np.random.default_rng(seed)
+        self.mistakes = [(data / path, box) for path, boxes in mistakes for box in boxes]
         self.labelled = [
             _labelled(data / path, entry) for path, entry in labels["pictures"].items()
         ]
-        never = {data / path for path in (*labels["never"], *labels["pictures"])}
-        found = {path for pattern in labels["without"] for path in data.glob(pattern)}
-        self.others = sorted(found - never)
+        self.others = without_heads(data, labels)
         self.choices = [(i, j) for i, (_, heads, n) in enumerate(self.labelled) for j in range(n)]
         share = np.array([1 / math.sqrt(self.labelled[i][2]) for i, _ in self.choices])
         self.share = share / share.sum()
@@ -59,9 +61,13 @@ class Tiles:
         elif k % 4 == 2:
             tile, mask = self._around_head()
             wider = np.ones((1 + 2 * int(self.rng.integers(0, 14)),) * 2)
-            tile = _lay(tile, cv2.dilate(mask, wider), self._elsewhere(), self.rng.uniform(1, 5))
+            soft = self.rng.uniform(1, 5)
+            tile = self._in_another_light(tile)
+            tile = _lay(tile, cv2.dilate(mask, wider), self._elsewhere(), soft)
         elif k % 8 == 1:
             tile, mask = _lay(self._elsewhere(), self._oval(), self._elsewhere(), 3), nothing
+        elif k % 4 == 3:
+            tile, mask = self._mistaken(), nothing
         else:
             tile, mask = self._elsewhere(), nothing
         return self._in_another_light(tile), (mask * 255).round().astype(np.uint8)
@@ -94,11 +100,24 @@ class Tiles:
             picture = cv2.imread(str(self.others[self.rng.integers(len(self.others))]))
             if picture is not None:
                 break
-        scale = ROWS / picture.shape[0] * self.rng.uniform(0.8, 1.3)
-        scale = max(min(scale, 1.6), SIDE / min(picture.shape[:2]))
+        scale = ROWS / picture.shape[0] * math.exp(self.rng.uniform(math.log(0.5), math.log(1.6)))
+        return self._cut(picture, scale, self.rng.uniform(0, 1, 2))
+
+    def _mistaken(self) -> Pixels:
+        """Cuts a tile around something that was taken for a head."""
+        rng = self.rng
+        path, (left, top, right, bottom) = self.mistakes[rng.integers(len(self.mistakes))]
+        picture = cv2.imread(str(path))
+        scale = ROWS / picture.shape[0] * math.exp(rng.uniform(math.log(0.6), math.log(1.4)))
+        return self._cut(picture, scale, ((left + right) / 2, (top + bottom) / 2))
+
+    def _cut(self, picture: Pixels, scale: float, at: Any) -> Pixels:
+        """Cuts a tile around a place, given in shares of the width and the height."""
+        scale = max(min(scale, 2.0), SIDE / min(picture.shape[:2]))
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=way)
-        top, left = (self.rng.integers(0, length - SIDE + 1) for length in picture.shape[:2])
+        place = np.array(at) * picture.shape[1::-1] - SIDE * self.rng.uniform(0.2, 0.8, 2)
+        left, top = place.clip(0, np.array(picture.shape[1::-1]) - SIDE).astype(int)
         return picture[top : top + SIDE, left : left + SIDE]
 
     def _oval(self) -> Pixels:
@@ -113,13 +132,19 @@ class Tiles:
     def _in_another_light(self, tile: Pixels) -> Pixels:
         """Changes exposure, saturation, contrast and the light's colour."""
         rng = self.rng
-        x = np.power(tile.astype(np.float32) / 255, np.exp(rng.normal(0, 0.25)))
+        x = np.power(tile.astype(np.float32) / 255, np.exp(rng.normal(0, 0.3)))
         grey = x.mean(2, keepdims=True)
         x = grey + (x - grey) * np.exp(rng.normal(-0.05, 0.25))
         x = (x - 0.5) * np.exp(rng.normal(0, 0.12)) + 0.5
         x = x * np.exp(rng.normal(0, 0.06, (1, 1, 3))) + rng.normal(0, 0.03)
         lit: Pixels = (x.clip(0, 1) * 255).round().astype(np.uint8)
         return lit
+
+
+def without_heads(data: Path, labels: dict[str, Any]) -> list[Path]:
+    """Lists the pictures that show no heads."""
+    never = {data / path for path in (*labels["never"], *labels["pictures"])}
+    return sorted({path for pattern in labels["without"] for path in data.glob(pattern)} - never)
 
 
 def _labelled(path: Path, entry: dict[str, Any]) -> tuple[Pixels, Heads, int]:
@@ -163,10 +188,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--tiles", type=int, default=8000)
+    parser.add_argument("--tiles", type=int, default=10000)
     parser.add_argument("--labels", type=Path, default=Path(__file__).with_name("labels.json"))
+    parser.add_argument("--mistakes", type=Path, default=Path(__file__).with_name("mistakes.json"))
     given = parser.parse_args()
-    tiles = Tiles(given.data, json.loads(given.labels.read_text()))
+    labels, mistakes = (
+        json.loads(file.read_text(encoding="utf-8")) for file in (given.labels, given.mistakes)
+    )
+    tiles = Tiles(given.data, labels, mistakes)
     for folder in ("photos", "masks"):
         (given.out / folder).mkdir(parents=True, exist_ok=True)
     for k, name in _numbered(given.tiles):

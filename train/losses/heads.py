@@ -16,7 +16,7 @@ from .terms import full_precision
 NEED = 1.25  # of fine marks on heads; more than any mark asks for
 CONTRAST, AROUND = 0.55, 2.0  # added contrast, to colours within so many cells
 CALM = 0.5  # factor of the marks' variation of lightness and hue
-MISSED = 2.0  # price of a fine mark that is missing, in those of a superfluous one
+MISSED = 3.0  # price of a fine mark that is missing, in those of a superfluous one
 
 
 def cells_of(mask: Tensor) -> Tensor:
