@@ -117,11 +117,11 @@ class Planes(Marks):
     def __init__(self):
         self.asked = 0
 
-    def planes(self, frames, to_rgb, needed=None, turn=(0, 0)):
+    def planes(self, picture, needed=None, turn=(0, 0)):
         self.asked += 1
         meant = Colorspace.ITU601, ColorRange.MPEG
-        made = yuv_of(planes_of(self(frames)[0], *meant), *meant)
-        assert np.allclose(made.to_rgb, to_rgb)
+        made = yuv_of(planes_of(self(picture.rgb()[None])[0], *meant), *meant)
+        assert np.allclose(made.to_rgb, picture.to_rgb)
         return made
 
 
