@@ -107,7 +107,7 @@ class Tiles:
         """Cuts a tile around something that was taken for a head."""
         rng = self.rng
         path, (left, top, right, bottom) = self.mistakes[rng.integers(len(self.mistakes))]
-        picture = cv2.imread(str(path))
+        picture = _read(path)
         scale = ROWS / picture.shape[0] * math.exp(rng.uniform(math.log(0.6), math.log(1.4)))
         return self._cut(picture, scale, ((left + right) / 2, (top + bottom) / 2))
 
@@ -147,11 +147,16 @@ def without_heads(data: Path, labels: dict[str, Any]) -> list[Path]:
     return sorted({path for pattern in labels["without"] for path in data.glob(pattern)} - never)
 
 
-def _labelled(path: Path, entry: dict[str, Any]) -> tuple[Pixels, Heads, int]:
-    """Reads a picture: its pixels, its heads, and around how many of these tiles are cut."""
+def _read(path: Path) -> Pixels:
     picture = cv2.imread(str(path))
     if picture is None:
         raise SystemExit(f"{path} cannot be read")
+    return picture
+
+
+def _labelled(path: Path, entry: dict[str, Any]) -> tuple[Pixels, Heads, int]:
+    """Reads a picture: its pixels, its heads, and around how many of these tiles are cut."""
+    picture = _read(path)
     first = [*entry.get("heads", []), *entry.get("animals", [])]
     heads = np.array([*first, *entry.get("small", [])], np.float64)
     return picture, heads * (picture.shape[1] / entry["width"]), len(first)
