@@ -38,6 +38,11 @@ class FrameQueue(Generic[T]):
             self._changed.notify_all()
             return True
 
+    def wait_for_room(self) -> None:
+        """Waits until an item could be put without waiting, or the queue is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or len(self._items) < self.capacity)
+
     def get(self) -> T | None:
         """Takes the oldest item; None once the queue is closed and empty."""
         with self._changed:

@@ -219,6 +219,8 @@ class Pipeline:
             while True:
                 # First a place and then a frame: live, there may be a newer one meanwhile.
                 has_place = has_place or self.places.acquire()
+                if self.source.live:
+                    self.prepared.wait_for_room()
                 if (frame := self.captured.get()) is None:
                     return
                 if not frame.complete().picture.shape[0]:

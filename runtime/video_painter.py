@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+from ..pictures import Pixels
 from .steady import Steady
 from .strokes.easel import Easel, Laid, part_of
+from .strokes.late import Coming, Late
 from .stylizer import Stylizer, blended
 from .yuv import Picture, mapped, parts_of, rgb_of
 
@@ -22,6 +24,7 @@ class Prepared(NamedTuple):
     picture: Picture
     strength: float
     laid: Laid | None  # on the easel's canvas
+    coming: Coming | None = None  # its painting, if a later frame shows it
 
 
 class VideoPainter:
@@ -33,13 +36,17 @@ class VideoPainter:
     Args:
         stylizer: Paints RGB.
         steady: Whether to blend paintings along the video's optical flow, see ``Steady``.
+        late: Whether to show frames before they are painted, where moved paint serves: see
+            ``Coming``. What is shown then depends on how long painting takes.
     """
 
-    def __init__(self, stylizer: Stylizer, steady: bool = False) -> None:
+    def __init__(self, stylizer: Stylizer, steady: bool = False, late: bool = False) -> None:
         self.stylizer = stylizer
         multiple = stylizer.bundle.manifest.frame.multiple_of
         turns = stylizer.turns
-        self.easel = Easel(stylizer.paint, multiple, turns=turns) if stylizer.wraps else None
+        self.easel: Easel | None = None
+        if stylizer.wraps:
+            self.easel = Easel(stylizer.paint, multiple, True, turns, Late() if late else None)
         self.steady = Steady() if steady else None
 
     @property
@@ -56,26 +63,34 @@ class VideoPainter:
     def prepare(self, picture: Picture) -> Prepared:
         """Takes the next frame."""
         strength = self.stylizer.strength
-        laid = self.easel.prepare(picture, skipped=strength == 0) if self.easel else None
-        return Prepared(picture, strength, laid)
+        if self.easel is None:
+            return Prepared(picture, strength, None)
+        laid, late = self.easel.prepare(picture, skipped=strength == 0), self.easel.late
+        prepared, renewed = Prepared(picture, strength, laid), laid.motion.renewed
+        if late and self.is_painted(prepared) and renewed is not None:
+            return prepared._replace(coming=late.begin(partial(self._paint, laid), renewed))
+        return prepared
 
     def is_painted(self, prepared: Prepared) -> bool:
         """Whether it has to be painted: see ``Watch``, and there is no paint at strength 0."""
-        laid = prepared.laid
-        return laid is None or (bool(prepared.strength) and laid.motion.painted)
+        laid, coming = prepared.laid, prepared.coming
+        return laid is None or (bool(prepared.strength) and laid.motion.painted and not coming)
 
     def paint(self, prepared: Prepared) -> Picture:
         """Paints it; may be called from several threads."""
         laid = prepared.laid
         if laid is None:
             return self.stylizer(rgb_of(prepared.picture))
-        return self.stylizer.paint(laid.picture, laid.motion.renewed, laid.turn)
+        return self._paint(laid, laid.motion.renewed)
+
+    def _paint(self, laid: Laid, needed: Pixels | None) -> Picture:
+        return self.stylizer.paint(laid.picture, needed, laid.turn)
 
     def finish(self, prepared: Prepared, painting: Callable[[], Picture] | None) -> Picture:
         """Returns what to show, of a painting if there is one; in the order of the frames."""
-        picture, strength, laid = prepared
+        picture, strength, laid, coming = prepared
         if self.easel and laid and strength:
-            shown = _through(self.easel.finish(laid, painting), picture, strength)
+            shown = _through(self.easel.finish(laid, painting, coming), picture, strength)
         elif self.easel and laid:
             self.easel.skip(laid)
             shown = mapped(picture, lambda part, share: part.copy())

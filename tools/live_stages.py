@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
-from pleinair.runtime.live.live import LivePainter, Look
+from pleinair.runtime.live.live import LivePainter, Look, load_for_live
+from pleinair.runtime.memory import kept_memory
 from pleinair.runtime.pipeline import Painter, Painting, Pipeline
 from pleinair.runtime.sinks.sink import NullSink
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
@@ -134,11 +135,13 @@ def trace(
     source: Source, size: tuple[int, int], seconds: float, model: str, backend: str = "auto"
 ) -> list[Times]:
     """Paints for a while, as ``live`` does; returns the times of each frame that was shown."""
-    stylizer = load(model, backend, color="rgb", size=size[::-1], wrap=True)
+    look = Look(size)
+    stylizer = load_for_live(model, look, size[::-1], backend)
     stamped, sink = Stamped(source), Shown()
     stamped.planes = True
-    painter = Stamping(LivePainter(Look(size), Controls(), load, stylizer), stamped)
-    Pipeline(stamped, painter).run(sink, seconds)
+    painter = Stamping(LivePainter(look, Controls(), load, stylizer), stamped)
+    with kept_memory():
+        Pipeline(stamped, painter).run(sink, seconds)
     at = sink.at
     return [t | {"shown": at[t["captured"]]} for t in stamped.taken if t["captured"] in at]
 

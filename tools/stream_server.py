@@ -19,6 +19,8 @@ from pleinair.pictures import Pixels
 from pleinair.runtime.sources.opening import open_source
 
 _SIDE, _BITS = 16, 16  # pixels of a block; blocks of a number, along the top
+_PICTURES = 60  # of the clip
+_NUMBERS = 512
 
 
 def mark(rgb: Pixels, number: int) -> None:
@@ -33,10 +35,16 @@ def marked(rgb: Pixels) -> int:
     return sum(int(white) << bit for bit, white in enumerate(middles))
 
 
+def _coded(rgb: Pixels, number: int) -> bytes:
+    mark(rgb, number)
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+
+
 @contextmanager
 def serving(
     clip: str, size: tuple[int, int], fps: float, jitter: float = 0.0
-) -> Iterator[tuple[str, dict[int, float]]]:
+) -> Iterator[tuple[str, dict[int, list[float]]]]:
     """Serves a clip, over and over, from another process.
 
     Args:
@@ -47,12 +55,14 @@ def serving(
 
     Yields:
         Its address; and when which number was sent, by ``time.perf_counter``, once it is over.
+        Numbers begin again after 512 pictures, which are all encoded before: the machine is left
+        to who paints them.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(clip, size, (fps, jitter), theirs), daemon=True)
     process.start()
-    sent: dict[int, float] = {}
+    sent: dict[int, list[float]] = {}
     try:
         yield f"http://127.0.0.1:{ours.recv()}/", sent
         ours.send("end")
@@ -67,9 +77,10 @@ def _serve(clip: str, size: tuple[int, int], pace: tuple[float, float], parent: 
     with open_source(clip) as source:
         pictures = [
             cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA)
-            for frame in itertools.islice(source.frames(), 60)
+            for frame in itertools.islice(source.frames(), _PICTURES)
         ]
-    sent: dict[int, float] = {}
+    coded = [_coded(pictures[number % len(pictures)], number) for number in range(_NUMBERS)]
+    sent: dict[int, list[float]] = {}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:
@@ -80,15 +91,13 @@ def _serve(clip: str, size: tuple[int, int], pace: tuple[float, float], parent: 
             self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
             self.end_headers()
             start = time.perf_counter()
-            for number in range(1 << _BITS):
-                rgb = pictures[number % len(pictures)]
-                mark(rgb, number)
-                bgr = np.ascontiguousarray(rgb[..., ::-1])
-                jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+            for count in itertools.count():
+                number = count % len(coded)
+                jpeg = coded[number]
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}"
-                due = start + (number + jitter * chance.random()) / fps
+                due = start + (count + jitter * chance.random()) / fps
                 time.sleep(max(0.0, due - time.perf_counter()))
-                sent[number] = time.perf_counter()
+                sent.setdefault(number, []).append(time.perf_counter())
                 try:
                     self.wfile.write(head.encode() + b"\r\n\r\n" + jpeg + b"\r\n")
                 except OSError:

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...bundle.bundle import Bundle
 from ...bundle.resolve import shipped_models
+from ...cores import usable_cores
 from ...errors import MediaError, PleinairError, UsageError
 from ...owners import Owner
 from ...words import meant_names, near_names
@@ -41,6 +43,7 @@ from .adaptive import AdaptivePainter
 Array = npt.NDArray[Any]
 
 _OF_PAINTINGS = ("photo",)  # take a painting, which no camera shows: not among the styles
+_FEW = 2  # cores
 _WHITE, _NO_COLOUR = 255, 128  # of RGB or luma, of chroma
 
 
@@ -167,10 +170,11 @@ class LivePainter:
 
     def _take(self, stylizer: Stylizer, style: str) -> None:
         self.stylizer, self.style = stylizer, style
-        painter = VideoPainter(stylizer, self.look.steady)
+        adapts = self.look.target_fps
+        painter = VideoPainter(stylizer, self.look.steady, late=not adapts)
         self.fitted: VideoPainter | AdaptivePainter = painter
-        if self.look.target_fps:
-            self.fitted = AdaptivePainter(painter, stylizer.prepare, self.look.target_fps)
+        if adapts:
+            self.fitted = AdaptivePainter(painter, stylizer.prepare, adapts)
 
 
 def _is_odd(size: tuple[int, int] | None) -> bool:
@@ -298,16 +302,7 @@ def live(
             is_asked = name == str(model)
             bundle = asked_model if is_asked else open_model(name)
             asked = stroke if bundle.manifest.strokes or is_asked else ""
-            loaded = load(
-                bundle,
-                backend,
-                precision,
-                "rgb",
-                strength,
-                size=shape,
-                stroke=asked,
-                wrap=look.follow,
-            )
+            loaded = load_for_live(bundle, look, shape, backend, precision, strength, asked)
             if loaded.note:
                 say(loaded.note)
             return loaded
@@ -321,6 +316,33 @@ def live(
             if not pipeline.report.frames and opened.problems:
                 raise MediaError("; ".join(opened.problems))
     return LiveResult(pipeline.report, painter.stylizer, opened.problems)
+
+
+def load_for_live(
+    model: str | Path | Bundle,
+    look: Look,
+    size: tuple[int, int] | None = None,
+    backend: str = "auto",
+    precision: str = "auto",
+    strength: float = 1.0,
+    stroke: str = "",
+) -> Stylizer:
+    """Loads a model to be shown with a look; see ``load``."""
+    bundle = open_model(model)
+    is_late = bundle.manifest.strokes and look.follow and not look.target_fps
+    # Nobody waits for paint then: of few cores, one is left to what is shown meanwhile.
+    at_once = 2 if is_late and usable_cores() <= _FEW else 1
+    return load(
+        bundle,
+        backend,
+        precision,
+        "rgb",
+        strength,
+        in_flight=at_once,
+        size=size,
+        stroke=stroke,
+        wrap=look.follow,
+    )
 
 
 def _is_no_sink(sink: str) -> str:

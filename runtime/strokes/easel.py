@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..yuv import Picture, Yuv
 from .follow import Follow
 from .hold import Hold
+from .late import Coming, Late
 from .shift import Place, loops
 from .still import Still
 from .torus import Torus, Turn
@@ -42,6 +43,7 @@ class Easel:
         multiple: What the sides of what it paints must be multiples of.
         hold: Whether paint is held where things move, see ``Hold``.
         turns: Whether the painter paints on canvases that are turned, too; it takes ``turn`` then.
+        late: Has frames painted that are shown before, if any are. ``finish`` is told of them.
     """
 
     def __init__(
@@ -50,8 +52,9 @@ class Easel:
         multiple: int = 32,
         hold: bool = True,
         turns: bool = False,
+        late: Late | None = None,
     ) -> None:
-        self.painter, self.multiple, self.turns = painter, multiple, turns
+        self.painter, self.multiple, self.turns, self.late = painter, multiple, turns, late
         self.turn = self.finished_turn = (0, 0)  # of the frames prepared last, and finished last
         self.follow, self.still, self.watch = Follow(), Still(), Watch()
         self.hold = Hold() if hold else None
@@ -71,12 +74,17 @@ class Easel:
         if self.torus is None or self.torus.frame != (height, width) or is_other:
             self.torus = Torus(height, width, self.multiple)
             self.follow, self.still, self.watch = Follow(), Still(), Watch()
-        place = self.follow(picture)
+        cuts, place = self.follow.cuts, self.follow(picture)
+        if self.late and self.follow.cuts != cuts:
+            self.watch.forget()  # paint of another scene serves nobody
         before, self.turn = self.turn, self._turn(place)
         for part in (self.still, self.watch):
             part.turn(_further(before, self.turn))
         picture = self.still(self.torus.lay(picture, place, self.turn))
-        motion = self.watch(self.still.reduced()) if self.hold else Motion(None)
+        motion = Motion(None)
+        if self.hold:
+            is_able = self.late is None or self.late.is_idle
+            motion = self.watch(self.still.reduced(), self.late is not None, is_able)
         if skipped:
             self.watch.forget()
         return Laid(picture, place, self.turn, self.torus, motion, self._state())
@@ -87,17 +95,20 @@ class Easel:
             return self.painter(laid.picture, turn=laid.turn)
         return self.painter(laid.picture)
 
-    def finish(self, laid: Laid, painting: Callable[[], Picture] | None) -> Picture:
+    def finish(
+        self, laid: Laid, painting: Callable[[], Picture] | None, coming: Coming | None = None
+    ) -> Picture:
         """Cuts what is shown of the frame out.
 
         Args:
             laid: It.
             painting: Waits for its painting, beside which paint is moved; None if its motion asks
                 for none.
+            coming: See ``Hold``.
         """
         if self.hold:
             self.hold.turn(_further(self.finished_turn, laid.turn))
-            shown = self.hold(laid.motion, painting)
+            shown = self.hold(laid.motion, painting, coming)
         else:
             assert painting is not None
             shown = painting()

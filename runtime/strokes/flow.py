@@ -74,6 +74,15 @@ def followed(picture: Pixels, flow: Array) -> Pixels:
     return looked_up(picture, flow + middles(flow.shape[0], flow.shape[1], 1))
 
 
+def further(flow: Array, step: Array) -> Array:
+    """Returns where cells were before a flow, given the step from its picture to the next one."""
+    at = step + middles(step.shape[0], step.shape[1], 1)
+    unsplit: Any = None
+    there = cv2.remap(flow, at, unsplit, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    both: Array = there + step
+    return both
+
+
 def looked_up(picture: Pixels, *at: Array, out: Pixels | None = None) -> Pixels:
     """Looks pixels up between others.
 

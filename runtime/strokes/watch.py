@@ -12,6 +12,7 @@ from ...pictures import Pixels
 from .flow import AROUND, CELL, flow_of, followed, mask_of
 from .patches import TURNS, due_of, reach_of
 from .torus import Turn, turned
+from .underpainting import Underpainting
 
 Array = npt.NDArray[Any]
 
@@ -19,6 +20,7 @@ _UNLIKE = 6  # grey levels that the original may be off by from the one that was
 # Cells a side of a small mark and a larger one, and what either may be off by on average, in grey
 # levels, without being seen to lag for a frame.
 _LAGS = ((5, 25), (9, 20))
+_SHOWS = 10  # the same from which on moved paint is not shown, if other paint comes late
 _WAIT = 1  # frames in a row that are not painted
 _SMALLEST = 64  # rows and columns of a canvas below which nothing is held
 
@@ -29,6 +31,7 @@ class Motion(NamedTuple):
     flow: Array | None  # float32 [h, w, 2]: where each cell was; None if that is not known
     renewed: Pixels | None = None  # uint8 [H, W]: 255 where paint of it is shown; None: everywhere
     painted: bool = True  # whether any paint of it is shown
+    under: Underpainting | None = None  # what serves until paint comes that is late
 
 
 class Watch:
@@ -48,8 +51,14 @@ class Watch:
         self.stale: Array = np.zeros((0, 0), np.uint8)
         self.count = self.waiting = 0  # frames, and those since the last one that was painted
 
-    def __call__(self, small: Pixels) -> Motion:
-        """Takes the next picture, reduced to a pixel a cell: uint8 [H / 4, W / 4, 3]."""
+    def __call__(self, small: Pixels, late: bool = False, able: bool = True) -> Motion:
+        """Takes the next picture.
+
+        Args:
+            small: It, reduced to a pixel a cell: uint8 [H / 4, W / 4, 3].
+            late: Whether its painting would be shown with a later one.
+            able: Whether it can be painted now.
+        """
         size, before = (CELL * small.shape[1], CELL * small.shape[0]), self.small
         self.small = small
         if before.shape != small.shape or min(size) < _SMALLEST:
@@ -68,17 +77,19 @@ class Watch:
         anew: Array = cv2.dilate(mask_of(off > _UNLIKE), AROUND)
         renewed: Array = anew | (due_of(size, turns, CELL) & old)
         lags = any(cv2.blur(off, (side, side)).max() > most for side, most in _LAGS)
-        if not lags and (self.waiting < _WAIT or not renewed.any()):
+        under = Underpainting(small, source, mask_of(off > _SHOWS)) if late else None
+        is_needed = lags or (self.waiting >= _WAIT and bool(renewed.any()))
+        if not (is_needed and able):
             self.source, self.stale = source, stale
             self.waiting = min(self.waiting + 1, TURNS - 1)
-            return Motion(flow, painted=False)
+            return Motion(flow, None, False, under)
         self.source, self.waiting = cv2.copyTo(small, renewed, source), 0
         self.stale = stale - np.minimum(stale, np.uint8(len(turns)))
         contour = cv2.resize(anew, size, interpolation=cv2.INTER_LINEAR)
         contour = cv2.threshold(contour, 127, 255, cv2.THRESH_BINARY)[1]
         # Patches to the pixel: steps of cells would be seen at the ends of marks.
         patches: Array = due_of(size, turns) & old.repeat(CELL, 1).repeat(CELL, 0)
-        return Motion(flow, np.bitwise_or(contour, patches))
+        return Motion(flow, np.bitwise_or(contour, patches), True, under)
 
     def turn(self, by: Turn) -> None:
         """Goes on with pictures of a canvas that is turned further."""

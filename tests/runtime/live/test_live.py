@@ -23,6 +23,7 @@ from pleinair.runtime.sinks.window import draw
 from pleinair.runtime.sources import coded, container, reconnect
 from pleinair.runtime.sources.opening import open_source
 from pleinair.runtime.stylizer import Choice, Stylizer, load
+from pleinair.runtime.video_painter import VideoPainter
 
 FIELDS = {"frames", "seconds", "fps", "dropped", "latency_ms", "size", "backend", "precision"}
 FAST = {"backend": "onnxruntime", "precision": "int8", "strength": 0.0}
@@ -392,6 +393,10 @@ def test_frames_are_prepared_before_the_last_is_finished_and_keep_their_settings
         LivePainter(Look(), Controls(), lambda name: with_strokes(), with_strokes())
         for _ in range(2)
     )
+    for one in (alone, painter):
+        assert isinstance(one.fitted, VideoPainter)
+        assert one.fitted.easel
+        one.fitted.easel.late = None  # or what is shown would depend on how long painting takes
     wanted, shown, before = [alone(frame) for frame in frames], [], None
     for frame in frames:
         taken = painter.prepare(frame)

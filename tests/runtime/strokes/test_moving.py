@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pleinair.pictures import Pixels
-from pleinair.runtime.strokes import hold, shift
+from pleinair.runtime.strokes import moved, shift
 from pleinair.runtime.strokes.hold import Hold
 from pleinair.runtime.strokes.watch import Motion
 
@@ -24,7 +24,7 @@ def both(monkeypatch, make):
     """What loops make, and OpenCV alone."""
     compiled = make()
     with monkeypatch.context() as patch:
-        for module in (shift, hold):
+        for module in (shift, moved):
             patch.setattr(module, "loops", lambda: None)
         return compiled.astype(int), make()
 
