@@ -61,7 +61,7 @@ def _found(grey: Array, before: Array, apart: Array, changed: Array) -> Array:
     moved = cv2.blur(cv2.absdiff(followed(before, flow), grey), (5, 5))
     better = cv2.blur(apart, (5, 5)) > moved
     far = cv2.max(*cv2.split(np.abs(flow))) >= _REST
-    return flow * ((changed > 0) & better & far)[..., None]
+    return cv2.copyTo(flow, mask_of((changed > 0) & better & far))  # zero elsewhere
 
 
 def followed(picture: Pixels, flow: Array) -> Pixels:
