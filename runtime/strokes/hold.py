@@ -46,7 +46,7 @@ class Hold:
             motion: What ``Watch`` found.
             painting: Waits for the painting, of which what ``motion`` asks for is shown; None for
                 nothing. Paint is moved first: meanwhile the other goes on.
-            coming: The painting, if it is to be shown with a later frame.
+            coming: The painting, if nobody waits for it: a later frame shows it.
         """
         if self.shown is None or motion.flow is None:
             assert painting is not None
@@ -58,7 +58,9 @@ class Hold:
             self.coming.steps.append(motion.flow)
         self.coming = coming or self.coming
         shown = moved(self.shown, motion.flow)
-        if motion.under:
+        if coming and coming.is_ready:  # already
+            shown, self.coming = coming.over(shown), None
+        elif motion.under:
             shown = motion.under.over(shown)
         if painting:
             assert motion.renewed is not None

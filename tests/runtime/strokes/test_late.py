@@ -110,6 +110,17 @@ def test_paint_is_shown_when_it_is_ready() -> None:
     assert np.array_equal(shown[80:112, 112:144], painted(with_thing(96))[80:112, 112:144])
 
 
+def test_paint_that_is_ready_at_once_is_shown_at_once() -> None:
+    watch, hold, late = Watch(), Hold(), Late()
+    hold(watch(reduced(ground())), lambda: painted(ground()))
+    motion = watch(reduced(with_thing(96)), True)
+    assert motion.renewed is not None
+    coming = late.begin(lambda needed: painted(with_thing(96)), motion.renewed)
+    coming.future.result(60)
+    shown = hold(motion._replace(painted=False), None, coming)
+    assert np.array_equal(shown[80:112, 112:144], painted(with_thing(96))[80:112, 112:144])
+
+
 def test_paint_goes_along_with_what_moved_meanwhile() -> None:
     scene = np.tile(ground(), (1, 2, 1))
     views = [np.ascontiguousarray(scene[:, 3 * index : 3 * index + 256]) for index in range(7)]
@@ -148,9 +159,9 @@ def test_what_painting_raises_is_raised() -> None:
         raise MemoryError("no room")
 
     coming = late.begin(fails, motion.renewed)
-    hold(motion._replace(painted=False), None, coming)
-    coming.future.exception(60)
     with pytest.raises(MemoryError):
+        hold(motion._replace(painted=False), None, coming)
+        coming.future.exception(60)
         hold(watch(reduced(with_thing(96)), True), None)
 
 
