@@ -24,6 +24,7 @@ else:
 
 LOCK = ".lock"
 _LONGEST = 255  # bytes of a file's name
+_DEEPEST = 400  # folders in each other: Python makes and removes them by recursion
 _SAID = 4096  # bytes of what a lock says, at most
 _EVERY = 0.2  # seconds between two looks at another's lock
 _TRIES = 100  # to make the lock in a folder that is there and then is not
@@ -57,6 +58,10 @@ class Owner:
         part: str = "",
     ) -> None:
         self.output = output
+        if (deep := len(output.absolute().parts)) > _DEEPEST:
+            raise failing(
+                f"{output} cannot be written: it is {deep} folders deep, {_DEEPEST} can be"
+            )
         self.path = _lock_of(output, part)
         where = self.path.parent
         self.made = [folder for folder in (where, *where.parents) if not folder.exists()]
@@ -68,7 +73,7 @@ class Owner:
                         f"{output} is being written by {self._holder()}; let it end, or add --wait"
                     )
                 time.sleep(_EVERY)
-        except (OSError, RecursionError) as error:  # which a thousand folders in each other end in
+        except OSError as error:
             self._remove_empty()
             said = getattr(error, "strerror", None) or str(error)
             if isinstance(error, FileExistsError):  # where a folder should be

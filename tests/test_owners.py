@@ -195,3 +195,14 @@ def test_the_lock_of_another_user_can_be_taken_over(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "open", refuse)
     with Owner(tmp_path / "o"), pytest.raises(BusyError, match="process 1 on a since"):
         Owner(tmp_path / "o")
+
+
+def test_an_output_a_thousand_folders_deep_is_refused_at_once(tmp_path):
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(10_000)  # as some libraries do: Python would make the folders
+    try:
+        with pytest.raises(PleinairError, match="folders deep"):
+            Owner(tmp_path / ("y/" * 1000))
+    finally:
+        sys.setrecursionlimit(before)
+    assert not list(tmp_path.iterdir())
