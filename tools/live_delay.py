@@ -23,6 +23,7 @@ from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.live.live import LivePainter, Look, load_for_live
 from pleinair.runtime.memory import kept_memory
+from pleinair.runtime.models import open_model
 from pleinair.runtime.pipeline import Pipeline, Report
 from pleinair.runtime.sinks.sink import NullSink
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
@@ -125,7 +126,7 @@ def _last(times: list[float], before: float) -> float:
 def run(source: Source, size: tuple[int, int], seconds: float, model: str) -> tuple[Noting, Report]:
     """Paints for a while, as ``live`` does."""
     look, source.planes = Look(size), True
-    stylizer = load_for_live(model, look, size[::-1])
+    stylizer = load_for_live(open_model(model), look, size[::-1])
     painter, sink = LivePainter(look, Controls(), load, stylizer), Noting()
     with kept_memory():
         return sink, Pipeline(source, painter).run(sink, seconds)

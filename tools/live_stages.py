@@ -20,6 +20,7 @@ from pleinair.runtime.controls import Controls
 from pleinair.runtime.frame import Frame
 from pleinair.runtime.live.live import LivePainter, Look, load_for_live
 from pleinair.runtime.memory import kept_memory
+from pleinair.runtime.models import open_model
 from pleinair.runtime.pipeline import Painter, Painting, Pipeline
 from pleinair.runtime.sinks.sink import NullSink
 from pleinair.runtime.sources.demo_clip import DEMO_CLIP
@@ -136,7 +137,7 @@ def trace(
 ) -> list[Times]:
     """Paints for a while, as ``live`` does; returns the times of each frame that was shown."""
     look = Look(size)
-    stylizer = load_for_live(model, look, size[::-1], backend)
+    stylizer = load_for_live(open_model(model), look, size[::-1], backend)
     stamped, sink = Stamped(source), Shown()
     stamped.planes = True
     painter = Stamping(LivePainter(look, Controls(), load, stylizer), stamped)

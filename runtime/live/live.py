@@ -319,7 +319,7 @@ def live(
 
 
 def load_for_live(
-    model: str | Path | Bundle,
+    bundle: Bundle,
     look: Look,
     size: tuple[int, int] | None = None,
     backend: str = "auto",
@@ -328,7 +328,6 @@ def load_for_live(
     stroke: str = "",
 ) -> Stylizer:
     """Loads a model to be shown with a look; see ``load``."""
-    bundle = open_model(model)
     is_late = bundle.manifest.strokes and look.follow and not look.target_fps
     # Nobody waits for paint then: of few cores, one is left to what is shown meanwhile.
     at_once = 2 if is_late and usable_cores() <= _FEW else 1
